@@ -214,8 +214,8 @@ class Source(Protocol):
 class SourceLoader(Protocol):
     """Prepares in the kernel what a source's worker reads, in another process, and has the supervisor keep it."""
 
-    def open(self, plan: Plan) -> None:
-        """Prepare what *plan* asks for, with the privileges of the caller.
+    def open(self, asked: bytes) -> None:
+        """Prepare what is *asked* for (:attr:`falcohost.SourceSpec.ask`), with the privileges of the caller.
 
         :raises SourceError: a sentence that says what is missing and what to do.
         """
@@ -223,8 +223,8 @@ class SourceLoader(Protocol):
     def hand_up(self) -> None:
         """Have the supervisor keep the descriptors that the worker needs (:func:`falcohost.kept.keep`)."""
 
-    def update(self, plan: Plan) -> None:
-        """Switch to *plan*. Called before the worker switches; what both plans ask for is not interrupted."""
+    def update(self, asked: bytes) -> None:
+        """Switch to what is *asked* for, before the worker does; what was asked for before too is not interrupted."""
 
     def measure(self, on: bool) -> None:
         """Start or stop measuring what events cost before they reach the worker."""
@@ -236,6 +236,9 @@ class SourceLoader(Protocol):
 
         :raises SourceError: it cannot be mended, so that everything has to be prepared anew.
         """
+
+    def outdated(self) -> bool:
+        """Return whether the rules may ask for something else by now; if so, :meth:`update` follows."""
 
 
 @runtime_checkable

@@ -59,8 +59,10 @@ class SourceSpec:
         None: it runs as an unprivileged user.
     :ivar helpers: processes that do for the source what takes rights that it should not have. Provisional.
     :ivar load: called with the same settings in a process of its own; returns what prepares in the kernel what the
-        worker reads, or None. Its process stays, with the user of the agent; the worker finds the descriptors in
+        worker reads. Its process stays, with the user of the agent; the worker finds the descriptors in
         :mod:`falcohost.kept` and may end at any time: the next one goes on with them.
+    :ivar ask: called with the same settings where the rules are read; returns what they ask of *load*, which does not
+        get the rules, or None if there is nothing to load.
     :ivar load_capabilities: the capabilities that this process keeps.
     :ivar modules: modules that its processes need. They are imported once, before the processes are forked, and must do
         nothing but define names.
@@ -91,7 +93,8 @@ class SourceSpec:
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     helpers: tuple[HelperSpec, ...] = ()
-    load: Callable[[Mapping[str, Any]], SourceLoader | None] | None = None
+    load: Callable[[Mapping[str, Any]], SourceLoader] | None = None
+    ask: Callable[[Mapping[str, Any], Plan], bytes | None] | None = None
     load_capabilities: frozenset[str] | None = None
     modules: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None

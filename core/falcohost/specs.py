@@ -85,6 +85,7 @@ class DriverSpec:
     :ivar helpers: works like :attr:`falcohost.SourceSpec.helpers`.
     :ivar load: makes what prepares in another process what the driver reads; works like
         :attr:`falcohost.SourceSpec.load`.
+    :ivar ask: what the rules ask of that; works like :attr:`falcohost.SourceSpec.ask`.
     :ivar load_capabilities: works like :attr:`falcohost.SourceSpec.load_capabilities`.
     :ivar modules: works like :attr:`falcohost.SourceSpec.modules`.
     """
@@ -97,6 +98,7 @@ class DriverSpec:
     capabilities: frozenset[str] | None = None
     helpers: tuple[HelperSpec, ...] = ()
     load: Callable[[Mapping[str, Any]], Any] | None = None
+    ask: Callable[[Mapping[str, Any], Any], bytes | None] | None = None
     load_capabilities: frozenset[str] | None = None
     modules: tuple[str, ...] = ()
 

@@ -45,6 +45,7 @@ def data(names, entry="plugin_of_a_task:inside.plugin"):
         programs=(),
         static={},
         rules=rules,
+        asked=b"",
         first=True,
         pipeline=PipelineConfig(),
         hostname="host",

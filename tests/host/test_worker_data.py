@@ -135,6 +135,7 @@ def test_data_goes_through_a_memfd(found):
         programs=("A",),
         static={},
         rules=b"rules",
+        asked=b"asked",
         first=True,
         pipeline=PipelineConfig(),
         hostname="host",

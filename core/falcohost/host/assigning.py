@@ -10,9 +10,11 @@ import msgspec
 
 from falcohost.engine.event_fields import hostname
 from falcohost.engine.facts import facts_of
+from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Ruleset
 from falcohost.engine.texts import valid
 from falcohost.environment import selected
+from falcohost.hookspecs import SourceSpec
 from falcohost.host.assignment import Assignment, Drops, SourceAssignment
 from falcohost.host.config import Config
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
@@ -104,17 +106,19 @@ class Assigning:
         config, spec = self._given.config, self._plugins.sources()[source]
         needed = plugins_for(source, self._plugins)
         blocks = {one.name: self._plugins.blocks(one) for one in self._plugins.loaded}
+        asked = self._asked(source, spec)
         configured = [name for one in needed for name in config.plugins.environment(blocks[one.name])]
         return WorkerData(
             source=source,
             only_log=config.only_logs,
-            loads=spec.load is not None,
+            loads=bool(asked),
             helpers=list(spec.helpers),
             plugins=needed,
             environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
             programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),
             static=as_bytes(self._plugins.static),
             rules=encode_rules(self._given.ruleset, source),
+            asked=asked,
             first=not config.rules.match_all,
             pipeline=config.pipeline,
             hostname=self._hostname,
@@ -122,6 +126,12 @@ class Assigning:
             base64=config.alerts.base64,
             once=self._options.once,
         )
+
+    def _asked(self, source: str, spec: SourceSpec) -> bytes:
+        if spec.ask is None:
+            return b""
+        plan = make_plan(source, self._given.ruleset.enabled(source))
+        return spec.ask(source_settings(self._plugins)[source], plan) or b""
 
     def _chosen(self) -> list[str]:
         log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))

@@ -1,39 +1,50 @@
 """A loader: the process that prepares in the kernel what its source's worker reads, and keeps it as the rules ask.
 
 It is a worker's process whose source has :attr:`~falcohost.hookspecs.SourceSpec.load`, when nothing is prepared yet. It
-keeps the rights that preparing takes; it gets no event. The worker, which parses what strangers do, gets descriptors.
+keeps the rights that preparing takes; it gets no event, and of the rules only what they ask for, as plain data. The
+worker, which parses what strangers do, gets descriptors.
 """
 
 from __future__ import annotations
 
+import os
+
+from falcohost import log
 from falcohost.agent import KnowsAgent
-from falcohost.events import Plan, SourceLoader
+from falcohost.events import SourceLoader
 from falcohost.host import wire
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.jobs import job_of
-from falcohost.host.memory import settle
-from falcohost.host.task import Task
+from falcohost.host.memory import release, settle
+from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.uplink import Uplink
+from falcohost.host.worker_data import unseal, unseal_for_loader
 from falcohost.needs import needs_of
 
 #: Seconds between two looks at what may change by itself.
 PAUSE = 0.5
 
 
-def run_loader(
-    loader: SourceLoader, task: Task, uplink: Uplink, parent: int, user: int | None, *, only_log: bool
-) -> None:
-    """Prepare what the rules of *task* ask for; then follow the supervisor's messages until it is gone.
+def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None:
+    """Prepare what the rules ask for; then follow the supervisor's messages until it is gone.
 
+    :param data: the memfd with what the worker gets.
     :raises SystemExit: the supervisor is gone.
     :raises SourceError: it cannot be prepared.
     """
-    loader.open(task.rules.plan)
+    uplink.leave_store()
+    log.mute()  # plugins log the same as they did when the settings were read
+    given = unseal_for_loader(data)
+    limit_environment(given)
+    task = make_load_task(given, parent)
+    log.forward(uplink.log)
+    loader = task.load()
+    loader.open(given.asked)
     loader.hand_up()
     uplink.send_descriptors()
-    capabilities = task.spec.load_capabilities or frozenset()
     needs = needs_of(loader)
-    confine(Confinement(user=user, capabilities=capabilities, needs=needs, only_log=only_log), parent)
+    confine(Confinement(user=user, capabilities=task.capabilities, needs=needs, only_log=given.only_log), parent)
+    del given
     settle()
     uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
@@ -42,21 +53,27 @@ def run_loader(
             if isinstance(message, wire.Measure):
                 loader.measure(message.on)
             elif isinstance(message, wire.NewRules):
-                _go_over(message, loader, task, uplink)
+                data = _go_over(message, loader, data, uplink)
             elif isinstance(message, wire.Processes) and isinstance(loader, KnowsAgent):
                 loader.agent(message.processes)
         for found in loader.look():
             uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
+        if loader.outdated():
+            loader.update(task.ask(unseal(data)))
+            release()
 
 
-def _go_over(message: wire.NewRules, loader: SourceLoader, task: Task, uplink: Uplink) -> None:
+def _go_over(message: wire.NewRules, loader: SourceLoader, data: int, uplink: Uplink) -> int:
+    """Switch from the rules in the memfd *data* to the new ones; return the memfd of those that count now."""
+    new = uplink.new_descriptor()
     try:
-        loader.update(_plan(task, uplink))
+        loader.update(unseal_for_loader(new).asked)
     except Exception as error:
         uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
+        unused = new
     else:
         uplink.send(wire.RulesTaken(message.number))
-
-
-def _plan(task: Task, uplink: Uplink) -> Plan:
-    return task.decode(uplink.new_data()).plan
+        unused, data = data, new
+    os.close(unused)
+    release()
+    return data

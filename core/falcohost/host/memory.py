@@ -10,7 +10,12 @@ from falcohost.libc import LIBC
 
 def settle() -> None:
     """Return freed memory to the system, and exempt the rest from garbage collection, so that forks share it."""
+    release()
+    gc.freeze()
+
+
+def release() -> None:
+    """Return freed memory to the system."""
     gc.collect()
     with contextlib.suppress(AttributeError):
         LIBC.malloc_trim(0)  # glibc only
-    gc.freeze()

@@ -14,15 +14,29 @@ from falcohost.environment import BASE, let_programs_have, selected
 from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
-from falcohost.host.encoded_rules import decode_rules
+from falcohost.host.encoded_rules import decode_plan, decode_rules
 from falcohost.host.plugins import Plugins, load_data
-from falcohost.host.worker_data import WorkerData, as_texts, unseal
+from falcohost.host.worker_data import LoaderData, WorkerData, as_texts, unseal
 from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.retries import run_on_demand
 from falcohost.settings import AGENT_PID
 from falcohost.specs import DropPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTask:
+    """Everything that the loader of a source needs.
+
+    :ivar load: returns what prepares in the kernel what the source reads.
+    :ivar ask: returns what the rules in the data ask for now.
+    :ivar capabilities: what it keeps.
+    """
+
+    load: Callable[[], SourceLoader]
+    ask: Callable[[WorkerData], bytes]
+    capabilities: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +58,22 @@ class Task:
     config: PipelineConfig
     drops: DropPolicy | None = None
 
-    def loader(self) -> SourceLoader | None:
-        """Return what prepares in the kernel what the source reads; None if it does that itself."""
-        return None if self.spec.load is None else self.spec.load(self.settings)
+
+def make_load_task(data: LoaderData, agent: int) -> LoadTask:
+    """Load the plugins in *data*; return the task of the source's loader. See :func:`make_task`.
+
+    :raises PluginError: a plugin cannot be loaded, or its source has no loader.
+    """
+    plugins = load_data(data.plugins, as_texts(data.static))
+    spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
+    load, ask = spec.load, spec.ask
+    if load is None or ask is None:
+        raise PluginError(f"the source '{data.source}' has no loader in its process, but had one where rules are read")
+
+    def ask_now(data: WorkerData) -> bytes:
+        return ask(settings, decode_plan(data.rules, data.source, plugins)) or b""
+
+    return LoadTask(lambda: load(settings), ask_now, spec.load_capabilities or frozenset())
 
 
 def make_task(data: WorkerData, agent: int) -> Task:
@@ -69,7 +96,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
     return Task(spec, settings, decode(data), make, decode, data.pipeline, drops)
 
 
-def limit_environment(data: WorkerData) -> None:
+def limit_environment(data: WorkerData | LoaderData) -> None:
     """Give this process, and the programs that it starts, the environment that is meant for them."""
     limited = {**selected(os.environ, (*BASE, CREDENTIALS)), **as_texts(data.environment)}
     os.environ.clear()

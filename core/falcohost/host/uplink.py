@@ -179,12 +179,16 @@ class Uplink:
                 self._data.append(self._attached.popleft())
             self._heard.append(message)
 
+    def new_descriptor(self) -> int:
+        """Return the memfd that is attached to the earliest new rules for which this was not called yet."""
+        return self._data.popleft()
+
     def new_data(self) -> WorkerData:
-        """Return the data that is attached to the earliest new rules for which this was not called yet.
+        """Return the data in :meth:`new_descriptor`.
 
         :raises ValueError: it cannot be read.
         """
-        descriptor = self._data.popleft()
+        descriptor = self.new_descriptor()
         try:
             return unseal(descriptor)
         finally:

@@ -86,16 +86,12 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
     try:
         close_the_way_back()
         beginning = peek(data)
-        may_load = beginning.loads and not handed.INHERITED
-        # First, while there is nothing in memory; a loader needs none.
-        helpers = Helpers(() if may_load else beginning.helpers, users.helpers, only_log=beginning.only_log)
+        if beginning.loads and not handed.INHERITED:
+            run_loader(data, uplink, parent, users.loader)
+        # First, while there is nothing in memory.
+        helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)
         task = _task(data, parent)
         log.forward(uplink.log)
-        if may_load:
-            if (loader := task.loader()) is not None:
-                uplink.leave_store()
-                run_loader(loader, task, uplink, parent, users.loader, only_log=beginning.only_log)
-            helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)
         pipeline = Pipeline(task.rules, task.make, uplink, task.config)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))

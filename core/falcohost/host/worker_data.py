@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,8 @@ from falcohost.helpers import HelperSpec
 from falcohost.host.plugins import PluginData, Plugins, needed_by, plugin_data
 from falcohost.host.sealed import check_sealed, read_sealed, sealed
 from falcohost.pipeline.settings import PipelineConfig
+
+_Part = TypeVar("_Part")
 
 
 class WorkerData(msgspec.Struct, frozen=True):
@@ -29,6 +32,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     :ivar programs: names of those that programs get which the source starts.
     :ivar static: the values of the fields ``static.*``.
     :ivar rules: the enabled rules of the source, encoded by :mod:`falcohost.host.encoded_rules`.
+    :ivar asked: what the rules ask of the source's loader.
     :ivar first: report only the first rule that an event matches.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
@@ -45,6 +49,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     programs: tuple[str, ...]
     static: Mapping[bytes, bytes]
     rules: bytes
+    asked: bytes
     first: bool
     pipeline: PipelineConfig
     hostname: str
@@ -87,9 +92,21 @@ def peek(descriptor: int) -> Beginning:
 
     :raises ValueError: it is something else.
     """
+    return _part(descriptor, _peek)
+
+
+def unseal_for_loader(descriptor: int) -> LoaderData:
+    """Return what a loader needs of what :func:`seal` wrote, and have nothing else of it in memory.
+
+    :raises ValueError: it is something else.
+    """
+    return _part(descriptor, _decode_for_loader)
+
+
+def _part(descriptor: int, decode: Callable[[mmap.mmap], _Part]) -> _Part:
     check_sealed(descriptor)
     with mmap.mmap(descriptor, 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as content:
-        return _peek(content)
+        return decode(content)
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -98,6 +115,18 @@ class Beginning(msgspec.Struct, frozen=True):
     only_log: bool
     loads: bool
     helpers: list[HelperSpec]
+
+
+class LoaderData(msgspec.Struct, frozen=True):
+    """What the loader of a source needs of its :class:`WorkerData`: not the rules."""
+
+    source: str
+    only_log: bool
+    plugins: list[PluginData]
+    environment: Mapping[bytes, bytes]
+    programs: tuple[str, ...]
+    static: Mapping[bytes, bytes]
+    asked: bytes
 
 
 def unseal(descriptor: int) -> WorkerData:
@@ -111,3 +140,4 @@ def unseal(descriptor: int) -> WorkerData:
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(WorkerData)
 _peek = msgspec.msgpack.Decoder(Beginning).decode
+_decode_for_loader = msgspec.msgpack.Decoder(LoaderData).decode

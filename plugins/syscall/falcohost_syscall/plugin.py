@@ -91,6 +91,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             capabilities=drivers.capabilities(settings),
             helpers=drivers.helpers(settings),
             load=drivers.loader,
+            ask=drivers.ask,
             load_capabilities=drivers.load_capabilities(settings),
             modules=drivers.modules(settings),
             check=_check,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -15,7 +16,7 @@ RULE = """
 - rule: Marked
   desc: Somebody opened the mark; the environment is read in /proc if the process ran before.
   condition: evt.type in (open, openat) and fd.name endswith falcohost-mark
-  output: marked | %proc.name %proc.env[MARK] %proc.cwd %proc.pexe
+  output: marked | the-loader-does-not-know-this %proc.name %proc.env[MARK] %proc.cwd %proc.pexe
   priority: NOTICE
 """
 
@@ -41,6 +42,18 @@ def ways_to_maps(pid):
     return [int(info.split("flags:")[1].split()[0], 8) & os.O_ACCMODE for info in infos if "map_type:" in info]
 
 
+def knows(pid, text):
+    """Return whether *text* is in the memory of a process."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            ends, mode, *_ = line.split()
+            begin, end = (int(number, 16) for number in ends.split("-"))
+            with contextlib.suppress(OSError):  # it cannot be read
+                if mode.startswith("rw") and text in os.pread(memory.fileno(), end - begin, begin):
+                    return True
+    return False
+
+
 @pytest.fixture
 def agent(start_agent, tmp_path):
     """Return an agent that waits for a mark."""
@@ -49,7 +62,7 @@ def agent(start_agent, tmp_path):
 
 
 def test_who_has_which_rights(agent, children, syscall_worker):
-    """The worker neither traces nor loads BPF programs; the helper can trace, the loader load; all are filtered."""
+    """The worker neither traces nor loads BPF programs; the helper can trace; the loader can load, and has no rules."""
     worker = syscall_worker(agent.process.pid)
     (helper,) = children(worker)
     (loader,) = [pid for pid in children(agent.process.pid) if "CAP_PERFMON" in capabilities(pid)]
@@ -62,6 +75,7 @@ def test_who_has_which_rights(agent, children, syscall_worker):
     assert 2 == len(users)
     assert not users & {0, 65534}
     assert 2 == ways_to_maps(worker).count(os.O_RDONLY), "the counters, also of what was lost, can only be read"
+    assert [True, False] == [knows(pid, b"the-loader-does-not-know-this") for pid in (worker, loader)]
 
 
 def test_a_helper_that_is_killed(agent, children, syscall_worker, tmp_path):

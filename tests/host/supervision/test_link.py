@@ -31,7 +31,8 @@ def connected():
 
 def data(source):
     """Return the memfd of a source's worker."""
-    return seal(WorkerData(source, False, False, [], [], {}, (), {}, b"", True, PipelineConfig(), "host", False, False))
+    pipeline = PipelineConfig()
+    return seal(WorkerData(source, False, False, [], [], {}, (), {}, b"", b"", True, pipeline, "host", False, False))
 
 
 def opened():

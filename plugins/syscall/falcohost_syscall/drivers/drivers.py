@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from falcohost import ConfigError, DriverSpec, SourceLoader
+from falcohost import ConfigError, DriverSpec, Plan, SourceLoader
 from falcohost.helpers import HelperSpec
 from falcohost.needs import INSPECT
 from falcohost_syscall.drivers.driver import Driver
@@ -42,6 +42,12 @@ def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
     return Loader(settings)
 
 
+def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:
+    from falcohost_syscall.drivers.modern_ebpf import asked, config
+
+    return asked.ask(config.parse(settings), plan)
+
+
 def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
@@ -71,6 +77,7 @@ DRIVERS: Final = (
         ),
         capabilities=_reading(),
         load=_load_modern_ebpf,
+        ask=_ask_modern_ebpf,
         load_capabilities=_LOADING,
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
     ),
@@ -130,13 +137,25 @@ def modules(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return () if found is None else found.modules
 
 
-def loader(settings: Mapping[str, Any]) -> SourceLoader | None:
-    """Return what loads, in another process, what the configured driver reads; None if there is nothing to load.
+def loader(settings: Mapping[str, Any]) -> SourceLoader:
+    """Return what loads, in another process, what the configured driver reads.
 
-    :raises ConfigError: no driver has the configured name.
+    :raises ConfigError: no driver has the configured name, or there is nothing to load.
     """
-    load = configured(settings).load
-    return None if load is None else load(settings)
+    found = configured(settings)
+    if found.load is None:
+        raise ConfigError(f"the driver {found.name} loads nothing")
+    loader: SourceLoader = found.load(settings)
+    return loader
+
+
+def ask(settings: Mapping[str, Any], plan: Plan) -> bytes | None:
+    """Return what *plan* asks of the process that has loaded what the configured driver reads; None without one.
+
+    :raises ConfigError: no driver has the configured name, or a setting is not valid.
+    """
+    found = configured(settings).ask
+    return None if found is None else found(settings, plan)
 
 
 def _named(settings: Mapping[str, Any]) -> DriverSpec | None:

@@ -56,7 +56,7 @@ class Number(Struct, frozen=True):
         return (1 << 8 * self.size - self.signed) - 1
 
 
-class Within(Struct, frozen=True):
+class Within(Struct, frozen=True, tag=True):
     """A number lies in one of the ranges, whose ends are included."""
 
     number: Number
@@ -68,7 +68,7 @@ class Within(Struct, frozen=True):
         return self.number.point
 
 
-class Bits(Struct, frozen=True):
+class Bits(Struct, frozen=True, tag=True):
     """A number has all the bits of *mask*."""
 
     number: Number
@@ -97,7 +97,7 @@ class View(Struct, frozen=True):
     cut: bool = False
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, tag=True):
     """A text equals, begins with, ends with or contains one of *constants*, or (``exists``) is present.
 
     ``icontains`` ignores the case of ASCII letters.
@@ -113,7 +113,7 @@ class Text(Struct, frozen=True):
         return self.view.point
 
 
-class Address(Struct, frozen=True):
+class Address(Struct, frozen=True, tag=True):
     """An address (16 bytes at *offset*, IPv4 mapped into IPv6) lies in one of the networks (address, prefix length)."""
 
     offset: int
@@ -124,20 +124,20 @@ class Address(Struct, frozen=True):
 Test: TypeAlias = Within | Bits | Text | Address
 
 
-class Literal(Struct, frozen=True):
+class Literal(Struct, frozen=True, tag=True):
     """A test or its negation."""
 
     test: Test
     negated: bool = False
 
 
-class All(Struct, frozen=True):
+class All(Struct, frozen=True, tag=True):
     """Conjunction of *items*; true if there are none."""
 
     items: tuple[Condition, ...]
 
 
-class Any(Struct, frozen=True):
+class Any(Struct, frozen=True, tag=True):
     """Disjunction of *items*; false if there are none."""
 
     items: tuple[Condition, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 #: Seconds between two looks at the files.
 INTERVAL = 1.0
@@ -13,6 +14,27 @@ UNKNOWN = "<NA>"
 NAME, HOME, SHELL = 0, 5, 6
 
 
+#: When a file was changed, its size and its inode; None: there is none.
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+#: Below this folder are the files with accounts.
+ROOT = Path("/")
+_USERS, _GROUPS = "etc/passwd", "etc/group"
+
+
+def stamps() -> list[Stamp]:
+    """Return the states of the files with accounts."""
+    return [_stamp(ROOT / name) for name in (_USERS, _GROUPS)]
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 class Accounts:
     """The lines of a file such as ``/etc/passwd``, by the number in the third column."""
 
@@ -20,7 +42,7 @@ class Accounts:
         self._path = path
         self._default = default
         self._rows: dict[int, list[str]] = default
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: Stamp = None
         self.refresh()
 
     def column(self, number: int, place: int) -> str:
@@ -36,9 +58,8 @@ class Accounts:
         """Read the file if it has changed; return whether its accounts have changed."""
         before = self._rows
         try:
-            stat = self._path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if stamp != self._stamp:
+            stamp = _stamp(self._path)
+            if stamp is None or stamp != self._stamp:
                 self._rows = self._default | self._parse(self._path.read_text(errors="backslashreplace"))
                 self._stamp = stamp
         except OSError:
@@ -58,9 +79,10 @@ class Accounts:
 class Users:
     """Users and groups of this machine; processes in containers too are looked up here, by their uid on the host."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
-        self.users = Accounts(root / "etc/passwd", {0: ["root", "x", "0", "0", "", "/root", ""]})
-        self.groups = Accounts(root / "etc/group", {0: ["root", "x", "0", ""]})
+    def __init__(self, root: Path | None = None) -> None:
+        root = ROOT if root is None else root
+        self.users = Accounts(root / _USERS, {0: ["root", "x", "0", "0", "", "/root", ""]})
+        self.groups = Accounts(root / _GROUPS, {0: ["root", "x", "0", ""]})
         self._due = time.monotonic() + INTERVAL
 
     def name(self, uid: int) -> str:

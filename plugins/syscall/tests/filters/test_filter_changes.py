@@ -148,8 +148,8 @@ def test_new_users(watch, tmp_path, monkeypatch):
     source = watch("evt.type = openat and user.name = mallory and fd.name = /dev/null", "user.name")
     monkeypatch.setattr("falcohost_syscall.drivers.modern_ebpf.loader.LOOKS", 0.0)
     driver = source.driver
-    driver.users = driver.context.users = Users(tmp_path)
-    driver._own_loader._users = Users(tmp_path)
+    monkeypatch.setattr("falcohost_syscall.processes.users.ROOT", tmp_path)
+    driver.users = driver.context.users = Users()
     opens = "os.setuid({})\nos.open('/dev/null', 0)"
     found = {}
     for uid in (65530, 65531):

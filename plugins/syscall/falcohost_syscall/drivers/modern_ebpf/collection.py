@@ -1,22 +1,19 @@
-"""Applies the rules' plan to the probe, as calls, filters and options."""
+"""Applies what the rules ask for to the probe, as calls, filters and options."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 
-from falcohost import Plan
-from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.filters.condition import Condition
-from falcohost_syscall.processes.users import Users
-from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.watched.files import WatchedFiles
-from falcohost_syscall.watched.paths import watched_paths
 
 _log = logging.getLogger("falcohost")
 
@@ -36,38 +33,27 @@ class Collection:
         self._config = config
         self._probe = probe
 
-    def update(self, plan: Plan, users: Users) -> frozenset[str]:
-        """Collect what *plan* asks for; return its event types. Calls that were collected before stay collected."""
-        config, probe = self._config, self._probe
-        every, only_successful = not config.process_context, config.only_successful
-        needed = conditions(plan, users, all_processes=every) if config.pushdown else {}
-        collected = wanted.collected(plan, needed, all_processes=every)
-        hooks = wanted.hooks(collected) & probe.hooks
-        calls = wanted.calls(collected, needed=needed, only_successful=only_successful, hooks=hooks)
+    def update(self, asked: Asked) -> None:
+        """Collect what is *asked* for. Calls that were collected before stay collected."""
+        config, probe, types = self._config, self._probe, frozenset(asked.types)
+        hooks = wanted.hooks(types) & probe.hooks
+        only_successful = config.only_successful
+        calls = wanted.calls(types, needed=asked.conditions, only_successful=only_successful, hooks=hooks)
         probe.prepare(calls)
-        self._set_filters({name: condition for name, condition in needed.items() if name in collected})
-        options = wanted.options(plan, needed, all_processes=every)
-        self._set_options(
-            options._replace(watched=self._watch(plan), measure=self.options.measure, requested=not config.all_names)
-        )
+        self._set_filters(asked.conditions)
+        self.watched.watch(map(os.fsdecode, asked.watched))
+        self._set_options(asked.options._replace(measure=self.options.measure))
         probe.set_calls(
             calls,
-            wanted.requests(collected, needed=needed, only_successful=only_successful, hooks=hooks),
-            traced=wanted.returning_twice(collected, needed=needed),
+            wanted.requests(types, needed=asked.conditions, only_successful=only_successful, hooks=hooks),
+            traced=wanted.returning_twice(types, needed=asked.conditions),
             passing=hooks,
-            entered=wanted.entered(collected),
+            entered=wanted.entered(types),
         )
-        return event_types(plan)
 
     def measure(self, on: bool) -> None:
         """Switch measuring of the cost of events in the kernel on or off."""
         self._set_options(self.options._replace(measure=on))
-
-    def _watch(self, plan: Plan) -> bool:
-        """Watch the files that the setting selects; return whether there are any."""
-        paths = watched_paths(self._config.watched, plan) if self._config.all_names else frozenset()
-        self.watched.watch(paths)
-        return bool(paths)
 
     def _set_options(self, options: Options) -> None:
         if options != self.options:

@@ -19,6 +19,7 @@ from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, Needs
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.modern_ebpf import config
+from falcohost_syscall.drivers.modern_ebpf.asked import ask
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
@@ -104,7 +105,7 @@ class ModernEbpf:
         descriptors = inherited()
         if descriptors is None:
             self._loader = Loader(self._settings)
-            self._loader.open(plan)
+            self._loader.open(ask(self._config, plan))
             descriptors = self._loader.descriptors
         self._reader = reader = Reader(descriptors, self.context)
         self.update(plan)
@@ -129,7 +130,7 @@ class ModernEbpf:
         """Pass on what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
         HOSTS.start()
         if self._loader is not None and self._plan is not None:
-            self._loader.update(plan)
+            self._loader.update(ask(self._config, plan))
         followed = self._plan is None or Need.DIRECTORIES in needs(self._plan)
         self._plan = plan
         chosen = self._config.base.choose(plan)
@@ -178,7 +179,7 @@ class ModernEbpf:
             self.context.boot = boot_time(self.context.boot)
             self.users.refresh()
             if self._loader is not None:
-                self._loader.look()
+                self._look(self._loader)
             records, step = reader.read(self._decoder.passed)
             now = time.monotonic()
             if records:
@@ -193,6 +194,11 @@ class ModernEbpf:
                 yield Batch(())
             if self._reader is not None:
                 reader.feed.rings.wait(PERIOD)
+
+    def _look(self, loader: Loader) -> None:
+        loader.look()
+        if self._plan is not None and loader.outdated():
+            loader.update(ask(self._config, self._plan))
 
     def stats(self) -> SourceStats:
         """Return the counters since :meth:`open`; an event that was sent incomplete does not count as dropped."""

@@ -15,21 +15,20 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from falcohost import Plan, kept
+from falcohost import kept
 from falcohost.agent import AgentProcess
 from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
+from falcohost_syscall.drivers.modern_ebpf.asked import Asked, read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, memory, told
-from falcohost_syscall.fields.field import Need
-from falcohost_syscall.processes.users import Users
-from falcohost_syscall.pushdown.needs import needs
+from falcohost_syscall.processes.users import stamps
 from falcohost_syscall.watched.files import WatchedFiles
 
 # Where accounts, types of the kernel and its settings are; of the files that rules name, only the inode is looked at.
@@ -67,8 +66,7 @@ class Loader:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._config = config.parse(settings)
-        self._users = Users()
-        self._plan = Plan("syscall")
+        self._asked: Asked
         self._looked = 0.0
         self._memories = {
             STATUS: memory.make("falcohost status", told.HALF),
@@ -80,8 +78,8 @@ class Loader:
         self.probe: Probe
         self.collection: Collection
 
-    def open(self, plan: Plan) -> None:
-        """Load the probe and collect what *plan* asks for.
+    def open(self, asked: bytes) -> None:
+        """Load the probe and collect what is *asked* for (:func:`.asked.ask`).
 
         :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         """
@@ -94,7 +92,7 @@ class Loader:
             self.collection = Collection(found, probe, options, WatchedFiles(probe))
             self._say_why_not(logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignored = Ignored(probe, [pid for pid in (os.getpid(), found.agent_pid) if pid])
-            self.update(plan)
+            self.update(asked)
         except BaseException:
             probe.close()
             raise
@@ -117,10 +115,13 @@ class Loader:
             kept.keep(name, descriptors)
         kept.hold(self.probe.held)
 
-    def update(self, plan: Plan) -> None:
-        """Collect what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
-        self._plan = plan
-        self.collection.update(self._config.base.choose(plan), self._users)
+    def update(self, asked: bytes) -> None:
+        """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
+        self._asked = read(asked)
+        self._collect()
+
+    def _collect(self) -> None:
+        self.collection.update(self._asked)
         self._tell()
 
     def measure(self, on: bool) -> None:
@@ -133,7 +134,7 @@ class Loader:
         self._ignored.replace(readers)
 
     def look(self) -> Sequence[str]:
-        """Adapt to what has changed by itself: accounts, watched files, and whether functions still show calls.
+        """Adapt to what has changed by itself: watched files, and whether functions still show calls.
 
         Return what somebody has changed who should not.
         """
@@ -142,13 +143,15 @@ class Loader:
         if now - self._looked < LOOKS:
             return ()
         self._looked = now
-        if self._users.refresh() and Need.ACCOUNTS in needs(self._plan):
-            self.update(self._plan)
         if not self.probe.still_sees():
             self._say_why_not()
-            self.update(self._plan)
+            self._collect()
         self._tell()
         return [*self._ignored.check()]
+
+    def outdated(self) -> bool:
+        """Return whether accounts have changed on which it depends what the rules ask for."""
+        return self._asked.accounts is not None and self._asked.accounts != stamps()
 
     def status(self) -> Status:
         """Return what a reader wants to know."""

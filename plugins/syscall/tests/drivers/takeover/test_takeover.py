@@ -12,6 +12,8 @@ import pytest
 
 from falcohost import Plan, SourceError, handed
 from falcohost.testing import skip_or_fail
+from falcohost_syscall.drivers.modern_ebpf.asked import ask
+from falcohost_syscall.drivers.modern_ebpf.config import parse
 from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
 from falcohost_syscall.drivers.modern_ebpf.loader import JOURNAL, Loader
 from falcohost_syscall.drivers.modern_ebpf.reader import MOST_ATTEMPTS
@@ -27,8 +29,9 @@ def loader() -> Iterator[Loader]:
     for requirement in requirements():
         if requirement.problem:
             skip_or_fail("bpf", requirement.problem)
-    loader = Loader({"falcohost": {"pushdown": False}})
-    loader.open(PLAN)
+    settings = {"falcohost": {"pushdown": False}}
+    loader = Loader(settings)
+    loader.open(ask(parse(settings), PLAN))
     yield loader
     loader.close()
 

@@ -1,0 +1,71 @@
+"""What the rules ask of the probe, as plain data: so the process that loads the probe never has the rules.
+
+It is found out where the rules are read, with the accounts of that moment.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import msgspec
+
+from falcohost import Plan
+from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf.config import Config
+from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.fields.field import Need
+from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.processes.users import Stamp, Users, stamps
+from falcohost_syscall.pushdown.needs import needs
+from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.watched.paths import watched_paths
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What to collect.
+
+    :ivar types: the event types.
+    :ivar conditions: the necessary conditions of those that have one.
+    :ivar options: what the probe sends besides.
+    :ivar watched: the files to watch by inode.
+    :ivar accounts: the state of the files with accounts, if it depends on them.
+    """
+
+    types: list[str]
+    conditions: dict[str, Condition]
+    options: Options
+    watched: list[bytes]
+    accounts: list[Stamp] | None = None
+
+
+def ask(config: Config, plan: Plan) -> bytes:
+    """Return what *plan* asks for."""
+    found = stamps()  # first, so that a change meanwhile is noticed
+    chosen = config.base.choose(plan)
+    every = not config.process_context
+    needed = conditions(chosen, Users(), all_processes=every) if config.pushdown else {}
+    collected = wanted.collected(chosen, needed, all_processes=every)
+    paths = watched_paths(config.watched, chosen) if config.all_names else frozenset()
+    options = wanted.options(chosen, needed, all_processes=every)
+    return _encode(
+        Asked(
+            sorted(collected),
+            {name: condition for name, condition in sorted(needed.items()) if name in collected},
+            options._replace(watched=bool(paths), requested=not config.all_names),
+            sorted(map(os.fsencode, paths)),
+            found if Need.ACCOUNTS in needs(chosen) else None,
+        )
+    )
+
+
+def read(data: bytes) -> Asked:
+    """Return what :func:`ask` encoded.
+
+    :raises ValueError: it is something else.
+    """
+    return _decode(data)
+
+
+_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode: Final = msgspec.msgpack.Decoder(Asked).decode
