@@ -1,4 +1,4 @@
-"""The kernel's description of its own types (BTF, some megabytes), which is read once for all who ask together."""
+"""The kernel's description of its own types (BTF, some megabytes): read for all who ask together, and then freed."""
 
 from __future__ import annotations
 
@@ -21,38 +21,54 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 }
 
 
+#: What was found, for all libraries of this process: the kernel's types do not change while it runs.
+_NUMBERS: Final[dict[tuple[str, int], int]] = {}
+_PROTOTYPES: Final[dict[int, int]] = {}
+
+
 class KernelTypes:
-    """Returns numbers of types within its ``with``; the outermost of several ``with`` reads and frees all types."""
+    """Returns numbers of types within its ``with``. Types are read for the first that is not known yet.
+
+    The outermost of several ``with`` frees them. A search reads all of them, so no number is searched twice.
+    """
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._lib = library.lib
-        self._types = 0
+        self._types: int | None = None
         self._inside = 0
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self._lib, name)
             function.restype, function.argtypes = result, arguments
 
     def __enter__(self) -> Self:
-        """Read them.
-
-        :raises LibbpfError: the kernel does not describe its types.
-        """
-        if not self._inside:
-            self._types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
         self._inside += 1
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._inside -= 1
-        if not self._inside:
+        if not self._inside and self._types is not None:
             self._lib.btf__free(self._types)
+            self._types = None
 
     def number(self, name: str, kind: int) -> int | None:
-        """Return the number of the type with that *name*; None where there is none."""
-        found = int(self._lib.btf__find_by_name_kind(self._types, name.encode(), kind))
-        return found if found > 0 else None
+        """Return the number of the type with that *name*; None where there is none.
+
+        :raises LibbpfError: the kernel does not describe its types.
+        """
+        key = (name, kind)
+        if key not in _NUMBERS:
+            _NUMBERS[key] = int(self._lib.btf__find_by_name_kind(self._all(), name.encode(), kind))
+        return _NUMBERS[key] if _NUMBERS[key] > 0 else None
 
     def prototype(self, function: int) -> int:
         """Return the number of a function's prototype."""
-        return int(self._lib.btf__type_by_id(self._types, function).contents[2])  # struct btf_type.type
+        if function not in _PROTOTYPES:
+            found = self._lib.btf__type_by_id(self._all(), function)
+            _PROTOTYPES[function] = int(found.contents[2])  # struct btf_type.type
+        return _PROTOTYPES[function]
+
+    def _all(self) -> int:
+        if self._types is None:
+            self._types = self._library.check(self._lib.btf__load_vmlinux_btf(), "Cannot read the kernel's types")
+        return self._types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
 from collections.abc import Iterable
@@ -138,7 +139,6 @@ class Kernel:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._lib = library.lib
-        self._tracepoints: dict[str, int] = {}
         for name, (result, arguments) in SIGNATURES.items():
             function = getattr(self._lib, name)
             function.restype, function.argtypes = result, arguments
@@ -202,12 +202,13 @@ class Kernel:
         fd = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
         if fd >= 0:
             return int(fd)
-        log = ctypes.create_string_buffer(_LOG)
-        options.log_buf, options.log_size, options.log_level = ctypes.addressof(log), _LOG, 1
+        log = mmap.mmap(-1, _LOG)  # has memory only for what is written
+        start = ctypes.c_char.from_buffer(log)
+        options.log_buf, options.log_size, options.log_level = ctypes.addressof(start), _LOG, 1
         again = self._lib.bpf_prog_load(kind, name, _LICENSE, code, count, byref(options))
         if again >= 0:
             return int(again)
-        said = log.value.decode(errors="replace").splitlines()
+        said = log[: log.find(b"\0")].decode(errors="replace").splitlines()
         raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
 
     def entry(self, program: int, failed: str, tracepoint: str | None = None) -> Entry:
@@ -293,9 +294,7 @@ class Kernel:
         return True
 
     def _tracepoint(self, name: str) -> int:
-        """Return the BTF number of a tracepoint, cached: each search reads all of the kernel's BTF."""
-        if name not in self._tracepoints:
-            with self._library.types as types:
-                found = types.number(f"{TRACEPOINT}{name}", TYPEDEF)
-            self._tracepoints[name] = self._library.check(found or -ENOENT, f"The kernel has no tracepoint {name}")
-        return self._tracepoints[name]
+        """Return the BTF number of a tracepoint."""
+        with self._library.types as types:
+            found = types.number(f"{TRACEPOINT}{name}", TYPEDEF)
+        return self._library.check(found or -ENOENT, f"The kernel has no tracepoint {name}")
