@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -53,6 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("soak" if config.getoption("soak") else "short")
     if config.getoption("soak") and config.getoption("timeout", None) is None:
         config.option.timeout = 4 * 3600
+
+
+def pytest_collection_finish() -> None:
+    """Exempt all tests and what they have imported from garbage collection, which each forked process begins with."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
