@@ -132,6 +132,14 @@ def test_plugins(falcohost, program, own_site):
     assert broken["numbers"]["error"] == "plugin 'numbers' is left out: RuntimeError: broken"
 
 
+@pytest.fixture
+def told_of_import(own_site, tmp_path):
+    """Return a file that the plugin makes when it is imported, before it fails."""
+    imported = tmp_path / "imported"
+    (own_site / "falcohost_numbers.py").write_text(f"open({str(imported)!r}, 'w')\nraise RuntimeError('broken')\n")
+    return imported
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -153,18 +161,21 @@ def test_plugins(falcohost, program, own_site):
         ["nosuch"],
     ],
 )
-def test_what_is_not_named_is_not_imported(program, own_site, tmp_path, arguments):
+def test_what_is_not_named_is_not_imported(program, told_of_import, tmp_path, arguments):
     """A plugin of another distribution does not run where the configuration does not name it."""
-    imported = tmp_path / "imported"
-    (own_site / "falcohost_numbers.py").write_text(f"open({str(imported)!r}, 'w')\nraise RuntimeError('broken')\n")
     (tmp_path / "rules.yaml").write_text(RULE)
     done = program(*arguments)
 
-    assert not imported.exists() or arguments[0] == "run", done.stderr
+    assert not told_of_import.exists() or arguments[0] == "run", done.stderr
     if arguments[0] == "plugins":
         assert "falcohost-numbers" in done.stdout
+
+
+def test_what_is_named_is_imported(program, told_of_import):
+    """The same plugin runs where the command line names it."""
     program(*NAMED, "plugins")
-    assert imported.exists()
+
+    assert told_of_import.exists()
 
 
 def test_doctor_lists_what_runs(falcohost, setup):
