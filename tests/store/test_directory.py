@@ -118,3 +118,13 @@ def test_a_directory_in_use_is_let_go(tmp_path):
         claim(tmp_path)
     assert before == set(os.listdir("/proc/self/fd"))  # noqa: PTH208
     os.close(held)
+
+
+def test_a_path_that_only_passes_through_a_folder(tmp_path):
+    """Neither a check nor a start makes folders that the path leaves again, and both see that it leads nowhere."""
+    path = f"{tmp_path}/new/../../../../../../../proc/1/x"
+
+    assert directory_problem(path, ours=False) is not None
+    with pytest.raises(StateError, match="the state directory /proc/1/x cannot be used"):
+        claim(state_directory(path))
+    assert not (tmp_path / "new").exists()

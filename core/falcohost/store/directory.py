@@ -32,13 +32,15 @@ ENDING = 1.0
 def state_directory(configured: str = "") -> Path:
     """Return the configured directory, else that of the environment, else the default for this user.
 
-    systemd.exec(5) passes a service its directory in ``STATE_DIRECTORY``; users have an XDG base directory.
+    systemd.exec(5) passes a service its directory in ``STATE_DIRECTORY``; users have an XDG base directory. A path with
+    ``..`` is resolved, since otherwise creating it would create folders that it only passes through.
 
     :raises StateError: the user has no home.
     """
     named = configured or os.environ.get(VARIABLE) or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if named:
-        return Path(named)
+        path = Path(named)
+        return path.resolve() if ".." in path.parts else path
     if os.geteuid() == 0:
         return Path("/var/lib/falcohost")
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
