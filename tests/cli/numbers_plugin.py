@@ -52,7 +52,7 @@ class Counter:
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``slow`` (so many seconds pass while it
     is opened), ``fail_at`` (raises before that number), ``lose`` (reports so many lost), ``deaf`` (does not come back
-    behind its first number), ``babble`` (writes rubbish to the supervisor). With ``ns`` it says, while it measures,
+    behind that number), ``babble`` (writes rubbish to the supervisor). With ``ns`` it says, while it measures,
     that each number costs so much. ``runs``: Python code that it runs behind its first number, as an attacker would who
     has taken over its process; ``needs``: the needs that it says it has.
     """
@@ -94,7 +94,7 @@ class Counter:
             yield Batch([number], str(self._now) if self._settings.get("cursor") else None)
             if "runs" in self._settings:
                 exec(self._settings["runs"], {})
-            while self._settings.get("deaf"):
+            while 0 < self._settings.get("deaf", 0) <= self._now:
                 time.sleep(1)
 
     @property

@@ -117,9 +117,9 @@ def test_what_failed_is_told_at_the_end_of_a_run_that_is_stopped(agent, setup):
 
 
 def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
-    """It is reported by the log and an alert, and its worker is replaced, instead of being open for ever."""
-    more = "json_output: true\nfalcohost: {source_timeout: 5}"
-    running = agent(*setup(more, numbers={"deaf": True}), *ONLY_NUMBERS)
+    """It is reported by the log and an alert, and its worker is replaced, which still says what it has counted."""
+    more = "json_output: true\nrule_matching: all\nfalcohost: {source_timeout: 5}"
+    running = agent(*setup(more, rules=TROUBLE, numbers={"deaf": 6, "interval": 0.01}), *ONLY_NUMBERS)
     alert = until(lambda: [one for one in running.alerts if one["source"] == "internal"])[0]
 
     why = "it has not come back from reading for more than 5 s"
@@ -128,7 +128,10 @@ def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
     assert f"is stalled: {why}" in running.stderr
     running.wait_for("worker failed: killed by SIGKILL; starting it again at once")
     running.wait_for("Event source 'numbers' is open again")
-    assert "numbers: open for" in falcohost("stats").stdout
+    assert "rule 'Trouble' could not be evaluated on 3 events in all" in running.stderr
+    stats = falcohost("stats").stdout
+    assert "numbers: open for" in stats
+    assert 6 <= int(re.search(r"([0-9]+) (?:events )?received", stats)[1])
 
 
 def test_a_worker_that_sends_rubbish_is_killed(agent, setup):

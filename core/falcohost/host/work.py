@@ -6,12 +6,14 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from falcohost.agent import KnowsAgent
 from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
 from falcohost.host.numbers import LookupNumbers, Numbers, counted
+from falcohost.host.stalled import Stalled
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.needs import GENEROUS, Needs, needs_of
@@ -61,7 +63,12 @@ class Work:
     def run(self) -> None:
         """Work until the source ends or, after a stop, until the events from before the stop have been read."""
         with Waker(self._pipeline) as waker:
-            self._read(waker, _Collector())
+            try:
+                self._read(waker, _Collector())
+            except (Exception, Stalled):
+                with suppress(Exception):  # the first one is the reason
+                    self._report()
+                raise
         self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
         self._report()
         self._tell_undecided()

@@ -11,6 +11,7 @@ import itertools
 import os
 import signal
 import socket
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from falcohost.host.helping import Helpers
 from falcohost.host.jobs import job_of
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
+from falcohost.host.stalled import Stalled, end_by_signal, end_when_asked
 from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, limit_environment, make_task
 from falcohost.host.uplink import Uplink
@@ -108,11 +110,17 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         confine(confinement, parent)
         settle()
         signal.signal(signal.SIGTERM, stop)
+        end_when_asked()
         uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
         Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
         source.close()
         pipeline.close()
+    except Stalled:
+        if pipeline is not None:
+            pipeline.finish(time.monotonic())
+        uplink.finish(ended=False)
+        end_by_signal()
     except Exception as error:
         if pipeline is not None:
             pipeline.finish()

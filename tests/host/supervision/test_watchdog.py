@@ -53,14 +53,14 @@ def test_a_source_that_stops_yielding(watched, caplog):
     why = "it has not come back from reading for more than 60 s"
     assert (RULE, "CRITICAL", {"source": "one", "seconds": 60}) == (rule, priority.name, fields)
     assert f"event source 'one' is stalled: {why}; its worker is replaced" == text
-    assert [signal.SIGKILL] == watched.last().signals
+    assert [signal.SIGUSR2, signal.SIGCONT, signal.SIGKILL] == watched.last().signals
     assert ("stalled", why) == state(watched)
     assert f"event source 'one' (pid 4711) is stalled: {why}; its worker is replaced" in caplog.messages
 
 
 def test_the_next_worker(watched):
     """It is there at once, and what holds it up is another alert."""
-    watched.last().ends_by = signal.SIGKILL
+    watched.last().ends_by = signal.SIGUSR2
     watched.last().say(wire.Ready())
     assert 1 == len(watched.passed(61))
     watched.passed(1)
@@ -78,8 +78,8 @@ def test_a_worker_that_is_stopped(watched):
 
     assert (RULE, "CRITICAL") == (rule, priority.name)
     assert "event source 'one' is stalled: its worker was stopped by a signal; its worker is replaced" == text
-    assert [signal.SIGKILL] == watched.last().signals
     assert 1 == len(watched.passed(5))
+    assert [signal.SIGUSR2, signal.SIGCONT, signal.SIGKILL] == watched.last().signals
 
 
 def test_a_worker_that_was_stopped_for_a_moment(watched):

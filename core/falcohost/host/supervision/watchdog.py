@@ -2,6 +2,7 @@
 
 A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
 reading, or the processing of a batch does not end. A worker that somebody has stopped (SIGSTOP) is noticed sooner.
+It is asked to end, which most can even then, and killed if it does not.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from typing import Final, TypeAlias
 
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
+from falcohost.host.stalled import ASKS_TO_END
 from falcohost.host.supervision.child import Child
 from falcohost.log import log
 
 STALLED: Final = "Falcohost internal: source stalled"
+
+#: Seconds that a worker has to end by itself, with its last numbers, before it is killed.
+GRACE: Final = 1.0
 
 #: Longest time between two checks in seconds; after a longer one the supervisor itself was not running.
 ASLEEP: Final = 5.0
@@ -38,11 +43,13 @@ class Watchdog:
         self._checked = self._looked = clock.monotonic()
         self._stopped: set[int] = set()
         self._replaced: dict[str, int] = {}  # by source: the life that was ended
+        self._asked: list[tuple[Child, int, float]] = []  # who was asked to end, in which life, and when
 
     def check(self) -> None:
         """Replace each worker that has stalled since the last check; report that, and each source that is back."""
         now, before = self._clock.monotonic(), self._checked
         self._checked = now
+        self._kill_asked(now)
         if now - self._looked >= LOOKS:
             self._looked = now
             self._look_for_stopped()
@@ -75,4 +82,14 @@ class Watchdog:
         log.error("event source '%s' (pid %d) is stalled: %s; its worker is replaced", child.name, child.pid, why)
         text = f"event source '{child.name}' is stalled: {why}; its worker is replaced"
         self._raise_alert(STALLED, Priority.CRITICAL, text, {"source": child.name, "seconds": seconds})
-        child.signal(signal.SIGKILL)
+        child.signal(ASKS_TO_END)
+        child.signal(signal.SIGCONT)
+        self._asked.append((child, child.lives, self._clock.monotonic()))
+
+    def _kill_asked(self, now: float) -> None:
+        """Kill those who were asked to end and have not."""
+        for asked in [asked for asked in self._asked if now - asked[2] >= GRACE]:
+            child, life, _ = asked
+            self._asked.remove(asked)
+            if child.alive and child.lives == life:
+                child.signal(signal.SIGKILL)
