@@ -139,6 +139,19 @@ def test_validate(falcohost, tmp_path):
     assert (done.returncode, done.stdout) == (0, "rules.yaml: Ok\n")
 
 
+def test_validating_says_how_to_get_a_source(falcohost, tmp_path):
+    """The verdict is Falco's; the log says what would bring the source, a plugin to name if nothing else is known."""
+    rule = {"rule": "x", "desc": "d", "condition": "evt.type = open", "output": "x", "priority": "INFO"}
+    (tmp_path / "near.yaml").write_text(json.dumps([rule | {"source": "syscal"}]))
+    (tmp_path / "far.yaml").write_text(json.dumps([rule | {"rule": "y", "source": "elsewhere"}]))
+    done = falcohost("-V", "near.yaml", "-V", "far.yaml")
+
+    assert (0, "near.yaml: Ok, with warnings\nfar.yaml: Ok, with warnings\n") == (done.returncode, done.stdout)
+    assert "Unknown source syscal, skipping: did you mean 'syscall'?" in done.stderr
+    assert "Unknown source elsewhere, skipping: if an installed plugin has it, name the plugin: " in done.stderr
+    assert "(-o load_plugins[]=" in done.stderr
+
+
 def test_validate_of_a_broken_file(falcohost, tmp_path):
     """-V says Invalid, with Falco's text, on stdout and behind Error: on stderr, and ends with 1."""
     (tmp_path / "rules.yaml").write_text(RULE)

@@ -20,6 +20,7 @@ def test_what_is_installed_and_not_configured():
     assert "add okta to load_plugins in the configuration" == hints["okta"]
     assert "add theirs to load_plugins in the configuration" == hints["theirs"]
     assert {"syscall", "container"}.isdisjoint(hints)
+    assert "if an installed plugin has it, name the plugin: theirs (-o load_plugins[]=theirs)" == hints[""]
 
 
 def test_what_could_not_be_loaded():

@@ -57,7 +57,8 @@ def validate(flags: Flags, config: Config) -> int:
 def _told(result: FileResult) -> str:
     """Return the verdict and any errors; warnings go to the log."""
     if result.ok and result.warnings:
-        log.warning("%s", report.verbose_text(result))
+        hints = dict.fromkeys(f"{one.message}: {one.hint}" for one in result.warnings if one.hint)
+        log.warning("%s", "\n".join((report.verbose_text(result).rstrip("\n"), *hints)))
         return report.verdict(result)
     return report.verbose_text(result)
 

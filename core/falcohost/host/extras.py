@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from falcohost.installing import how_to_install
+from falcohost.rules.loaded import ANY
 
 
 class Extra(Struct, frozen=True):
@@ -42,6 +43,8 @@ def owner(name: str) -> str:
 def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: Collection[str]) -> dict[str, str]:
     """Return how to get each plugin that is not *loaded*, keyed by every name that a rules file may ask for it by.
 
+    Under the key :data:`~falcohost.rules.loaded.ANY` is which plugins might have a source of any other name.
+
     :param left_out: why a plugin that is installed could not be loaded.
     """
     hints: dict[str, str] = {}
@@ -53,4 +56,7 @@ def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: C
         else:
             hint = how_to_install(name)
         hints |= dict.fromkeys((name, *EXTRAS.get(name, Extra()).also), hint)
+    if others := sorted(set(installed) - {*EXTRAS, *loaded, *left_out}):
+        named = f"-o load_plugins[]={others[0]}"
+        hints[ANY] = f"if an installed plugin has it, name the plugin: {', '.join(others)} ({named})"
     return hints

@@ -25,6 +25,7 @@ from falcohost.rules.definitions import (
     RuleUpdate,
 )
 from falcohost.rules.exceptions import FieldCheck, checked
+from falcohost.rules.loaded import ANY
 from falcohost.rules.places import Context
 from falcohost.rules.results import FileResult, LoadFailure
 from falcohost.rules.texts import SourceText
@@ -135,7 +136,8 @@ class Collector:
         check = self._field_checks(new.source)
         if check is None:
             message = f"Unknown source {new.source}, skipping"
-            hint = self._source_hints.get(new.source) or did_you_mean(new.source, self._sources)
+            hints = self._source_hints
+            hint = hints.get(new.source) or did_you_mean(new.source, self._sources) or hints.get(ANY)
             result.warn(WarningCode.LOAD_UNKNOWN_SOURCE, message, new.context, hint=hint)
         exceptions = []
         for exception in new.exceptions:

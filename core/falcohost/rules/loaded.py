@@ -20,6 +20,9 @@ from falcohost.rules.selection import Selection
 #: Maximum size of a rules file in bytes.
 LARGEST = 64 * MIB
 
+#: The key in ``install_hints`` for sources that nothing is known of.
+ANY = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
