@@ -76,6 +76,7 @@ PUBLIC = {
         "Clock",
         "SystemClock",
     ],
+    "falcohost.digest": ["blake2b"],
     "falcohost.helpers": ["HELPERS", "Helper", "HelperSpec"],
     "falcohost.ir": [
         "FALSE",

@@ -25,6 +25,7 @@ MODULES: Final = {
     "falcohost.appending": PROVISIONAL,
     "falcohost.aws": STABLE,
     "falcohost.clock": PROVISIONAL,
+    "falcohost.digest": PROVISIONAL,
     "falcohost.helpers": PROVISIONAL,
     "falcohost.ir": PROVISIONAL,
     "falcohost.jsonlog": STABLE,

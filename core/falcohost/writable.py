@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 
@@ -35,6 +34,8 @@ def creation_problem(folder: Path, prefix: str) -> str | None:
 
     :param prefix: how the name of what is made there, and removed at once, begins.
     """
+    import tempfile  # which is large, and the supervisor has no use for it
+
     try:
         Path(tempfile.mkdtemp(prefix=prefix, dir=folder)).rmdir()
     except OSError as error:

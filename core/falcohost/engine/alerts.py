@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from msgspec import UNSET
 
 from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
+from falcohost.digest import blake2b
 from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import printable, text_bytes, valid
@@ -136,7 +136,7 @@ def within(time: int) -> int:
 def alert_id(source: str, key: str, rule: str) -> str:
     """Return the id of an alert; it depends only on the arguments, so rereading an event gives the same id."""
     name = "\0".join((source, key, rule))
-    return hashlib.blake2b(text_bytes(name), digest_size=12).hexdigest()
+    return blake2b(text_bytes(name), digest_size=12).hexdigest()
 
 
 def bounded(subject: Subject) -> Subject:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from falcohost.alert import NO_METADATA, RuleMetadata
+from falcohost.digest import blake2b
 
 #: Returns the rows that a statement finds.
 Query: TypeAlias = Callable[[str, tuple[object, ...]], list[tuple[bytes]]]
@@ -26,7 +26,7 @@ def key_of(metadata: RuleMetadata) -> int:
     """Return the key of *metadata*: 63 bits of a hash, so that nobody can forge metadata with the same key."""
     if metadata == NO_METADATA:
         return NO_KEY
-    digest = hashlib.blake2b(_encode(metadata), digest_size=8).digest()
+    digest = blake2b(_encode(metadata), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1 or 1
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from falcohost.digest import blake2b
 from falcohost.log import log
 
 #: The users that are given where the configuration names no others.
@@ -104,8 +104,8 @@ class Users:
 
     def _preferred(self, role: str) -> Iterator[int]:
         """Yield all uids of the range, from one that only agent and role decide."""
-        digest = hashlib.sha256(f"{self._agent}\0{role}".encode(errors="surrogateescape")).digest()
-        start = int.from_bytes(digest[:8], "big") % len(self._uids)
+        digest = blake2b(f"{self._agent}\0{role}".encode(errors="surrogateescape"), digest_size=8).digest()
+        start = int.from_bytes(digest, "big") % len(self._uids)
         yield from self._uids[start:]
         yield from self._uids[:start]
 

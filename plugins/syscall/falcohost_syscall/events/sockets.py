@@ -6,14 +6,14 @@ from the ports.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
-from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
-from secrets import token_bytes
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from sys import byteorder
 from typing import NamedTuple, TypeVar
 
+from falcohost.digest import blake2b
 from falcohost_syscall.records.text import text
 
 Address = IPv4Address | IPv6Address
@@ -85,7 +85,7 @@ def unix_path(data: bytes) -> str:
     return text(data.split(b"\0", 1)[0])
 
 
-_SECRET = token_bytes(32)
+_SECRET = os.urandom(32)
 
 
 @lru_cache(4096)
