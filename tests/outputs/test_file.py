@@ -10,6 +10,7 @@ import pytest
 
 from falcohost import OutputError
 from falcohost.outputs.file import FileOutput
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 
 
@@ -57,16 +58,32 @@ def test_without_keep_alive_the_file_may_move(path):
     assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\n", "rule a\n")
 
 
-def test_with_keep_alive_reopen_is_needed(path):
-    """With keep_alive the moved file is written on until the output is reopened."""
-    output = FileOutput(str(path), True, encode)
+@pytest.mark.parametrize("goes_on", [FileOutput.reopen, lambda output: None])
+def test_with_keep_alive_the_file_may_move(path, goes_on):
+    """With keep_alive a moved file is written on until the output is reopened, or for a second."""
+    clock = ManualClock()
+    output = FileOutput(str(path), True, encode, clock)
     path.rename(f"{path}.1")
     output.deliver([alert("a")])
-    output.reopen()
+    goes_on(output)
+    clock.advance(1.0)
 
     output.deliver([alert("b")])
+    output.deliver([alert("c")])
+    assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\nrule c\n", "rule a\n")
 
-    assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\n", "rule a\n")
+
+def test_with_keep_alive_a_file_is_not_opened_for_nothing(path):
+    """A file that was not moved stays open, and no descriptor is left over."""
+    clock = ManualClock()
+    output = FileOutput(str(path), True, encode, clock)
+    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for name in "abc":
+        clock.advance(1.0)
+        output.deliver([alert(name)])
+
+    assert "rule a\nrule b\nrule c\n" == path.read_text()
+    assert before == sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 @pytest.mark.parametrize("name", ["no folder/events.txt", "."])

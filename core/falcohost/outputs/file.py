@@ -1,4 +1,4 @@
-"""The output ``file``: appends a line per alert. With ``keep_alive`` the file stays open until it is reopened.
+"""The output ``file``: appends a line per alert. With ``keep_alive`` a file stays open while its name leads to it.
 
 A file that it creates can be read by its owner alone. An existing one keeps its permissions.
 """
@@ -12,9 +12,13 @@ from collections.abc import Callable
 
 from falcohost.alert import Alert
 from falcohost.appending import open_appending
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputError
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
 from falcohost.writable import write_problem
+
+#: Seconds between two looks whether a file that stays open was moved or removed.
+LOOK = 1.0
 
 
 def file_problem(filename: str) -> str | None:
@@ -33,10 +37,14 @@ class FileOutput:
     :raises OutputError: the file cannot be opened.
     """
 
-    def __init__(self, filename: str, keep_alive: bool, encode: Callable[[Alert], bytes]) -> None:
+    def __init__(
+        self, filename: str, keep_alive: bool, encode: Callable[[Alert], bytes], clock: Clock = SYSTEM
+    ) -> None:
         self._filename = filename
         self._keep_alive = keep_alive
         self._encode = encode
+        self._now = clock.monotonic
+        self._look_at = 0.0
         self._descriptor: int | None = None
         self._open()
         if not keep_alive:
@@ -71,12 +79,25 @@ class FileOutput:
             self._descriptor = None
 
     def _open(self) -> int:
+        """Return a descriptor of the file that has the name now, or had it :data:`LOOK` seconds ago."""
         if self._descriptor is None:
-            try:
-                self._descriptor = open_appending(self._filename)
-            except OSError as error:
-                raise OutputError(_failure(self._filename, error.strerror)) from error
+            self._descriptor = self._opened()
+        elif self._now() >= self._look_at:
+            named = self._opened()
+            if os.path.samestat(os.fstat(named), os.fstat(self._descriptor)):
+                os.close(named)
+            else:
+                self.close()
+                self._descriptor = named
         return self._descriptor
+
+    def _opened(self) -> int:
+        try:
+            descriptor = open_appending(self._filename)
+        except OSError as error:
+            raise OutputError(_failure(self._filename, error.strerror)) from error
+        self._look_at = self._now() + LOOK
+        return descriptor
 
     @staticmethod
     def _take_back(descriptor: int, written: int) -> None:

@@ -248,7 +248,7 @@ OUTPUTS: Final = (
         key="file_output.keep_alive",
         type=bool,
         default=False,
-        help="keeps the file open between alerts; SIGUSR1 reopens it",
+        help="keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed",
     ),
     ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
     ConfigKey(
