@@ -18,9 +18,12 @@ _CAPABILITY_VERSION_3 = 0x20080522
 LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-def die_with_parent(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send this process the signal *number* when *parent* ends; exit now if it already has."""
-    prctl(_PR_SET_PDEATHSIG, number)
+def die_with_parent(parent: int, number: signal.Signals | None = signal.SIGKILL) -> None:
+    """Have the kernel send this process the signal *number* (None: no signal) when *parent* ends.
+
+    Exit now if it already has.
+    """
+    prctl(_PR_SET_PDEATHSIG, number or 0)
     if os.getppid() != parent:
         os._exit(1)
 

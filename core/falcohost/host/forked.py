@@ -58,6 +58,12 @@ def say_why(parent: int) -> None:
         traceback.print_exc()
 
 
+def end_after(seconds: int) -> None:
+    """Have the kernel end this process after so many *seconds*, whatever it does then."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+
+
 def let_go_of_descriptors(keep: Set[int]) -> None:
     """Redirect every inherited descriptor to /dev/null, except those to *keep* and stderr.
 

@@ -26,7 +26,7 @@ _OURS = (DATABASE, _LOCK, "agent.sock", "lost+found")
 _TRIED = "lock-"
 
 #: Seconds to wait for an agent that was killed, whose processes are about to end.
-ENDING = 1.0
+ENDING = 5.0
 
 
 def state_directory(configured: str = "") -> Path:

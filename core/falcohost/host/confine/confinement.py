@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import importlib
 import os
+import signal
 
 from msgspec import Struct
 
@@ -28,17 +29,21 @@ class Confinement(Struct, frozen=True, kw_only=True):
     :ivar user: the user that it becomes, and the number of its group; None: the user stays.
     :ivar capabilities: the capabilities that it keeps.
     :ivar needs: what it does.
+    :ivar outlives: it notices by itself that its parent has ended, and ends soon after.
     :ivar only_log: forbidden system calls are made, and the kernel logs them.
     """
 
     user: int | None = None
     capabilities: frozenset[str] = frozenset()
     needs: Needs = Needs()
+    outlives: bool = False
     only_log: bool = False
 
 
 def confine(confinement: Confinement, parent: int) -> None:
-    """Confine this process, which has set ``no_new_privs``, with all its threads. It ends when *parent* ends.
+    """Confine this process, which has set ``no_new_privs``, with all its threads.
+
+    It ends when *parent* ends, unless it outlives that.
 
     :raises SourceError: a need, a capability or a group is unknown, or the kernel refuses to change rights.
     """
@@ -48,7 +53,7 @@ def confine(confinement: Confinement, parent: int) -> None:
     import_lazy()
     _restrict_files(needs)
     drop_privileges(confinement.capabilities, confinement.user, needs.groups, needs.user)
-    die_with_parent(parent)  # changing the user has cleared it
+    die_with_parent(parent, None if confinement.outlives else signal.SIGKILL)  # changing the user has cleared it
     try:
         seccomp.restrict(needs.calls, log=confinement.only_log)
     except OSError as error:

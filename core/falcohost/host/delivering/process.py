@@ -5,6 +5,7 @@ It is forked by the supervisor, and never returns into the code that forked it; 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -28,7 +29,7 @@ from falcohost.host.delivering.broker import FileBroker
 from falcohost.host.delivering.remote import RemoteStore
 from falcohost.host.descriptors import receive_with
 from falcohost.host.enabled_subscribers import open_subscribers
-from falcohost.host.forked import say_why, take_over
+from falcohost.host.forked import end_after, say_why, take_over
 from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
@@ -41,6 +42,9 @@ NAME: Final = "falcohost-out"
 
 #: Seconds between two reports while something is being delivered.
 PAUSE = 1.0
+
+#: Seconds after which the kernel ends this process when the supervisor has ended unasked.
+LONGEST_LAST: Final = 4
 
 
 class OutputsGiven(Struct, frozen=True, kw_only=True):
@@ -97,7 +101,7 @@ def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, pare
         store = RemoteStore(link, supervisor.next_store)
         subscribers = given.make(store)
         needs = Needs(frozenset({THREADS, CONNECT, WRITE}), None, None)
-        confine(Confinement(user=given.user, needs=needs, only_log=given.only_log), parent)
+        confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
         settle()
     except FalcohostError as error:
         supervisor.say(messages.NotOpened(str(error)))
@@ -138,12 +142,9 @@ class _Supervisor:
         return self._link.fileno()
 
     def say(self, message: msgspec.Struct) -> None:
-        """Send *message*; end this process if the supervisor is gone."""
-        try:
-            with self._lock:
-                wire.send(self._link, message)
-        except OSError:
-            os._exit(1)
+        """Send *message*, unless the supervisor is gone."""
+        with self._lock, contextlib.suppress(OSError):
+            wire.send(self._link, message)
 
     def heard(self) -> list[messages.FromSupervisor]:
         """Return the messages that have arrived, without waiting.
@@ -189,6 +190,7 @@ class OutputsProcess:
         self._said = messages.Deliveries([])
         self._none_left = self._asked = False
         self._closing: threading.Thread | None = None
+        self._is_alone = False
         self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def run(self) -> None:
@@ -198,15 +200,24 @@ class OutputsProcess:
             self._wait()
             if self._store.pump():
                 self._subscribers.notify()
-            for message in self._supervisor.heard():
-                self._obey(message)
+            if self._is_alone:
+                if self._store.fileno() is None:
+                    return
+                continue
+            try:
+                for message in self._supervisor.heard():
+                    self._obey(message)
+            except SystemExit:
+                self._is_alone = True  # the store says the last, and then it is gone too
+                end_after(LONGEST_LAST)
             self._report()
         self._report()
 
     def _wait(self) -> None:
         """Wait for a message; while something is being delivered, for a second at most."""
         poll = select.poll()
-        for descriptor in (self._supervisor.fileno(), self._store.fileno(), self._ended):
+        supervisor = None if self._is_alone else self._supervisor.fileno()
+        for descriptor in (supervisor, self._store.fileno(), self._ended):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         poll.poll(PAUSE * 1000 if self._is_busy() else None)

@@ -26,12 +26,13 @@ from falcohost.errors import StateError
 from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, import_lazy
-from falcohost.host.forked import take_over
+from falcohost.host.forked import end_after, take_over
 from falcohost.host.memory import settle
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
 from falcohost.host.storing.intake import Intake
+from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
 from falcohost.host.summary import Counts
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.wire import LogLine
@@ -39,6 +40,7 @@ from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.store.admission import Admission
 from falcohost.store.age import boot_id
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
+from falcohost.store.arrival import Arrival
 from falcohost.store.directory import DATABASE
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.store import Store
@@ -47,8 +49,11 @@ from falcohost.subscriber import MOST_TAKEN
 #: The name of the process.
 NAME: Final = "falcohost-store"
 
-#: Seconds between two reports, and longest wait while there is nothing to report.
-PAUSE, IDLE = 1.0, 60.0
+#: Seconds between two reports.
+PAUSE: Final = 1.0
+
+#: Seconds for which a supervisor that has ended unasked is outlived, to deliver that; and when the kernel ends that.
+LAST, LONGEST_LAST = 2.0, 4
 
 
 class StoreGiven(Struct, frozen=True, kw_only=True):
@@ -131,7 +136,7 @@ def _opened(given: StoreGiven, parent: int) -> Store:
         else:
             directory = Path("/")
             needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
-    confine(Confinement(user=given.user, needs=needs, only_log=given.only_log), parent)
+    confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
     if directory is None or shown is None:
         return Store(None, IN_MEMORY)
     try:
@@ -165,6 +170,8 @@ class StoreProcess:
             self._count,
             self._accuse,
         )
+        self._overseer = Overseer(self._loop.clock)
+        self._maker = given.maker
         self._counts = Counts()
         self._report_at = 0.0
         self._reported: messages.StoreReport | None = None
@@ -178,15 +185,40 @@ class StoreProcess:
         """Run until the supervisor says that it is the end, or is gone."""
         self._loop.watch(self._control, self._serve)
         while not (self._control.closed or self._is_over()):
-            self._loop.turn(PAUSE if self._store.behind or self._changed() else IDLE)
+            self._loop.turn(PAUSE if self._store.behind or self._changed() else LOOKS)
+            if not self._finishing:
+                self._raise(self._overseer.look())
             self._intake.commit()
             self._report()
             self._loop.watch_writing(self._control, self._control.waits_to_send)
+        if not self._finishing:
+            self._outlive()
         self._intake.commit()
         self._store.close()
         self._report(last=True)
         while self._control.waits_to_send and not self._control.closed:
             self._loop.turn()
+
+    def _outlive(self) -> None:
+        """Tell that the supervisor has ended unasked, and wait for a moment until that is delivered."""
+        end_after(LONGEST_LAST)
+        self._loop.forget(self._control)
+        self._raise(self._overseer.is_gone())
+        until = self._loop.clock.monotonic() + LAST
+        while (left := until - self._loop.clock.monotonic()) > 0:
+            self._intake.commit()
+            if self._intake.silent and (not self._intake.delivering or self._is_delivered()):
+                return
+            self._loop.turn(left)
+
+    def _is_delivered(self) -> bool:
+        return all(mark >= self._store.last for mark in self._store.marks.values())
+
+    def _raise(self, notice: Notice | None) -> None:
+        if notice is not None:
+            rule, priority, text = notice
+            alert = self._maker.internal(rule, priority, text, {}, self._loop.clock.time_ns())
+            self._intake.take(Arrival(INTERNAL, [alert]))
 
     def _is_over(self) -> bool:
         if not self._finishing or not self._intake.silent:
@@ -199,6 +231,7 @@ class StoreProcess:
     def _serve(self) -> None:
         self._control.send_rest()
         for message in self._control.read():
+            self._overseer.hears()
             if isinstance(message, messages.Attach):
                 self._intake.attach(message.source, self._control.take_socket())
             elif isinstance(message, messages.AttachOutputs):

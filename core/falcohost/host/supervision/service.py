@@ -23,8 +23,10 @@ RESTARTED: Final = "Falcohost internal: process restarted"
 #: A process that lived for less than so many seconds is replaced after a delay; any other at once.
 SHORT: Final = 1.0
 
-#: Seconds between two looks at whether it works; after so many without an answer it is replaced.
-LOOKS: Final = 5.0
+#: Seconds between two looks at whether it is stopped, and between two questions; after so many without an answer it is
+#: replaced. The store takes the questions for a sign that the supervisor works.
+LOOKS: Final = 1.0
+ASKS: Final = 3.0
 SILENT: Final = 60.0
 
 #: How often a process is replaced that is killed while it finishes.
@@ -65,7 +67,7 @@ class Service(Generic[T]):
         self._kinds = kinds
         self._tell = tell
         self._lines = Limit(LINES, LINES_AT_ONCE, loop.clock)
-        self._heard = self._looked = 0.0
+        self._heard = self._looked = self._asked = 0.0
         self._was_stopped = self.answers = False
         self._hear = hear
         self._begun = begun
@@ -101,6 +103,7 @@ class Service(Generic[T]):
             self._later(f"cannot start a process: {error.strerror}")
             return
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
+        self._asked = 0.0
         self._was_stopped = self.answers = False
         self._channel = Channel(process.link, self._kinds)
         self._loop.watch(self._channel, self._serve)
@@ -126,7 +129,8 @@ class Service(Generic[T]):
             self.kill("it was stopped by a signal")
         elif self.answers and now - self._heard > SILENT:  # until then it opens what may take long
             self.kill(f"it has not answered for {now - self._heard:.0f} s")
-        else:
+        elif now - self._asked >= ASKS:
+            self._asked = now
             self.send(self._tell)
         self._was_stopped = stopped
 
