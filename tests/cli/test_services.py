@@ -1,14 +1,17 @@
 """The store process and the outputs process of a running agent: who has what, and what becomes of them when killed."""
 
 import os
+import select
 import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.storing.overseer import GONE, HANGS, WORKS
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.store.history import History, Wanted
 from falcohost.testing.waiting import wait_until
@@ -114,6 +117,36 @@ def test_one_that_is_killed_is_replaced_at_once(agent, setup, tmp_path, which):
     assert 3 == sum(alert["rule"] == RESTARTED for alert in running.alerts)
     assert {"Critical"} == {alert["priority"] for alert in running.alerts if alert["rule"] == RESTARTED}
     assert "Every number: 1500" in running.stdout
+
+
+def test_a_supervisor_that_is_killed(agent, setup, tmp_path):
+    """Nothing outlives it but for the moment that it takes to deliver an alert about it, and all alerts before."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.005}), *ONLY_NUMBERS)
+    running.wait_for_alerts(50)
+    ours = [os.pidfd_open(pid) for pid in running.children()]
+    running.process.kill()
+    running.process.wait()
+    wait_until(lambda: len(ours) == len(select.select(ours, [], [], 0)[0]))
+    for one in ours:
+        os.close(one)
+    messages = stored(tmp_path)
+
+    assert [("Critical", GONE)] == [(x["priority"], x["rule"]) for x in running.alerts if x["source"] == "internal"]
+    assert numbers(messages) == numbers([one["output"] for one in running.alerts])
+    assert list(range(1, len(messages))) == numbers(messages)
+
+
+def test_a_supervisor_that_is_stopped(agent, setup, soak):
+    """It is an alert, which does not need it; and another when it goes on."""
+    if not soak(True, False):
+        pytest.skip("takes 15 seconds; runs with --soak")
+    running = agent(*setup("json_output: true", numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    running.wait_for_alerts(3)
+    time.sleep(5)  # it has heard something of the supervisor
+    running.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: HANGS in {alert["rule"] for alert in running.alerts})
+    running.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: WORKS in {alert["rule"] for alert in running.alerts})
 
 
 def test_a_second_signal_does_not_wait_for_outputs(agent, setup, tmp_path):
