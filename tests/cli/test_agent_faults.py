@@ -122,10 +122,11 @@ def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
     running = agent(*setup(more, rules=TROUBLE, numbers={"deaf": 6, "interval": 0.01}), *ONLY_NUMBERS)
     alert = until(lambda: [one for one in running.alerts if one["source"] == "internal"])[0]
 
-    why = "it has not come back from reading for more than 5 s"
     assert "Falcohost internal: source stalled" == alert["rule"]
-    assert {"source": "numbers", "seconds": 5} == alert["output_fields"]
-    assert f"is stalled: {why}" in running.stderr
+    seconds = alert["output_fields"]["seconds"]
+    assert seconds >= 5  # on a busy machine it is looked for later
+    assert {"source": "numbers", "seconds": seconds} == alert["output_fields"]
+    assert re.search(r"is stalled: it has not come back from reading for more than \d+ s", running.stderr)
     running.wait_for("worker failed: killed by SIGKILL; starting it again at once")
     running.wait_for("Event source 'numbers' is open again")
     assert "rule 'Trouble' could not be evaluated on 3 events in all" in running.stderr

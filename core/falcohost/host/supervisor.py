@@ -68,6 +68,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
                 self.loop.turn()
                 self._look()
             self.notify.ending(restarts=self.loop.outcome is Outcome.RESTART)
+            self.services.hurry()
             self.workers.stop()
             while self.workers.any_alive:
                 self.loop.turn()

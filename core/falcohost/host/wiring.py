@@ -38,6 +38,7 @@ from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
@@ -77,6 +78,12 @@ def wired(
         lambda source, error: workers.accuse(source, error),
         lambda: workers.attach_again(),
         internal.raise_alert,
+        suspects := Suspects(
+            facts,
+            internal.raise_alert,
+            lambda source, error: workers.accuse(source, error),
+            lambda source: next((child.pid for child in workers.children if child.name == source), 0),
+        ),
     )
     forked = functools.partial(fork, users=users)
     children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in handed.workers.items()]
@@ -85,6 +92,7 @@ def wired(
     def buried(child: Child) -> None:
         forbidden.tell(child)
         refusals.tell(child)
+        suspects.forget(child.name)
 
     died = Deaths(internal.raise_alert).tell
     workers = Workers(children, loop, services.attach, buried, died=died, once=options.once)

@@ -41,7 +41,7 @@ class Taking:
     :ivar accused: what sources were accused of.
     """
 
-    def __init__(self, store):
+    def __init__(self, store, **options):
         self.store = store
         self.loop = Loop(ManualClock())
         self.stored, self.accused = [], []
@@ -54,6 +54,7 @@ class Taking:
             lambda alerts: self.stored.append([one.id for one in alerts]),
             lambda *told: self.accused.append(told),
             ManualClock(),
+            **options,
         )
 
     def socket(self, name):
@@ -84,6 +85,14 @@ def store():
 def taking(store):
     """Return an intake."""
     taking = Taking(store)
+    yield taking
+    taking.intake.close()
+
+
+@pytest.fixture
+def paced(store):
+    """Return an intake that takes 100 alerts a second of a source, and 2,000 at once."""
+    taking = Taking(store, per_second=100)
     yield taking
     taking.intake.close()
 

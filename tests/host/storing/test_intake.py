@@ -3,6 +3,7 @@
 import gc
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from falcohost.host import data, wire
@@ -159,3 +160,52 @@ def test_nothing_is_left_open(taking):
 
     assert before >= len(list(Path("/proc/self/fd").iterdir()))
     assert taking.intake.silent
+
+
+def flood(of, source, first, count):
+    """Return so many alerts of one rule."""
+    return [msgspec.structs.replace(of(source, "a"), id=f"id-{number}") for number in range(first, first + count)]
+
+
+def ids_of(taking, source):
+    """Return the ids of the alerts of *source* that are stored."""
+    return [alert.id for _, alert in taking.store.read(0, 1 << 20) if alert.source == source]
+
+
+def test_a_flood(paced, of):
+    """A burst is stored at once, then so many a second; what waits is not lost, and no other source has to wait."""
+    one, two = paced.source("one"), paced.source("two")
+    for first in range(0, 2000, 200):
+        one.send(flood(of, "one", first, 200), None, rewinds=False)
+        paced.turn()
+    for first in (2000, 2100):  # with the first the source has taken more than it has
+        one.send(flood(of, "one", first, 100), None, rewinds=False)
+        two.send(flood(of, "two", first, 1), None, rewinds=False)
+        paced.turn()
+        paced.turn()
+    assert (2100, 2) == (len(ids_of(paced, "one")), len(ids_of(paced, "two")))
+
+    paced.loop.clock.advance(1.01)
+    for _ in range(3):
+        paced.turn()
+    assert [f"id-{number}" for number in range(2200)] == ids_of(paced, "one")
+    (told,) = (alert for _, alert in paced.store.read(0, 1 << 20) if alert.source == "internal")
+    assert ("Falcohost internal: too many alerts", "one") == (told.rule, told.fields["source"])
+
+
+def test_a_flood_at_the_end(paced, of):
+    """When the run ends, nobody has to wait, and a worker that is gone is left."""
+    one = paced.source("one")
+    for first in range(0, 2400, 200):
+        one.send(flood(of, "one", first, 200), None, rewinds=False)
+        paced.turn()
+    one.close()
+    paced.turn()
+    assert len(ids_of(paced, "one")) < 2400
+    assert not paced.intake.silent
+
+    paced.intake.hurry()
+    for _ in range(3):
+        paced.turn()
+    assert 2400 == len(ids_of(paced, "one"))
+    assert paced.intake.silent

@@ -31,6 +31,7 @@ from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
@@ -117,7 +118,9 @@ def supervised(stage, tmp_path):
             workers.accuse,
             workers.attach_again,
             internal.raise_alert,
+            suspects := Suspects(names, internal.raise_alert, workers.accuse, lambda name: played.child(name).pid),
         )
+        played.suspects = suspects
         played.attach = services.attach
         played.sink = output
         reloading = Reloading(lambda: Reader(lambda _: signal.pause(), silent=True), lambda *_: None, loop, internal)

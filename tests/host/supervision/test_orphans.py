@@ -10,6 +10,7 @@ import pytest
 from falcohost.host.forked import forked, reaped
 from falcohost.host.supervision.orphans import LOOK, Orphans
 from falcohost.testing.clock import ManualClock
+from falcohost.testing.waiting import wait_until
 
 OURS = (61184, 61185)
 
@@ -90,10 +91,12 @@ def sleeper(user):
 def test_what_is_left_of_the_agent(looked):
     """It is killed at the second look; others' processes are not, nor are those whose parent this process is."""
     own, ours, others = forked(sleeper(61184)), sleeper(61184), sleeper(65533)
-    for _ in range(3):
-        looked(LOOK)
 
-    assert not Path(f"/proc/{ours}").exists()
+    def is_gone():
+        looked(LOOK)
+        return not Path(f"/proc/{ours}").exists()
+
+    wait_until(is_gone)
     assert [(0, 0)] * 2 == [os.waitpid(one, os.WNOHANG) for one in (own, others)]
     for one in (own, others):
         os.kill(one, signal.SIGKILL)
@@ -105,9 +108,13 @@ def test_what_is_left_of_the_agent(looked):
 def test_the_end():
     """What is left of the agent is gone when its run is over."""
     left = [sleeper(user) for user in OURS]
-    Orphans(inherits=True, ours=lambda user: user in OURS).end()
+    orphans = Orphans(inherits=True, ours=lambda user: user in OURS)
 
-    assert not any(Path(f"/proc/{pid}").exists() for pid in left)
+    def are_gone():
+        orphans.end()
+        return not any(Path(f"/proc/{pid}").exists() for pid in left)
+
+    wait_until(are_gone)
 
 
 def test_who_inherits_nothing_looks_for_nothing():

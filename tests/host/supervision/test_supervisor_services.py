@@ -1,14 +1,17 @@
 """A whole run of the supervisor: what becomes of the store and the outputs, and of alerts on their way."""
 
+import json
 import os
 import signal
 
+import msgspec
 import pytest
 from played import Sink, of
 
 from falcohost.errors import OutputClosed, OutputError
 from falcohost.host import wire
 from falcohost.host.supervision.loop import Outcome
+from falcohost.store.store import Store
 
 
 class Closed(Sink):
@@ -106,6 +109,52 @@ def test_a_store_that_is_killed(supervised, stored, caplog):
     assert "Falcohost internal: process restarted" in stage.sink.told
     assert f"the store process (pid {killed[0]}) has ended and is started again: killed by SIGKILL" in caplog.messages
     assert "   rule a: 1\n" in supervisor.summary.text()
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+    """Have the store process end whenever it is to store the alert b."""
+    append = Store.append
+
+    def end_of_it(self, arrivals, answers=()):
+        if any(one.id == "id-b" for arrival in arrivals for one in arrival.alerts):
+            os._exit(3)
+        return append(self, arrivals, answers)
+
+    monkeypatch.setattr(Store, "append", end_of_it)
+
+
+def test_a_message_that_ends_the_store(supervised, stored, poisoned, tmp_path):
+    """The second time it is kept aside, with an alert that says whose it was; all else is stored, once."""
+    stage, supervisor = supervised("one", "two")
+
+    def send():
+        for source, name in (("one", "a"), ("one", "b"), ("one", "c"), ("two", "d")):
+            stage.last(source).store_alerts(msgspec.structs.replace(of(source, "a"), id=f"id-{name}"))
+
+    def hear():
+        if not supervisor.services._store.alive:
+            stage.clock.advance(2)  # it is replaced after a delay
+        for name in ("one", "two"):
+            stage.last(name).hear()
+            stage.last(name).store.read()
+        return all(stage.last(name).store.empty for name in ("one", "two"))
+
+    stage.script(
+        *(lambda name=name: stage.last(name).say(wire.Ready()) for name in ("one", "two")),
+        send,
+        hear,
+        *(lambda name=name: stage.last(name).say(wire.Ended()) for name in ("one", "two")),
+        *(lambda name=name: stage.last(name).end("") for name in ("one", "two")),
+    )
+
+    assert supervisor.run() is Outcome.STOPPED
+    assert {"id-a", "id-c", "id-d"} == {one for one in stored()[0] if one.startswith("id-")}
+    assert 2 == stage.sink.told.count("Falcohost internal: process restarted")
+    assert 1 == stage.sink.told.count("Falcohost internal: message kept aside")
+    (line,) = (tmp_path / "state" / "state.aside.jsonl").read_text().splitlines()
+    aside = json.loads(line)
+    assert ("one", 2, 1) == (aside["source"], aside["number"], len(aside["alerts"]))
 
 
 @pytest.mark.parametrize("name", ["_store", "_outputs"])

@@ -91,6 +91,13 @@ FILES: Final = (
         help="MiB of alerts that are kept; sources have equal shares, within them priorities, and within these rules "
         "([decision 0047](decisions/0047-a-source-speaks-for-itself.md))",
     ),
+    ConfigKey(
+        key="falcohost.alerts.max_per_second",
+        type=int,
+        default=Limits.per_second,
+        help="alerts that are stored a second of one source, in the long run; 20 times as many at once. A source with "
+        "more waits, and an alert says so. At least 100",
+    ),
 )
 
 PLUGINS: Final = (

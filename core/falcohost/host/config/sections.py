@@ -152,6 +152,7 @@ def read_state(reader: Reader) -> StateConfig:
     limits = Limits(
         days=alerts.integer("max_age_days", at_least=1),
         megabytes=alerts.integer("max_size_mb", at_least=1),
+        per_second=alerts.integer("max_per_second", at_least=100),
     )
     return StateConfig(ours.text("state_dir"), limits)
 

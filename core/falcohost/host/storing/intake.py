@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.engine.facts import Facts
+from falcohost.host.storing.aside import Aside
+from falcohost.host.storing.handled import Caution, Handled
 from falcohost.host.storing.outputs import OutputsLink
 from falcohost.host.storing.sources import Accuse, Sources
 from falcohost.host.supervision.loop import Loop
 from falcohost.store.admission import Admission, Refused
 from falcohost.store.answers import AnswerAdmission
 from falcohost.store.arrival import Answer, Arrival
+from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 
+#: Seconds for which a careful store process handles each message by itself.
+CAREFUL: Final = 60.0
+
+_TOO_MANY = "Falcohost internal: too many alerts"
 _GIVEN_UP = "Falcohost internal: alerts given up"
 
 
@@ -27,6 +35,8 @@ class Intake:
     :param answers: the same for what outputs and subscribers answer.
     :param on_stored: called with the sources' new alerts of each transaction.
     :param accuse: called when a source, or the outputs process, has sent what is not valid.
+    :param caution: how messages are handled; *aside*: keeps messages aside.
+    :param per_second: so many alerts of one source are taken, in the long run.
     """
 
     def __init__(
@@ -39,6 +49,9 @@ class Intake:
         on_stored: Callable[[Sequence[Alert]], None],
         accuse: Accuse,
         clock: Clock = SYSTEM,
+        caution: Caution | None = None,
+        aside: Aside | None = None,
+        per_second: int = Limits.per_second,
     ) -> None:
         self._loop = loop
         self._store = store
@@ -52,7 +65,10 @@ class Intake:
         self._answers: list[Answer] = []
         self._outputs: OutputsLink | None = None
         self._given_up = 0
-        self._sources = Sources(loop, admissions, self.take, accuse)
+        self._caution = caution = caution or Caution(Handled(admissions))
+        self._careful_until = clock.monotonic() + CAREFUL if caution.careful else 0.0
+        self._sources = Sources(loop, admissions, self.take, accuse, caution, aside or Aside(None), per_second)
+        self._per_second = per_second
 
     def attach(self, name: str, link: socket.socket) -> None:
         """Take what arrives on *link*, from the source *name*."""
@@ -90,17 +106,33 @@ class Intake:
     def commit(self) -> None:
         """Store what has arrived since the last call; then acknowledge it."""
         cursors: dict[str, str] = {}
-        if self._arrived or self._answers or self._store.behind:
-            stored = self._store.append(self._arrived, self._answers)
-            self._arrived.clear()
-            self._answers.clear()
-            cursors = stored.cursors
-            self._tell_given_up()
-            self._on_stored(stored.alerts)
+        arrived, self._arrived = self._arrived, []
+        if arrived and self._careful_until > self._clock.monotonic():
+            for arrival in arrived:
+                self._caution.handled.begin(arrival.source, arrival.number)
+                cursors |= self._store_all([arrival], ())
+            arrived = []
+            self._caution.handled.end()
+        if arrived or self._answers or self._store.behind:
+            answers, self._answers[:] = self._answers[:], []
+            cursors |= self._store_all(arrived, answers)
+        self._caution.handled.end()
+        self._tell_waiting()
         self._sources.tell(cursors, self._store.cursor)
         if self._outputs is not None:
             self._outputs.tell()
             self._loop.watch_writing(self._outputs, self._outputs.waits_to_send)
+
+    def _store_all(self, arrived: Sequence[Arrival], answers: Sequence[Answer]) -> dict[str, str]:
+        """Store all of these; return the cursors that are written."""
+        stored = self._store.append(arrived, answers)
+        self._tell_given_up()
+        self._on_stored(stored.alerts)
+        return stored.cursors
+
+    def hurry(self) -> None:
+        """Let no source wait any more: the run ends."""
+        self._sources.hurry()
 
     def close(self) -> None:
         """Close all links."""
@@ -124,6 +156,19 @@ class Intake:
             self._loop.forget(self._outputs)
             self._outputs.close()
             self._outputs = None
+
+    def _tell_waiting(self) -> None:
+        """Raise an alert about sources that have to wait."""
+        for name, pace in self._sources.paces.items():
+            if pace.waited and pace.tells():
+                text = (
+                    f"event source '{name}' raises more than {self._per_second} alerts a second, and has had to "
+                    f"wait for {pace.waited:.1f} s (falcohost.alerts.max_per_second)"
+                )
+                fields = {"source": name, "seconds": round(pace.waited, 3), "per_second": self._per_second}
+                pace.waited = 0.0
+                alert = self._maker.internal(_TOO_MANY, Priority.WARNING, text, fields, self._clock.time_ns())
+                self.take(Arrival(INTERNAL, [alert]))
 
     def _tell_given_up(self) -> None:
         """Raise an alert about alerts that the store had to delete before every output had them."""

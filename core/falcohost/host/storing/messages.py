@@ -41,6 +41,10 @@ class Tell(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: report now, after what has arrived is stored."""
 
 
+class Hurry(msgspec.Struct, tag=True, frozen=True):
+    """From the supervisor: workers are told to end; let none wait any more."""
+
+
 class Finish(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: no more workers; store what they have sent, and end when the outputs process has ended."""
 
@@ -152,7 +156,7 @@ class News(msgspec.Struct, tag=True, frozen=True):
     metadata: list[RuleMetadata]
 
 
-FromSupervisor: TypeAlias = Attach | AttachOutputs | GoOver | Switched | Tell | Finish
+FromSupervisor: TypeAlias = Attach | AttachOutputs | GoOver | Switched | Tell | Hurry | Finish
 ToSupervisor: TypeAlias = LogLine | Accused | Counted | StoreReport | Drained
 FromOutputs: TypeAlias = Hello | Subscribe | Read | Answer
 ToOutputs: TypeAlias = Position | Found | Answered | News

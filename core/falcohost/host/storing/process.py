@@ -31,6 +31,8 @@ from falcohost.host.memory import settle
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
+from falcohost.host.storing.aside import Aside
+from falcohost.host.storing.handled import Caution
 from falcohost.host.storing.intake import Intake
 from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
 from falcohost.host.summary import Counts
@@ -95,12 +97,15 @@ class Rules(Struct, frozen=True):
         return found
 
 
-def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int, counted: int | None) -> NoReturn:
+def run_store(
+    given: StoreGiven, rules: Rules, link: socket.socket, parent: int, counted: int | None, caution: Caution
+) -> NoReturn:
     """Run the store process.
 
     :param rules: the facts of the rules that sources have now.
     :param link: the socket to the supervisor.
     :param counted: the number of the last alert that a former store process has counted; None: there was none.
+    :param caution: how it handles messages.
     """
     status = 1
     try:
@@ -110,9 +115,9 @@ def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int,
         log.forward(lambda level, text: control.send(LogLine(level, text)))
         try:
             close_the_way_back()
-            store = _opened(given, parent)
+            store, aside = _opened(given, parent)
             settle()
-            StoreProcess(given, rules, control, store, counted).run()
+            StoreProcess(given, rules, control, store, aside, counted, caution).run()
             status = 0
         except Exception as error:
             log.log.critical("the store has failed: %s: %s", type(error).__name__, error)
@@ -121,8 +126,8 @@ def run_store(given: StoreGiven, rules: Rules, link: socket.socket, parent: int,
         os._exit(status)
 
 
-def _opened(given: StoreGiven, parent: int) -> Store:
-    """Return the store, in a process that has no other files any more."""
+def _opened(given: StoreGiven, parent: int) -> tuple[Store, Aside]:
+    """Return the store, and what keeps messages aside, in a process that has no other files any more."""
     directory = shown = given.directory
     needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
     boot_id()  # while /proc is there
@@ -138,12 +143,12 @@ def _opened(given: StoreGiven, parent: int) -> Store:
             needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
     confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
     if directory is None or shown is None:
-        return Store(None, IN_MEMORY)
+        return Store(None, IN_MEMORY), Aside(None)
     try:
-        return Store(directory / DATABASE, given.limits, shown=shown / DATABASE)
+        return Store(directory / DATABASE, given.limits, shown=shown / DATABASE), Aside(directory)
     except (StateError, sqlite3.Error, OSError) as error:
         log.log.warning("%s; keeping the state of this run in memory only", error)
-        return Store(None, IN_MEMORY)
+        return Store(None, IN_MEMORY), Aside(None)
 
 
 class StoreProcess:
@@ -155,7 +160,9 @@ class StoreProcess:
         rules: Rules,
         control: Channel[messages.FromSupervisor],
         store: Store,
+        aside: Aside,
         counted: int | None,
+        caution: Caution,
         loop: Loop | None = None,
     ) -> None:
         self._loop = loop or Loop()
@@ -169,6 +176,9 @@ class StoreProcess:
             AnswerAdmission(given.takers),
             self._count,
             self._accuse,
+            caution=caution,
+            aside=aside,
+            per_second=given.limits.per_second,
         )
         self._overseer = Overseer(self._loop.clock)
         self._maker = given.maker
@@ -240,6 +250,8 @@ class StoreProcess:
                 self._intake.go_over(message.number, _facts(self._control.attached.popleft()))
             elif isinstance(message, messages.Switched):
                 self._intake.switched(message.source, message.number)
+            elif isinstance(message, messages.Hurry):
+                self._intake.hurry()
             elif isinstance(message, messages.Tell):
                 self._asked = True
             else:

@@ -7,7 +7,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+import msgspec
+
+from falcohost.engine.alerts import INTERNAL
 from falcohost.host.data import Alerts
+from falcohost.host.storing.aside import Aside
+from falcohost.host.storing.handled import Caution
+from falcohost.host.storing.pace import Pace
 from falcohost.host.storing.source import SourceLink
 from falcohost.host.supervision.loop import Loop
 from falcohost.store.admission import Admission
@@ -23,11 +29,27 @@ class Sources:
     :param admissions: by source, what decides which of its alerts are taken.
     :param take: called with all that arrives.
     :param accuse: called when a source has sent what is not valid; it is not listened to any more.
+    :param caution: how messages are handled; *aside*: keeps messages aside.
+    :param per_second: so many alerts of one source are taken, in the long run.
+    :ivar paces: the paces of sources.
     """
 
     def __init__(
-        self, loop: Loop, admissions: Mapping[str, Admission], take: Callable[[Arrival], None], accuse: Accuse
+        self,
+        loop: Loop,
+        admissions: Mapping[str, Admission],
+        take: Callable[[Arrival], None],
+        accuse: Accuse,
+        caution: Caution,
+        aside: Aside,
+        per_second: int,
     ) -> None:
+        self.paces: dict[str, Pace] = {}
+        self._per_second = per_second
+        self._waiting: set[SourceLink] = set()
+        self._hurries = False
+        self._caution = caution
+        self._aside = aside
         self._admissions = admissions
         self._loop = loop
         self._take = take
@@ -49,7 +71,14 @@ class Sources:
         self._new.clear()
         for name, link in self._links.items():
             link.acknowledge(cursors.get(name))
-            self._loop.watch_writing(link, link.waits_to_send)
+            if link not in self._waiting:
+                self._loop.watch_writing(link, link.waits_to_send)
+
+    def hurry(self) -> None:
+        """Let no source wait any more: the run ends."""
+        self._hurries = True
+        for link in [*self._waiting]:
+            self._go_on(link)
 
     @property
     def silent(self) -> bool:
@@ -74,21 +103,48 @@ class Sources:
         if self._links.get(link.name) is not link:
             return
         link.send_rest()
-        for message in link.read():
-            self._take(_arrival(link.name, message))
+        self._caution.handled.begin(link.name)
+        messages = link.read()
+        for message in messages:
+            self._take(self._arrival(link.name, message))
         if link.refused is not None:
             self._accuse(link.name, str(link.refused))
             link.closed = True
         if link.closed:
             self._leave(link)
             self._listen_to_next(link.name)
+        elif messages and link.name != INTERNAL and not self._hurries:
+            self._keep_pace(link, sum(len(message.alerts) or 1 for message in messages))
+
+    def _keep_pace(self, link: SourceLink, alerts: int) -> None:
+        if (pace := self.paces.get(link.name)) is None:
+            pace = self.paces[link.name] = Pace(self._per_second, self._loop.clock)
+        if not (seconds := pace.wait(alerts)):
+            return
+        self._loop.forget(link)
+        self._waiting.add(link)
+        self._loop.after(seconds, lambda: self._go_on(link))
+
+    def _go_on(self, link: SourceLink) -> None:
+        if link in self._waiting:
+            self._waiting.remove(link)
+            self._loop.watch(link, lambda: self._serve(link))
 
     def _leave(self, link: SourceLink) -> None:
-        self._loop.forget(link)
+        if link in self._waiting:
+            self._waiting.remove(link)
+        else:
+            self._loop.forget(link)
         link.close()
         del self._links[link.name]
         if link in self._new:
             self._new.remove(link)
+
+    def _arrival(self, source: str, message: Alerts) -> Arrival:
+        if (source, message.sent.number) in self._caution.skipped:
+            self._aside.keep(source, message.sent)
+            return msgspec.structs.replace(_arrival(source, message), alerts=[], bodies=())
+        return _arrival(source, message)
 
 
 def _arrival(source: str, message: Alerts) -> Arrival:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -35,6 +35,13 @@ LAST_LIVES: Final = 3
 T = TypeVar("T")
 
 
+class Ended(Protocol):
+    """Takes note that a process has ended."""
+
+    def __call__(self, cause: str, *, hung: bool) -> None:
+        """Take note of the *cause*."""
+
+
 class Service(Generic[T]):
     """The process called *name*.
 
@@ -44,6 +51,7 @@ class Service(Generic[T]):
     :param hear: called with each of its messages.
     :param begun: called after each start.
     :param raise_alert: raises the alert about a process that has ended, though it should not.
+    :param ended: called when it has ended, with the cause, and whether it was killed since it did not answer.
     :ivar finishing: it may end by itself; if it is killed, it is replaced a few times.
     :ivar ending: it is not replaced any more.
     :ivar answers: it has opened what it needs, and has said something.
@@ -59,6 +67,7 @@ class Service(Generic[T]):
         hear: Callable[[T], None],
         begun: Callable[[], None],
         raise_alert: RaiseAlert,
+        ended: Ended = lambda cause, *, hung: None,
     ) -> None:
         self.name = name
         self.finishing = self.ending = False
@@ -72,6 +81,8 @@ class Service(Generic[T]):
         self._hear = hear
         self._begun = begun
         self._raise_alert = raise_alert
+        self._ended = ended
+        self._hung = False
         self._process: ForkedProcess | None = None
         self._channel: Channel[T]
         self._restart: Timer | None = None
@@ -104,7 +115,7 @@ class Service(Generic[T]):
             return
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
         self._asked = 0.0
-        self._was_stopped = self.answers = False
+        self._was_stopped = self.answers = self._hung = False
         self._channel = Channel(process.link, self._kinds)
         self._loop.watch(self._channel, self._serve)
         self._loop.watch(process.ended, self._died)
@@ -128,6 +139,7 @@ class Service(Generic[T]):
         if stopped and self._was_stopped:
             self.kill("it was stopped by a signal")
         elif self.answers and now - self._heard > SILENT:  # until then it opens what may take long
+            self._hung = True
             self.kill(f"it has not answered for {now - self._heard:.0f} s")
         elif now - self._asked >= ASKS:
             self._asked = now
@@ -176,6 +188,7 @@ class Service(Generic[T]):
         self._loop.forget(process.ended)
         self._process = None
         cause = process.reap()
+        self._ended(cause, hung=self._hung)
         if self.ending or (self.finishing and cause == ENDED):
             return
         if self.finishing:

@@ -23,6 +23,7 @@ from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.process import ForkedProcess, start_fork
 from falcohost.host.supervision.service import Service
+from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
 
@@ -39,6 +40,7 @@ class Services:
     :param internal: the link for the supervisor's own alerts.
     :param accuse: called with a source that has sent what is not valid.
     :param attach_workers: gives all workers sockets to a new store.
+    :param suspects: finds out whose messages end the store.
     :ivar opened: all outputs are open.
     """
 
@@ -53,9 +55,11 @@ class Services:
         accuse: Callable[[str, str], None],
         attach_workers: Callable[[], None],
         raise_alert: RaiseAlert,
+        suspects: Suspects,
     ) -> None:
         self.opened = False
         self._loop = loop
+        self._suspects = suspects
         self._given = store
         self._rules = Rules(facts, facts)
         self._outputs_given = outputs
@@ -79,6 +83,7 @@ class Services:
             self._hear_store,
             self._store_begun,
             raise_alert,
+            suspects.ended,
         )
         self._outputs: Service[delivering.ToSupervisor] = Service(
             "outputs",
@@ -119,6 +124,10 @@ class Services:
     def reopen(self) -> None:
         """Reopen all outputs before their next delivery."""
         self._outputs.send(delivering.Reopen())
+
+    def hurry(self) -> None:
+        """Have the store let no source wait, since workers are told to end."""
+        self._store.send(storing.Hurry())
 
     def finish(self) -> None:
         """Begin to end, since there are no more workers: store, then deliver what is left."""
@@ -174,8 +183,8 @@ class Services:
         return StoreSnapshot(StoreState(self._stored.kept), self._stored.numbers)
 
     def _fork_store(self) -> ForkedProcess:
-        parent = os.getpid()
-        return start_fork(lambda link: run_store(self._given, self._rules, link, parent, self._counted))
+        parent, caution = os.getpid(), self._suspects.caution()
+        return start_fork(lambda link: run_store(self._given, self._rules, link, parent, self._counted, caution))
 
     def _store_begun(self) -> None:
         self._internal.renew(self.attach(INTERNAL))
