@@ -34,6 +34,7 @@ COMMANDS = {
     "run": "Monitor this host, or read files, and print alerts.",
     "rules": "Explain rules and show their cost.",
     "alerts": "Print stored alerts.",
+    "store": "Print what is stored; check and repair the store.",
     "stats": "Print statistics of the running agent.",
     "fields": "List the fields that rules can use.",
     "plugins": "List the installed plugins.",

@@ -108,9 +108,14 @@ def is_broken(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def broken_name(path: Path) -> Path:
+    """Return a name for a corrupt file beside *path*."""
+    return path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+
+
 def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> None:
     """Rename a corrupt file, so that a new one can be created and the old one examined; messages call it *shown*."""
-    aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+    aside = broken_name(path)
     for ending in ("", "-wal", "-shm"):
         part = path.with_name(path.name + ending)
         if part.exists():

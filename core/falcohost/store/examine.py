@@ -1,0 +1,249 @@
+"""What is in the file of a store: sizes, marks, damage; and how to get out what is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
+
+from msgspec import Struct
+
+from falcohost.errors import StateError
+from falcohost.store.body import decode
+from falcohost.store.database import SCHEMA, broken_name, connect, one
+from falcohost.store.directory import DATABASE
+from falcohost.store.metadata import StoredMetadata
+
+#: Called with a number of alerts, now and then.
+Progress: TypeAlias = Callable[[int], object]
+
+#: Most problems that are listed.
+MOST_PROBLEMS: Final = 100
+
+#: So many alerts are read at once.
+_PAGE: Final = 500
+
+#: The tables of which a repair takes everything, with the number of their columns.
+_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5}
+
+
+class Part(Struct, frozen=True):
+    """The alerts of one source: how many, and the times of the first and the last by their events, in ns."""
+
+    source: str
+    alerts: int
+    first: int
+    last: int
+
+
+class Mark(Struct, frozen=True):
+    """How far an output or a subscriber is: the number of the last alert that it has taken, and how many wait."""
+
+    name: str
+    mark: int
+    waiting: int
+
+
+class Overview(Struct, frozen=True):
+    """What a store has.
+
+    :ivar size: bytes of its files.
+    :ivar last: number of the last alert.
+    """
+
+    path: str
+    size: int
+    alerts: int
+    last: int
+    sources: list[Part]
+    marks: list[Mark]
+    cursors: dict[str, str]
+
+
+class Repaired(Struct, frozen=True):
+    """What a repair has done.
+
+    :ivar alerts: number of alerts in the new file.
+    :ivar unreadable: number of alerts that could not be read, about.
+    :ivar aside: path of the old file.
+    """
+
+    alerts: int
+    unreadable: int
+    aside: str
+
+
+def overview(directory: Path) -> Overview:
+    """Return what is in the store in *directory*.
+
+    :raises StateError: there is none, or it cannot be read.
+    """
+    path = _path(directory)
+    with _Reader(path) as reader:
+        sources = reader.rows(
+            "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
+        )
+        marks = reader.rows(
+            "SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark) FROM subscribers ORDER BY name"
+        )
+        last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
+        return Overview(
+            str(path),
+            sum(part.stat().st_size for part in _files(path)),
+            sum(row[1] for row in sources),
+            last,
+            [Part(*row) for row in sources],
+            [Mark(*row) for row in marks],
+            dict(reader.rows("SELECT source, cursor FROM cursors ORDER BY source")),
+        )
+
+
+def problems(directory: Path, progress: Progress = lambda count: None) -> list[str]:
+    """Return what is wrong with the store in *directory*, a line each; no more than :data:`MOST_PROBLEMS`.
+
+    :param progress: called with the number of alerts that were checked.
+    :raises StateError: there is none.
+    """
+    with _Reader(_path(directory)) as reader:
+        try:
+            check = reader.connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
+            found = [text for (text,) in check if text != "ok"]
+            return found or list(islice(_undecodable(reader, progress), MOST_PROBLEMS))
+        except sqlite3.Error as error:
+            return [f"the file cannot be read: {error}"]
+
+
+def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired:
+    """Put the store in *directory* aside, and make a new one of all that can be read. No agent may be using it.
+
+    :param progress: called with the number of alerts that were taken over.
+    :raises StateError: there is none, or the new one cannot be written.
+    """
+    path = _path(directory)
+    fresh = path.with_name(f"{path.name}-repaired")
+    try:
+        for part in _files(fresh):
+            part.unlink()
+        with _Reader(path) as reader:
+            if reader.version != SCHEMA:
+                raise StateError(f"{path} has format {reader.version}, not {SCHEMA}; only that can be repaired")
+            new = connect(fresh)
+            try:
+                unreadable = _copy(reader, new, progress)
+                count = one(new, "SELECT count(*) FROM alerts")
+            finally:
+                new.close()
+        owner = path.stat()
+        os.chown(fresh, owner.st_uid, owner.st_gid)
+        aside = broken_name(path)
+        for part in _files(path):
+            part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
+        fresh.rename(path)
+    except (OSError, sqlite3.Error) as error:
+        raise StateError(f"{path} cannot be repaired: {error}") from error
+    return Repaired(count, unreadable, str(aside))
+
+
+class _Reader:
+    """Reads the file at *path*, and changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        self.metadata = StoredMetadata(lambda sql, values: self.rows(sql, *values))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    @property
+    def version(self) -> int:
+        """Return the version of the tables; 0 if it cannot be read."""
+        try:
+            return one(self.connection, "PRAGMA user_version")
+        except sqlite3.Error:
+            return 0
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Return the rows that *sql* finds.
+
+        :raises StateError: the file cannot be read.
+        """
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            mend = "falcohost store check says what is wrong"
+            raise StateError(f"the state in {self._path} cannot be read: {error}; {mend}") from error
+
+
+def _undecodable(reader: _Reader, progress: Progress) -> Iterator[str]:
+    """Yield a line about each alert that cannot be decoded."""
+    sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
+    count, after = 0, 0
+    while page := reader.connection.execute(sql, (after, _PAGE)).fetchall():
+        for seq, body in page:
+            try:
+                decode(body, reader.metadata)
+            except (ValueError, KeyError) as error:
+                yield f"alert {seq} cannot be decoded: {error}"
+        count, after = count + len(page), page[-1][0]
+        progress(count)
+
+
+def _copy(reader: _Reader, new: sqlite3.Connection, progress: Progress) -> int:
+    """Copy what can be read; return how many numbers of alerts may have had one that cannot."""
+    new.execute("BEGIN")
+    for table, columns in _SMALL.items():
+        with contextlib.suppress(sqlite3.Error):
+            rows = reader.connection.execute(f"SELECT * FROM {table}").fetchall()
+            new.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", rows)
+    count = unreadable = 0
+    ranges = [*reversed(list(_ranges(reader)))]
+    while ranges:
+        first, last = ranges.pop()
+        sql = "SELECT * FROM alerts WHERE seq BETWEEN ? AND ?"
+        try:
+            rows = reader.connection.execute(sql, (first, last)).fetchall()
+        except sqlite3.Error:
+            if first == last:
+                unreadable += 1
+            else:
+                middle = (first + last) // 2
+                ranges += [(middle + 1, last), (first, middle)]
+            continue
+        new.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        count += len(rows)
+        progress(count)
+    new.execute("COMMIT")
+    return unreadable
+
+
+def _ranges(reader: _Reader) -> Iterator[tuple[int, int]]:
+    """Yield ranges of numbers that together have those of all alerts, as far as the file says what these are."""
+    known: list[int] = []
+    for sql in ("SELECT max(seq) FROM alerts", "SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
+        with contextlib.suppress(sqlite3.Error):
+            known.append(reader.connection.execute(sql).fetchone()[0] or 0)
+    first = 1
+    with contextlib.suppress(sqlite3.Error):
+        first = reader.connection.execute("SELECT min(seq) FROM alerts").fetchone()[0] or 1
+    for begin in range(first, max(known, default=0) + 1, _PAGE):
+        yield begin, begin + _PAGE - 1
+
+
+def _path(directory: Path) -> Path:
+    path = directory / DATABASE
+    if not path.is_file():
+        raise StateError(f"there is no state yet: {path} does not exist; name another state directory with --state-dir")
+    return path
+
+
+def _files(path: Path) -> list[Path]:
+    """Return those of the file's parts that are there."""
+    return [part for end in ("", "-wal", "-shm") if (part := path.with_name(path.name + end)).is_file()]

@@ -1,0 +1,62 @@
+"""``falcohost store``: while an agent runs, and behind one."""
+
+import json
+import re
+
+import pytest
+
+NUMBERS = ("--enable-source", "numbers")
+
+
+@pytest.fixture(scope="module")
+def ended(module_home):
+    """Run an agent that counts to five."""
+    running = module_home.agent(*module_home.setup(numbers={"count": 5, "interval": 0}), *NUMBERS)
+    assert running.wait() == 0
+    return running
+
+
+def test_what_is_stored(ended, module_home):
+    """Alerts by source, outputs with what waits for them, and the cursors."""
+    done = module_home.run("store")
+    assert re.search(r"state\.db: 5 alerts, [\d.]+ [KM]iB\n", done.stdout)
+    assert re.search(r"\n  numbers: 5 alerts, from \d{4}-\d\d-\d\d [\d:]+ to ", done.stdout)
+    assert "\n  output stdout: has all\n" in done.stdout
+    found = json.loads(module_home.run("store", "--json").stdout)
+    assert (5, 5, ["numbers"]) == (found["alerts"], found["last"], [one["source"] for one in found["sources"]])
+
+
+def test_check_and_repair(ended, module_home):
+    """A store that is whole is said to be so; a repair keeps the alerts, and the old file."""
+    assert (0, "The store is whole.\n") == ((done := module_home.run("store", "check")).returncode, done.stdout)
+    assert {"problems": []} == json.loads(module_home.run("store", "check", "--json").stdout)
+    before = module_home.run("alerts", "--json").stdout
+    done = module_home.run("store", "repair")
+    assert re.fullmatch(
+        r"The new store has 5 alerts; all could be read\. The old one is /.*/state\.db\.broken-\w+\.\n", done.stdout
+    )
+    assert before == module_home.run("alerts", "--json").stdout
+
+
+def test_damage(agent, falcohost, setup, environment):
+    """Damage ends the check with 1 and a line about what to do; while an agent runs nothing is repaired."""
+    running = agent(*setup(numbers={"interval": 0.01}), *NUMBERS)
+    running.wait_for_alerts(1)
+    refused = falcohost("store", "repair")
+    assert (1, "") == (refused.returncode, refused.stdout)
+    assert re.search(r"Error: the state directory .* is in use by another falcohost", refused.stderr)
+    assert 0 == falcohost("store").returncode
+    running.end()
+
+    path = re.match(r"(.*?): ", falcohost("store").stdout)[1]
+    with open(path, "r+b") as file:  # noqa: PTH123
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    checked = falcohost("store", "check")
+    assert 1 == checked.returncode
+    assert "is damaged: stop the agent, and run falcohost store repair" in checked.stderr
+    assert checked.stdout
+    assert 0 == falcohost("store", "repair").returncode
+    assert 0 == falcohost("store", "check").returncode
+    again = agent(*setup(numbers={"count": 5}), *NUMBERS)
+    assert (0, False) == (again.wait(), "in memory only" in again.stderr)

@@ -1,0 +1,114 @@
+"""A store is looked at, checked, and repaired: all that a damaged file still has is in the new one."""
+
+import random
+import sqlite3
+
+import pytest
+
+from falcohost.errors import StateError
+from falcohost.store.examine import Mark, Part, overview, problems, repair
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store
+
+TIME = 1_700_000_000_123_456_789
+
+
+@pytest.fixture
+def filled(store, arrival):
+    """Return a store with 5,000 alerts, of which an output has 10, and a cursor."""
+    store.subscribe("output")
+    for begin in range(0, 5000, 500):
+        store.append([arrival(*map(str, range(begin, begin + 500)), cursor=f"cursor {begin}")])
+    store.answer("output", 10)
+    store.close()
+    return store
+
+
+def damage(path, share):
+    """Overwrite some of the pages behind the first ones with noise; return how many."""
+    chance = random.Random(5)
+    data = bytearray(path.read_bytes())
+    pages = [at for at in range(16 * 4096, len(data), 4096) if chance.random() < share]
+    for at in pages:
+        data[at : at + 4096] = chance.randbytes(4096)
+    path.write_bytes(data)
+    return len(pages)
+
+
+def test_overview(filled, path):
+    """It has the alerts by source, with the times of the first and the last, and what waits for whom."""
+    found = overview(path.parent)
+
+    assert (str(path), 5000, 5000) == (found.path, found.alerts, found.last)
+    assert [Part("source", 5000, TIME, TIME)] == found.sources
+    assert [Mark("output", 10, 4990)] == found.marks
+    assert {"source": "cursor 4500"} == found.cursors
+    assert found.size >= path.stat().st_size > 500_000
+
+
+def test_a_store_in_use(store, path, arrival):
+    """What is in the write-ahead log counts too, while the store is in use."""
+    store.append([arrival("a", "b")])
+
+    assert 2 == overview(path.parent).alerts
+    assert [] == problems(path.parent)
+    store.append([arrival("c")])
+    assert 3 == overview(path.parent).alerts
+
+
+def test_a_whole_store(filled, path, clock, names):
+    """A whole store has no problems, and a repair keeps all of it."""
+    checked = []
+    assert [] == problems(path.parent, checked.append)
+    assert 5000 == checked[-1]
+
+    done = repair(path.parent)
+    assert (5000, 0) == (done.alerts, done.unreadable)
+    again = Store(path, Limits(), clock=clock)
+    assert [*map(str, range(5000))] == names(again, most=9999)
+    assert (10, "cursor 4500") == (again.subscribe("output").mark, again.cursor("source"))
+    again.close()
+    assert not [*path.parent.glob("*repaired*")]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_a_damaged_store(filled, path, clock, names, share):
+    """Damage is found; a repair takes over what is on whole pages, in order, and keeps the old file."""
+    noise = damage(path, share)
+    before = path.read_bytes()
+    assert noise > 3
+    assert problems(path.parent)
+
+    done = repair(path.parent)
+    assert before == (path.parent / done.aside).read_bytes()
+    assert [] == problems(path.parent)
+    again = Store(path, Limits(), clock=clock)
+    kept = names(again, most=9999)
+    again.close()
+    assert kept == sorted(set(kept), key=int)
+    assert (len(kept), 5000) == (done.alerts, done.alerts + done.unreadable)
+    pages = len(before) / 4096
+    assert len(kept) > 5000 * (1 - 3 * noise / pages)
+
+
+def test_an_alert_that_cannot_be_decoded(filled, path):
+    """An alert that is not one is named by its number."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alerts SET alert = x'c0' WHERE seq = 7")
+    (problem,) = problems(path.parent)
+
+    assert problem.startswith("alert 7 cannot be decoded: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 1000])
+def test_what_is_no_store(path, content):
+    """A file that is none, or no file, is an error in words, and stays what it is."""
+    with pytest.raises(StateError, match="there is no state yet"):
+        overview(path.parent)
+    path.write_bytes(content)
+    with pytest.raises(StateError, match="falcohost store check says what is wrong"):
+        overview(path.parent)
+    with pytest.raises(StateError, match="has format 0, not "):
+        repair(path.parent)
+    assert problems(path.parent)
+    assert content == path.read_bytes()
