@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -51,9 +52,15 @@ def folder(open_folder):
 
 
 @pytest.fixture(scope="module")
-def agent(start_agent, folder):
-    """Return an agent that tells of reads of /etc/shadow, each by itself."""
-    return start_agent(folder / "rules.yaml", settings={"falcohost": {"fold": {"enabled": False}}})
+def start(start_agent, folder):
+    """Return a function that starts an agent that tells of reads of /etc/shadow, each by itself."""
+    return lambda: start_agent(folder / "rules.yaml", settings={"falcohost": {"fold": {"enabled": False}}})
+
+
+@pytest.fixture(scope="module")
+def agent(start):
+    """Return the agent that the tests share."""
+    return start()
 
 
 class Killer:
@@ -194,11 +201,11 @@ def test_an_end_is_an_alert(agent):
     assert ("Critical", "syscall") == (killed["priority"], killed["output_fields"]["source"])
 
 
-def test_a_loader_that_is_killed(agent, folder, syscall_worker):
+def test_a_loader_that_is_killed(start, folder, syscall_worker):
     """It is an alert, everything is loaded anew, and what happens meanwhile is told, if only by what it has left."""
+    agent = start()  # another one, since alerts about the same source are rare
     worker = syscall_worker(agent.process.pid)
     (loader,) = [pid for pid in agent.workers() if pid != worker and is_loader(pid)]
-    time.sleep(10)  # alerts about the same source are rare
     os.kill(loader, signal.SIGKILL)
     programs = []
     while syscall_worker(agent.process.pid) == worker:
@@ -208,6 +215,7 @@ def test_a_loader_that_is_killed(agent, folder, syscall_worker):
 
     assert len(wait_for(agent, programs)) == len(programs)
     agent.wait_for(lambda alert: "the loader of event source" in alert["output"])
+    assert 0 == agent.stop()
 
 
 def is_loader(pid: int) -> bool:
@@ -242,8 +250,10 @@ def test_a_name_that_was_taken_before_the_restart(agent, folder, syscall_worker)
 
 def test_back_at_once(agent, folder, syscall_worker):
     """From a kill to the first alert, the quickest of five, it takes less than a third of a second."""
-    waits = []
+    waits = [math.inf]
     for number in range(5):
+        if min(waits) < 0.3 * SLOWNESS:
+            break
         time.sleep(1)
         worker = syscall_worker(agent.process.pid)
         os.kill(worker, signal.SIGKILL)
@@ -253,6 +263,6 @@ def test_back_at_once(agent, folder, syscall_worker):
             assert time.monotonic() - killed < 30 * SLOWNESS
             time.sleep(0.005)
         waits.append(time.monotonic() - killed)
-    print(f"back after {sorted(round(wait, 2) for wait in waits)} s")
+    print(f"back after {sorted(round(wait, 2) for wait in waits[1:])} s")
 
     assert min(waits) < 0.3 * SLOWNESS
