@@ -149,16 +149,16 @@ def wheel(build) -> Path:
 
 
 class Installation:
-    """A fresh virtual environment, outside of the repository."""
+    """A fresh virtual environment, outside of the repository; the pip that installs into it is that of the tests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        run(sys.executable, "-m", "venv", str(folder / "venv"))
+        run(sys.executable, "-m", "venv", "--without-pip", str(folder / "venv"))
 
     def pip_install(self, *what: str) -> None:
         """Install *what*; where the package index cannot be reached, skip the test."""
-        pip = [str(self.folder / "venv/bin/python"), "-m", "pip", "install", "-q", "--retries", "1", *what]
-        done = subprocess.run(pip, capture_output=True, text=True, cwd=self.folder, env=clean_environment())
+        pip = [sys.executable, "-m", "pip", "--python", str(self.folder / "venv"), "install", "-q", "--retries", "1"]
+        done = subprocess.run([*pip, *what], capture_output=True, text=True, cwd=self.folder, env=clean_environment())
         if done.returncode:
             skip_or_fail("index", f"pip cannot install {' '.join(what)}: {done.stderr.strip()}")
 
