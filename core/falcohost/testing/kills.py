@@ -20,8 +20,8 @@ from falcohost.store.history import History, Wanted
 from falcohost.testing.agent import Agent, Json
 from falcohost.testing.waiting import wait_until
 
-#: How often an agent is killed: with ``--soak``, and without (four rounds of :func:`kill_often`).
-KILLS = 300, 12
+#: How often an agent is killed: with ``--soak``, and without (three rounds of :func:`kill_often`).
+KILLS = 300, 9
 
 #: The golden ratio: any number of its multiples is spread evenly modulo 1.
 _GOLDEN = 0.6180339887
