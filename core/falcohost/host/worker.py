@@ -7,6 +7,7 @@ needs, so that no other source's secrets are in its memory. It never returns int
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import signal
@@ -104,6 +105,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
+        importlib.import_module("re2")  # its library cannot be loaded later, when a condition is first compiled
         confinement = Confinement(
             user=users.worker, capabilities=capabilities, needs=needs, only_log=beginning.only_log
         )

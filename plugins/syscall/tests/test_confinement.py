@@ -15,7 +15,9 @@ from falcohost_syscall.drivers import drivers
 RULE = """
 - rule: Marked
   desc: Somebody opened the mark; the environment is read in /proc if the process ran before.
-  condition: evt.type in (open, openat) and fd.name endswith falcohost-mark
+  condition: >
+    evt.type in (open, openat) and fd.name endswith falcohost-mark
+    and fd.name glob "*[a-z]?mark" and proc.exepath regex "^/.+$"
   output: marked | the-loader-does-not-know-this %proc.name %proc.env[MARK] %proc.cwd %proc.pexe
   priority: NOTICE
 """
