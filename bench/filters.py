@@ -148,7 +148,7 @@ def _agent(expr: Expr) -> float:
 
 
 def _record() -> bytes:
-    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0)
+    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0, 0)
     sections = {R.SEC_FD: info, R.SEC_FDPATH: NAME.encode(), R.SEC_PATH: NAME.encode()}
     return call("openat", Task(4242, cgroup=random_events.HOST), 3, (0xFFFFFF9C, 0, 0o2000000), sections)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes records/record.py: numbers and layouts that the probe and user space share, as the C compiler has them.
 
-Called by the Makefile of the probe. It compiles the probe's sources once more, with a variable of each type that user
-space has to know, and reads what the compiler says of these types (BTF). Written by hand is only which types these
+Called by the Makefile of the probe. It compiles the headers with a variable of each type that user space has to
+know, and reads what the compiler says of these types (BTF). Written by hand is only which types these
 are, and what they are called in Python.
 
     layouts.py CLANG FLAG… > record.py
@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 HEADERS = ("record.h", "facts.h", "scratch.bpf.h")
-SOURCE = "probe.bpf.c"
 ENUMS = (
-    *("kind", "flag", "tag", "exe_flag", "want", "left", "option", "count_row", "ignored", "lost", "stage"),
+    *("kind", "flag", "tag", "exe_flag", "want", "left", "option", "count_row", "lost", "stage"),
     *("view_index", "process_text", "lineage", "fd_kind", "l4proto", "ip", "addressed", "made", "connected", "led_to"),
 )
 #: Structs of which user space needs to know where each member is.
@@ -200,7 +199,7 @@ def _compiled(clang: str, flags: list[str]) -> bytes:
     variables = "".join(f"{kind} {name} layout_{kind}_{name};\n" for kind, name in names)
     with tempfile.TemporaryDirectory() as folder:
         source, made, btf = (Path(folder) / name for name in ("layout.bpf.c", "layout.o", "btf"))
-        source.write_text(f'#include "{SOURCE}"\n{variables}')
+        source.write_text("".join(f'#include "{header}"\n' for header in HEADERS) + variables)
         subprocess.run([clang, *flags, "-I.", "-c", str(source), "-o", str(made)], check=True)
         objcopy = clang.replace("clang", "llvm-objcopy")
         subprocess.run([objcopy, f"--dump-section=.BTF={btf}", str(made)], check=True)

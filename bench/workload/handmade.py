@@ -105,7 +105,7 @@ def cgroups(key: int, *lines: bytes) -> bytes:
 
 def fdinfo(mode: int = 0o100644, ino: int = 42, layer: int = 0, fmode: int = 0) -> bytes:
     """Return the data of SEC_FD."""
-    return R.FDINFO.pack(ino, mode, 0xFE00, 0xEF53, layer, fmode)
+    return R.FDINFO.pack(ino, mode, 0xFE00, 0xEF53, layer, fmode, 0)
 
 
 def tcp(local: tuple[str, int], remote: tuple[str, int], state: int = 1, kind: int = 1, ino: int = 99) -> bytes:

@@ -14,7 +14,7 @@ int call_begins(void *ctx)
 
 	if (!spec || !text || !(spec->want & WANT_ENTERED) || ignored(task->tgid))
 		return 0;
-	if (spec->want & WANT_FREQUENT && task->mm->mm_users.counter == 1) {
+	if (spec->want & WANT_FREQUENT && is_alone(task)) {
 		e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
 		if (e)
 			e->call = 0; /* another one, from which it has returned */
@@ -26,6 +26,7 @@ int call_begins(void *ctx)
 	call_args(regs, compat, e->args);
 	e->call = spec->call;
 	e->has_how = spec->want & WANT_HOW && bpf_probe_read_user(e->how, sizeof(e->how), (void *)e->args[2]) == 0;
+	e->attribute = !!(spec->want & WANT_ATTRIBUTE);
 	keep_entered(e, text, ENTERED_PATH, spec->want & WANT_PATH ? spec->path_arg : NO_ARG);
 	keep_entered(e, text, ENTERED_PATH2, spec->want & WANT_PATH2 ? spec->path2_arg : NO_ARG);
 	keep_entered(e, text, ENTERED_STR, spec->want & WANT_STR ? spec->str_arg : NO_ARG);

@@ -3,6 +3,7 @@
 #define FALCOHOST_CONTEXT_BPF_H
 
 #include "execed.bpf.h"
+#include "large_images.bpf.h"
 
 /* By pid. User space sets max_entries before loading. Preallocated, since that makes forks cheapest. */
 struct {
@@ -24,16 +25,7 @@ struct {
 /* Whether there is or was one of these: looking for them costs others nothing. */
 static volatile __u32 has_further;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, struct large_image);
-} large_images SEC(".maps");
-
 static const struct process no_process;
-static const struct large_image no_large_image;
 
 /* One for each CPU: the memory in which context records are built. User space sets max_entries before loading. */
 struct {
@@ -106,20 +98,15 @@ static __always_inline struct process *process_or_new(struct task_struct *leader
 	return p;
 }
 
-static __always_inline struct large_image *large_image_of(struct task_struct *leader)
-{
-	__u32 pid = leader->tgid;
-
-	return bpf_map_lookup_elem(&large_images, &pid);
-}
-
 static __always_inline void forget(struct task_struct *leader)
 {
 	__u32 pid = leader->tgid;
+	struct process *p = process_with(pid);
 
+	if (p && p->large)
+		forget_image(pid);
 	if (bpf_map_delete_elem(&processes, &pid) && has_further)
 		bpf_map_delete_elem(&further_processes, &pid);
-	bpf_map_delete_elem(&large_images, &pid);
 }
 
 static __always_inline void keep_comm(struct process *p, struct task_struct *task)
@@ -129,29 +116,38 @@ static __always_inline void keep_comm(struct process *p, struct task_struct *tas
 	p->comm_len = len > 0 ? len - 1 : 0;
 }
 
+/* There is no room for its long texts: they are read in /proc. */
+static __always_inline void lack_image(struct process *p)
+{
+	p->large = 0;
+	if (p->exe_len > EXE_KEPT)
+		p->exe_len = NOT_KEPT;
+	if (p->args_len > ARGS_KEPT)
+		p->args_len = NOT_KEPT;
+}
+
 /* A new process starts with its creator's context, under the name of the thread that created it. */
-static __always_inline void keep_fork(struct task_struct *maker, struct task_struct *child)
+static __always_inline struct process *keep_fork(struct task_struct *maker, struct task_struct *child)
 {
 	struct process *p = process_of(maker), *c;
 	struct large_image *large;
 	__u32 pid = child->tgid;
 
 	if (!p)
-		return;
+		return NULL;
 	c = add_process(pid, p);
 	if (!c)
-		return;
+		return NULL;
 	c->start = child->start_boottime;
 	c->known = 0;
 	c->told_of = 0;
 	c->checked = 0;
 	c->named = 0;
 	keep_comm(c, child);
-	if (!p->large)
-		return;
-	large = large_image_of(maker);
-	if (large)
-		bpf_map_update_elem(&large_images, &pid, large, BPF_ANY);
+	large = p->large ? large_image_of(maker) : NULL;
+	if (large && !add_image(pid, large, cgroup_key(current_task())))
+		lack_image(c);
+	return c;
 }
 
 /* Where a section is in the record that is being built. */
@@ -177,9 +173,9 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 				       struct place env)
 {
 	struct large_image *large;
-	__u32 pid = task->tgid;
 
-	bpf_map_update_elem(&large_images, &pid, &no_large_image, BPF_ANY);
+	if (!add_image(task->tgid, NULL, s->header.cgroup))
+		return false;
 	large = large_image_of(task);
 	if (!large)
 		return false;
@@ -209,6 +205,8 @@ static __always_inline void keep_exec(struct scratch *s, struct task_struct *tas
 
 	if (!p)
 		return;
+	if (p->large)
+		forget_image(task->tgid);
 	p->large = (exe.len > EXE_KEPT || args.len > ARGS_KEPT || env.len) && keep_large(s, task, exe, args, env);
 	__sync_fetch_and_add(&p->seq, 1);
 	p->exec_ts = s->header.ts;

@@ -1,6 +1,7 @@
 /* What a caller passes in its memory, for the few calls that leave nothing behind from which it is known: as it is when the
  * call begins, to be compared when the call returns, since another thread may change it meanwhile. Both are after or before
- * the moment in which the kernel reads it, so who changes it twice at the right moments still hides it. */
+ * the moment in which the kernel reads it, so who changes it twice at the right moments still hides it, unless a hook has
+ * the kernel's own copy. What cannot be compared is marked (FLAG_UNCOMPARED). */
 #ifndef FALCOHOST_ENTERED_BPF_H
 #define FALCOHOST_ENTERED_BPF_H
 
@@ -8,7 +9,8 @@
 #include "ignored.bpf.h"
 #include "user_memory.bpf.h"
 
-#define TEXT_NOT_READ 0xffff
+#define TEXT_ABSENT 0xffff
+#define TEXT_UNREADABLE 0xfffe /* not in memory when the call began, so it had to be brought there first */
 #define FMODE_PATH 0x4000
 /* Flags of open(2) that a file keeps, and those that it does not. */
 #define O_ACCMODE 3
@@ -20,7 +22,7 @@
 /* A text is told apart from others by its length and hash (SipHash-1-3 with a secret key). */
 struct entered_text {
 	__u64 hash;
-	__u16 len; /* TEXT_NOT_READ: there is none, or it is not in memory yet */
+	__u16 len;
 	char kept[ENTERED_KEPT];
 };
 
@@ -29,7 +31,8 @@ enum entered_which { ENTERED_PATH, ENTERED_PATH2, ENTERED_STR, ENTERED_TEXTS };
 /* By thread. */
 struct entered {
 	__u32 call; /* row of calls/rows.py; 0: none, or it was compared */
-	__u32 has_how;
+	__u16 has_how;
+	__u16 attribute; /* the hook for the attribute's name was not passed yet */
 	__u64 how[3]; /* struct open_how */
 	__u64 args[6];
 	struct entered_text texts[ENTERED_TEXTS];
@@ -111,26 +114,29 @@ GLOBAL __u64 hash_of(struct text_bytes *text, __u32 len)
 	return s.a ^ s.b ^ s.c ^ s.d;
 }
 
-/* Keeps the text that an argument of the call points to. */
-GLOBAL int keep_entered(struct entered *e, struct text_bytes *text, __u32 which, __u32 arg)
+/* Keeps a text of len bytes with its NUL, which is in text; nothing if it could not be read. */
+static __always_inline void keep_text_of(struct entered_text *to, struct text_bytes *text, long len)
 {
-	struct entered_text *to;
-	__u64 address;
-	long len;
-
-	if (!e || !text || which >= ENTERED_TEXTS)
-		return 0;
-	to = &e->texts[which];
-	to->len = TEXT_NOT_READ;
-	if (arg >= 6)
-		return 0;
-	address = e->args[arg];
-	len = address ? read_string((char *)text->words, CHUNK, address) : 0;
+	to->len = TEXT_UNREADABLE;
 	if (len <= 0 || len > CHUNK)
-		return 0;
+		return;
 	bpf_probe_read_kernel(to->kept, sizeof(to->kept), text->words);
 	to->hash = hash_of(text, len - 1);
 	to->len = len - 1;
+}
+
+/* Keeps the text that an argument of the call points to. */
+GLOBAL int keep_entered(struct entered *e, struct text_bytes *text, __u32 which, __u32 arg)
+{
+	__u64 address;
+
+	if (!e || !text || which >= ENTERED_TEXTS)
+		return 0;
+	address = arg < 6 ? e->args[arg] : 0;
+	if (address)
+		keep_text_of(&e->texts[which], text, read_string((char *)text->words, CHUNK, address));
+	else
+		e->texts[which].len = TEXT_ABSENT;
 	return 0;
 }
 
@@ -162,19 +168,35 @@ GLOBAL int differs(struct scratch *s, struct entered *e, __u32 which, __u32 argu
 		return false;
 	was = &e->texts[which];
 	text = (void *)s->path;
-	if (was->len == TEXT_NOT_READ)
+	if (was->len == TEXT_UNREADABLE)
+		s->header.flags |= FLAG_UNCOMPARED;
+	if (was->len >= TEXT_UNREADABLE)
 		return false;
 	len = read_string((char *)text->words, CHUNK, arg(s, argument)) - 1;
 	return len != was->len || hash_of(text, len) != was->hash;
 }
 
+/* Whether only the thread itself can change its memory, unless that is shared in another way. */
+static __always_inline bool is_alone(struct task_struct *task)
+{
+	return task->mm->mm_users.counter == 1;
+}
+
 /* Finds out whether a text was changed, before any filter is asked. */
-static __always_inline void note_rewritten(struct scratch *s)
+static __always_inline void note_rewritten(struct scratch *s, struct task_struct *task)
 {
 	struct entered *e = entered_by(s);
+	bool other;
 
-	if (e && (differs(s, e, ENTERED_PATH, s->spec.path_arg) || differs(s, e, ENTERED_PATH2, s->spec.path2_arg) ||
-		  differs(s, e, ENTERED_STR, s->spec.str_arg)))
+	if (!e) {
+		if (!(s->spec.want & WANT_FREQUENT && is_alone(task)))
+			s->header.flags |= FLAG_UNCOMPARED;
+		return;
+	}
+	other = differs(s, e, ENTERED_PATH, s->spec.path_arg);
+	other |= differs(s, e, ENTERED_PATH2, s->spec.path2_arg);
+	other |= differs(s, e, ENTERED_STR, s->spec.str_arg);
+	if (other)
 		s->header.flags |= FLAG_REWRITTEN;
 }
 
@@ -193,7 +215,7 @@ GLOBAL int compare_text(struct scratch *s, struct entered *e, __u32 which, __u32
 	text = (void *)s->path;
 	now = s->facts.views[index & 7];
 	len = now.len;
-	if (was->len == TEXT_NOT_READ)
+	if (was->len >= TEXT_UNREADABLE)
 		return 0;
 	if (len == was->len && len < CHUNK &&
 	    bpf_probe_read_kernel(text, len, s->record + (now.at & (RECORD_SIZE - 1))) == 0 && hash_of(text, len) == was->hash)
@@ -245,6 +267,8 @@ static __always_inline void read_how(struct scratch *s, struct task_struct *task
 		how[1] |= e->how[1];
 		how[2] &= e->how[2];
 	}
+	if (e && !e->has_how)
+		s->header.flags |= FLAG_UNCOMPARED;
 	if (!file)
 		return;
 	mode = READ(struct file, file, f_mode);

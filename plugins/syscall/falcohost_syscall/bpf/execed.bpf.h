@@ -10,6 +10,7 @@
 #define SB_RDONLY 1
 #define S_IMMUTABLE 8
 #define NSEC 1000000000ULL
+#define CTIME_QUERIED (1U << 31) /* since Linux 6.13: somebody has asked for the time */
 
 static __always_inline void read_times(struct execed *e, struct inode *inode)
 {
@@ -18,7 +19,8 @@ static __always_inline void read_times(struct execed *e, struct inode *inode)
 	struct inode___ts3 *ts3 = (void *)inode;
 
 	if (bpf_core_field_exists(inode->i_ctime_sec)) {
-		e->exe_ctime = READ(struct inode, inode, i_ctime_sec) * NSEC + READ(struct inode, inode, i_ctime_nsec);
+		e->exe_ctime = READ(struct inode, inode, i_ctime_sec) * NSEC +
+			       (READ(struct inode, inode, i_ctime_nsec) & ~CTIME_QUERIED);
 		e->exe_mtime = READ(struct inode, inode, i_mtime_sec) * NSEC + READ(struct inode, inode, i_mtime_nsec);
 	} else if (bpf_core_field_exists(ts3->__i_mtime)) {
 		e->exe_ctime = BPF_CORE_READ(ts3, __i_ctime.tv_sec) * NSEC + BPF_CORE_READ(ts3, __i_ctime.tv_nsec);

@@ -5,6 +5,7 @@
 #include "path.bpf.h"
 
 #define OVERLAYFS_MAGIC 0x794c7630
+#define ANON_INODE_FS_MAGIC 0x09041934
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 #define S_IFCHR 0020000
@@ -53,6 +54,22 @@ static __always_inline __u32 encode_dev(__u32 dev)
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
 }
 
+/* The id of the map, program or link behind a descriptor; 0: it is none. Their files differ from other anonymous ones by
+ * the name that the kernel gave them. */
+static __always_inline __u32 bpf_id(struct file *file)
+{
+	__u64 object = NUMBER(struct file, file, private_data), name;
+
+	name = number_at(READ(struct dentry, READ(struct file, file, f_path.dentry), d_name.name));
+	if (name == *(__u64 *)"bpf-map")
+		return READ(struct bpf_map, (void *)object, id);
+	if (name == *(__u64 *)"bpf-prog")
+		return READ(struct bpf_prog_aux, (void *)NUMBER(struct bpf_prog, (void *)object, aux), id);
+	if (name == *(__u64 *)"bpf_link")
+		return READ(struct bpf_link, (void *)object, id);
+	return 0;
+}
+
 static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
 {
 	struct fdinfo *info = section_room(s);
@@ -68,6 +85,7 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
 	info->magic = READ(struct super_block, sb, s_magic);
 	info->layer = overlay_layer(inode, info->magic);
 	info->fmode = READ(struct file, file, f_mode);
+	info->bpf_id = info->magic == ANON_INODE_FS_MAGIC ? bpf_id(file) : 0;
 	s->facts.made = info->fmode & FMODE_CREATED ? MADE_YES : MADE_NO;
 	note_links(s, inode, READ(struct inode, inode, i_nlink), info->layer, mode);
 	end_section(s, SEC_FD, sizeof(*info));

@@ -1,14 +1,19 @@
-/* Fairness in the rings: while much of one is unread, each process, each cgroup and each user has budgets of bytes, so that
- * a flood pushes out its own records and not those of others. The budgets of groups are needed for floods by many
- * processes, and that of users for those who may make cgroups. What filters could not decide, and long texts, have smaller
- * budgets of their own, so that they cost nothing else. */
+/* Fairness in the rings. A ring that is read promptly has room for everybody. When more is unread than its reader soon gets
+ * through, each process, each cgroup and each user has budgets of bytes, so that a flood pushes out its own records and not
+ * those of others, which are told in time. The budgets of groups are needed for floods by many processes, and that of users
+ * for those who may make cgroups. What filters could not decide, and long texts, have smaller budgets of their own, so that
+ * they cost nothing else. */
 #ifndef FALCOHOST_FLOOD_BPF_H
 #define FALCOHOST_FLOOD_BPF_H
 
 #include "scratch.bpf.h"
 
-/* While less than this share of a ring is unread, everybody has room. */
+/* While less than this share of a ring is unread, everybody has room; and while no more is unread than the reader gets through
+ * in SOON, up to half of the ring. */
 #define FREE_SHARE 8
+#define SOON 500000000ULL /* ns */
+#define PACE_SPAN 200000000LL /* ns over which its pace is measured */
+#define PACE_FORGOTTEN 34 /* without another measurement, an eighth of the ring is added in 2^34 ns */
 #define SELDOM 100000000 /* ns */
 #define MAX_USER_NAMESPACES 33 /* the kernel's own limit, and the first */
 
@@ -54,7 +59,6 @@ struct {
 	__type(value, struct spent);
 } groups_spent SEC(".maps");
 
-/* Not on the stack, of which kernels up to 6.12 have 512 bytes for all programs that call each other. */
 static const struct spent nothing;
 
 static __always_inline struct spent *spent_by(void *map, const void *key)
@@ -94,22 +98,80 @@ static __always_inline __u32 user_who_answers(void)
 	return user;
 }
 
+/* How fast a ring was read when it was last measured: how many bytes in SOON. */
+struct pace {
+	__s64 ts;
+	__u64 read_up_to, soon; /* 0: not measured yet */
+};
+
+enum which_ring { RING_OF_CALLS, RING_OF_PROCESSES };
+SEC(".data.paces") struct pace paces[2];
+
+/* What is asked of the budgets. Not on the stack, of which kernels up to 6.12 have 512 bytes for all programs that call each
+ * other. */
 struct asking {
-	struct header *event;
-	__u64 ts, unread;
+	struct spender process;
+	struct group group;
+	__u64 ts, unread, ring_bytes;
+	__u64 for_seldom; /* while no more is unread, who has few events gets room though its group has spent its budget */
 	__u32 size, account;
 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct asking);
+} askings SEC(".maps");
+
+/* Measures the pace while there is much to read. */
+static __always_inline void measure_pace(struct pace *pace, struct asking *asking, __u64 read_up_to)
+{
+	__u64 half = asking->ring_bytes / 2;
+	__s64 ts = asking->ts, since = pace->ts, took = ts - since;
+	__u64 soon = pace->soon ? pace->soon : half;
+
+	if (took < PACE_SPAN || __sync_val_compare_and_swap(&pace->ts, since, ts) != since)
+		return;
+	if (took < 2 * PACE_SPAN)
+		soon = (soon + ((read_up_to - pace->read_up_to) >> 10) * (SOON >> 10) / ((__u64)took >> 20)) / 2;
+	else
+		soon += ((__u64)took >> 10) * (asking->ring_bytes / FREE_SHARE >> 10) >> (PACE_FORGOTTEN - 20);
+	pace->read_up_to = read_up_to;
+	pace->soon = soon < half ? soon | 1 : half;
+}
+
+/* Whether the reader will soon get to what is written now. */
+static __always_inline bool is_read_soon(struct asking *asking)
+{
+	const __u64 least = asking->ring_bytes / 4, most = asking->ring_bytes / 4 * 3;
+	struct pace *pace;
+
+	if (asking->account <= OF_UNSURE) {
+		pace = &paces[RING_OF_CALLS];
+		measure_pace(pace, asking, bpf_ringbuf_query(&call_ring, BPF_RB_CONS_POS));
+	} else {
+		pace = &paces[RING_OF_PROCESSES];
+		measure_pace(pace, asking, bpf_ringbuf_query(&proc_ring, BPF_RB_CONS_POS));
+	}
+	asking->for_seldom = pace->soon * 2;
+	if (asking->for_seldom < least)
+		asking->for_seldom = least;
+	if (asking->for_seldom > most)
+		asking->for_seldom = most;
+	return asking->unread < pace->soon && asking->account != OF_UNSURE && asking->account != OF_MORE;
+}
 
 static __always_inline __u64 budget_of(struct asking *asking, __u32 share)
 {
 	static const __u8 smaller[] = {0, 3, 0, 2};
-	__u64 free = asking->unread < settings.ring_bytes ? settings.ring_bytes - asking->unread : 0;
+	__u64 free = asking->unread < asking->ring_bytes ? asking->ring_bytes - asking->unread : 0;
 
 	return free >> share >> smaller[asking->account & 3];
 }
 
 /* Whether a group has room; its process had none since the given time. In a group without budget, a process with few events
- * gets room as long as half of the ring is left for other groups. */
+ * gets room as long as a quarter of the ring is left for other groups, and twice what will soon be read is not unread. */
 static __always_inline bool group_has_room(struct asking *asking, struct spent *group, __u64 since)
 {
 	__u64 budget = budget_of(asking, GROUP_SHARE), spent;
@@ -117,53 +179,66 @@ static __always_inline bool group_has_room(struct asking *asking, struct spent *
 	if (!group)
 		return true;
 	spent = still_spent(group, asking->ts, budget);
-	if (spent > budget && (asking->unread > settings.ring_bytes / 2 || asking->ts < since + SELDOM))
+	if (spent > budget && (asking->unread > asking->for_seldom || asking->ts < since + SELDOM))
 		return false;
 	group->bytes = spent + asking->size;
 	group->ts = asking->ts;
 	return true;
 }
 
-/* Whether a record that the current process causes gets room in the ring; its size is taken from the budgets. */
-GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 account)
+/* Whether the process, its cgroup and its user have room; if so, they are charged. */
+static __always_inline bool charge(struct asking *asking, struct header *event)
 {
-	struct asking asking = {.unread = unread, .size = size, .account = account};
-	struct spender key = {};
-	struct group group = {.kind = BY_CGROUP, .account = account};
-	__u64 budget, spent, since;
+	__u64 budget = budget_of(asking, PROCESS_SHARE), spent, since;
 	struct spent *process;
+	__u32 user;
 
-	if (!event)
-		return true;
-	budget = budget_of(&asking, PROCESS_SHARE);
-	asking.ts = event->ts;
-	key.start = event->start;
-	key.pid = event->pid;
-	key.what = account << 16 | (account <= OF_UNSURE ? event->call : 0);
-	process = spent_by(&processes_spent, &key);
+	asking->process.start = event->start;
+	asking->process.pid = event->pid;
+	asking->process.what = asking->account << 16 | (asking->account <= OF_UNSURE ? event->call : 0);
+	process = spent_by(&processes_spent, &asking->process);
 	if (!process)
 		return true;
-	spent = still_spent(process, asking.ts, budget);
+	spent = still_spent(process, asking->ts, budget);
 	since = process->ts;
 	if (spent > budget)
 		return false;
-	group.id = event->cgroup;
-	if (!group_has_room(&asking, spent_by(&groups_spent, &group), since))
+	user = user_who_answers();
+	/* Not at the cost of other users in the same cgroup. */
+	asking->group = (struct group){.id = event->cgroup ^ user, .kind = BY_CGROUP, .account = asking->account};
+	if (!group_has_room(asking, spent_by(&groups_spent, &asking->group), since))
 		return false;
-	group.kind = BY_USER;
-	group.id = user_who_answers();
-	if (group.id && !group_has_room(&asking, spent_by(&groups_spent, &group), since))
+	asking->group.kind = BY_USER;
+	asking->group.id = user;
+	if (user && !group_has_room(asking, spent_by(&groups_spent, &asking->group), since))
 		return false;
-	process->bytes = spent + size;
-	process->ts = asking.ts;
+	process->bytes = spent + asking->size;
+	process->ts = asking->ts;
 	return true;
+}
+
+/* Whether a record that the current process causes gets room in a ring of which much is unread. */
+GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 account)
+{
+	struct asking *asking;
+	__u32 zero = 0;
+
+	asking = bpf_map_lookup_elem(&askings, &zero);
+	if (!event || !asking)
+		return true;
+	asking->ts = event->ts;
+	asking->unread = unread;
+	asking->size = size;
+	asking->account = account;
+	asking->ring_bytes = account <= OF_UNSURE ? settings.ring_bytes : settings.proc_ring_bytes;
+	return is_read_soon(asking) || charge(asking, event);
 }
 
 static __always_inline bool has_room(struct header *event, void *ring, __u32 size, enum account account)
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return unread < settings.ring_bytes / FREE_SHARE || has_budget(event, unread, size, account);
+	return unread < size_of(ring) / FREE_SHARE || has_budget(event, unread, size, account);
 }
 
 #endif

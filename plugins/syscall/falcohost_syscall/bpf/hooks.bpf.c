@@ -132,6 +132,21 @@ REQUEST(io_mkdirat)
 REQUEST(io_symlinkat)
 REQUEST(io_linkat)
 
+/* The name of an attribute that is being set, in the kernel's own copy, takes the place of what was in the caller's memory when
+ * the call began: that may have been changed before the kernel read it, and changed back. */
+GLOBAL int use_attribute(__u64 name)
+{
+	struct entered *e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
+	__u32 zero = 0;
+	struct text_bytes *text = bpf_map_lookup_elem(&entering, &zero);
+
+	if (!e || !text || !e->call || !e->attribute)
+		return 0;
+	e->attribute = 0; /* file systems set others on top of each other */
+	keep_text_of(&e->texts[ENTERED_STR], text, bpf_probe_read_kernel_str(text->words, CHUNK, (void *)name));
+	return 0;
+}
+
 #define HOOK(name) SEC("?fentry/security_" #name) int name(void *ctx)
 
 HOOK(path_unlink) { return reach(mount_given(ctx, 0), given(ctx, 1), 0, 0); }
@@ -147,5 +162,6 @@ HOOK(move_mount) { return reach_path(given(ctx, 1)); }
 HOOK(sb_mount) { return reach_path(given(ctx, 1)); }
 HOOK(sb_pivotroot) { return reach_path(given(ctx, 1)); }
 HOOK(sb_umount) { return reach(given(ctx, 0), NUMBER(struct vfsmount, given(ctx, 0), mnt_root), 0, 0); }
+HOOK(inode_setxattr) { return use_attribute(given(ctx, 2)); }
 /* The kernel makes hard links within one mount only. */
 HOOK(path_link) { return reach(mount_given(ctx, 1), given(ctx, 0), mount_given(ctx, 1), given(ctx, 2)); }

@@ -5,7 +5,7 @@
 #include "read.bpf.h"
 #include "record.h"
 
-/* By pid: enum ignored. */
+/* By pid: processes whose calls are not events, until they execute a program or end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -21,32 +21,18 @@ struct {
 	__type(value, __u8);
 } ignored_hints SEC(".maps");
 
-/* How a process is ignored; NULL: it is not. */
-static __always_inline __u8 *ignored(__u32 tgid)
+static __always_inline bool ignored(__u32 tgid)
 {
 	__u32 place = tgid & (IGNORED_HINTS - 1);
 	__u8 *hint = bpf_map_lookup_elem(&ignored_hints, &place);
 
-	return hint && *hint ? bpf_map_lookup_elem(&ignored_pids, &tgid) : NULL;
-}
-
-static __always_inline void inherit_ignored(__u32 parent, __u32 child)
-{
-	__u32 place = child & (IGNORED_HINTS - 1);
-	__u8 *how = ignored(parent), value = IGNORED_WITH_FORKS;
-
-	if (!how || *how != IGNORED_WITH_FORKS)
-		return;
-	bpf_map_update_elem(&ignored_pids, &child, &value, BPF_ANY);
-	bpf_map_update_elem(&ignored_hints, &place, &value, BPF_ANY);
+	return hint && *hint && bpf_map_lookup_elem(&ignored_pids, &tgid);
 }
 
 /* The process now runs another program, or has ended. */
 static __always_inline void forget_ignored(__u32 pid)
 {
-	__u8 *how = ignored(pid);
-
-	if (how && *how == IGNORED_WITH_FORKS)
+	if (ignored(pid))
 		bpf_map_delete_elem(&ignored_pids, &pid);
 }
 

@@ -86,6 +86,10 @@ struct file {
 	struct path f_path;
 };
 struct backing_file { struct file file; }; /* since 6.5 */
+struct bpf_map { __u32 id; };
+struct bpf_prog_aux { __u32 id; };
+struct bpf_prog { struct bpf_prog_aux *aux; };
+struct bpf_link { __u32 id; };
 struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; unsigned int next_fd; };
 struct fs_struct { struct path root, pwd; };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only: the kernel lends what this needs only to programs under the GPL. */
 /* The probe: one object for all kernels with BTF, built once per processor and checked in. */
 #include "calls.bpf.c"
+#include "gathering.bpf.c"
+#include "sending.bpf.c"
 #include "begins.bpf.c"
 #include "functions.bpf.c"
 #include "messages.bpf.c"

@@ -51,7 +51,8 @@ struct {
 	__array(values, int(void *));
 } exit_stages SEC(".maps") = {.values = {[EXIT_SUBMIT] = (void *)&submit_exit}};
 
-static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread)
+/* c: the context of the new process, if it is one. */
+static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread, struct process *c)
 {
 	struct scratch *s = get_scratch(0);
 	struct pid *pid = child->thread_pid;
@@ -75,8 +76,10 @@ static __always_inline void submit_fork(struct task_struct *parent, struct task_
 	forked->ppid = child->real_parent->tgid;
 	forked->pad = 0;
 	end_section(s, SEC_FORK, sizeof(*forked));
-	announce_cgroups(parent, &s->header);
-	submit(s, &proc_ring, LOST_PROC_RING_FULL);
+	if (!has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES) || !announce_cgroups(parent, &s->header))
+		return count_lost(LOST_FLOOD);
+	if (submit(s, &proc_ring, LOST_PROC_RING_FULL) && c)
+		c->known = 1;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -85,14 +88,13 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	struct task_struct *parent = TYPED(struct task_struct, forking);
 	struct task_struct *child = TYPED(struct task_struct, forked);
 	bool thread = child->tgid == parent->tgid;
+	struct process *c = NULL;
 	__u64 began = begin();
 
-	if (!thread) {
-		inherit_ignored(parent->tgid, child->tgid);
-		keep_fork(leader_of(parent), child);
-	}
+	if (!thread)
+		c = keep_fork(leader_of(parent), child);
 	if (options & OPTION_ALL_PROCESSES && (!thread || options & OPTION_THREADS))
-		submit_fork(parent, child, thread);
+		submit_fork(parent, child, thread, c);
 	count_time(COUNT_FORKS, began);
 	return 0;
 }
@@ -380,7 +382,7 @@ int submit_exit(unsigned long long *ctx)
 	if (!s)
 		return 0;
 	p = process_of(leader_of(task));
-	known = options & OPTION_ALL_PROCESSES || (p && p->known); /* then it goes in any case: it has paid for its context */
+	known = s->header.args[1] && p && p->known; /* then it goes in any case: it has paid for its context */
 	if (!known && !has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES))
 		return lose(s);
 	if (!announce_cgroups(task, &s->header) && !known)

@@ -31,6 +31,7 @@ enum flag {
 	FLAG_URING = 32,     /* requested through io_uring */
 	FLAG_UNFINISHED = 64, /* the end of such a request will not be seen: it counts as successful */
 	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file of an AF_UNIX socket */
+	FLAG_UNCOMPARED = 512, /* what the caller passed in its memory could not be compared with what it was when the call began */
 	FLAG_REWRITTEN = 256, /* what the caller passed in its memory was another when the call began: SEC_ENTERED_PATH … */
 };
 
@@ -114,7 +115,7 @@ struct fdinfo {
 	__u32 magic;     /* sb->s_magic */
 	__u32 layer;     /* overlayfs: 1 upper, 2 lower; 0 not on overlayfs */
 	__u32 fmode;     /* file->f_mode; FMODE_CREATED = 0x100000 */
-	__u32 pad;
+	__u32 bpf_id;    /* of a map, program or link of BPF: the id that bpf(2) knows it by; else 0 */
 };
 
 struct sockinfo {
@@ -201,8 +202,9 @@ struct process {
 #define NOT_KEPT 0xffff
 
 struct large_image {
+	__u64 payer; /* the user or cgroup whose quota it takes; 0: nobody's */
+	__u32 payer_kind;
 	__u32 env_len;
-	__u32 pad;
 	char exe[4096];
 	char args[4096];
 	char env[4096];
@@ -263,6 +265,9 @@ enum want {
 	WANT_ENTERED = 2097152, /* what lies in the caller's memory is read when the call begins, too, and compared */
 	WANT_FREQUENT = 8388608, /* with WANT_ENTERED: only of processes with several threads, or that share their memory so */
 	WANT_MADE = 4194304, /* the first member of the structure are flags, which the kernel has told of the new process */
+	WANT_SENTINEL = 16777216, /* the agent's own call that shows whether events arrive: also of ignored processes, without
+	                             budget and context; its filter lets no other pass */
+	WANT_ATTRIBUTE = 33554432, /* with WANT_ENTERED: the string is the name of an attribute, which the kernel's hook has, too */
 	WANT_NAMED = 134217728, /* set by the probe itself: the thread gets the name that lies in args from NAMED_AT on */
 	WANT_LATELY = 268435456, /* only since a moment ago: threads may be in calls that its program does not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
@@ -295,14 +300,14 @@ struct call_spec {
 
 /* Settings that user space makes before the probe is loaded. */
 struct settings {
-	__u64 ring_bytes;      /* size of each ring */
+	__u64 ring_bytes;      /* size of the ring of calls */
 	__u32 execve;          /* its row in calls/rows.py: header.call of KIND_EXEC */
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
 	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
 	__u64 secret[2];       /* random: nobody can choose two texts with the same hash */
 	__u32 snaplen;         /* bytes of data that are sent (SEC_DATA), at most those of one section */
-	__u32 pad;
+	__u32 proc_ring_bytes; /* size of the ring of processes */
 };
 
 /* Settings that it may change at any time: bits of the variable `options`. */
@@ -332,12 +337,6 @@ struct call_count {
 	__u64 lost;    /* records for which it had no room; the rest of seen was filtered out */
 	__u64 timed;   /* calls that were measured, and what the probe took for them, in ns */
 	__u64 ns;
-};
-
-/* Processes whose calls are not events. */
-enum ignored {
-	IGNORED_ALONE = 1, /* only the process */
-	IGNORED_WITH_FORKS = 2, /* and its descendants, as long as they run the same program */
 };
 
 /* Why something was lost; index of the per-CPU counters. */

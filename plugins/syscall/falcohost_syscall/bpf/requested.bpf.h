@@ -159,12 +159,20 @@ static __always_inline __u64 bytes_that_are(__u64 word, __u8 byte)
  * followed by another, a dot or the end. 0 for other paths and long ones. Eight bytes are examined at a time. */
 GLOBAL int leaf_of_whole(struct scratch *s, __u32 at, __u32 len)
 {
+	const __u64 *bytes;
 	__u64 behind = 0;
 
-	if (!s || len < 2 || len > WHOLE_LOOKED_AT || s->record[at & (RECORD_SIZE - 1)] != '/')
+	if (!s || len < 2 || len > WHOLE_LOOKED_AT)
 		return 0;
+	at &= RECORD_SIZE - 1;
+	barrier_var(at);
+	bytes = (void *)s->record + at;
+	barrier_var(bytes); /* or the compiler reads them one by one */
+	if ((__u8)*bytes != '/')
+		return 0;
+	/* Bounds that are tested in the loop would have the verifier follow it once for each result. */
 	for (__u32 done = 0; done < WHOLE_LOOKED_AT && done < len; done += sizeof(__u64)) {
-		__u64 word = eight_bytes(s, at + done);
+		__u64 word = *bytes++;
 		__u64 slashes = bytes_that_are(word, '/'), dots = bytes_that_are(word, '.');
 
 		if (len - done < sizeof(word)) {

@@ -13,6 +13,14 @@
 #define WAKE_SHARE 16 /* of a ring: with so much unread the reader is woken */
 #define WAKE_BAND 8192
 
+/* The order in which an event is put together. Between them filters may end it: see filters in calls.bpf.c. Where they do so
+ * because of a file's name, they go on to the stage of names. The stage of what is left out is there only while costs
+ * are measured. */
+enum stage {
+	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESS, STAGE_ANCESTORS, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES,
+	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGES,
+};
+
 /* The position of the walk from a directory entry up to the root (path.bpf.h). It is in a map and not on the stack: there
  * the verifier would follow every value that it can have. */
 struct walk {
@@ -42,6 +50,12 @@ struct names {
 	__u32 pad;
 };
 
+/* The context that would be sent of a process now (tell.bpf.h). */
+struct now {
+	__u64 own_start, start, cwd[2];
+	__u32 seq, ppid, sid, pgid;
+};
+
 struct scratch {
 	struct call_spec spec;
 	__u32 pos; /* bytes of the record that are used */
@@ -58,6 +72,7 @@ struct scratch {
 	__u32 pad;
 	struct names names;
 	__u64 task; /* of a call: whose it is */
+	struct now now;
 };
 
 /* Two for each CPU: the record of the event, and that of a cgroup that has to be sent before it. An array, since the values
@@ -149,13 +164,18 @@ static __always_inline void end_section(struct scratch *s, __u16 tag, __u32 len)
 	s->pos = pos + sizeof(*section) + len;
 }
 
+static __always_inline __u64 size_of(void *ring)
+{
+	return ring == (void *)&call_ring ? settings.ring_bytes : settings.proc_ring_bytes;
+}
+
 /* Wakes the reader when the ring passes the mark, instead of for every record: a wake-up costs more than the record. If
  * passing the mark goes unnoticed, the reader comes by itself a moment later. */
 static __always_inline __u64 wake_flags(void *ring)
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return unread - settings.ring_bytes / WAKE_SHARE < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return unread - size_of(ring) / WAKE_SHARE < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline bool submit(struct scratch *s, void *ring, __u32 cause)

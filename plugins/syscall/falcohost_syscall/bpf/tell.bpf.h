@@ -6,12 +6,6 @@
 
 #define MAX_GENERATIONS 64 /* ancestors that are told of */
 
-/* The context that would be sent of a process now. */
-struct now {
-	__u64 own_start, start, cwd[2];
-	__u32 seq, ppid, sid, pgid;
-};
-
 /* Nearly without branches, since the verifier follows each path through them. What is not asked for is 0. */
 static __always_inline void see_now(struct now *now, struct process *p, struct task_struct *leader, __u32 own)
 {
@@ -105,19 +99,15 @@ enum sent { NOT_SENT, SENT, REFUSED };
 
 /* Sends the present context of one process; the record's time is before that of the event, whose process pays for it. REFUSED:
  * that has spent its budget. */
-GLOBAL int tell_now(struct process *p, __u64 leader, struct now *now, struct header *event)
+GLOBAL int tell_now(struct scratch *s, struct process *p, __u64 leader, struct header *event)
 {
 	struct task_struct *task = TYPED(struct task_struct, (void *)leader);
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	struct now *now;
 	__u8 known;
 
-	if (!p || !now || !event)
+	if (!s || !p || !event)
 		return NOT_SENT;
-	if (!s) {
-		count_lost(LOST_SCRATCH);
-		return NOT_SENT;
-	}
+	now = &s->now;
 	known = p->known;
 	start_record(s, KIND_TASK);
 	fill_ids(&s->header, task);
@@ -160,19 +150,25 @@ enum own { ANOTHER, OWN, OWN_EXEC };
 /* Sends the context of one process if that is needed; true if none is needed of its ancestors. */
 static __always_inline bool tell_one(struct telling *t, struct process *p, struct task_struct *leader, __u32 own)
 {
-	struct now now;
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
 	bool told;
 	int sent;
 
-	see_now(&now, p, leader, own);
-	told = is_as_told(p, &now);
+	if (!s) {
+		count_lost(LOST_SCRATCH);
+		t->fragile = 1;
+		return true;
+	}
+	see_now(&s->now, p, leader, own);
+	told = is_as_told(p, &s->now);
 	if (told && p->checked == t->since && !(options & OPTION_SESSIONS)) {
 		if (p->checked_ts > t->latest)
 			t->latest = p->checked_ts;
 		return true;
 	}
 	if (!told && own != OWN_EXEC) {
-		sent = tell_now(p, NUMBER(struct task_struct, leader, group_leader), &now, t->event);
+		sent = tell_now(s, p, NUMBER(struct task_struct, leader, group_leader), t->event);
 		t->fragile |= sent != SENT;
 		t->refused |= sent == REFUSED;
 	}
@@ -297,13 +293,14 @@ static __always_inline void told_exec(struct header *event)
 {
 	struct task_struct *leader = leader_of(current_task());
 	struct process *p = process_of(leader);
-	struct now now;
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
 
-	if (!p)
+	if (!p || !s)
 		return;
 	p->known = 1;
-	see_now(&now, p, leader, OWN);
-	mark_told(p, &now, event->ts);
+	see_now(&s->now, p, leader, OWN);
+	mark_told(p, &s->now, event->ts);
 }
 
 #endif

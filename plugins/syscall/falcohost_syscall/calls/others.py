@@ -42,7 +42,7 @@ file_getattr 468 468 468
 file_setattr 469 469 469
 flistxattr 196 13 234
 fremovexattr 199 16 237
-fsetxattr 190 7 228 | fd=0 str=1 entered | fd:fd=0 name:str=str
+fsetxattr 190 7 228 | fd=0 str=1 entered attribute | fd:fd=0 name:str=str
 fsmount 432 432 432
 fsopen 430 430 430 | fd=ret str=0 | fd:fd=ret type:str=str
 fspick 433 433 433
@@ -110,7 +110,7 @@ llistxattr 195 12 233
 llseek - - 140
 lookup_dcookie 212 18 253
 lremovexattr 198 15 236
-lsetxattr 189 6 227 | path=0 str=1 entered | path:path=path name:str=str
+lsetxattr 189 6 227 | path=0 str=1 entered attribute | path:path=path name:str=str
 lsm_get_self_attr 459 459 459
 lsm_list_modules 461 461 461
 lsm_set_self_attr 460 460 460
@@ -213,8 +213,8 @@ setitimer 38 103 104
 setpriority 141 140 97
 setrlimit 160 164 75
 settimeofday 164 170 79
-setxattr 188 5 226 | path=0 str=1 entered | path:path=path name:str=str
-setxattrat 463 463 463 | path=1 dir=0 str=3 entered | path:relpath=path name:str=str
+setxattr 188 5 226 | path=0 str=1 entered attribute | path:path=path name:str=str
+setxattrat 463 463 463 | path=1 dir=0 str=3 entered attribute | path:relpath=path name:str=str
 sgetmask - - 68
 shmat 30 196 397
 shmctl 31 195 396

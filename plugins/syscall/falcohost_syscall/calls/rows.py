@@ -20,6 +20,7 @@ from falcohost_syscall.records.record import (
     LEFT_ROOT,
     NO_ARG,
     RET_ARG,
+    WANT_ATTRIBUTE,
     WANT_BUFFER,
     WANT_CAPS,
     WANT_CONTROL,
@@ -85,6 +86,7 @@ _SECTIONS = {
     "buffer": ("data", WANT_BUFFER),
     "entered": ("", WANT_ENTERED),
     "frequent": ("", WANT_FREQUENT),
+    "attribute": ("", WANT_ATTRIBUTE),
     "made": ("", WANT_MADE),
 }
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 # fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT). The
 # probe reads sections, each from an argument (section=ARGUMENT). hook= names the hooks (the kernel's security_…) that
 # the call passes with its paths, left= what it leaves behind, from which the file of its first path is known. What
-# lies in memory is also read when a call with `entered` begins; with `frequent`, if threads share the memory. Then,
-# indented, come the parameters in Falco's order: name:kind=where the value comes from (a number: that argument).
+# lies in memory is also read when a call with `entered` begins; with `frequent`, if threads share the memory; with
+# `attribute`, the kernel's hook (inode_setxattr) tells the attribute's name. Then, indented, come the parameters in
+# Falco's order: name:kind=where the value comes from (a number: that argument).
 TABLE = """
 # files: opening
 open | 2 - 5 | file | creates | path=0 fd=ret

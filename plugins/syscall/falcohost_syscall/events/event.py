@@ -151,6 +151,10 @@ class EventFacts(Protocol):
         """Whether what the caller passed in its memory was changed while the call was under way."""
 
     @property
+    def is_uncompared(self) -> bool:
+        """Whether that could not be found out."""
+
+    @property
     def container(self) -> Container:
         """The container of the thread, or the host."""
 

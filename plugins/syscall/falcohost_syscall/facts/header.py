@@ -11,7 +11,7 @@ from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, always, constant, truth
 from falcohost_syscall.facts.numbers import Numeric
 from falcohost_syscall.filters.condition import Bits, Condition, Literal, Point, any_of, negate, within
-from falcohost_syscall.records.record import FLAG_REWRITTEN, WANT_ENTERED
+from falcohost_syscall.records.record import FLAG_REWRITTEN, FLAG_UNCOMPARED, WANT_ENTERED
 
 RET: Final = layout.header("ret", 8, signed=True)
 _ERRORS: Final = within(RET, (RET.lowest, -1))
@@ -57,7 +57,16 @@ def result(row: Call, _: Arg) -> Fact:
 
 def rewritten(row: Call, _: Arg) -> Fact:
     """Describe whether what was passed in memory was changed meanwhile."""
-    return truth(Literal(Bits(_FLAGS, FLAG_REWRITTEN))) if row.want & WANT_ENTERED else constant(False)
+    return _flag(FLAG_REWRITTEN) if row.want & WANT_ENTERED else constant(False)
+
+
+def uncompared(row: Call, _: Arg) -> Fact:
+    """Describe whether what was passed in memory could not be compared with what it was at first."""
+    return _flag(FLAG_UNCOMPARED) if row.want & WANT_ENTERED else constant(False)
+
+
+def _flag(flag: int) -> Fact:
+    return truth(Literal(Bits(_FLAGS, flag)))
 
 
 def length(row: Call, _: Arg) -> Fact:

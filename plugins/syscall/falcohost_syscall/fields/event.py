@@ -313,6 +313,14 @@ FIELDS: tuple[SyscallField, ...] = (
         fact=header.rewritten,
     ),
     SyscallField(
+        name="evt.is_uncompared",
+        type=FieldType.BOOL,
+        description="What the caller passed in its memory could not be compared with what it was when the call began, "
+        "as evt.is_rewritten needs: it was not in memory then, or the beginning of the call was not seen.",
+        get=lambda e, _: e.is_uncompared,
+        fact=header.uncompared,
+    ),
+    SyscallField(
         name="evt.is_syslog",
         type=FieldType.BOOL,
         description="The call writes to the system log's socket.",

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost_syscall.processes.boot_clock import since_boot, ticks
-from falcohost_syscall.processes.proc_reader import File, Here, Link, ProcReader
+from falcohost_syscall.processes.proc_reader import File, Link, Here, Link, ProcReader
 from falcohost_syscall.records.text import text
 
 #: Number of bytes of the command line and the environment that are read, as in the probe.
@@ -93,7 +93,7 @@ def same(pid: int, start: int) -> bool:
     return READING.reader.read(pid, ticks(start), (), SNAP) is not None
 
 
-def read_if_same(pid: int, start: int, name: File, most: int = SNAP) -> bytes:
+def read_if_same(pid: int, start: int, name: File | Link, most: int = SNAP) -> bytes:
     """Return the first bytes of ``/proc/PID/NAME`` if the process started at *start*, else b""."""
     found = READING.reader.read(pid, ticks(start), (name,), most)
     return found[0] or b"" if found else b""

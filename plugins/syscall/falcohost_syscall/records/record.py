@@ -26,6 +26,7 @@ FLAG_OTHER_NAME: Final = 16
 FLAG_URING: Final = 32
 FLAG_UNFINISHED: Final = 64
 FLAG_SOCKET_FILE: Final = 128
+FLAG_UNCOMPARED: Final = 512
 FLAG_REWRITTEN: Final = 256
 
 # enum tag
@@ -100,6 +101,8 @@ WANT_REACHED: Final = 1048576
 WANT_ENTERED: Final = 2097152
 WANT_FREQUENT: Final = 8388608
 WANT_MADE: Final = 4194304
+WANT_SENTINEL: Final = 16777216
+WANT_ATTRIBUTE: Final = 33554432
 WANT_NAMED: Final = 134217728
 WANT_LATELY: Final = 268435456
 WANT_BY_FUNCTION: Final = 536870912
@@ -128,10 +131,6 @@ COUNT_FORKS: Final = 512
 COUNT_EXECS: Final = 513
 COUNT_EXITS: Final = 514
 COUNT_ROWS: Final = 515
-
-# enum ignored
-IGNORED_ALONE: Final = 1
-IGNORED_WITH_FORKS: Final = 2
 
 # enum lost
 LOST_RING_FULL: Final = 0
@@ -311,6 +310,7 @@ class FdInfo(NamedTuple):
     magic: int
     layer: int
     fmode: int
+    bpf_id: int
 
 
 class SockInfo(NamedTuple):
@@ -407,6 +407,8 @@ class Kept(NamedTuple):
 class LargeImage(NamedTuple):
     """``struct large_image``: texts of a process that are too long for :class:`Kept`."""
 
+    payer: int
+    payer_kind: int
     env_len: int
     exe: bytes
     args: bytes
@@ -468,6 +470,7 @@ class LoadedSettings(NamedTuple):
     twice: int
     secret: bytes
     snaplen: int
+    proc_ring_bytes: int
 
 
 class CallCount(NamedTuple):
@@ -482,19 +485,19 @@ class CallCount(NamedTuple):
 
 HEADER: Final = struct.Struct("=4Qq6Q8I4H16s")
 SECTION: Final = struct.Struct("=2H")
-FDINFO: Final = struct.Struct("=Q5I4x")
+FDINFO: Final = struct.Struct("=Q6I")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
 QUEUE: Final = struct.Struct("=2I")
 CAPS: Final = struct.Struct("=2Q")
 EXECED: Final = struct.Struct("=6Q9I4x")
 KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x88s16s256s512s")
-LARGE_IMAGE: Final = struct.Struct("=I4x4096s4096s4096s")
+LARGE_IMAGE: Final = struct.Struct("=Q2I4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=2I13B3xQ")
-SETTINGS: Final = struct.Struct("=Q4I16sI4x")
+SETTINGS: Final = struct.Struct("=Q4I16s2I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
 ENUMS: Final = {
@@ -609,6 +612,7 @@ PLACES: Final = {
         "pad": 41652,
         "names": 41656,
         "task": 41744,
+        "now": 41752,
     },
 }
 """Members of structs, in bytes from the start of each."""
@@ -624,11 +628,11 @@ SIZES: Final = {
     "forked": 32,
     "header": 144,
     "inode_id": 16,
-    "large_image": 12296,
+    "large_image": 12304,
     "names": 88,
     "process": 984,
     "queue": 8,
-    "scratch": 41752,
+    "scratch": 41800,
     "section": 4,
     "settings": 48,
     "sockinfo": 72,

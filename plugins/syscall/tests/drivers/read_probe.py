@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from falcohost_syscall.drivers.modern_ebpf.feed import Feed
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import record
+
+#: ``struct pace`` of bpf/flood.bpf.h.
+_PACE = struct.Struct("=qQQ")
 
 
 class ReadProbe(Probe):
@@ -41,6 +45,16 @@ class ReadProbe(Probe):
     def counts(self) -> dict[int, record.CallCount]:
         """Return the counters of calls, by row."""
         return self.feed.counts(self.rows)
+
+    def set_pace(self, soon: int) -> None:
+        """Have the probe believe from now on that *soon* bytes of each ring are read in half a second."""
+        pace = _PACE.pack(1 << 62, 0, soon)  # measured in the future, so it is not measured again
+        self.kernel.set(self.map_fd(".data.paces"), bytes(4), 2 * pace)
+
+    @property
+    def pace(self) -> int:
+        """How many bytes of the ring of calls the probe believes to be read in half a second."""
+        return int(_PACE.unpack_from(self.kernel.get(self.map_fd(".data.paces"), bytes(4), 2 * _PACE.size))[2])
 
     def close(self) -> None:
         """Stop reading, and unload it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.waiting import wait_until
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -85,6 +88,7 @@ def test_every_call_has_its_context(probe, tmp_path):
     assert compared > 20
 
 
+@pytest.mark.parametrize("probe", [4 * RING], indirect=True)
 def test_what_filters_cannot_tell(probe, tmp_path):
     """Opens of files whose path is too long for a filter do not cost the process's other opens."""
     probe.set_calls({OPEN: OPENS})
@@ -144,3 +148,106 @@ def test_users(probe):
 
     assert {R.KIND_EXEC, R.KIND_CALL} <= {header.kind for header in found if header.pid == other}
     assert (0, 0) == (probe.lost()["proc_ring_full"], probe.lost()["ring_full"])
+
+
+@pytest.mark.parametrize("probe", [32 * RING], indirect=True)
+def test_a_quick_reader(probe):
+    """While the reader keeps up, one process may fill half of the ring at once, and nothing of it is lost."""
+    probe.set_calls({RARE: RARELY})
+    probe.set_pace(16 * RING)
+    pid = run("for _ in range(14000): os.sched_get_priority_max(1)")
+    found = [header for header in headers(probe) if header.pid == pid and header.kind == R.KIND_CALL]
+
+    assert (14000, 0) == (len(found), probe.lost()["flood"])
+
+
+@pytest.mark.parametrize("probe", [32 * RING], indirect=True)
+def test_a_slow_reader(probe):
+    """While it does not, a process gets a quarter of the ring at most, so that what others do is read soon."""
+    probe.set_calls({RARE: RARELY})
+    probe.set_pace(1)
+    pid = run("for _ in range(14000): os.sched_get_priority_max(1)")
+    found = [header for header in headers(probe) if header.pid == pid and header.kind == R.KIND_CALL]
+
+    assert 14000 == len(found) + probe.lost()["flood"]
+    assert 100 * len(found) < 8 * RING
+
+
+def test_the_pace_is_measured(probe):
+    """A reader that does not read is found to be slow."""
+    probe.set_calls({RARE: RARELY})
+    script = "import time\nwhile True: os.sched_get_priority_max(1); time.sleep(0.001)"
+    with subprocess.Popen([sys.executable, "-ISc", f"import os, sys\n{script}"], env={}) as child:
+        try:
+            wait_until(lambda: 0 < probe.pace < RING // 8, lambda: f"the pace is {probe.pace}")
+        finally:
+            child.kill()
+
+
+FORKS = "for _ in range(3000):\n    if os.fork() == 0: os._exit(0)\n    os.wait()"
+
+
+def test_forks(probe):
+    """Who makes processes, one after the other, does not cost those of others."""
+    probe.set_options(Options(all_processes=True))
+    flooding = run(f"os.setgid(65534); os.setuid(65534)\n{FORKS}")
+    other = run("if os.fork() == 0: os._exit(0)\nos.wait()")
+    found = headers(probe)
+    lost = probe.lost()
+
+    assert {R.KIND_FORK, R.KIND_EXEC, R.KIND_EXIT} <= {header.kind for header in found if header.pid == other}
+    assert any(header.kind == R.KIND_FORK for header in found if header.pid == flooding)
+    assert lost["flood"] > 1000
+    assert 0 == lost["proc_ring_full"]
+
+
+#: Becomes 600 processes with long arguments, says so, and waits.
+MANY = """
+import signal
+os.setgid(65534); os.setuid(65534)
+for _ in range(600):
+    if os.fork() == 0:
+        signal.pause()
+        os._exit(0)
+print("there", flush=True)
+sys.stdin.read()
+os.killpg(0, signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("probe", [32 * RING], indirect=True)
+def test_long_texts_that_are_kept(probe):
+    """A user has a quota of the room for them; when processes end, others of that user have it again."""
+    command = [sys.executable, "-ISc", f"import os, sys\n{MANY}", "x" * 1000]
+    for _ in range(2):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, env={}, start_new_session=True, **pipes) as crowd:
+            assert b"there\n" == crowd.stdout.readline()
+            members = members_of(crowd.pid)
+            found = images(probe)
+            with subprocess.Popen(
+                [sys.executable, "-ISc", "open(0).read()", "x" * 1000], env={}, stdin=subprocess.PIPE
+            ) as other:
+                wait_until(lambda: other.pid in images(probe), lambda: "the arguments of another user are not kept")
+            crowd.stdin.close()
+        wait_until(lambda gone=members: not gone & images(probe), lambda: "texts of ended processes are kept")
+
+        assert 601 == len(members)
+        assert 512 == len(members & found - {crowd.pid})  # that one has begun as root
+
+
+def members_of(session):
+    """Return the processes of a session."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[3]) == session:
+                found.add(int(path.parent.name))
+    return found
+
+
+def images(probe):
+    """Return the processes of which the kernel keeps long texts."""
+    large = probe.map_fd("large_images")
+    pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return {pid for pid in pids if probe._object.find(large, struct.pack("=I", pid), R.LARGE_IMAGE.size) is not None}

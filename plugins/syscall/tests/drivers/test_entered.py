@@ -6,9 +6,13 @@ import os
 from errno import EEXIST
 
 import pytest
+from conftest import Watched
+from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls, entered
 from falcohost_syscall.records import record as R
 
@@ -49,20 +53,35 @@ def overwrite(memory, other):
 SETXATTR, RENAME, UNLINK, OPENAT2 = 188, 82, 87, 437
 
 
-@pytest.fixture(scope="module")
-def compared(roomy):
-    """Return a function that runs Python with PRELUDE while calls are collected, and returns their records."""
+TYPES = frozenset({"setxattr", "rename", "openat2", "clone3", "unlink"})
+
+
+@pytest.fixture(scope="module", params=["tracepoint", "function"])
+def seen(machine, request):
+    """Return a probe with large rings, at the tracepoint and at the kernel's functions."""
     if os.uname().machine != "x86_64":
         skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
-    types = frozenset({"setxattr", "rename", "openat2", "clone3", "unlink"})
-    roomy.driver.set_calls(calls(types), entered=entered(types))
+    settings, options = LoadSettings(ring_size=1 << 26), Options(all_processes=True)
+    with ReadProbe(settings, options, by_function=request.param == "function") as driver:
+        if request.param == "function" and driver.attachment.where == "tracepoint":
+            skip_or_fail("functions", driver.told)
+        hooks = frozenset({ATTRIBUTE}) & driver.hooks
+        driver.prepare(calls(TYPES))
+        driver.set_calls(
+            calls(TYPES), entered=entered(TYPES), passing=hooks, traced=calls(frozenset({"clone3"})).keys()
+        )
+        yield Watched(driver)
+
+
+@pytest.fixture
+def compared(seen):
+    """Return a function that runs Python with PRELUDE while calls are collected, and returns their records."""
 
     def compared(script, name):
-        found = roomy.python(PRELUDE + script)
+        found = seen.python(PRELUDE + script)
         return [r for r in found if r.header.kind == R.KIND_CALL and r.header.call == BY_NAME[name].call]
 
-    yield compared
-    roomy.driver.set_calls({})
+    return compared
 
 
 def test_text(compared):
@@ -119,6 +138,80 @@ call({SETXATTR}, text("file"), name, held(b"value", change), 5, 0)
     assert R.SEC_STR not in record.sections
 
 
+def test_not_in_memory(compared):
+    """A text that was in no page when the call began is told, and that it could not be compared; so are flags."""
+    prelude = """
+shared = os.memfd_create("shared")
+os.ftruncate(shared, 4096)
+away = libc.mmap(None, 4096, 3, 1, shared, 0)
+
+def gone(value):
+    ctypes.memmove(away, value, len(value) + 1)
+    assert libc.madvise(ctypes.c_void_p(away), 4096, 4) == 0
+    return away
+"""
+    (record,) = compared(f'{prelude}\nopen("file", "w").close()\ncall({RENAME}, text("file"), gone(b"next"))', "rename")
+    flags = f'{prelude}\ncall({OPENAT2}, -100, text("."), gone(struct.pack("=3Q", os.O_RDONLY, 0, 0)), 24)'
+    (opened,) = compared(flags, "openat2")
+
+    assert (0, b"next") == (record.header.ret, record.sections[R.SEC_PATH2])
+    assert R.FLAG_UNCOMPARED == record.header.flags & (R.FLAG_UNCOMPARED | R.FLAG_REWRITTEN)
+    assert R.FLAG_UNCOMPARED == opened.header.flags & (R.FLAG_UNCOMPARED | R.FLAG_REWRITTEN)
+
+
+def test_changed_and_changed_back(compared, seen):
+    """The name of an attribute is told as the kernel read it, though that was in memory neither before nor afterwards."""
+    if ATTRIBUTE not in seen.driver.hooks:
+        skip_or_fail("hooks", "the kernel lets no programs stand at its functions")
+    (record,) = compared(
+        f"""
+open("file", "w").close()
+name = held(b"user.two", lambda: None)
+call({SETXATTR}, text("file"), name, held(b"value", overwrite(name, b"user.one")), 5, 0)
+assert os.listxattr("file") == ["user.two"]
+""",
+        "setxattr",
+    )
+
+    assert (0, R.FLAG_REWRITTEN) == (record.header.ret, record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED))
+    assert (b"user.one", b"user.two") == (record.sections[R.SEC_STR], record.sections[R.SEC_ENTERED_STR])
+
+
+#: rename(2) by a 32-bit call.
+RENAME_32 = """
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char *low = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    long ret;
+    chdir(argv[1]);
+    strcpy(low, "file"); strcpy(low + 100, "next");
+    fclose(fopen(low, "w"));
+    asm volatile("int $0x80" : "=a"(ret) : "a"(38L), "b"(low), "c"(low + 100) : "memory", "r8", "r9", "r10", "r11");
+    return ret ? 77 : 0;
+}
+"""
+
+
+def test_calls_of_32_bit(seen, c_program, tmp_path):
+    """They are compared where the kernel's functions show their beginning; where they are not, they say so."""
+    try:
+        found = seen.run(c_program(RENAME_32), tmp_path)
+    except AssertionError as error:
+        if "77" not in str(error):
+            raise
+        skip_or_fail("ia32", "this kernel does not take 32-bit calls")
+    (record,) = (r for r in found if r.header.kind == R.KIND_CALL and r.header.call == BY_NAME["rename"].call)
+    uncompared = 0 if seen.driver.attachment.where == "function" else R.FLAG_UNCOMPARED
+
+    assert b"next" == record.sections[R.SEC_PATH2]
+    assert uncompared == record.header.flags & (R.FLAG_UNCOMPARED | R.FLAG_REWRITTEN)
+
+
 def test_frequent_calls(compared):
     """Those that programs make often are never compared with an earlier call: with threads, without, and with again."""
     found = compared(
@@ -140,7 +233,7 @@ for number in range(3):
     assert [b"a", *[b"b0", b"b1", b"b2"], *[b"c0", b"c1", b"c2"], *[b"d"] * 3, *[b"e"] * 3] == sorted(
         record.sections[R.SEC_PATH] for record in found if len(record.sections[R.SEC_PATH]) < 3
     )
-    assert [] == [record for record in found if record.header.flags & R.FLAG_REWRITTEN]
+    assert [] == [record for record in found if record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)]
 
 
 def test_nothing_changes(compared):
@@ -158,7 +251,7 @@ call({RENAME}, text(""), text("file"))
     )
 
     assert 14 == len(found)
-    assert [] == [record for record in found if record.header.flags & R.FLAG_REWRITTEN]
+    assert [] == [record for record in found if record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)]
 
 
 def test_flags_of_openat2(compared):
@@ -195,7 +288,7 @@ for flags, name in ((os.O_RDONLY, "."), (os.O_WRONLY | os.O_CREAT | os.O_EXCL | 
         record.header.arg3 for record in found
     ]
     assert -EEXIST == found[-1].header.ret
-    assert [] == [record for record in found if record.header.flags & R.FLAG_REWRITTEN]
+    assert [] == [record for record in found if record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)]
 
 
 def test_flags_of_clone3(compared):

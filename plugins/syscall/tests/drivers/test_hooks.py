@@ -17,7 +17,7 @@ from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record as R
 
-TYPES = frozenset(row.name for row in CALLS if row.hooks)
+TYPES = frozenset(row.name for row in CALLS if row.hooks or row.want & R.WANT_ATTRIBUTE)
 
 
 def rows(found, name):

@@ -185,6 +185,7 @@ def test_flood(machine, openat, flood):
     """Calls that find no room are counted, and cost no call of a process that makes few."""
     with ReadProbe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: RARE})
+        driver.set_pace(1 << 15)
         for script in (flood, "os.sched_get_priority_max(1)"):
             child = subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], env={})
             child.wait()

@@ -270,7 +270,7 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
     args = tuple(pick(NUMBERS) for _ in range(6))
     sections = _sections(random, row)
     if R.SEC_FD in sections and may_make(row, args) and random.random() < 0.5:
-        sections[R.SEC_FD] = R.FDINFO.pack(*R.FDINFO.unpack(sections[R.SEC_FD])[:-1], FMODE_CREATED)
+        sections[R.SEC_FD] = R.FDINFO.pack(*R.FDINFO.unpack(sections[R.SEC_FD])[:-2], FMODE_CREATED, 0)
     hosts = {R.SEC_HOSTPATH, R.SEC_WATCHED, R.SEC_HOSTDIR, R.SEC_HOSTDIR2, R.SEC_REALHOST, R.SEC_REALHOST2}
     flags = 0 if hosts.isdisjoint(sections) else R.FLAG_OTHER_NAME
     ret = pick([error for error in ERRORS if error <= 0] if name == "connect" else ERRORS)
@@ -349,7 +349,7 @@ def _path(random: Random) -> bytes:
 
 
 def _info(mode: int, magic: int = 0xEF53) -> bytes:
-    return R.FDINFO.pack(42, mode, 0xFE00, magic, 0, 0)
+    return R.FDINFO.pack(42, mode, 0xFE00, magic, 0, 0, 0)
 
 
 def _socket(random: Random) -> dict[int, bytes]:

@@ -42,7 +42,7 @@ def test_constants_of_every_length(filter_bench, op, count):
             path = random.choice(
                 (constant, b"/b" + constant, constant + b"c", constant[:-1] + b"!", b"/!" + constant[2:], b"/q", b"/")
             )
-            sections = {R.SEC_FD: R.FDINFO.pack(42, 0o100644, 0, 0xEF53, 0, 0), R.SEC_FDPATH: path}
+            sections = {R.SEC_FD: R.FDINFO.pack(42, 0o100644, 0, 0xEF53, 0, 0, 0), R.SEC_FDPATH: path}
             record = call("read", Task(4242, cgroup=random_events.HOST), 3, (3,), sections)
             expected = any(SAYS[op](path, constant) for constant in constants)
             true += expected

@@ -172,7 +172,7 @@ def test_ancestors_come_last(filter_bench, context, name, points):
 def test_what_was_passed_is_asked_with_the_file(filter_bench, context, passed, point):
     """A path that was passed is asked before the caller's memory is read, if it is the file's name."""
     tasks = random_processes.population(Random(1), context.table)
-    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0)
+    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0, 0)
     sections = {R.SEC_FD: info, R.SEC_FDPATH: b"/etc/passwd", R.SEC_PATH: passed.encode()}
     record = call("openat", tasks[0], 3, (0xFFFFFF9C,), sections)
     condition = check(parse("fd.name startswith /etc/ and fd.nameraw contains ../"), random_events.CATALOG).expr

@@ -63,7 +63,7 @@ def test_texts_without_a_rare_byte(filter_bench, monkeypatch, op, loops):
         assert searching.rare_byte(constants, fold=op == "icontains") is not None
         for _ in range(30):
             path = b"/" + bytes(random.choices(b"aabb/_A", (6, 6, 6, 6, 6, 1, 1), k=random.randint(0, 40)))
-            sections = {R.SEC_FD: R.FDINFO.pack(42, 0o100644, 0, 0xEF53, 0, 0), R.SEC_FDPATH: path}
+            sections = {R.SEC_FD: R.FDINFO.pack(42, 0o100644, 0, 0xEF53, 0, 0, 0), R.SEC_FDPATH: path}
             record = call("read", Task(4242, cgroup=random_events.HOST), 3, (3,), sections)
             text, wanted = (path.lower(), {c.lower() for c in constants}) if op == "icontains" else (path, constants)
             expected = any(constant in text for constant in wanted)
@@ -90,7 +90,7 @@ def test_ten_thousand_searches(filter_bench):
     test = Literal(Text(layout.view("name", Point.OBJECT), "contains", constants))
     programs = filter_bench.load(test)
     texts = ["/srv/secret1x", "/srv/secret9999x/a", "/srv/secret10000x", "/srv/secret/1x"]
-    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0)
+    info = R.FDINFO.pack(42, 0o100644, 0xFE00, 0xEF53, 0, 0, 0)
     records = [call("read", Task(4242), 3, (3,), {R.SEC_FD: info, R.SEC_FDPATH: text.encode()}) for text in texts]
     passed = [filter_bench.run(programs[Point.OBJECT], record, Point.OBJECT) for record in records]
     filter_bench.unload(programs)

@@ -12,11 +12,22 @@ from falcohost_syscall.kernel.programs import Kernel
 
 HOOKS: Final = frozenset(
     {
-        *("move_mount", "path_chmod", "path_chown", "path_link", "path_mkdir", "path_mknod", "path_rename"),
+        *(
+            "inode_setxattr",
+            "move_mount",
+            "path_chmod",
+            "path_chown",
+            "path_link",
+            "path_mkdir",
+            "path_mknod",
+            "path_rename",
+        ),
         *("path_rmdir", "path_symlink", "path_truncate", "path_unlink", "sb_mount", "sb_pivotroot", "sb_umount"),
     }
 )
 """The programs, named as the kernel's functions without ``security_``."""
+ATTRIBUTE: Final = "inode_setxattr"
+"""The hook that has the kernel's own copy of an attribute's name."""
 REQUESTS: Final = frozenset({"io_linkat", "io_mkdirat", "io_renameat", "io_symlinkat", "io_unlinkat"})
 """The programs that tell which io_uring request a thread performs, named as the kernel's functions."""
 

@@ -38,7 +38,7 @@ def kept(process: Process) -> tuple[Kept, LargeImage | None]:
         exe=exe,
         args=args,
     )
-    return found, LargeImage(0, exe, args, b"") if large else None
+    return found, LargeImage(payer=0, payer_kind=0, env_len=0, exe=exe, args=args, env=b"") if large else None
 
 
 def _execed(image: Image, process: Process) -> bytes:

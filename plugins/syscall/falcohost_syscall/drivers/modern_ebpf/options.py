@@ -30,7 +30,9 @@ class LoadSettings(NamedTuple):
         """Return ``struct settings``."""
         rows = (self.execve, self.procexit)
         secret = os.urandom(16)
-        return record.SETTINGS.pack(self.ring_size, *rows, self.functions, self.twice, secret, self.snaplen)
+        return record.SETTINGS.pack(
+            self.ring_size, *rows, self.functions, self.twice, secret, self.snaplen, self.ring_size
+        )
 
 
 class Options(NamedTuple):

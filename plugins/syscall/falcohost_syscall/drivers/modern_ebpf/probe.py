@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
@@ -30,8 +31,6 @@ _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
 #: The program that notes the flags of clone3(2), and the call's number on every machine.
 _MADE, _CLONE3 = "task_made", 435
-#: The program that runs when calls begin that are compared.
-_BEGINS: Final = "call_begins"
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -87,7 +86,7 @@ class Probe:
             self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
         for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
             self._object.attach(name)
-        self._begins = CallTracepoints(self._object.program_fd(_BEGINS))
+        self._begins = CallTracepoints(self._object.program_fd(BEGINS))
         self.attachment.start()
         for name in ONLY_READ:
             if (found := self._object.read_only(self._object.map_fd(name))) is not None:
@@ -164,7 +163,7 @@ class Probe:
         :param requests: io_uring requests, by operation.
         :param passing: the hooks that calls with ``WANT_REACHED`` pass.
         :param traced: calls of which functions do not show all returns.
-        :param entered: the names of calls with ``WANT_ENTERED``; functions do not show their begin.
+        :param entered: the names of calls with ``WANT_ENTERED``.
         """
         if self._begins is not None and self.attachment.where == "tracepoint":
             self._begins.set(entered)
@@ -221,7 +220,7 @@ class Probe:
     def ignore(self, pid: int) -> None:
         """Collect no calls of this process; its fork, exec and exit are still reported."""
         for name, place in (("ignored_pids", pid), ("ignored_hints", pid % record.IGNORED_HINTS)):
-            self._object.update(self._object.map_fd(name), _U32.pack(place), bytes([record.IGNORED_ALONE]))
+            self._object.update(self._object.map_fd(name), _U32.pack(place), b"\1")
 
     def observe(self, pid: int) -> None:
         """Collect the calls of an ignored process again."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
+from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.leaves import leaf_bits
@@ -19,6 +20,7 @@ from falcohost_syscall.records.record import (
     COMPAT_BASE,
     NO_ARG,
     RET_ARG,
+    WANT_ATTRIBUTE,
     WANT_ENTERED,
     WANT_FAILED_ONLY,
     WANT_REACHED,
@@ -140,6 +142,8 @@ def returning_twice(
 def hooks(types: frozenset[str]) -> frozenset[str]:
     """Return the hooks that the paths of these event types pass, and the functions that perform requests."""
     passed = {hook for name in types for hook in BY_NAME[name].hooks}
+    if any(BY_NAME[name].want & WANT_ATTRIBUTE for name in types):
+        passed.add(ATTRIBUTE)
     return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
 
 

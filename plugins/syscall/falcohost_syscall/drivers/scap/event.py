@@ -37,7 +37,7 @@ class CapturedEvent:
     source = "syscall"
     #: The process is of another time or machine, so no action could find it here.
     subject = None
-    by_uring = is_cut = is_rewritten = False
+    by_uring = is_cut = is_rewritten = is_uncompared = False
     reached = False
     host_path = None
     watched_path = None

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.attach.begins import Begins
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NOT_TRACED, CallFunctions, are_traced
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import Functions
@@ -15,7 +16,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import TRACEPOINT, AtTracepoint
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.program_info import misses
-from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_LATELY, CallSpec
+from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_ENTERED, WANT_LATELY, CallSpec
 
 #: Seconds until waiting threads are looked for again: at first, and at most, since a thread may wait for ever.
 _PAUSE: Final = 0.4
@@ -37,6 +38,8 @@ class AtFunctions(Attachment):
         super().__init__()
         self._library, self._probe = library, probe
         self._functions = Functions(library, probe, found)
+        self._begins = Begins(library, probe, found)
+        self._compared: AbstractSet[int] = frozenset()
         self._handover = Handover(probe)
         self._by_tracepoint = False
         self._needs_tracepoint = self._is_rest = False
@@ -87,6 +90,8 @@ class AtFunctions(Attachment):
         new = seen - self._seen
         if new or self._seen & calls.keys() - seen:
             self._hand_over()
+        self._compared = {number for number in seen if calls[number].want & WANT_ENTERED}
+        self._begins.enter(self._compared)
         lately = {number for number in new if number < COMPAT_BASE or not self._seen}
         self._seen = self._functions.enter(seen)
         self._is_rest = bool(calls.keys() - self._seen)
@@ -102,6 +107,7 @@ class AtFunctions(Attachment):
     def leave(self) -> None:
         """Stop to observe all calls that :meth:`enter` was not given last."""
         self._functions.leave(self._seen)
+        self._begins.leave(self._compared)
         self._needs_tracepoint = self._is_rest
         self._pause = _PAUSE
         self._look_for_waiting()
@@ -123,6 +129,7 @@ class AtFunctions(Attachment):
     def close(self) -> None:
         """Detach from functions, and unload the copies."""
         self._functions.close()
+        self._begins.close()
 
     def _look_for_waiting(self) -> None:
         self._handover.look()

@@ -92,6 +92,8 @@ class ProcessRecords:
         process.comm = text(kept.comm[: kept.comm_len])
         process.session = executed_session(kept.execed)
         exe, args = found.get(SEC_EXE, kept.exe[: kept.exe_len]), found.get(SEC_ARGS, kept.args[: kept.args_len])
+        if kept.exe_len == NOT_KEPT:
+            exe = procfs.read_if_same(process.pid, process.start, "exe") or exe
         if kept.args_len == NOT_KEPT:
             args = procfs.read_if_same(process.pid, process.start, ARGUMENTS)
         process.image = executed_image(kept.execed, args, found.get(SEC_ENV), exe, b"", kept.exec_ts)

@@ -28,7 +28,7 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.processes.table import Process
-from falcohost_syscall.records.record import FLAG_CUT, FLAG_REWRITTEN, FLAG_URING, FdInfo
+from falcohost_syscall.records.record import FLAG_CUT, FLAG_REWRITTEN, FLAG_UNCOMPARED, FLAG_URING, FdInfo
 from falcohost_syscall.records.text import text
 
 
@@ -152,6 +152,11 @@ class RecordFacts:
     def is_rewritten(self) -> bool:
         """Whether what the caller passed in its memory was changed while the call was under way."""
         return bool(self.h[FLAGS] & FLAG_REWRITTEN)
+
+    @property
+    def is_uncompared(self) -> bool:
+        """Whether that could not be found out."""
+        return bool(self.h[FLAGS] & FLAG_UNCOMPARED)
 
     @property
     def sections(self) -> dict[int, bytes]:

@@ -1,0 +1,155 @@
+/* The stages of a call in which its facts are put together, between filters that may end it. */
+
+SEC("raw_tp/sys_exit")
+int gather_objects(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
+
+	if (!s)
+		return 0;
+	task = task_of(s);
+	if (s->spec.want & WANT_FD && !put_fd(s, task)) {
+		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
+		return 0;
+	}
+	if (s->spec.want & WANT_CWD)
+		put_path(s, SEC_CWD, task, &task->fs->pwd);
+	if (s->spec.want & WANT_CAPS)
+		put_caps(s, task);
+	go_on(ctx, s->spec.call, STAGE_MEMORY);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int gather_memory(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
+
+	if (!s)
+		return 0;
+	task = task_of(s);
+	fill_rest(&s->header, task);
+	if (s->spec.want & WANT_NAMED)
+		__builtin_memcpy(s->header.comm, &s->header.args[NAMED_AT], sizeof(s->header.comm));
+	gather_paths(s, task);
+	gather_host(s, task);
+	see_paths(s);
+	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
+		see_requested(s);
+	see_file_names(s);
+	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
+	return 0;
+}
+
+/* Corrects the flags of clone3(2) by those that the kernel has used, even if the structure is no longer there. */
+static __always_inline void put_made_flags(struct scratch *s, __u64 *room, __u32 before)
+{
+	__u32 tid = s->header.tid;
+	__u64 *flags = bpf_map_lookup_elem(&made_flags, &tid);
+
+	if (!flags || !room || s->header.ret < 0)
+		return;
+	if (s->pos == before) {
+		__builtin_memset(room, 0, STRUCT_SIZE);
+		end_section(s, SEC_STRUCT, STRUCT_SIZE);
+	}
+	*room = *flags;
+	bpf_map_delete_elem(&made_flags, &tid);
+}
+
+static __always_inline void put_structure(struct scratch *s, __u64 address)
+{
+	__u64 *room = section_room(s);
+	__u32 before = s->pos;
+
+	s->facts.structure = UNKNOWN_BITS;
+	put_user_bytes(s, SEC_STRUCT, address, STRUCT_SIZE, STRUCT_SIZE);
+	if (s->spec.want & WANT_MADE)
+		put_made_flags(s, room, before);
+	if (room && s->pos > before)
+		s->facts.structure = *room;
+}
+
+/* What else lies in the caller's memory: a program of its own, or the verifier would follow it once for each way through
+ * the names. */
+SEC("raw_tp/sys_exit")
+int gather_arguments(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
+	__u32 want;
+
+	if (!s)
+		return 0;
+	task = task_of(s);
+	want = s->spec.want;
+	if (want & WANT_FAILED_ONLY)
+		put_argv(s, arg(s, s->spec.path_arg + 1));
+	if (want & WANT_SOCKADDR)
+		put_address(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
+	if (want & WANT_SENDER)
+		put_sender(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
+	if (want & WANT_MSGHDR)
+		put_message(s, arg(s, s->spec.addr_arg));
+	if (want & WANT_STR)
+		put_user_string(s, SEC_STR, arg(s, s->spec.str_arg));
+	if (want & WANT_PAIR && s->header.ret >= 0)
+		put_pair(s, task, arg(s, s->spec.str_arg));
+	if (want & WANT_QUEUE && s->header.ret >= 0)
+		put_queue(s, task, arg(s, 0));
+	if (want & WANT_DATA && s->header.ret > 0)
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), s->header.ret, snaplen());
+	if (want & WANT_BUFFER)
+		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1), snaplen());
+	if (want & WANT_IOV)
+		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
+	if (want & WANT_STRUCT)
+		put_structure(s, arg(s, s->spec.str_arg));
+	if (want & WANT_ENTERED)
+		compare_entered(s);
+	go_on(ctx, s->spec.call, STAGE_PROCESS);
+	return 0;
+}
+
+/* Asks the filters again, under the next name of the event's file, or of its paths. */
+SEC("raw_tp/sys_exit")
+int next_name(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (s && see_next_name(s, task_of(s)))
+		go_on(ctx, s->spec.call, STAGE_MEMORY);
+	if (s && see_next_paths(s))
+		go_on(ctx, s->spec.call, STAGE_PROCESS);
+	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
+	return 0;
+}
+
+/* Last, since a record's memory is free behind it now. */
+SEC("raw_tp/sys_exit")
+int gather_process(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	see_own_process(s, s->spec.about);
+	if (s->spec.asks & ASKS_ENVIRONMENT)
+		see_environment(s);
+	go_on(ctx, s->spec.call, STAGE_ANCESTORS);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int gather_ancestors(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	see_ancestors(s, s->spec.about);
+	go_on(ctx, s->spec.call, STAGE_TELL);
+	return 0;
+}

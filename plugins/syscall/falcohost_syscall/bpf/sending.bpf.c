@@ -1,0 +1,63 @@
+/* The last stages of a call: whether there is room for its record, what is sent before it, and the record itself. */
+
+/* Filters have not known all of a text that is cut, unreadable or rewritten. */
+static __always_inline enum account account_of(struct scratch *s)
+{
+	return s->header.flags & (FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN) ? OF_UNSURE : OF_CALLS;
+}
+
+static __always_inline int over_budget(struct scratch *s)
+{
+	count_lost(LOST_FLOOD);
+	count_result(s->header.call, false);
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+/* What user space does not know yet of those who have to do with the event goes before it, if both get room. */
+SEC("raw_tp/sys_exit")
+int tell_call(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+	struct task_struct *task;
+
+	if (!s)
+		return 0;
+	if (s->spec.want & WANT_SENTINEL)
+		bpf_tail_call(ctx, &stages, STAGE_SUBMIT);
+	task = task_of(s);
+	if (!(s->spec.want & WANT_MESSAGES) && !has_room(&s->header, &call_ring, s->pos, account_of(s)))
+		return over_budget(s);
+	if (!announce_cgroups(task, &s->header) ||
+	    !tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg)))
+		return over_budget(s);
+	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
+	return 0;
+}
+
+static __always_inline void submit_one(struct scratch *s)
+{
+	count_result(s->header.call, submit(s, &call_ring, LOST_RING_FULL));
+}
+
+SEC("raw_tp/sys_exit")
+int submit_call(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	submit_one(s);
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+SEC("raw_tp/sys_exit")
+int left_out(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (s)
+		count_time(s->spec.call, s->began);
+	return 0;
+}
