@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost_syscall.processes.boot_clock import since_boot, ticks
-from falcohost_syscall.processes.proc_reader import File, Link, Here, Link, ProcReader
+from falcohost_syscall.processes.proc_reader import File, Here, Link, ProcReader
 from falcohost_syscall.records.text import text
 
 #: Number of bytes of the command line and the environment that are read, as in the probe.

@@ -160,7 +160,7 @@ def gone(value):
 
 
 def test_changed_and_changed_back(compared, seen):
-    """The name of an attribute is told as the kernel read it, though that was in memory neither before nor afterwards."""
+    """The name of an attribute is told as the kernel read it, though it was another before and afterwards."""
     if ATTRIBUTE not in seen.driver.hooks:
         skip_or_fail("hooks", "the kernel lets no programs stand at its functions")
     (record,) = compared(
