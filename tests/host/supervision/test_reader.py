@@ -5,7 +5,9 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -89,7 +91,7 @@ def test_what_is_wrong_is_told(get):
 def test_a_loader_that_is_killed():
     """It is told how it ended."""
     with pytest.raises(LoadingError, match="was killed by SIGKILL"):
-        Reader(lambda teller: os.kill(os.getpid(), signal.SIGKILL)).wait()
+        Reader(lambda teller: signal.raise_signal(signal.SIGKILL)).wait()
 
 
 @pytest.mark.parametrize("left_out", [WORKER, OUTPUTS, BASELINE])
@@ -199,7 +201,7 @@ def test_a_signal_ends_a_reader():
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         with pytest.raises(LoadingError, match="was killed by SIGTERM"):
-            result(lambda teller: os.kill(os.getpid(), signal.SIGTERM))
+            result(lambda teller: signal.raise_signal(signal.SIGTERM))
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -209,16 +211,14 @@ def test_an_interrupted_wait_leaves_nothing():
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     before = opened()
 
-    def load(teller):
-        time.sleep(1)
-        os.kill(os.getppid(), signal.SIGINT)
-        time.sleep(60)
-
-    reader = Reader(load)
+    reader = Reader(lambda teller: time.sleep(60))
+    interrupts = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interrupts.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             reader.wait()
     finally:
+        interrupts.join()
         signal.signal(signal.SIGINT, former)
     assert before == opened()
     with pytest.raises(ChildProcessError):
@@ -233,3 +233,42 @@ def test_what_a_loader_changes_is_not_changed_here():
     assert changed == []
     with pytest.raises(LoadingError):
         result(raises(RulesError("no")))
+
+
+#: What a plugin's module might try, if it is hostile, while it is imported; each in the words of the kernel's answer.
+TRIES = {
+    "connect": lambda folder: socket.socket(),
+    "connect to a daemon": lambda folder: socket.socket(socket.AF_UNIX),
+    "run a program": lambda folder: os.execv("/bin/true", ["true"]),
+    "fork": lambda folder: os.fork(),
+    "signal": lambda folder: os.kill(os.getppid(), 0),
+    "write a file": lambda folder: (folder / "new").write_text(""),
+    "change a file": lambda folder: (folder / "old").open("a"),
+    "remove a file": lambda folder: (folder / "old").unlink(),
+    "cut a file": lambda folder: os.truncate(folder / "old", 0),
+    "write to another's memory": lambda folder: Path(f"/proc/{os.getppid()}/mem").open("wb"),  # noqa: SIM115
+    "change its user": lambda folder: os.setresuid(61184, 61184, 61184),
+    "change the root": lambda folder: os.chroot("/"),
+}
+
+
+@pytest.mark.parametrize("attempt", TRIES.values(), ids=TRIES)
+def test_what_reading_does_not_need(attempt, tmp_path):
+    """It fails, with an error that says so, and changes nothing."""
+    (tmp_path / "old").write_text("kept")
+
+    with pytest.raises(Bug, match="PermissionError"):
+        result(lambda teller: attempt(tmp_path))
+    assert [("old", "kept")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_reading_needs(tmp_path):
+    """It reads what only others may read."""
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    (folder / "secret").write_text("x")
+    os.chown(folder / "secret", 61184, 61184)
+    os.chown(folder, 61184, 61184)
+
+    assert result(lambda teller: (folder / "secret").read_text() == "x" and hand_over(teller)) is not None

@@ -1,7 +1,8 @@
 """Reads configuration, rules and plugins in a process of its own, so that no secret and no parser is in this one.
 
 At start-up the reader's log lines are logged here. For a reload it is silent: what is wrong is an alert. If more than
-rules has changed, it executes the agent's command with ``--dry-run``, since a restart would also start from scratch.
+rules has changed, the agent's command is executed with ``--dry-run``, since a restart would also start from scratch;
+a fork from before the reader is confined does that, since trying what a start needs takes more than reading.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.assignment import read_assignment
 from falcohost.host.config.rules import MissingFiles
+from falcohost.host.confine.reading import confine_reader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
@@ -212,14 +214,14 @@ def _written(file: IO[bytes]) -> bytes:
 
 
 def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None, keep: Set[int]) -> NoReturn:
-    status, teller = 1, Teller(link)
+    status, teller, dry_run = 1, Teller(link), None
     try:
         name_process(NAME)
         restore()
         _take_over(parent, None if stderr is None else stderr.fileno(), {link.fileno(), *keep})
-        if not load(teller):
-            os.execv(sys.executable, [*command(), "--dry-run"])
-        status = 0
+        dry_run = None if stderr is None else DryRun(link.fileno())
+        confine_reader()
+        status = 0 if load(teller) or dry_run is None else dry_run.run()
     except FalcohostError as error:
         missing = [os.fsencode(path) for path in error.paths] if isinstance(error, MissingFiles) else []
         teller.fail(Failed(str(error), error.exit_status, missing=missing))
@@ -228,7 +230,48 @@ def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None,
     except Exception as error:
         teller.fail(Failed(f"{type(error).__name__}: {error}", bug=True))
     finally:
+        if dry_run is not None:
+            dry_run.close()
         os._exit(status)
+
+
+class DryRun:
+    """A fork of this process that waits to execute the agent's command with ``--dry-run``, and ends with it.
+
+    :param link: a descriptor that the fork does not need.
+    """
+
+    def __init__(self, link: int) -> None:
+        waits, self._asks = os.pipe()
+        reader = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            self._wait(waits, reader, link)
+        os.close(waits)
+
+    def run(self) -> int:
+        """Execute it; return its exit status. If a signal has ended it, this process ends the same way."""
+        os.write(self._asks, b"x")
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        if status < 0:
+            signal.raise_signal(-status)
+        return status
+
+    def close(self) -> None:
+        """End the fork, if it still waits."""
+        os.close(self._asks)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+    def _wait(self, waits: int, reader: int, link: int) -> NoReturn:
+        try:
+            die_with_parent(reader)
+            os.close(self._asks)
+            os.close(link)
+            if os.read(waits, 1):
+                os.execv(sys.executable, [*command(), "--dry-run"])
+        finally:
+            os._exit(1)
 
 
 def _take_over(parent: int, stderr: int | None, keep: Set[int]) -> None:
