@@ -102,8 +102,10 @@ def test_a_signal_at_any_moment_of_the_start(agent, setup, soak):
     """SIGTERM ends an agent soon, however far it has come with starting."""
     arguments = setup(numbers={"interval": 0.002, "cursor": True})
     before = time.monotonic()
-    agent(*arguments).wait_for_alerts(1)
+    first = agent(*arguments)
+    first.wait_for_alerts(1)
     whole = time.monotonic() - before
+    assert 0 == first.end()
     for moment in (random.uniform(0.5, 1.1) * whole for _ in range(soak(200, 5))):
         starting = agent(*arguments)
         time.sleep(moment)
