@@ -39,6 +39,9 @@ TOGETHER = {
     "tests/test_packaging": "installed",
 }
 
+#: What is in the paths of test files that take longest. Workers begin with them, or one would be left alone with them.
+LONGEST = ("plugins/syscall/tests/", "kills.py", "tests/test_example")
+
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)
 settings.register_profile("soak", deadline=None, print_blob=True, max_examples=12_500)
@@ -56,6 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = 4 * 3600
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest in a run of several workers."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST)))
+
+
 def pytest_collection_finish() -> None:
     """Exempt all tests and what they have imported from garbage collection, which each forked process begins with."""
     gc.collect()
@@ -66,6 +75,8 @@ def pytest_collection_finish() -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Have the tests of a file run in one worker, since they share fixtures, and so those of files in TOGETHER."""
     from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # keeps the order of LONGEST
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
