@@ -138,12 +138,7 @@ PUBLIC = {
         "user_at",
         "whole_record",
     ],
-    "falcohost.kept": [
-        "MOST_KEPT",
-        "hold",
-        "inherited",
-        "keep",
-    ],
+    "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"],
     "falcohost.lookups": [
         "PENDING",
         "AskedLookup",

@@ -6,25 +6,43 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-#: Most descriptors that are kept for one source.
-MOST_KEPT: Final = 128
+#: Most descriptors that are kept for one source; so many go into one message (SCM_MAX_FD of include/net/scm.h is 253).
+MOST_KEPT: Final = 250
+
+#: Precedes the name of what was kept for a worker that another loader has prepared, until the next worker is open.
+FORMER: Final = "former "
 
 #: This process's descriptors by name: those of an earlier worker, and those that the supervisor is to keep.
 INHERITED: Final[dict[str, tuple[int, ...]]] = {}
 KEPT: Final[dict[str, tuple[int, ...]]] = {}
-#: Further descriptors that the supervisor is to hold, and that no other process gets.
-HELD: Final[list[int]] = []
+#: Further descriptors that the supervisor is to hold, and those that an earlier loader had it hold.
+HELD: Final[dict[str, tuple[int, ...]]] = {}
+HELD_BEFORE: Final[dict[str, tuple[int, ...]]] = {}
 
 
-def inherit(kept: Mapping[str, Sequence[int]]) -> None:
-    """Take over the descriptors that the supervisor has kept, by name."""
+class News:
+    """Whether there is something to hand up that was not handed up yet."""
+
+    some = False
+
+
+def inherit(kept: Mapping[str, Sequence[int]], held: Mapping[str, Sequence[int]]) -> None:
+    """Take over the descriptors that the supervisor has kept, and for a loader those that it has held, by name."""
     INHERITED.update((name, tuple(descriptors)) for name, descriptors in kept.items())
+    HELD_BEFORE.update((name, tuple(descriptors)) for name, descriptors in held.items())
 
 
 def taken() -> Mapping[str, Sequence[int]]:
-    """Return the descriptors to keep, by name; close those inherited ones that the source has not asked for."""
-    for unused in INHERITED.values():
+    """Return the descriptors to keep, by name, if there are others than the last time.
+
+    Close those inherited ones that the source has not asked for.
+    """
+    for unused in (*INHERITED.values(), *HELD_BEFORE.values()):
         for descriptor in unused:
             os.close(descriptor)
     INHERITED.clear()
+    HELD_BEFORE.clear()
+    if not News.some:
+        return {}
+    News.some = False
     return KEPT

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from falcohost.handed import HELD, INHERITED, KEPT, MOST_KEPT
+from falcohost.handed import FORMER, HELD, HELD_BEFORE, INHERITED, KEPT, MOST_KEPT, News
 
-__all__ = ["MOST_KEPT", "hold", "inherited", "keep"]
+__all__ = ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"]
+
+
+class LoadAgain(Exception):
+    """Another loader has to prepare everything anew; the text says why.
+
+    A loader that goes on with what a former one has prepared raises it where it cannot do what is asked. It serves
+    until the other one has prepared everything.
+    """
 
 
 def keep(name: str, descriptors: Sequence[int]) -> None:
@@ -18,22 +26,25 @@ def keep(name: str, descriptors: Sequence[int]) -> None:
 
     :raises ValueError: these are more than :data:`MOST_KEPT` with those of other names.
     """
-    _check(sum(len(those) for other, those in KEPT.items() if other != name) + len(descriptors) + len(HELD), name)
-    KEPT[name] = tuple(descriptors)
+    _put(KEPT, name, descriptors)
 
 
-def hold(descriptors: Sequence[int]) -> None:
-    """Have the supervisor hold copies of *descriptors*, which no other process gets.
+def hold(name: str, descriptors: Sequence[int]) -> None:
+    """Have the supervisor hold copies of *descriptors*, which no process gets but a later loader of the same source.
 
-    What they stand for goes on as long as the source does, also without the process that has made it.
+    What they stand for goes on as long as the source does, also without the process that has made it. A loader may hold
+    others later: they go up when its method returns.
 
     :raises ValueError: these are more than :data:`MOST_KEPT` with those that are kept.
     """
-    _check(sum(map(len, KEPT.values())) + len(descriptors), "held")
-    HELD[:] = descriptors
+    _put(HELD, name, descriptors)
 
 
-def _check(count: int, name: str) -> None:
+def _put(where: dict[str, tuple[int, ...]], name: str, descriptors: Sequence[int]) -> None:
+    before = where.pop(name, ())
+    count = sum(map(len, (*KEPT.values(), *HELD.values()))) + len(descriptors)
+    where[name] = tuple(descriptors) if count <= MOST_KEPT else before
+    News.some = True
     if count > MOST_KEPT:
         raise ValueError(f"{name}: no more than {MOST_KEPT} descriptors can be kept")
 
@@ -41,3 +52,19 @@ def _check(count: int, name: str) -> None:
 def inherited(name: str) -> tuple[int, ...]:
     """Return the descriptors that were kept under *name*, in their order; they are the caller's from now on."""
     return INHERITED.pop(name, ())
+
+
+def former(name: str) -> tuple[int, ...]:
+    """Return the descriptors that were kept under *name* before another loader has prepared everything anew.
+
+    They say where the worker before has ended, for the first worker that reads what the new loader has prepared.
+    """
+    return INHERITED.pop(FORMER + name, ())
+
+
+def held(name: str) -> tuple[int, ...]:
+    """Return the descriptors that a former loader held under *name*, in their order; they are the caller's from now on.
+
+    They are there for the first loader of an agent that was started again, if somebody has kept them meanwhile.
+    """
+    return HELD_BEFORE.pop(name, ())

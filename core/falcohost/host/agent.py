@@ -21,6 +21,7 @@ from falcohost.host.restart import restart
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.keeping import left
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.notify import from_environment
 from falcohost.host.supervision.orphans import inherit_orphans
@@ -47,15 +48,16 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     """
     notify = from_environment()
     inherit_orphans()
+    found = left(notify)
     handed = reader.wait(notify.alive)
     assignment = handed.assignment
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
-    store = _claimed(assignment, users, maker)
+    store = _claimed(assignment, users, maker, recalls=bool(found))
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
-    supervisor = wired(handed, options, again, maker, store, users, notify)
+    supervisor = wired(handed, options, again, maker, store, users, notify, found)
     settle()
     outcome = supervisor.run()
     supervisor.progress.erase()
@@ -65,10 +67,10 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
-        restart()
+        restart(supervisor.keeping.for_execution(supervisor.workers.children))
 
 
-def _claimed(assignment: Assignment, users: Users, maker: AlertMaker) -> StoreGiven:
+def _claimed(assignment: Assignment, users: Users, maker: AlertMaker, *, recalls: bool) -> StoreGiven:
     """Lock the state directory and give it to the user of the store; if it cannot be used, warn."""
     user = users.user("store")
     first, last = assignment.uids
@@ -88,6 +90,7 @@ def _claimed(assignment: Assignment, users: Users, maker: AlertMaker) -> StoreGi
         takers=assignment.takers,
         maker=maker,
         only_log=assignment.only_log,
+        recalls=recalls,
     )
 
 

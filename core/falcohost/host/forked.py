@@ -12,6 +12,9 @@ from falcohost.libc import die_with_parent, name_process
 #: Signals that the supervisor and its workers handle.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
+#: Those of them that wait while the agent executes itself anew.
+WAITING = (signal.SIGHUP, signal.SIGUSR1)
+
 
 #: The children that this process has forked and not reaped yet.
 _own: set[int] = set()

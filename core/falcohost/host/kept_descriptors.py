@@ -10,9 +10,11 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
 
-from falcohost.handed import HELD, MOST_KEPT, taken
+from falcohost.handed import FORMER, HELD, MOST_KEPT, taken
 from falcohost.host import wire
 
 _INT = struct.Struct("i")
@@ -25,24 +27,36 @@ def hand_up(link: socket.socket) -> None:
     :raises OSError: the supervisor is gone.
     """
     if kept := taken():
-        counts = {name: len(those) for name, those in kept.items()}
-        data = wire.packed(wire.Descriptors(counts, len(HELD)))
-        sent = socket.send_fds(link, [data], [*(one for those in kept.values() for one in those), *HELD])
+        data = wire.packed(wire.Descriptors(_counts(kept), _counts(HELD)))
+        sent = socket.send_fds(link, [data], [*chain(*kept.values(), *HELD.values())])
         link.sendall(data[sent:])
+
+
+def _counts(descriptors: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    return {name: len(those) for name, those in descriptors.items()}
 
 
 class Kept:
     """The supervisor's copies of a source's descriptors.
 
     :ivar descriptors: by name.
-    :ivar held: further ones, which nobody gets.
+    :ivar held: further ones by name, which only a loader gets.
+    :ivar version: number of changes.
     """
 
     def __init__(self) -> None:
         self.descriptors: dict[str, list[int]] = {}
-        self.held: list[int] = []
+        self.held: dict[str, list[int]] = {}
+        self.version = 0
         self._arrived: list[int] = []
-        self._buffer = memoryview(bytearray(_SIZE))  # reused, since allocating it costs more than reading into it
+        self._buffer = memoryview(b"")
+
+    @classmethod
+    def arrived(cls, descriptors: list[int]) -> Kept:
+        """Return one at which *descriptors* have arrived, for :meth:`take`."""
+        kept = cls()
+        kept._arrived = descriptors
+        return kept
 
     def receive(self, link: socket.socket) -> memoryview:
         """Return what has arrived on *link*, without waiting, and keep the descriptors that came with it.
@@ -52,6 +66,8 @@ class Kept:
         :raises OSError: nothing has arrived, or the worker is gone.
         """
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+        if not self._buffer:  # which is reused, since allocating it costs more than reading into it
+            self._buffer = memoryview(bytearray(_SIZE))
         size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST_KEPT * _INT.size), flags)
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
@@ -60,29 +76,41 @@ class Kept:
             os.close(self._arrived.pop())
         return self._buffer[:size]
 
-    def take(self, counts: Mapping[str, int], held: int = 0) -> bool:
-        """Keep the descriptors that have arrived, *counts* for each name, and hold *held*; close the former ones.
+    def take(self, counts: Mapping[str, int], held: Mapping[str, int] = MappingProxyType({})) -> bool:
+        """Keep the descriptors that have arrived, *counts* for each name, and hold others; close the former ones.
 
         Return False, and keep none, if not as many have arrived.
         """
         arrived, self._arrived = self._arrived, []
         self.close()
-        if sum(counts.values()) + held != len(arrived):
+        if sum(counts.values()) + sum(held.values()) != len(arrived):
             _close(arrived)
             return False
-        for name, count in counts.items():
-            self.descriptors[name], arrived = arrived[:count], arrived[count:]
-        self.held = arrived
+        for where, wanted in ((self.descriptors, counts), (self.held, held)):
+            for name, count in wanted.items():
+                where[name], arrived = arrived[:count], arrived[count:]
         return True
+
+    def take_former(self, kept: Kept) -> None:
+        """Keep too what was *kept* before, each under its name behind :data:`FORMER`; let go of what was held."""
+        for name in [name for name in kept.descriptors if not name.startswith(FORMER)]:
+            self.descriptors[FORMER + name] = kept.descriptors.pop(name)
+        kept.close()
+        self.version += 1
+
+    def forget_former(self) -> None:
+        """Close what was kept before."""
+        for name in [name for name in self.descriptors if name.startswith(FORMER)]:
+            _close(self.descriptors.pop(name))
+            self.version += 1
 
     def close(self) -> None:
         """Close all descriptors."""
-        _close(self._arrived)
-        _close(self.held)
-        self._arrived, self.held = [], []
-        for descriptors in self.descriptors.values():
-            _close(descriptors)
+        _close(chain(self._arrived, *self.descriptors.values(), *self.held.values()))
+        self._arrived = []
         self.descriptors.clear()
+        self.held.clear()
+        self.version += 1
 
 
 def _close(descriptors: Iterable[int]) -> None:

@@ -19,6 +19,7 @@ from falcohost.host.memory import release, settle
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import unseal, unseal_for_loader
+from falcohost.kept import LoadAgain
 from falcohost.needs import needs_of
 
 #: Seconds between two looks at what may change by itself.
@@ -48,19 +49,32 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None
     settle()
     uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
+    last = ""
     while True:
-        for message in uplink.wait(PAUSE):
-            if isinstance(message, wire.Measure):
-                loader.measure(message.on)
-            elif isinstance(message, wire.NewRules):
-                data = _go_over(message, loader, data, uplink)
-            elif isinstance(message, wire.Processes) and isinstance(loader, KnowsAgent):
-                loader.agent(message.processes)
-        for found in loader.look():
-            uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
-        if loader.outdated():
-            loader.update(task.ask(unseal(data)))
-            release()
+        try:
+            for message in uplink.wait(PAUSE):
+                data = _obey(message, loader, data, uplink)
+            for found in loader.look():
+                uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
+            if loader.outdated():
+                loader.update(task.ask(unseal(data)))
+                release()
+        except LoadAgain as reason:
+            if str(reason) != last:
+                last = str(reason)
+                uplink.send(wire.LoadAgain(last))
+        uplink.send_descriptors()
+
+
+def _obey(message: wire.Down, loader: SourceLoader, data: int, uplink: Uplink) -> int:
+    """Do what the supervisor says; return the memfd of the rules that count from now on."""
+    if isinstance(message, wire.Measure):
+        loader.measure(message.on)
+    elif isinstance(message, wire.NewRules):
+        return _go_over(message, loader, data, uplink)
+    elif isinstance(message, wire.Processes) and isinstance(loader, KnowsAgent):
+        loader.agent(message.processes)
+    return data
 
 
 def _go_over(message: wire.NewRules, loader: SourceLoader, data: int, uplink: Uplink) -> int:
@@ -68,6 +82,9 @@ def _go_over(message: wire.NewRules, loader: SourceLoader, data: int, uplink: Up
     new = uplink.new_descriptor()
     try:
         loader.update(unseal_for_loader(new).asked)
+    except LoadAgain:
+        os.close(new)
+        raise
     except Exception as error:
         uplink.send(wire.RulesTaken(message.number, f"{type(error).__name__}: {error}"))
         unused = new

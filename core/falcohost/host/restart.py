@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import NoReturn
 
 from falcohost.host import environment
+from falcohost.host.forked import WAITING
+from falcohost.host.supervision.keeping import VARIABLE
 
 #: Environment variable with the agent's start time (boot-time clock), set if the process itself is older: after a
 #: restart in place, or if script/run prepared something first.
@@ -24,7 +27,9 @@ def age() -> float:
     return now - started / os.sysconf("SC_CLK_TCK")
 
 
-def restart() -> NoReturn:
-    """Replace this process by a new run of the command that started it."""
+def restart(kept: str) -> NoReturn:
+    """Replace this process by a new run of the command that started it; *kept*: what it finds in :data:`VARIABLE`."""
     os.environ[STARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
+    os.environ[VARIABLE] = kept
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)  # until Signals has its handlers, these would end the process
     environment.execute(environment.command(), os.environ)

@@ -17,6 +17,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
+from falcohost.host.supervision.keeping import Keeping
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
@@ -53,6 +54,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     progress: Progress
     orphans: Orphans
     notify: Notify
+    keeping: Keeping
     status: Status
     roster: Roster
     tampering: Tampering
@@ -67,9 +69,10 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             while self.loop.outcome is None:
                 self.loop.turn()
                 self._look()
-            self.notify.ending(restarts=self.loop.outcome is Outcome.RESTART)
+            restarts = self.loop.outcome is Outcome.RESTART
+            self.notify.ending(restarts=restarts)
             self.services.hurry()
-            self.workers.stop()
+            self.workers.stop(keeps=restarts)
             while self.workers.any_alive:
                 self.loop.turn()
             self.services.finish()
@@ -87,6 +90,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()
+        self.keeping.look(self.workers.children)
         self.status.look()
         self.progress.show(self.workers.children)
 

@@ -58,11 +58,17 @@ class Tampered(msgspec.Struct, tag=True, frozen=True):
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
     """The descriptors to keep, which are attached to this message, *counts* for each name.
 
-    *held*: number of further ones, which are to be held and not given to anybody.
+    *held*: those of further ones, which are to be held, and of which only a loader gets copies.
     """
 
     counts: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=MOST_KEPT)]
-    held: _Count = 0
+    held: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=MOST_KEPT)] = {}
+
+
+class LoadAgain(msgspec.Struct, tag=True, frozen=True):
+    """Another loader has to prepare everything anew, since this one cannot; *reason* says why."""
+
+    reason: _Name
 
 
 class Secrets(msgspec.Struct, tag=True, frozen=True):
@@ -146,7 +152,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What workers and loaders say, and what they are told.
-OfLoaders: TypeAlias = Loaded | Tampered
+OfLoaders: TypeAlias = Loaded | LoadAgain | Tampered
 OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Ended
 Up: TypeAlias = OfLoaders | OfWorkers | Confined | Descriptors | LogLine | RulesTaken | Failed
 Down: TypeAlias = NewStore | NewRules | Measure | Processes

@@ -25,6 +25,7 @@ from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
+from falcohost.host.supervision.keeping import Found, Keeping
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
@@ -55,6 +56,7 @@ def wired(
     store: StoreGiven,
     users: Users,
     notify: Notify,
+    found: dict[str, Found],
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     assignment, facts = handed.assignment, handed.assignment.facts
@@ -86,7 +88,12 @@ def wired(
         ),
     )
     forked = functools.partial(fork, users=users)
-    children = [Child(name, data, forked, rules=facts[name].keys()) for name, data in handed.workers.items()]
+    keeping = Keeping(notify, found)
+    keeping.let_go(found, handed.workers)
+    children = [
+        Child(name, data, forked, rules=facts[name].keys(), kept=found[name].kept if name in found else None)
+        for name, data in handed.workers.items()
+    ]
     forbidden, refusals = Forbidden(internal.raise_alert), Refusals(internal.raise_alert)
 
     def buried(child: Child) -> None:
@@ -148,6 +155,7 @@ def wired(
         progress=Progress(shown=options.progress),
         orphans=Orphans(inherits=True, ours=users.gave),
         notify=notify,
+        keeping=keeping,
         status=status,
         roster=Roster(workers, services),
         tampering=Tampering(internal.raise_alert),

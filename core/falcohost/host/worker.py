@@ -49,6 +49,7 @@ def run_worker(
     store: socket.socket,
     parent: int,
     kept: Mapping[str, Sequence[int]],
+    held: Mapping[str, Sequence[int]],
     users: WorkerUsers,
 ) -> NoReturn:
     """Run a source in this forked process until the source ends or SIGTERM arrives.
@@ -59,12 +60,14 @@ def run_worker(
     :param data: the memfd with the source's settings and rules.
     :param link: the socket to the supervisor; *store*: the socket to the store.
     :param kept: the descriptors that were kept for the source, by name.
+    :param held: those that a former loader held; with some, this process takes its place.
     :param users: the users that the worker, once its source is open, and its helpers become.
     """
     status = 1
     try:
-        take_over({data, link.fileno(), store.fileno(), *itertools.chain(*kept.values())}, parent)
-        handed.inherit(kept)
+        keep = {data, link.fileno(), store.fileno(), *itertools.chain(*kept.values(), *held.values())}
+        take_over(keep, parent)
+        handed.inherit(kept, held)
         status = _work(data, Uplink(link, StoreLink(store)), parent, users)
     except (SystemExit, Exception):
         say_why(parent)
@@ -89,7 +92,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
     try:
         close_the_way_back()
         beginning = peek(data)
-        if beginning.loads and not handed.INHERITED:
+        if beginning.loads and (not handed.INHERITED or handed.HELD_BEFORE):
             run_loader(data, uplink, parent, users.loader)
         # First, while there is nothing in memory.
         helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)

@@ -31,7 +31,13 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t bpf bpf sys/fs/bpf || true
 mount -t tracefs tracefs sys/kernel/tracing || true
 mount -t tmpfs tmpfs run
-mount --rbind /dev dev
+mount -t tmpfs -o mode=755 tmpfs dev
+mkdir dev/shm dev/pts
+for node in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
+  set -- $node
+  mknod -m 666 "dev/$1" c "$2" "$3"
+done
+ln -s /proc/self/fd dev/fd
 ln -sf /dev/null etc/systemd/system/tmp.mount
 mkdir -p old
 pivot_root . old

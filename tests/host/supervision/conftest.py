@@ -20,6 +20,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
+from falcohost.host.supervision.keeping import Keeping
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
@@ -145,6 +146,7 @@ def supervised(stage, tmp_path):
             progress=Progress(shown=False),
             orphans=Orphans(),
             notify=Notify(),
+            keeping=Keeping(Notify(), {}),
             status=Status(Notify(), workers.children),
             roster=Roster(workers, services),
             tampering=Tampering(internal.raise_alert, played.clock),

@@ -121,7 +121,7 @@ class Stage:
         self.attached.append((name, here))
         return there
 
-    def start(self, name, data, store, kept):
+    def start(self, name, data, store, kept, held):
         """Start a process."""
         if self.refused:
             raise OSError(11, "Resource temporarily unavailable")

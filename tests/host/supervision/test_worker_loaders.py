@@ -33,7 +33,7 @@ def prepared(stage):
 def hand_up_a_ring(process):
     """Have a process hand up one descriptor to keep, and one to hold."""
     with Path("/dev/null").open() as null:
-        message = wire.packed(wire.Descriptors({"ring": 1}, held=1))
+        message = wire.packed(wire.Descriptors({"ring": 1}, held={"link": 1}))
         socket.send_fds(process._there, [message], [null.fileno()] * 2)
 
 

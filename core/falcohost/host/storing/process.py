@@ -66,6 +66,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     :ivar user: the user of the process; None: it stays.
     :ivar only_log: forbidden system calls are only logged.
     :ivar takers: the names of outputs and subscribers, and whether each may answer with alerts.
+    :ivar recalls: sources may tell of what an earlier agent has stored.
     """
 
     directory: Path | None
@@ -74,6 +75,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     user: int | None
     takers: Mapping[str, bool]
     only_log: bool = False
+    recalls: bool = False
     maker: AlertMaker
 
 
@@ -186,8 +188,9 @@ class StoreProcess:
         self._report_at = 0.0
         self._reported: messages.StoreReport | None = None
         self._finishing = self._drained = self._asked = False
-        if counted is not None:
+        if counted is not None or given.recalls:
             store.recall()
+        if counted is not None:
             self._count_again(counted, given.takers)
         self._tell_counts()
 

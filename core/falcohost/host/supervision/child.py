@@ -28,6 +28,7 @@ class Child:
 
     :param start_process: starts a worker process.
     :param rules: the names of the source's rules.
+    :param kept: the descriptors that an earlier supervisor has kept.
     :ivar job: what the process does, once it is confined.
     :ivar data: the memfd with its settings and rules; this object closes it.
     :ivar process: the process; None while there is none.
@@ -53,7 +54,14 @@ class Child:
     """
 
     def __init__(
-        self, name: str, data: int, start_process: Fork = fork, clock: Clock = SYSTEM, *, rules: Collection[str] = ()
+        self,
+        name: str,
+        data: int,
+        start_process: Fork = fork,
+        clock: Clock = SYSTEM,
+        *,
+        rules: Collection[str] = (),
+        kept: Kept | None = None,
     ) -> None:
         self.name = name
         self.secrets: tuple[str, ...] = ()
@@ -64,7 +72,7 @@ class Child:
         self.job: Job | None = None
         self.ready = self.was_ready = False
         self.ended = self.renewing = False
-        self.kept = Kept()
+        self.kept = kept or Kept()
         self.preparation: Preparation | None = None
         self.next_preparation: Preparation | None = None
         self.at_once = self._asked = False
@@ -92,6 +100,11 @@ class Child:
         return self.alive or any(loader is not None and loader.process is not None for loader in loaders)
 
     @property
+    def to_keep(self) -> Kept:
+        """Return the descriptors that are of use to a later supervisor."""
+        return self.kept if self.preparation is None else self.preparation.kept
+
+    @property
     def seconds(self) -> float:
         """Return the seconds that all processes have run, in total."""
         return self._lived + (self._clock.monotonic() - self._born if self.alive else 0.0)
@@ -105,8 +118,9 @@ class Child:
         self.forbidden = self.at_once = self._asked = False
         self.job = None
         self.speech.begin()
-        kept = self.kept if self.preparation is None else self.preparation.kept
-        self.process = process = self._start_process(self.name, self.data, store, kept.descriptors)
+        kept = self.to_keep
+        held = kept.held if self.preparation is None else {}
+        self.process = process = self._start_process(self.name, self.data, store, kept.descriptors, held)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
@@ -126,15 +140,16 @@ class Child:
 
         :raises OSError: none can be started.
         """
-        process, kept = self._start_process(self.name, self.data, store, {}), Kept()
+        process, kept = self._start_process(self.name, self.data, store, {}, {}), Kept()
         self.next_preparation = Preparation(process, Link(process.link, kept), kept)
         return self.next_preparation
 
     def go_over_to_next(self) -> None:
         """Let go of what the former loader has prepared: the next one has prepared everything anew."""
         assert self.preparation is not None and self.next_preparation is not None
-        self.preparation.kept.close()
+        former = self.preparation.kept
         self.preparation, self.next_preparation = self.next_preparation, None
+        self.preparation.kept.take_former(former)
 
     def forget_next(self) -> None:
         """Take note that the next loader has ended before it had prepared everything."""
@@ -217,6 +232,7 @@ class Child:
     def _note(self, message: wire.Up) -> None:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
+            self.to_keep.forget_former()
             self.heard = self._clock.monotonic()
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)

@@ -101,10 +101,16 @@ class Loaders:
                 self._of.send(child, wire.NewRules(message.number), child.data)
             elif isinstance(message, wire.RulesTaken | wire.LogLine | wire.Tampered):
                 self._of.hear(child, message)
+            elif isinstance(message, wire.LoadAgain) and child.next_preparation is None:
+                log.info("Event source '%s': another loader prepares everything anew: %s", child.name, message.reason)
+                self._load_again(child)
             elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
+                former = child.preparation
                 child.go_over_to_next()
+                if former is not None:
+                    former.signal(signal.SIGKILL)
                 self._is_prepared(child, loader)
-                child.signal(signal.SIGTERM)
+                child.renew()
 
     def _ended(self, child: Child, loader: Preparation) -> None:
         assert loader.process is not None
@@ -112,8 +118,8 @@ class Loaders:
         if not loader.link.closed:
             self._loop.forget(loader.link)
         cause = loader.bury()
-        if self._loop.outcome is not None:
-            return
+        if self._loop.outcome is not None or loader not in (child.preparation, child.next_preparation):
+            return  # another one has taken its place
         if child.next_preparation is loader:
             child.forget_next()
             delay = child.backoff.next()

@@ -47,6 +47,11 @@ class Notify:
                 self._link.connect(name)
                 self._link.settimeout(PATIENCE)
 
+    @property
+    def stores(self) -> bool:
+        """Return whether there is somebody who may keep descriptors."""
+        return self._link is not None
+
     def tell(self, *lines: str, descriptors: Sequence[int] = ()) -> bool:
         """Send these assignments, with duplicates of *descriptors*; return whether they were sent."""
         if self._link is None:

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
 from falcohost.host.forked import HANDLED, forked, reaped
@@ -20,6 +20,10 @@ FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
 
 #: The cause of the end of a process that has ended as it should.
 ENDED: Final = "ended with status 0"
+
+
+#: Descriptors by name.
+Descriptors: TypeAlias = Mapping[str, Sequence[int]]
 
 
 class Process(Protocol):
@@ -46,12 +50,13 @@ class Process(Protocol):
 class Fork(Protocol):
     """Starts a process."""
 
-    def __call__(self, name: str, data: int, store: socket.socket, kept: Mapping[str, Sequence[int]]) -> Process:
+    def __call__(self, name: str, data: int, store: socket.socket, kept: Descriptors, held: Descriptors) -> Process:
         """Start a worker of the source *name*.
 
         :param data: the memfd with its settings and rules.
         :param store: its socket to the store.
         :param kept: descriptors that were kept for it.
+        :param held: descriptors that a former loader held; with some, the process is a loader.
 
         :raises OSError: no process can be started.
         """
@@ -94,12 +99,12 @@ class ForkedProcess:
 
 
 def fork(
-    name: str, data: int, store: socket.socket, kept: Mapping[str, Sequence[int]], users: Users | None = None
+    name: str, data: int, store: socket.socket, kept: Descriptors, held: Descriptors, users: Users | None = None
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`. *users* gives users to it and its helpers."""
     own = WorkerUsers() if users is None else users.of_source(name)
     parent = os.getpid()
-    return start_fork(lambda link: run_worker(data, link, store, parent, kept, own))
+    return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own))
 
 
 def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:

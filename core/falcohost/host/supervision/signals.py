@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from falcohost.host.forked import HANDLED
+from falcohost.host.forked import HANDLED, WAITING
 from falcohost.host.supervision.loop import Loop
 
 
@@ -24,6 +24,7 @@ class Signals:
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
         self._loop.watch(self._read, self._arrived)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -105,12 +105,16 @@ class Workers:
             if not self._loaders.send(child, wire.NewRules(number), data):
                 self._send(child, wire.NewRules(number), data)
 
-    def stop(self) -> None:
-        """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds."""
+    def stop(self, *, keeps: bool = False) -> None:
+        """Tell all workers to end; kill those that are still running after :data:`GRACE` seconds.
+
+        :param keeps: what is kept of them is for a successor.
+        """
         for child in self.children:
             if (restart := self._restarts.pop(child.name, None)) is not None:
                 self._loop.cancel(restart)
-            child.kept.close()
+            if not keeps:
+                child.kept.close()
             child.signal(signal.SIGTERM)
             self._loaders.signal(child, signal.SIGTERM)
         self._loop.after(GRACE, self.kill)

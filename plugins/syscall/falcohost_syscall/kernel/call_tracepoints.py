@@ -12,7 +12,7 @@ import fcntl
 import os
 import platform
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ctypes import c_char_p, c_int, c_long, c_void_p
 from typing import Final
 
@@ -53,6 +53,11 @@ class CallTracepoints:
             self._folder = self._opened()
         except OSError as error:
             self.problem = os.strerror(error.errno or 0)
+
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors as long as which the program runs."""
+        return [*self._events.values()]
 
     def set(self, calls: frozenset[str]) -> None:
         """Have the program run when one of these *calls* begins, and no other; what the kernel lacks is left out."""

@@ -25,9 +25,10 @@ from falcohost_syscall.drivers.modern_ebpf.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
 from falcohost_syscall.drivers.modern_ebpf.decoding.own import OwnCalls
 from falcohost_syscall.drivers.modern_ebpf.kept import kept
-from falcohost_syscall.drivers.modern_ebpf.loader import Loader, Status
+from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Reader, Since, inherited
+from falcohost_syscall.drivers.modern_ebpf.status import Status
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
@@ -154,7 +155,7 @@ class ModernEbpf:
 
         :raises SourceError: this process has not loaded it.
         """
-        return self._own_loader.probe
+        return self._own_loader.loaded[0]
 
     @property
     def collection(self) -> Collection:
@@ -162,7 +163,7 @@ class ModernEbpf:
 
         :raises SourceError: this process has not loaded it.
         """
-        return self._own_loader.collection
+        return self._own_loader.loaded[1]
 
     @property
     def _own_loader(self) -> Loader:
@@ -185,7 +186,7 @@ class ModernEbpf:
             if records:
                 self._received += len(records)
                 stored = functools.partial(reader.progress.stored, step)
-                events = self._decoder.events(records, step)
+                events = reader.not_told(records, self._decoder.events(records, step))
                 yield Batch(events, views=self._config.all_names, stored=stored, again=reader.again)
                 last = now
             elif now - last >= IDLE:
@@ -206,6 +207,8 @@ class ModernEbpf:
         if reader is not None:
             self._count(reader)
         dropped = {cause: count for cause, count in self._counted.lost.items() if cause not in INCOMPLETE}
+        if self._status.unread:
+            dropped["unread"] = self._status.unread
         dropped["process_table_full"] = self.processes.dropped
         types = by_type(self._counted.counts)
         return SourceStats(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.processes.proc_reader import since
 
 
@@ -24,7 +24,7 @@ class _Identity(NamedTuple):
 class Ignored:
     """Has *probe* leave out the calls of some processes, the first of which stay."""
 
-    def __init__(self, probe: Probe, pids: Iterable[int]) -> None:
+    def __init__(self, probe: Controlled, pids: Iterable[int]) -> None:
         self._probe = probe
         self._lasting: dict[int, _Identity] = {}
         self._others: dict[int, _Identity] = {}

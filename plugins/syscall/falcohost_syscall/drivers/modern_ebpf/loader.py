@@ -11,9 +11,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
-
-import msgspec
+from typing import Any, Final
 
 from falcohost import kept
 from falcohost.agent import AgentProcess
@@ -21,12 +19,14 @@ from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
+from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked, read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, memory, told
 from falcohost_syscall.processes.users import stamps
 from falcohost_syscall.watched.files import WatchedFiles
@@ -38,27 +38,7 @@ _READ: Final = (Path("/etc"), Path("/sys"), Path("/proc"))
 SOURCE: Final = "syscall"
 #: Seconds between two looks at what may change by itself.
 LOOKS: Final = 0.5
-#: The names under which descriptors are kept; behind these maps is the link that lists processes.
-PROBE: Final = "probe"
-STATUS, REPORTED, JOURNAL = "status", "reported", "journal"
-
 _log = logging.getLogger("falcohost")
-
-
-class Status(msgspec.Struct, frozen=True):
-    """What a reader wants to know of the loader.
-
-    :ivar rows: the rows of calls that were ever collected.
-    :ivar weaker: number of groups of event types whose filter was weakened.
-    :ivar where: where calls are observed, in words.
-    :ivar missed: how often the kernel skipped one of the programs.
-    """
-
-    ring_size: Annotated[int, msgspec.Meta(ge=0, le=1 << 32)] = 0
-    rows: list[int] = []
-    weaker: int = 0
-    where: str = ""
-    missed: int = 0
 
 
 class Loader:
@@ -75,14 +55,54 @@ class Loader:
         }
         self._told = told.Told(memory.Memory(self._memories[STATUS]), Status)
         memory.keep_to_oneself(self._memories[STATUS])
-        self.probe: Probe
-        self.collection: Collection
+        self._layout, self._purpose, self._unread = layout(), "", 0
+        self.probe: Probe | Adopted
+        self.collection: Collection | AdoptedCollection
 
     def open(self, asked: bytes) -> None:
-        """Load the probe and collect what is *asked* for (:func:`.asked.ask`).
+        """Take over the probe of an earlier agent, or load one that collects what is *asked* for (:func:`.asked.ask`).
 
         :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         """
+        if not self._adopt(asked):
+            self._load(asked)
+
+    def _adopt(self, asked: bytes) -> bool:
+        """Take over the probe of an earlier agent; return False if there is none, or none of this version."""
+        found = left()
+        if found is None:
+            return False
+        former = told.Told(memory.Memory(found.kept[STATUS][0], writable=False), Status).heard()
+        if former is None or former.layout != self._layout:
+            self._unread = 0 if former is None else found.unread(former)
+            _log.warning(
+                "The probe that an earlier agent has left is of another version, and is loaded anew: %d events that it "
+                "has collected cannot be read, and what happens in between is not seen.",
+                self._unread,
+            )
+            found.close()
+            return False
+        self._asked, self._purpose = read(asked), former.purpose
+        wanted = purpose(self._config, asked)
+        self.probe = probe = Adopted(found, former)
+        os.close(found.kept[STATUS][0])
+        for name, descriptor in probe.memories.items():
+            os.close(self._memories[name])
+            self._memories[name] = descriptor
+        outdated = "" if wanted == former.purpose else "rules, settings or falcohost itself have changed"
+        self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated)
+        self.collection.watched.watch(map(os.fsdecode, self._asked.watched))
+        for pid in probe.ignored():
+            probe.observe(pid)
+        self._ignore()
+        self._tell()
+        _log.info("The probe of an earlier agent goes on.")
+        return True
+
+    def _ignore(self) -> None:
+        self._ignored = Ignored(self.probe, [pid for pid in (os.getpid(), self._config.agent_pid) if pid])
+
+    def _load(self, asked: bytes) -> None:
         found = self._config
         options = Options(all_processes=not found.process_context, requested=not found.all_names)
         rows = (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
@@ -90,12 +110,18 @@ class Loader:
         self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
         try:
             self.collection = Collection(found, probe, options, WatchedFiles(probe))
-            self._say_why_not(logging.WARNING if found.attach == "function" else logging.DEBUG)
-            self._ignored = Ignored(probe, [pid for pid in (os.getpid(), found.agent_pid) if pid])
+            self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
+            self._ignore()
             self.update(asked)
         except BaseException:
             probe.close()
             raise
+
+    @property
+    def loaded(self) -> tuple[Probe, Collection]:
+        """The probe that this process has loaded, and what it collects."""
+        assert isinstance(self.probe, Probe) and isinstance(self.collection, Collection)
+        return self.probe, self.collection
 
     @property
     def needs(self) -> Needs:
@@ -113,15 +139,24 @@ class Loader:
         """Have the supervisor keep the descriptors, and those on which it depends that the kernel goes on."""
         for name, descriptors in self.descriptors.items():
             kept.keep(name, descriptors)
-        kept.hold(self.probe.held)
+        self._hold()
+
+    def _hold(self) -> None:
+        for name, descriptors in self.probe.held.items():
+            kept.hold(name, descriptors)
 
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
+        wanted = purpose(self._config, asked)
         self._asked = read(asked)
-        self._collect()
+        if wanted != self._purpose:
+            self._collect()
+            self._purpose = wanted
+            self._tell()
 
     def _collect(self) -> None:
         self.collection.update(self._asked)
+        self._hold()
         self._tell()
 
     def measure(self, on: bool) -> None:
@@ -137,14 +172,18 @@ class Loader:
         """Adapt to what has changed by itself: watched files, and whether functions still show calls.
 
         Return what somebody has changed who should not.
+
+        :raises LoadAgain: another loader has to adapt.
         """
         self.collection.watched.start()
+        if isinstance(self.collection, AdoptedCollection):
+            self.collection.check()
         now = time.monotonic()
         if now - self._looked < LOOKS:
             return ()
         self._looked = now
-        if not self.probe.still_sees():
-            self._say_why_not()
+        if not self.probe.still_sees() and isinstance(self.probe, Probe):
+            self._say_why_not(self.probe)
             self._collect()
         self._tell()
         return [*self._ignored.check()]
@@ -157,7 +196,17 @@ class Loader:
         """Return what a reader wants to know."""
         probe = self.probe
         weaker, where = self.collection.weaker, probe.told
-        return Status(probe.ring_size, sorted(probe.rows), weaker, where, probe.missed())
+        return Status(
+            probe.ring_size,
+            sorted(probe.rows),
+            weaker,
+            where,
+            probe.missed(),
+            probe.by_function,
+            self._layout,
+            self._purpose,
+            self._unread,
+        )
 
     def close(self) -> None:
         """Unload the probe."""
@@ -167,6 +216,6 @@ class Loader:
     def _tell(self) -> None:
         self._told.say(self.status())
 
-    def _say_why_not(self, level: int = logging.WARNING) -> None:
-        if reason := self.probe.attachment.why_not:
+    def _say_why_not(self, probe: Probe, level: int = logging.WARNING) -> None:
+        if reason := probe.attachment.why_not:
             _log.log(level, "System calls are observed at the tracepoint, not at their functions: %s.", reason)

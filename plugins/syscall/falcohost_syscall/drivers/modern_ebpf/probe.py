@@ -14,6 +14,8 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
+from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
+from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAM, Controlled
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
@@ -35,13 +37,17 @@ _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gon
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
 _U32: Final = struct.Struct("=I")
-_U64: Final = struct.Struct("=Q")
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds other calls (x86)."""
 _NO_CALL: Final = record.CALL_SPEC.pack(*record.CallSpec(0, 0))
 
 
-class Probe:
+#: The names under which descriptors are held: those that :class:`Controlled` takes, and those of programs that may be
+#: skipped.
+CONTROL, PROGRAMS = "control", "programs"
+
+
+class Probe(Controlled):
     """The probe in the kernel; use it as a context manager or call :meth:`close`.
 
     :ivar attachment: the way in which calls are observed.
@@ -64,6 +70,8 @@ class Probe:
         self.kernel = Kernel(library)
         loaded = load(library, self.kernel, settings, options, by_function=by_function)
         self._object, self.attachment, self.hooks, self.sees_requests = loaded
+        control = {name: self._object.map_fd(name) for name in CONTROL_MAPS}
+        super().__init__(self.kernel, self._object, control | {PROGRAM: self._object.program_fd(PROGRAM)})
         self.ring_size = settings.ring_size
         self.rows = {settings.execve, settings.procexit} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
@@ -111,9 +119,25 @@ class Probe:
         return self._object.iterator(TASKS)
 
     @property
-    def held(self) -> Sequence[int]:
-        """The descriptors on which it depends that the kernel goes on as it is."""
-        return [*self._object.map_fds().values(), *self._object.link_fds()]
+    def held(self) -> dict[str, Sequence[int]]:
+        """The descriptors on which it depends that the kernel goes on as it is, and those for :mod:`.adopted`."""
+        begins = () if self._begins is None else self._begins.held
+        return {
+            CONTROL: [*self.control.values()],
+            "maps": [*self._object.map_fds().values()],
+            "links": [*self._object.link_fds(), *self.attachment.held, *begins],
+            PROGRAMS: [*map(self._object.program_fd, self._others), *self.attachment.programs],
+        }
+
+    @property
+    def by_function(self) -> bool:
+        """Whether calls are observed at functions."""
+        return self.attachment.where != "tracepoint"
+
+    @property
+    def _others(self) -> Sequence[str]:
+        """The programs besides those of calls that the kernel may skip."""
+        return (*_PROGRAMS, *(URING if self.sees_requests else ()))
 
     @property
     def told(self) -> str:
@@ -217,35 +241,9 @@ class Probe:
             self._object.delete(self._object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
 
-    def ignore(self, pid: int) -> None:
-        """Collect no calls of this process; its fork, exec and exit are still reported."""
-        for name, place in (("ignored_pids", pid), ("ignored_hints", pid % record.IGNORED_HINTS)):
-            self._object.update(self._object.map_fd(name), _U32.pack(place), b"\1")
-
-    def observe(self, pid: int) -> None:
-        """Collect the calls of an ignored process again."""
-        self._object.delete(self._object.map_fd("ignored_pids"), _U32.pack(pid))
-
-    def ignored(self) -> frozenset[int]:
-        """Return the processes whose calls are not collected."""
-        return frozenset(pid for (pid,) in map(_U32.unpack, self._object.keys(self._object.map_fd("ignored_pids"), 4)))
-
-    def identify(self, fd: int) -> bytes:
-        """Return the identity of a descriptor's file (``record.INODE_ID``)."""
-        self.kernel.run(self._object.program_fd("identify_file"), _U64.pack(fd))
-        return self._object.lookup(self._object.map_fd("identified"), _U32.pack(0), record.INODE_ID.size)
-
-    def watch(self, file: bytes, names: bytes | None) -> None:
-        """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
-        if names is None:
-            self._object.delete(self._object.map_fd("watched_files"), file)
-        else:
-            self._object.update(self._object.map_fd("watched_files"), file, names)
-
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""
-        others = (*_PROGRAMS, *(URING if self.sees_requests else ()))
-        missed = sum(misses(self._library, self._object.program_fd(name)) for name in others)
+        missed = sum(misses(self._library, self._object.program_fd(name)) for name in self._others)
         return self.attachment.missed() + missed
 
     def close(self) -> None:

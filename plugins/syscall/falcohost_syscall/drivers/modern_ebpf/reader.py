@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -11,13 +12,15 @@ import msgspec
 from falcohost import SourceError
 from falcohost import kept as descriptors_kept
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, Feed
-from falcohost_syscall.drivers.modern_ebpf.loader import JOURNAL, PROBE, REPORTED, STATUS, Status
+from falcohost_syscall.drivers.modern_ebpf.rings import time_of
+from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
+from falcohost_syscall.drivers.modern_ebpf.takeover import boundary
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import Journal, Reached
 from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import MOST_HELD, Progress, Step
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
 from falcohost_syscall.drivers.modern_ebpf.takeover.told import Told
-from falcohost_syscall.events.event import Context
+from falcohost_syscall.events.event import Context, SyscallEvent
 from falcohost_syscall.kernel.ring import BATCH
 from falcohost_syscall.records.record import CallCount
 
@@ -71,6 +74,8 @@ class Reader:
         self.is_second = self._journal.begun and not self.is_successor
         self._careful = self._journal.attempts >= MOST_ATTEMPTS
         self._tried = False
+        self._last: Sequence[bytes] = ()
+        self._told_before = _told_before()
         self._until = (0, 0)
         self.progress = Progress(self._journal, self.feed.release, lambda: tables(context))
 
@@ -121,10 +126,21 @@ class Reader:
         if not self._tried:
             self._tried = True
             self._journal.try_on()
-        step = self.progress.step(rings.position)
+        if records:
+            self._last = records[-boundary.MOST :]
+        step = self.progress.step(rings.position, time_of(records[-1]) if records else 0)
         if self._careful and self.again:
             self.progress.skip(step, passed)
         return records, step
+
+    def not_told(self, records: Sequence[bytes], events: Iterable[SyscallEvent]) -> Iterable[SyscallEvent]:
+        """Return those of the *events* of *records* that the reader of another probe has not told."""
+        told = self._told_before
+        if told is None:
+            return events
+        if told.is_past(time_of(records[-1])):
+            self._told_before = None
+        return told.left_of(events)
 
     def counters(self, status: Status) -> Since:
         """Return what was counted since the last report of an earlier reader; from now on this is the last report."""
@@ -151,6 +167,7 @@ class Reader:
 
     def close(self) -> None:
         """Stop reading."""
+        self._journal.end(self._last)
         self.feed.close()
         self._journal.close()
         self._told.close()
@@ -159,6 +176,18 @@ class Reader:
     @property
     def _ring_size(self) -> int:
         return self.status().ring_size
+
+
+def _told_before() -> boundary.Told | None:
+    """Return what the reader of another probe has told of; None if there was none."""
+    for descriptor in descriptors_kept.former(JOURNAL):
+        memory = Memory(descriptor, writable=False)
+        os.close(descriptor)
+        try:
+            return boundary.Told(memory)
+        finally:
+            memory.close()
+    return None
 
 
 def _since(count: CallCount, before: Sequence[int]) -> CallCount:

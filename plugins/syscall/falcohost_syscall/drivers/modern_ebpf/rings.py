@@ -85,14 +85,14 @@ class Rings:
         if not batch or calls.read_up_to(until):
             self._pending = []
         else:
-            bound = self._bound = max(self._bound, _time(batch[-1]))
-            self._pending = [one for one in pending if _time(one[1]) > bound]
-            pending = [one for one in pending if _time(one[1]) <= bound]
+            bound = self._bound = max(self._bound, time_of(batch[-1]))
+            self._pending = [one for one in pending if time_of(one[1]) > bound]
+            pending = [one for one in pending if time_of(one[1]) <= bound]
         first = self._pending[0][0] if self._pending else processes.position
         self.position = Position(calls.position, first, processes.position, self._bound)
         if pending:
             batch += [record for _, record in pending]
-            batch.sort(key=_time)
+            batch.sort(key=time_of)
         return batch
 
     def release(self, position: Position) -> None:
@@ -119,7 +119,7 @@ class Rings:
         found = list(zip(places, newer, strict=True))
         if found and found[0][0] < self._resumed.until:
             resumed = self._resumed
-            return [one for one in found if one[0] >= resumed.until or _time(one[1]) > resumed.bound]
+            return [one for one in found if one[0] >= resumed.until or time_of(one[1]) > resumed.bound]
         return found
 
     def fill(self) -> dict[str, float]:
@@ -135,6 +135,7 @@ class Rings:
         self._poll.close()
 
 
-def _time(data: bytes) -> int:
+def time_of(data: bytes) -> int:
+    """Return the time of a record, in nanoseconds since boot."""
     stamp: int = _TIMESTAMP.unpack_from(data)[0]
     return stamp

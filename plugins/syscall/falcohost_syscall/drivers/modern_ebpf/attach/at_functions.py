@@ -73,6 +73,16 @@ class AtFunctions(Attachment):
         """The copied stages for each kind of function."""
         return self._functions.stages
 
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that calls are seen."""
+        return self._functions.held
+
+    @property
+    def programs(self) -> Sequence[int]:
+        """The programs at functions, and at the tracepoint."""
+        return [*self._functions.programs, self._probe.program_fd(TRACEPOINT)]
+
     def start(self) -> None:
         """Attach nothing: no call is in use yet."""
 

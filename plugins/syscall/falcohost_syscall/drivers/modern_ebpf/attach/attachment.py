@@ -41,6 +41,16 @@ class Attachment:
         """The copies of the probe's stages that calls pass through in addition to the probe's own."""
         return ()
 
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that calls are seen, besides those of the probe."""
+        return ()
+
+    @property
+    def programs(self) -> Sequence[int]:
+        """The programs that the kernel may skip for calls, of which :meth:`missed` tells."""
+        return ()
+
     def start(self) -> None:
         """Attach what is needed for any call."""
         raise NotImplementedError

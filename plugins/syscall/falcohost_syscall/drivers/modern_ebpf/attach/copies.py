@@ -77,6 +77,11 @@ class Stages:
         return self._maps[name] if name in self._maps else self._probe.map_fd(name)
 
     @property
+    def held(self) -> Sequence[int]:
+        """The descriptors of the copies' own maps: an array of programs loses them with its last descriptor."""
+        return [*self._maps.values()]
+
+    @property
     def entry(self) -> bytes:
         """A program that tail-calls the copies."""
         asm = Assembler()

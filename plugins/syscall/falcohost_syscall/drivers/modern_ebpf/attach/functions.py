@@ -6,6 +6,7 @@ programs are observed where the kernel chooses the function: these programs pay 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -49,6 +50,20 @@ class Functions:
         except LibbpfError as error:
             self.close()
             raise NotPossibleError(str(error).splitlines()[0]) from error
+
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that calls are seen."""
+        return [*(entry.link for entry in self._entries), *(fd for stages in self.stages for fd in stages.held)]
+
+    @property
+    def programs(self) -> Sequence[int]:
+        """The attached programs."""
+        return [entry.program for entry in self._entries]
+
+    @property
+    def _entries(self) -> Sequence[Entry]:
+        return (*self._common, *self._entered.values())
 
     def _see_common(self, found: CallFunctions) -> None:
         types = self._kernel.types({found.skipping, *found.choosing})
@@ -122,12 +137,11 @@ class Functions:
 
     def missed(self) -> int:
         """Return how many calls were missed because a program was preempted."""
-        entries = (*self._common, *self._entered.values())
-        return self._missed_before + sum(misses(self._library, entry.program) for entry in entries)
+        return self._missed_before + sum(misses(self._library, program) for program in self.programs)
 
     def close(self) -> None:
         """Detach and unload."""
-        for entry in (*self._common, *self._entered.values()):
+        for entry in self._entries:
             entry.close()
         for stages in self.stages:
             stages.close()

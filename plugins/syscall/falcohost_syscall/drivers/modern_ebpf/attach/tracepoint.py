@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
@@ -20,6 +21,11 @@ class AtTracepoint(Attachment):
         super().__init__(why_not)
         self._library, self._probe = library, probe
         self._handover = handover
+
+    @property
+    def programs(self) -> Sequence[int]:
+        """The program."""
+        return [self._probe.program_fd(TRACEPOINT)]
 
     def start(self) -> None:
         """Attach the program."""

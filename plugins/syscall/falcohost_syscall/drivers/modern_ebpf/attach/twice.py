@@ -96,6 +96,11 @@ class TwiceAtTracepoint(Attachment):
         """The copied stages behind each of the two programs."""
         return self._stages
 
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that calls are seen."""
+        return [*(entry.link for entry in self._entries), *(fd for stages in self._stages for fd in stages.held)]
+
     def start(self) -> None:
         """Attach both programs.
 

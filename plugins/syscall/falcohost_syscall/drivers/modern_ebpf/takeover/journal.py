@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
+from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import note, remember
 from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
 
@@ -24,7 +25,8 @@ HALF: Final = 64 << 20
 GROWTH: Final = 2 << 20
 TIMES: Final = 6
 
-#: Words of the memory: the journal was begun once; so many workers have begun to read since it went on last.
+#: Words of the memory: the journal was begun once; so many workers have begun to read since it went on last. Further
+#: ones are those of :mod:`.boundary`.
 _BEGUN, _ATTEMPTS = 1, 2
 _LENGTH: Final = struct.Struct("=IB")
 _TABLES, _RECORD, _REACHED = range(3)
@@ -92,8 +94,13 @@ class Journal:
         self._base = self._memory.size
         self._goes_on()
 
-    def go_on(self, records: Iterable[bytes], reached: Reached) -> bool:
-        """Add the records up to *reached*; return whether the journal should begin anew soon."""
+    def go_on(self, records: Iterable[bytes], reached: Reached, until: int = 0) -> bool:
+        """Add the records up to *reached*; return whether the journal should begin anew soon.
+
+        :param until: the time of the last record, in nanoseconds since boot.
+        """
+        if until:
+            note(self._memory, until)
         parts = [part for record in records for part in (_LENGTH.pack(len(record), _RECORD), record)]
         parts.append(_entry(_REACHED, _encode(reached)))
         if not self._memory.append(b"".join(parts)):
@@ -105,6 +112,10 @@ class Journal:
         """Take note that this worker begins to read, which may be its end."""
         self.attempts = min(self.attempts + 1, 1 << 32)
         self._memory.set_word(_ATTEMPTS, self.attempts)
+
+    def end(self, records: Sequence[bytes]) -> None:
+        """Take note that these *records* were the last ones."""
+        remember(self._memory, records)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -20,12 +20,14 @@ class Step:
     """One batch.
 
     :ivar position: how far the rings are read with it.
+    :ivar until: the time of its last record, in nanoseconds since boot.
     :ivar records: those of its records that change the tables.
     :ivar passed: number of events that were passed on up to its end.
     :ivar tables: the tables at its end, to begin the journal anew with.
     """
 
     position: Position
+    until: int = 0
     records: list[bytes] = field(default_factory=list)
     passed: int = 0
     tables: Tables | None = None
@@ -51,11 +53,11 @@ class Progress:
         self._last = reached
         self._release(reached.position)
 
-    def step(self, position: Position) -> Step:
-        """Return the step of a new batch; those before have been read to their end."""
+    def step(self, position: Position, until: int = 0) -> Step:
+        """Return the step of a new batch, whose last record is of the time *until*; those before were read."""
         if self._is_long:
             self._shorten()
-        step = Step(position)
+        step = Step(position, until)
         self._steps.append(step)
         return step
 
@@ -87,7 +89,7 @@ class Progress:
             self._journal.begin(*tables)
             self._is_long = False
         self._last = Reached(last.position, last.passed)
-        self._is_long |= self._journal.go_on(records, self._last)
+        self._is_long |= self._journal.go_on(records, self._last, last.until)
         self._release(last.position)
 
     def _shorten(self) -> None:

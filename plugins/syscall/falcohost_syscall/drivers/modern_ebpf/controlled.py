@@ -1,0 +1,55 @@
+"""What a loaded probe can be told with a few descriptors: whom it is to ignore, and which files to watch."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+from falcohost_syscall.kernel.maps import Maps
+from falcohost_syscall.kernel.programs import Kernel
+from falcohost_syscall.records import record
+
+#: The maps, and the program, that this takes.
+MAPS: Final = ("ignored_pids", "ignored_hints", "watched_files", "identified")
+PROGRAM: Final = "identify_file"
+_U32: Final = struct.Struct("=I")
+_U64: Final = struct.Struct("=Q")
+
+
+class Controlled:
+    """A loaded probe, whoever has loaded it.
+
+    :ivar kernel: runs its programs.
+    """
+
+    def __init__(self, kernel: Kernel, access: Maps, control: Mapping[str, int]) -> None:
+        """Tell it by the descriptors in *control*: of :data:`MAPS` and of :data:`PROGRAM`."""
+        self.kernel = kernel
+        self._access = access
+        self.control = control
+
+    def ignore(self, pid: int) -> None:
+        """Collect no calls of this process; its fork, exec and exit are still reported."""
+        for name, place in (("ignored_pids", pid), ("ignored_hints", pid % record.IGNORED_HINTS)):
+            self._access.update(self.control[name], _U32.pack(place), b"\1")
+
+    def observe(self, pid: int) -> None:
+        """Collect the calls of an ignored process again."""
+        self._access.delete(self.control["ignored_pids"], _U32.pack(pid))
+
+    def ignored(self) -> frozenset[int]:
+        """Return the processes whose calls are not collected."""
+        return frozenset(pid for (pid,) in map(_U32.unpack, self._access.keys(self.control["ignored_pids"], 4)))
+
+    def identify(self, fd: int) -> bytes:
+        """Return the identity of a descriptor's file (``record.INODE_ID``)."""
+        self.kernel.run(self.control[PROGRAM], _U64.pack(fd))
+        return self._access.lookup(self.control["identified"], _U32.pack(0), record.INODE_ID.size)
+
+    def watch(self, file: bytes, names: bytes | None) -> None:
+        """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
+        if names is None:
+            self._access.delete(self.control["watched_files"], file)
+        else:
+            self._access.update(self.control["watched_files"], file, names)

@@ -1,0 +1,143 @@
+"""The supervisor ends, and what happens until the next one reads is told, once: through systemd, and by itself."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from falcohost.testing.agent import Agent
+from falcohost.testing.service import OUTPUT, UNIT, running
+from falcohost.testing.waiting import wait_until
+
+RULES = """
+- rule: Mark
+  desc: A marked file is opened.
+  condition: evt.type in (open, openat, openat2) and fd.name contains {mark} and evt.is_open_write = true
+  output: mark (file=%fd.name)
+  priority: NOTICE
+"""
+
+#: Needs another call, and so another filter.
+MORE = """
+- rule: Removed
+  desc: A file that nobody has is removed.
+  condition: evt.type = unlinkat and fd.name endswith /nobody-has-this
+  output: removed
+  priority: DEBUG
+"""
+
+#: All files differ, so many of them at once are no flood.
+SETTINGS = {"watch_config_files": False, "falcohost": {"fold": {"enabled": False}}}
+
+GOES_ON = "The probe of an earlier agent goes on."
+
+
+class Marks:
+    """Makes files, each by one system call, some hundreds a second."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.made = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._end.is_set():
+            os.close(os.open(f"{self.folder}/{self.folder.name}-{self.made}", os.O_WRONLY | os.O_CREAT))
+            self.made += 1
+            time.sleep(0.003)
+
+
+def counts(alerts, marks):
+    """Return how often each mark was told."""
+    found = [0] * marks.made
+    for one in alerts:
+        if one["rule"] == "Mark":
+            found[int(one["output_fields"]["fd.name"].rpartition("-")[2])] += 1
+    return found
+
+
+def wait_for(alerts, marks):
+    """Wait until each mark is told; return how often each was."""
+    wait_until(lambda: all(counts(alerts(), marks)), lambda: f"{counts(alerts(), marks).count(0)} marks are not told")
+    return counts(alerts(), marks)
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    """Return a folder whose name nobody else uses."""
+    return tmp_path_factory.mktemp(f"mark{os.urandom(4).hex()}")
+
+
+def test_restarts_in_place(tmp_path, folder, bpf, soak):
+    """The agent executes itself anew, with the probe that it has loaded: no mark is missing, and none comes twice."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(mark=folder.name))
+    agent = Agent(tmp_path, [rules], settings=SETTINGS)
+    try:
+        agent.wait_until_ready()
+        with Marks(folder) as marks:
+            for number in range(1, soak(20, 3) + 1):
+                config = json.loads((tmp_path / "falco.yaml").read_text())
+                (tmp_path / "falco.yaml").write_text(json.dumps(config | {"output_timeout": 2000 + number}))
+                agent.process.send_signal(signal.SIGHUP)
+                wait_until(lambda number=number: agent.log.count("Ready after") > number, lambda: agent.log)
+        found = wait_for(lambda: agent.alerts, marks)
+
+        assert [1] * marks.made == found
+        assert agent.log.count(GOES_ON) == agent.log.count("Ready after") - 1
+    finally:
+        agent.kill()
+
+
+def test_other_rules_after_a_restart(tmp_path, folder, bpf):
+    """The probe goes on until another one, for the new rules, is loaded; in between, too, all is told once."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(mark=folder.name))
+    agent = Agent(tmp_path, [rules], settings=SETTINGS)
+    try:
+        agent.wait_until_ready()
+        with Marks(folder) as marks:
+            config = json.loads((tmp_path / "falco.yaml").read_text())
+            (tmp_path / "falco.yaml").write_text(json.dumps(config | {"output_timeout": 2001}))
+            rules.write_text(RULES.format(mark=folder.name) + MORE)
+            agent.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "is open again" in agent.log, lambda: agent.log)
+        found = wait_for(lambda: agent.alerts, marks)
+
+        assert "another loader prepares everything anew" in agent.log
+        assert [1] * marks.made == found
+    finally:
+        agent.kill()
+
+
+def test_systemd_keeps_the_probe(tmp_path_factory, root, folder, bpf):
+    """A supervisor is killed, or restarted: what happens until the next one reads is told, once."""
+    config = OUTPUT + "falcohost: {fold: {enabled: false}}\nrules_files: [/etc/falcohost/rules.yaml]\n"
+    rules = RULES.format(mark=folder.name)
+    files = {"/etc/falcohost/falcohost.yaml": config, "/etc/falcohost/rules.yaml": rules}
+    with running(tmp_path_factory.mktemp("machine"), root, files) as service, Marks(folder) as marks:
+        wait_until(lambda: service.show("NFileDescriptorStore") == "1", lambda: service.journal)
+        for number in range(2):
+            service.kill("KILL", service.show("MainPID"))
+            wait_until(lambda number=number: service.journal.count(GOES_ON) > number, lambda: service.journal)
+            service.wait_until_open()
+        service.systemctl("restart", UNIT)
+        marks.__exit__()
+        found = wait_for(lambda: service.alerts, marks)
+
+        assert [1] * marks.made == found
+        assert 3 == service.journal.count(GOES_ON)
+        service.systemctl("stop", UNIT)
+        assert "0" == service.show("NFileDescriptorStore")
