@@ -161,6 +161,7 @@ PUBLIC = {
         "PROBE",
         "PROGRAM",
         "THREADS",
+        "WATCH",
         "WRITE",
         "Modest",
         "Needs",

@@ -20,6 +20,7 @@ __all__ = [
     "PROBE",
     "PROGRAM",
     "THREADS",
+    "WATCH",
     "WRITE",
     "Modest",
     "Needs",
@@ -38,6 +39,8 @@ LISTEN: Final = "listen"
 WRITE: Final = "write"
 #: Opens files below a folder without following links (openat2(2)).
 BENEATH: Final = "beneath"
+#: Waits for changes in folders (inotify(7)).
+WATCH: Final = "watch"
 #: Makes code while it runs (a JIT compiler, callbacks from C), or imports modules in C late.
 CODE: Final = "code"
 #: Reads what /proc shows of other processes, with CAP_SYS_PTRACE; Landlock would not let it.
@@ -50,7 +53,7 @@ MAPS: Final = "maps"
 PROBE: Final = "probe"
 
 #: All of these.
-ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, CODE, INSPECT, PROGRAM, MAPS, PROBE})
+ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ class Needs:
 
     :ivar calls: any of ``threads`` (start threads), ``connect`` (make connections), ``listen`` (accept connections, on
         sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
-        with openat2(2)), ``code`` (make code while it runs, or load modules in C late), ``inspect`` (read what /proc
-        shows of other processes), ``program`` (run programs), ``maps`` (read and change BPF maps) and ``probe`` (load
-        BPF programs).
+        with openat2(2)), ``watch`` (wait for changes in folders with inotify(7)), ``code`` (make code while it runs, or
+        load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs),
+        ``maps`` (read and change BPF maps) and ``probe`` (load BPF programs).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).
@@ -108,7 +111,7 @@ def _within(these: Collection[Path] | None, those: Collection[Path] | None) -> b
 NOTHING: Final = Needs()
 
 #: The needs of a source that does not say what it needs.
-GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, CODE}), None, None)
+GENEROUS: Final = Needs(frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE}), None, None)
 
 
 @runtime_checkable

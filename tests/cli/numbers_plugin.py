@@ -54,7 +54,7 @@ class Counter:
     is opened), ``fail_at`` (raises before that number), ``lose`` (reports so many lost), ``deaf`` (does not come back
     behind that number), ``babble`` (writes rubbish to the supervisor). With ``ns`` it says, while it measures,
     that each number costs so much. ``runs``: Python code that it runs behind its first number, as an attacker would who
-    has taken over its process; ``needs``: the needs that it says it has.
+    has taken over its process, with its ``number``; ``needs``: the needs that it says it has.
     """
 
     def __init__(self, name, settings):
@@ -93,7 +93,7 @@ class Counter:
             number = Number(self._now, time.time_ns(), self._name)
             yield Batch([number], str(self._now) if self._settings.get("cursor") else None)
             if "runs" in self._settings:
-                exec(self._settings["runs"], {})
+                exec(self._settings["runs"], {"number": self._now})
             while 0 < self._settings.get("deaf", 0) <= self._now:
                 time.sleep(1)
 

@@ -43,6 +43,7 @@ ATTACKS = {
     "signal another's thread": SYSCALL + "call(234, os.getppid(), os.getppid(), 9)",
     "limit another process": SYSCALL + "call(302, os.getppid(), 7, ctypes.create_string_buffer(16), None)",
     "be dumpable": SYSCALL + "libc.prctl(4, 1, 0, 0, 0)",
+    "outlive the agent": SYSCALL + "libc.prctl(1, 0, 0, 0, 0)",
     "type into a terminal": SYSCALL + "libc.ioctl(0, 0x5412, b'x')",
     "open a raw socket": "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
     "have a module loaded": "import socket; socket.socketpair(30)",
@@ -67,6 +68,7 @@ MODEST_ATTACKS = {
     "have executable memory": "import mmap; mmap.mmap(-1, 4096, prot=5)",
     "have executable memory that others see": "import mmap; mmap.mmap(-1, 4096, flags=1, prot=7)",
     "run what is in a file": "import mmap, os; mmap.mmap(os.open('/bin/true', 0), 4096, flags=2, prot=5)",
+    "watch who uses a folder": SYSCALL + "libc.inotify_init1(0)",
     "accept": SYSCALL + "libc.accept(0, None, None)",
 }
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, THREADS, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, THREADS, WATCH, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -25,7 +25,7 @@ BASE: Final = """
     rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait rt_sigpending rt_sigsuspend sigaltstack restart_syscall
     pause exit exit_group wait4 waitid uretprobe uprobe
     poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd2 pipe
-    pipe2 timerfd_create timerfd_settime timerfd_gettime signalfd4 inotify_init1 inotify_add_watch inotify_rm_watch
+    pipe2 timerfd_create timerfd_settime timerfd_gettime signalfd4
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getitimer setitimer alarm
     getpid getppid gettid getuid geteuid getgid getegid getresuid getresgid getgroups getpgrp getpgid getsid uname
     capget sysinfo getrusage getrlimit getpriority getrandom umask
@@ -34,6 +34,7 @@ BASE: Final = """
 
 ADDED: Final = {
     BENEATH: "openat2",
+    WATCH: "inotify_init1 inotify_add_watch inotify_rm_watch",
     CONNECT: "connect bind",
     LISTEN: "listen accept accept4",
     WRITE: """
@@ -83,8 +84,8 @@ _THREAD: Final = Argument(0, without=_CLONE_NEW | _CLONE_PTRACE | _CLONE_VFORK, 
 #: Process: in no new namespace, and not traced by who makes it.
 PROCESS: Final = Argument(0, without=_CLONE_NEW | _CLONE_PTRACE | _CLONE_UNTRACED)
 
-# linux/prctl.h: PDEATHSIG, GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, GET_NO_NEW_PRIVS, SET_VMA.
-_PRCTL: Final = Argument(0, frozenset({1, 2, 3, 15, 16, 21, 39, 0x53564D41}))
+# linux/prctl.h: GET_PDEATHSIG, GET_DUMPABLE, SET_NAME, GET_NAME, GET_SECCOMP, GET_NO_NEW_PRIVS, SET_VMA.
+_PRCTL: Final = Argument(0, frozenset({2, 3, 15, 16, 21, 39, 0x53564D41}))
 
 # mmap(2), mprotect(2): no PROT_EXEC; and mmap(2): of a file, not MAP_ANONYMOUS.
 _NO_CODE, _OF_A_FILE = Argument(2, without=0x4), Argument(3, without=0x20)

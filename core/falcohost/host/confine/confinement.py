@@ -69,6 +69,16 @@ def _restrict_files(needs: Needs) -> None:
         log.warning("files that this process opens are not restricted: Landlock answers %s", error.strerror)
 
 
+def let_go_of_stderr() -> None:
+    """Have what this process writes to stderr by itself go nowhere: whoever takes it over could forge lines of the log.
+
+    What it logs goes over its socket.
+    """
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+
+
 def import_lazy() -> None:
     """Import what Python would import on first use, while its folder is readable: it may belong to root.
 

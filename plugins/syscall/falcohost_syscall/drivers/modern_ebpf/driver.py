@@ -15,7 +15,7 @@ from typing import Any, Final
 from falcohost import Batch, Plan, SourceError, SourceStats
 from falcohost.agent import AgentProcess
 from falcohost.helpers import HELPERS, Helper
-from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, Needs
+from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, WATCH, Needs
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.modern_ebpf import config
@@ -93,7 +93,7 @@ class ModernEbpf:
     def needs(self) -> Needs:
         """Return that it loads filters, if it has loaded the probe, and looks up the host names in rules."""
         reads_only = self._loader is None
-        calls = {MAPS} if reads_only else {PROBE, THREADS}
+        calls = {MAPS} if reads_only else {PROBE, THREADS, WATCH}
         files = _ACCOUNTS if reads_only else None
         return Needs(frozenset(calls | ({CONNECT, THREADS} if HOSTS.wanted else set())), files)
 

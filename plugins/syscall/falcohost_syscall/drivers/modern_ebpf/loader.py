@@ -16,7 +16,7 @@ from typing import Any, Final
 from falcohost import kept
 from falcohost.agent import AgentProcess
 from falcohost.needs import PROBE as NEEDS_PROBE
-from falcohost.needs import THREADS, Needs
+from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
@@ -126,7 +126,7 @@ class Loader:
     @property
     def needs(self) -> Needs:
         """Return that it loads filters when rules change, and looks for the files that rules name."""
-        return Needs(frozenset({NEEDS_PROBE, THREADS}), _READ)
+        return Needs(frozenset({NEEDS_PROBE, THREADS, WATCH}), _READ)
 
     @property
     def descriptors(self) -> Mapping[str, tuple[int, ...]]:
