@@ -51,7 +51,7 @@ def test_the_json_line_is_falcos():
         '"message":"x=a\\"\\\\\ufffd\ufffd\ufffdé\ufffd\ufffd/ p=22 m=<NA>",'
         '"output":"19:35:48.514682170: Notice x=a\\"\\\\\ufffd\ufffd\ufffdé\ufffd\ufffd/ p=22 m=<NA>",'
         '"output_fields":{"evt.time":1534527348514682170,"n.port":22,"s.other":null,'
-        '"s.text":"a\\"\\\\\\n\\u001b\x7fé\u2028\ufffd/"},'
+        '"s.text":"a\\"\\\\\\n\\u001b\\u007fé\\u2028\ufffd/"},'
         '"priority":"Notice","rule":"The rule","source":"test","tags":["a","b"],'
         '"time":"2018-08-17T17:35:48.514682170Z"}'
     ) == line.decode()

@@ -1,8 +1,19 @@
 """Text that is not UTF-8, and text that must not reach a terminal."""
 
+import json
+
 import pytest
 
-from falcohost.engine.texts import ascii_lower, ascii_upper, bytes_text, printable, printable_lines, text_bytes, valid
+from falcohost.engine.texts import (
+    ascii_lower,
+    ascii_upper,
+    bytes_text,
+    escaped_json,
+    printable,
+    printable_lines,
+    text_bytes,
+    valid,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +61,12 @@ def test_case_changes_for_ascii_alone():
     """Only A-Z and a-z have two cases, as in the C locale."""
     assert "aé\udc80É" == ascii_lower("Aé\udc80É")
     assert "Aéß" == ascii_upper("aéß")
+
+
+def test_json_is_escaped():
+    """What could forge text where a line of JSON is shown is escaped in it; the values are the same."""
+    value = "plain \x7f\x85\x9b\u2028\u2029\u202a\u202e\u2066\u2069 ä€\u2027\u206a"
+    line = escaped_json(json.dumps([value], ensure_ascii=False).encode()).decode()
+
+    assert [value] == json.loads(line)
+    assert '["plain \\u007f\\u0085\\u009b\\u2028\\u2029\\u202a\\u202e\\u2066\\u2069 ä€\u2027\u206a"]' == line

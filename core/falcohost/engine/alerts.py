@@ -14,7 +14,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.digest import blake2b
 from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
-from falcohost.engine.texts import printable, text_bytes, valid
+from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
 from falcohost.engine.times import iso8601, local_time, rfc3339
 from falcohost.events import complete, subjects_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
@@ -204,7 +204,7 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
         tags=_sorted(alert.tags) if options.tags and not internal else UNSET,
         time=rfc3339(alert.time),
     )
-    return _encoder.encode(line)
+    return escaped_json(_encoder.encode(line))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,6 +15,7 @@ _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
 )
 #: Line and paragraph separators, and the controls that change the direction of text (Unicode UAX 9).
 _MISLEADING = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_MISLEADING_BYTES = re.compile(b"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 _UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{_MISLEADING}{_NONCHARACTERS}]")
 
 
@@ -75,3 +76,13 @@ def printable_lines(text: str, indent: str = "") -> str:
         return text
     lines = ("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
     return f"\n{indent}".join(lines)
+
+
+def escaped_json(line: bytes) -> bytes:
+    """Return *line*, which is JSON, with escapes for what could forge text where it is shown; its values stay the same.
+
+    JSON itself escapes only the controls before the blank.
+    """
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _MISLEADING_BYTES.sub(lambda match: b"\\u%04x" % ord(match[0].decode()), line)
