@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import getter
@@ -76,6 +77,11 @@ class Catalog:
     def fields(self) -> tuple[Field, ...]:
         """Return the fields in the order in which they were registered."""
         return tuple(self._fields.values())
+
+    @cached_property
+    def suggested(self) -> tuple[str, ...]:
+        """Return the texts that outputs get for the fields that plugins suggest: ``container_id=%container.id``."""
+        return tuple(f"{field.name.replace('.', '_')}=%{field.name}" for field in self.fields if field.suggested)
 
     def has(self, name: str) -> bool:
         """Return whether *name* is a field, or a field and an argument after a dot; the argument is not checked."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost.engine.ir import Const, FieldRef, ListOf, Operand, Transform
 from falcohost.fields import Compare, Family, FieldType
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(Struct, frozen=True):
     """The type of an operand: a value of *kind*, a list, or (*compare*) several values that are compared one by one."""
 
     kind: FieldType

@@ -45,6 +45,13 @@ class Remark:
     field: str | None = None
 
 
+def may_be_remarked(check: CheckNode) -> bool:
+    """Return whether :func:`tree_remarks` may have a warning about *check*, wherever it stands."""
+    if _is_unsafe_na_check(check):
+        return True
+    return any(isinstance(found, FieldNode) and found.name in DEPRECATED_FIELDS for found in _walk(check))
+
+
 def tree_remarks(node: Node) -> list[Remark]:
     """Return the warnings that follow from names and constants in *node* alone, each once."""
     nodes = list(_walk(node))

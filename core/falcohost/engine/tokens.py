@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
@@ -73,6 +74,10 @@ def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Tr
 
     :raises TypeCheckError: the catalog knows none.
     """
+    field = _FIELD.match(text, start)
+    if field is not None and not text.startswith("[", field.end()) and catalog.has(field[0]):
+        with suppress(TypeCheckError):  # else a beginning of it may be a field
+            return catalog.resolve(field[0]), field.end()
     error: Exception | None = None
     for end in _ends(text, start, catalog):
         try:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import MAX_DEPTH, And, Check, Exists, Expr, FieldRef, Not, Operand, Or, Transform, Value
 from falcohost.engine.operandcheck import check_left, check_operand, check_pair
 from falcohost.engine.operands import ValueType, value_type
 from falcohost.engine.operators import compares_text, refusal
 from falcohost.engine.regexes import check_regex
-from falcohost.engine.remarks import Remark, constant_remarks, kindness_remark, tree_remarks
+from falcohost.engine.remarks import Remark, constant_remarks, kindness_remark, may_be_remarked, tree_remarks
 from falcohost.engine.values import ValueTextError, parse_hex, parse_value
 from falcohost.fields import FieldType
 from falcohost.lang.depth import depth
@@ -49,8 +51,7 @@ def check(node: Node, catalog: Catalog) -> CheckedCondition:
     return TypeChecker(catalog).check(node)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """The result for *node*, which is kept alive here so that its id is not reused."""
 
     node: Node
@@ -65,6 +66,7 @@ class TypeChecker:
         self._catalog = catalog
         self._known: dict[int, _Known] = {}
         self._remarks: list[Remark] = []
+        self._remarked = False  # a check with a warning of tree_remarks was among all conditions
 
     def check(self, node: Node) -> CheckedCondition:
         """Check one condition; see :func:`check`."""
@@ -72,7 +74,7 @@ class TypeChecker:
             raise TypeCheckError(f"exceeded max depth limit of {MAX_DEPTH}", node.pos)
         self._remarks.clear()
         expr = self._expr(node)
-        return CheckedCondition(expr, (*tree_remarks(node), *self._remarks))
+        return CheckedCondition(expr, (*(tree_remarks(node) if self._remarked else ()), *self._remarks))
 
     def _expr(self, node: Node) -> Expr:
         known = self._known.get(id(node))
@@ -104,6 +106,7 @@ class TypeChecker:
         return kind(tuple(items))
 
     def _check(self, node: CheckNode) -> Expr:
+        self._remarked = self._remarked or may_be_remarked(node)
         try:
             return self._checked(node)
         except TypeCheckError as error:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Pos:
+
+class Pos(Struct, frozen=True):
     """A place in a condition's text: *offset* from 0, *line* and *column* from 1."""
 
     offset: int = 0

@@ -58,6 +58,4 @@ def _texts(extra: AppendOutput, catalog: Catalog) -> Iterable[str]:
     if extra.extra_output:
         yield extra.extra_output
     if extra.suggested:
-        for field in catalog.fields:
-            if field.suggested:
-                yield f"{field.name.replace('.', '_')}=%{field.name}"
+        yield from catalog.suggested

@@ -7,8 +7,9 @@ macros and lists can use each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from falcohost.rules.codes import ErrorCode, WarningCode
 from falcohost.rules.decode import did_you_mean

@@ -6,8 +6,9 @@ later items append or override.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from falcohost.alert import Priority
 from falcohost.rules.places import Context
@@ -15,32 +16,28 @@ from falcohost.rules.texts import Scalar, SourceText
 from falcohost.rules.versions import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineRequirement:
+class EngineRequirement(Struct, frozen=True, kw_only=True):
     """``required_engine_version``."""
 
     version: Version
     context: Context
 
 
-@dataclass(frozen=True, slots=True)
-class PluginVersion:
+class PluginVersion(Struct, frozen=True):
     """A plugin and its version, required or present."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginRequirement:
+class PluginRequirement(Struct, frozen=True, kw_only=True):
     """One entry of ``required_plugin_versions``: the plugin, then its alternatives."""
 
     alternatives: tuple[PluginVersion, ...]
     context: Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListDef:
+class ListDef(Struct, frozen=True, kw_only=True):
     """A list. *append*: the item adds to the existing list of that name.
 
     :ivar index: when the name was first defined; *touched*: when it was last defined or appended to.
@@ -54,8 +51,7 @@ class ListDef:
     touched: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MacroDef:
+class MacroDef(Struct, frozen=True, kw_only=True):
     """A macro; see :class:`ListDef`."""
 
     name: str
@@ -67,8 +63,7 @@ class MacroDef:
     touched: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A part of an exception that is a string or a list: a field, an operator, a value."""
 
     item: str = ""
@@ -82,8 +77,7 @@ class Entry:
         return bool(self.items) if self.is_list else bool(self.item)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExceptionDef:
+class ExceptionDef(Struct, frozen=True, kw_only=True):
     """An exception of a rule."""
 
     name: str
@@ -93,8 +87,7 @@ class ExceptionDef:
     context: Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleDef:
+class RuleDef(Struct, frozen=True, kw_only=True):
     """A complete rule."""
 
     name: str
@@ -118,8 +111,7 @@ class RuleDef:
     touched: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleUpdate:
+class RuleUpdate(Struct, frozen=True, kw_only=True):
     """A change to an existing rule; None keeps the property as it is.
 
     :ivar append: add to the properties; else replace them.
@@ -149,8 +141,7 @@ class RuleUpdate:
         return all(change is None for change in (*changes, *others))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnableDef:
+class EnableDef(Struct, frozen=True, kw_only=True):
     """An item with only ``enabled``: switches an existing rule on or off."""
 
     name: str

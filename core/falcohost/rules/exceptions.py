@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from falcohost.engine.catalog import TypeCheckError
 from falcohost.lang.syntax import LIST_OPERATORS, MODIFIERS, OPERATORS, STRING_OPERATORS, ConditionSyntaxError

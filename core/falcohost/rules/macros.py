@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from falcohost.lang.depth import MAX_DEPTH
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, Node, NotNode, OrNode, Pos
 
@@ -20,8 +22,7 @@ MAX_CHECKS = 100_000
 Lookup: TypeAlias = Callable[[str], Node | None]
 
 
-@dataclass(frozen=True, slots=True)
-class TreeSize:
+class TreeSize(Struct, frozen=True):
     """How many checks a tree has, and how deep it is."""
 
     checks: int

@@ -86,6 +86,7 @@ class RuleCompiler:
         self._conditions = conditions
         self._spliced: dict[str, _Spliced] = {}
         self._done: dict[str, tuple[Resolved, CompiledRule]] = {}
+        self._templates: dict[tuple[str, str, tuple[str | tuple[str, str], ...]], Template] = {}
 
     def compile(self, rule: RuleDef) -> CompiledRule:
         """Compile *rule* with the current lists and macros."""
@@ -162,7 +163,7 @@ class RuleCompiler:
             compiled.warn(WarningCode.LOAD_DEPRECATED_ITEM, _CONTAINER_INFO, rule.context)
         extra = [name if form is None else (name, form) for name, form in output.fields.items()]
         try:
-            template = Template.parse(output.text, catalog, extra_fields=extra)
+            template = self._parsed(output.text, tuple(extra), catalog)
         except TypeCheckError as error:
             self._forgive(compiled, error, rule.output_context)
             spot = rule.output.locate(error.pos.offset)
@@ -185,6 +186,17 @@ class RuleCompiler:
                     compiled.warn(WarningCode.LOAD_DEPRECATED_ITEM, message, rule.output_context, about=name)
         return template
 
+    def _parsed(self, text: str, extra: tuple[str | tuple[str, str], ...], catalog: Catalog) -> Template:
+        """Return the template *text*; rules with the same output share it.
+
+        :raises TypeCheckError: the template is malformed, or a field is unknown.
+        """
+        key = catalog.source, text, extra
+        found = self._templates.get(key)
+        if found is None:
+            found = self._templates[key] = Template.parse(text, catalog, extra_fields=extra)
+        return found
+
     def _expr(self, compiled: CompiledRule, spliced: _Spliced, found: Resolved) -> Expr | None:
         rule, text = compiled.definition, spliced.condition.value
         tree = found.expansion.tree
@@ -200,7 +212,7 @@ class RuleCompiler:
             return None
         for remark in checked.warnings:
             compiled.warnings.append(self._remark(remark, found, text, rule.condition_context))
-        if never_matches(tree):
+        if any(remark.field == "evt.dir" for remark in checked.warnings) and never_matches(tree):
             message = "the condition needs 'evt.dir = >', which is never true: events are sent when calls return"
             where = rule.condition_context.in_condition(text, None)
             compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, message, where)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
+
 from falcohost.rules.documents import ScalarNode, place_of
 from falcohost.rules.places import Place, RulesFile
 from falcohost.rules.results import Spot
@@ -20,8 +22,7 @@ _CODES = {"x": 2, "u": 4, "U": 8}
 _BLANK_ESCAPES = frozenset("nrtvf _NLP\n\r\t")
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A YAML scalar as written in *file*."""
 
     value: str
@@ -121,8 +122,7 @@ def _escape(text: str, index: int) -> tuple[int, bool]:
     return 2, kind not in _BLANK_ESCAPES
 
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
+class TextPiece(Struct, frozen=True):
     """A part of a text: the value of *scalar* from *offset* on, or generated text if *scalar* is None."""
 
     text: str
