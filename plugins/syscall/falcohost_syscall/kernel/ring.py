@@ -26,6 +26,7 @@ BATCH: Final = 2048
 class Ring:
     """A ring buffer of *size* bytes, given the descriptor of its map.
 
+    :ivar size: in bytes.
     :ivar position: up to which it was read.
     """
 
@@ -33,6 +34,7 @@ class Ring:
         """Read from *position* on, or from where the kernel has records if that is later."""
         page = os.sysconf("SC_PAGESIZE")
         self.fd = map_fd
+        self.size = size
         self._mask = size - 1
         self._page = mmap.mmap(map_fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE, offset=0)
         # A memoryview stores 64 bits at once. struct.pack_into writes zeros first, which the kernel could see.

@@ -22,7 +22,7 @@ class ReadProbe(Probe):
     ) -> None:
         super().__init__(settings, options, by_function=by_function)
         self.feed = Feed(self.maps, self.tasks)
-        self.feed.start(self.ring_size)
+        self.feed.start(self.ring_sizes)
 
     def read(self) -> list[bytes]:
         """Return the next records."""

@@ -28,10 +28,12 @@ CGROUPS = next((path for path in ROOTS if (path / "cgroup.procs").exists()), Non
 
 @pytest.fixture
 def probe(machine, request):
-    """Return a loaded probe whose rings nobody reads, and which tells of execs; its parameter is their size."""
+    """Return a loaded probe that nobody reads, and that tells of execs; its parameter is the size of its rings."""
     if os.uname().machine != "x86_64":
         skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
-    settings = LoadSettings(execve=300, ring_size=getattr(request, "param", RING))
+    param = getattr(request, "param", RING)
+    calls, processes = param if isinstance(param, tuple) else (param, param)
+    settings = LoadSettings(execve=300, ring_size=calls, process_ring_size=processes)
     with ReadProbe(settings, Options(execve=True, exec_cwd=True)) as driver:
         yield driver
 
@@ -51,8 +53,9 @@ def headers(driver):
     return found
 
 
+@pytest.mark.parametrize("probe", [(RING, RING), (16 * RING, RING)], indirect=True)
 def test_working_directories(probe, tmp_path):
-    """Who changes its directory before each call does not cost the starts of others."""
+    """Who changes its directory before each call does not cost the starts of others, however small their ring is."""
     probe.set_calls({RARE: RARELY})
     for name in "ab":
         (tmp_path / (name * 200)).mkdir()

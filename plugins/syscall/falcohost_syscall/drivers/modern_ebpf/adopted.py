@@ -54,7 +54,7 @@ class Adopted(Controlled):
         self.memories = {name: left.kept[name][0] for name in (REPORTED, JOURNAL)}
         self.held = left.held
         self.by_function = status.by_function
-        self.ring_size, self.rows, self.told = status.ring_size, set(status.rows), status.where
+        self.ring_sizes, self.rows, self.told = status.ring_sizes, set(status.rows), status.where
         self._status = status
 
     def still_sees(self) -> bool:
@@ -121,7 +121,7 @@ class Left(NamedTuple):
 
     def unread(self, status: Status) -> int:
         """Return how many records of calls nobody will read."""
-        ring = Ring(self.kept[PROBE][0], status.ring_size)
+        ring = Ring(self.kept[PROBE][0], status.ring_sizes[0])
         try:
             return len(ring.drain(limit=1 << 30))
         finally:

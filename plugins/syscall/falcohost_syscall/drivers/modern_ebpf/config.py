@@ -24,7 +24,7 @@ SNAPLEN, LONGEST_SNAPLEN, MOST_DATA = 80, 65535, CHUNK
 class Config:
     """The settings of the driver.
 
-    :ivar ring_size: size of each of the two rings, in bytes.
+    :ivar ring_size: size of the ring of calls, in bytes.
     :ivar pushdown: the kernel filters out events that no rule can match.
     :ivar process_context: the kernel sends the processes that events need, instead of every fork.
     :ivar attach: ``auto`` and ``function`` observe calls at kernel functions where the kernel allows it, ``tracepoint``
@@ -47,6 +47,11 @@ class Config:
     all_names: bool = True
     watched: tuple[str, ...] = (RULES,)
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
+
+    @property
+    def process_ring_size(self) -> int:
+        """Return the size of the ring of processes, in bytes: smaller, unless every fork is sent."""
+        return max(self.ring_size // 2, SIZES[1]) if self.process_context else self.ring_size
 
 
 def parse(settings: Mapping[str, Any]) -> Config:

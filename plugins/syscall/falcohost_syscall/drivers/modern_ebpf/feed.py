@@ -43,9 +43,9 @@ class Feed:
         self._tasks = tasks
         self.rings: Rings
 
-    def start(self, ring_size: int, position: Position | None = None) -> None:
-        """Read the rings, of *ring_size* bytes each, from *position* on."""
-        self.rings = Rings(self._maps["call_ring"], self._maps["proc_ring"], ring_size, position)
+    def start(self, sizes: tuple[int, int], position: Position | None = None) -> None:
+        """Read the rings of calls and of processes, of these *sizes* in bytes, from *position* on."""
+        self.rings = Rings((self._maps["call_ring"], self._maps["proc_ring"]), sizes, position)
 
     def release(self, position: Position) -> None:
         """Give the space of what was read up to *position* back to the kernel."""

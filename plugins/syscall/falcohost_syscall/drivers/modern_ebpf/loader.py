@@ -106,7 +106,7 @@ class Loader:
         found = self._config
         options = Options(all_processes=not found.process_context, requested=not found.all_names)
         rows = (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
-        settings = LoadSettings(*rows, ring_size=found.ring_size, snaplen=found.snaplen)
+        settings = LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen)
         self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
         try:
             self.collection = Collection(found, probe, options, WatchedFiles(probe))
@@ -197,7 +197,7 @@ class Loader:
         probe = self.probe
         weaker, where = self.collection.weaker, probe.told
         return Status(
-            probe.ring_size,
+            probe.ring_sizes,
             sorted(probe.rows),
             weaker,
             where,

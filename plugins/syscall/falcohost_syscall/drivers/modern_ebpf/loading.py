@@ -114,8 +114,8 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
     probe.resize("further_processes", _most_processes())
     probe.set_data(".rodata.settings", settings.pack())
     probe.set_data(".data.options", wanted.options.pack())
-    for name in ("call_ring", "proc_ring"):
-        probe.resize(name, settings.ring_size)
+    for name, size in zip(("call_ring", "proc_ring"), settings.ring_sizes, strict=True):
+        probe.resize(name, size)
     if not wanted.sees_requests:
         probe.resize("requests", 1)
         probe.resize("silent", 1)

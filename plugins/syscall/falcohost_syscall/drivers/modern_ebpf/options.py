@@ -18,7 +18,9 @@ class LoadSettings(NamedTuple):
     """Row of execve in the table of calls."""
     procexit: int = 0
     ring_size: int = 8 << 20
-    """Size of each of the two rings in bytes, a power of two."""
+    """Size of the ring of calls in bytes, a power of two."""
+    process_ring_size: int = 0
+    """Size of the ring of processes; 0: the same."""
     functions: bool = False
     """Calls may be observed at the kernel's functions."""
     twice: bool = False
@@ -26,13 +28,17 @@ class LoadSettings(NamedTuple):
     snaplen: int = 80
     """Number of bytes that are sent of the data that calls read and write."""
 
+    @property
+    def ring_sizes(self) -> tuple[int, int]:
+        """The sizes of the rings of calls and of processes, in bytes."""
+        return self.ring_size, self.process_ring_size or self.ring_size
+
     def pack(self) -> bytes:
         """Return ``struct settings``."""
+        calls, processes = self.ring_sizes
         rows = (self.execve, self.procexit)
         secret = os.urandom(16)
-        return record.SETTINGS.pack(
-            self.ring_size, *rows, self.functions, self.twice, secret, self.snaplen, self.ring_size
-        )
+        return record.SETTINGS.pack(calls, *rows, self.functions, self.twice, secret, self.snaplen, processes)
 
 
 class Options(NamedTuple):

@@ -53,7 +53,7 @@ class Probe(Controlled):
     :ivar attachment: the way in which calls are observed.
     :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
     :ivar rows: the rows of calls that were ever collected.
-    :ivar ring_size: size of each of its two rings, in bytes.
+    :ivar ring_sizes: the sizes of its rings of calls and of processes, in bytes.
     :ivar sees_requests: io_uring requests are events too.
     """
 
@@ -72,7 +72,7 @@ class Probe(Controlled):
         self._object, self.attachment, self.hooks, self.sees_requests = loaded
         control = {name: self._object.map_fd(name) for name in CONTROL_MAPS}
         super().__init__(self.kernel, self._object, control | {PROGRAM: self._object.program_fd(PROGRAM)})
-        self.ring_size = settings.ring_size
+        self.ring_sizes = settings.ring_sizes
         self.rows = {settings.execve, settings.procexit} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
         self._asked: set[int] = set()

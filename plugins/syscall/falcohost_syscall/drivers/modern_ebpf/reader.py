@@ -81,7 +81,7 @@ class Reader:
 
     def begin(self, passed: int) -> None:
         """Begin with the present tables: nobody has left others."""
-        self.feed.start(self._ring_size)
+        self.feed.start(self.status().ring_sizes)
         if self.is_second:
             self._until = self.feed.rings.produced()
             self.again = True
@@ -103,7 +103,7 @@ class Reader:
         except ValueError as error:
             self._journal.clear()  # the next worker begins as the first one did
             raise SourceError(f"What the worker before has left cannot be used: {error}") from error
-        self.feed.start(self._ring_size, left.reached.position)
+        self.feed.start(self.status().ring_sizes, left.reached.position)
         self._until = self.feed.rings.produced()
         self.again = True
         if self._careful:
@@ -172,10 +172,6 @@ class Reader:
         self._journal.close()
         self._told.close()
         self._reported.close()
-
-    @property
-    def _ring_size(self) -> int:
-        return self.status().ring_size
 
 
 def _told_before() -> boundary.Told | None:

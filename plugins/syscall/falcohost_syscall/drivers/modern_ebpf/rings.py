@@ -40,11 +40,11 @@ class Rings:
     :ivar position: how far they were read.
     """
 
-    def __init__(self, calls: int, processes: int, size: int, position: Position | None = None) -> None:
-        """Read the rings with these descriptors, of *size* bytes each, from *position* on."""
+    def __init__(self, rings: tuple[int, int], sizes: tuple[int, int], position: Position | None = None) -> None:
+        """Read the rings of calls and of processes with these descriptors and sizes in bytes, from *position* on."""
         self.position = position or Position()
-        self._rings = [Ring(calls, size, self.position.calls), Ring(processes, size, self.position.processes)]
-        self._size = size
+        positions = (self.position.calls, self.position.processes)
+        self._rings = [Ring(*one) for one in zip(rings, sizes, positions, strict=True)]
         self._fullest = [0, 0]
         self._pending: list[tuple[int, bytes]] = []  # records of processes, with their places
         self._resumed = self.position
@@ -64,7 +64,7 @@ class Rings:
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""
-        if any(ring.unread() >= self._size // _WAKE_SHARE for ring in self._rings):
+        if any(ring.unread() >= ring.size // _WAKE_SHARE for ring in self._rings):
             return
         with contextlib.suppress(InterruptedError):
             self._poll.poll(timeout)
@@ -104,7 +104,7 @@ class Rings:
     @property
     def held(self) -> float:
         """Return the share of the fuller ring that was read and not given back, from 0 to 1."""
-        return max(ring.held for ring in self._rings) / self._size
+        return max(ring.held / ring.size for ring in self._rings)
 
     def _drain_processes(self, goal: int) -> list[tuple[int, bytes]]:
         """Return the process records up to *goal*; wait briefly for those that are still being written."""
@@ -126,7 +126,7 @@ class Rings:
         """Return the highest fill level of each ring since the last call, from 0 to 1."""
         names, most = ("calls", "processes"), self._fullest
         self._fullest = [0, 0]
-        return {name: bytes_ / self._size for name, bytes_ in zip(names, most, strict=True)}
+        return {name: full / ring.size for name, full, ring in zip(names, most, self._rings, strict=True)}
 
     def close(self) -> None:
         """Unmap the rings."""

@@ -11,9 +11,13 @@ PROBE: Final = "probe"
 STATUS, REPORTED, JOURNAL = "status", "reported", "journal"
 
 
+_RingSize = Annotated[int, msgspec.Meta(ge=0, le=1 << 32)]
+
+
 class Status(msgspec.Struct, frozen=True):
     """What a reader wants to know of the loader.
 
+    :ivar ring_sizes: the sizes of its rings of calls and of processes, in bytes.
     :ivar rows: the rows of calls that were ever collected.
     :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar where: where calls are observed, in words.
@@ -24,7 +28,7 @@ class Status(msgspec.Struct, frozen=True):
     :ivar unread: number of records that an earlier agent has left, and that nobody can read.
     """
 
-    ring_size: Annotated[int, msgspec.Meta(ge=0, le=1 << 32)] = 0
+    ring_sizes: tuple[_RingSize, _RingSize] = (0, 0)
     rows: list[int] = []
     weaker: int = 0
     where: str = ""

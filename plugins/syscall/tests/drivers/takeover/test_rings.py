@@ -60,7 +60,7 @@ def test_readers_in_turn(played, seed):
     calls, processes = played
     written, returned, number, now = set(), [], 0, 100
     position = Position()
-    rings = Rings(calls.descriptor, processes.descriptor, SIZE, position)
+    rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
     for _ in range(60):
         for _ in range(dice.randrange(8)):
             now += dice.randrange(3)
@@ -70,14 +70,14 @@ def test_readers_in_turn(played, seed):
             number += 1
         batch = rings.read(limit=dice.randrange(1, 6))
         if dice.random() < 0.3:  # the reader ends before it has moved on
-            rings = Rings(calls.descriptor, processes.descriptor, SIZE, position)
+            rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
             continue
         returned += batch
         position = rings.position
         if dice.random() < 0.7:
             rings.release(position)
         if dice.random() < 0.3:  # and here after that
-            rings = Rings(calls.descriptor, processes.descriptor, SIZE, position)
+            rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
     while not rings.has_read((calls.produced, processes.produced)):
         returned += rings.read()
     numbers = [struct.unpack("=QQ", one)[1] for one in returned]
@@ -90,7 +90,7 @@ def test_space_is_given_back_when_asked(played):
     calls, processes = played
     calls.write(record(1, 1))
     processes.write(record(1, 2))
-    rings = Rings(calls.descriptor, processes.descriptor, SIZE)
+    rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE))
     assert 2 == len(rings.read())
     assert (0, 0) == (calls.consumed, processes.consumed)
     assert rings.held > 0
@@ -106,6 +106,6 @@ def test_a_position_that_cannot_be(played, position):
     calls, processes = played
     for number in range(5):
         calls.write(record(number, number))
-    rings = Rings(calls.descriptor, processes.descriptor, SIZE, position)
+    rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
 
     assert all(len(one) < SIZE for one in rings.read())
