@@ -203,3 +203,21 @@ def test_a_kernel_without_landlock(monkeypatch, caplog):
 
     assert 0 == landlock.restrict((), (), alone=True)
     assert Path("/etc/passwd").read_text()
+
+
+def test_which_ports_it_reaches():
+    """A process that says to which addresses it connects reaches their TCP ports and no other."""
+    if landlock.version() < 4:
+        skip_or_fail("landlock", "this kernel's Landlock knows no ports")
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        addresses = [server.getsockname() for server in (one, two)]
+
+        def reached():
+            return [socket.socket().connect_ex(address) for address in addresses]
+
+        def found(connects):
+            return confined(Needs(frozenset({CONNECT}), connects=connects), reached)
+
+        assert [0, errno.EACCES] == found((f"*:{addresses[0][1]}",))
+        assert [errno.EACCES] * 2 == found(("*:53",))
+        assert [0, 0] == found(None) == found(("*:*",))

@@ -18,6 +18,7 @@ from falcohost.errors import SourceError
 from falcohost.host.confine import landlock, seccomp
 from falcohost.host.confine.capabilities import drop_privileges
 from falcohost.host.confine.files import know_packages, readable, writable
+from falcohost.host.confine.ports import ports
 from falcohost.libc import die_with_parent
 from falcohost.log import log
 from falcohost.needs import ALL, INSPECT, PROGRAM, Needs
@@ -63,7 +64,7 @@ def confine(confinement: Confinement, parent: int) -> None:
 def _restrict_files(needs: Needs) -> None:
     try:
         alone = needs.calls.isdisjoint((PROGRAM, INSPECT))
-        if not landlock.restrict(readable(needs), writable(needs), alone=alone):
+        if not landlock.restrict(readable(needs), writable(needs), alone=alone, ports=ports(needs)):
             log.info("This kernel has no Landlock: which files this process opens is left to their permissions")
     except OSError as error:
         log.warning("files that this process opens are not restricted: Landlock answers %s", error.strerror)

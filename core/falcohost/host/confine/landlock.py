@@ -18,7 +18,7 @@ from typing import Final
 from falcohost.libc import LIBC
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_VERSION, _PATH_BENEATH = 1, 1
+_VERSION, _PATH_BENEATH, _NET_PORT = 1, 1, 2
 # Restricts all threads, from version 8 on.
 _TSYNC: Final = 1 << 3
 
@@ -30,6 +30,7 @@ _OF_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 # Rights by the version that brought them.
 _SINCE: Final = {2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 _ABSTRACT_SOCKETS, _SIGNALS = 1, 2
+_CONNECT_TCP: Final = 2
 
 _READING: Final = _READ_FILE | _READ_DIR
 _WRITING: Final = _WRITE_FILE | _REMOVE_AND_MAKE | _REFER | _TRUNCATE
@@ -40,14 +41,21 @@ def version() -> int:
     return max(0, _call(_CREATE_RULESET, None, 0, _VERSION))
 
 
-def restrict(reading: Iterable[Path] | None, writing: Iterable[Path] | None, *, alone: bool) -> int:
+def restrict(
+    reading: Iterable[Path] | None,
+    writing: Iterable[Path] | None,
+    *,
+    alone: bool,
+    ports: Iterable[int] | None = None,
+) -> int:
     """Allow this process to read only below *reading*, and to change only what is below *writing* (None: anything).
 
     Paths that do not exist are left out. Nothing can be executed where reading is restricted.
 
     :param alone: it may signal only what it starts, and use no abstract sockets of others.
+    :param ports: it may connect to these TCP ports only; None: to any.
     :returns: the version of Landlock; 0 if there is none, so that nothing is restricted. Threads that run already are
-        restricted from version 8 on, signals from version 6.
+        restricted from version 8 on, signals from version 6, ports from version 4.
     :raises OSError: the kernel refuses.
     """
     found = version()
@@ -56,15 +64,18 @@ def restrict(reading: Iterable[Path] | None, writing: Iterable[Path] | None, *, 
     handled = (0 if reading is None else _READING | _EXECUTE) | (0 if writing is None else _WRITING | _IOCTL_DEV)
     handled &= known
     scoped = _ABSTRACT_SOCKETS | _SIGNALS if alone and found >= 6 else 0
-    if not found or not (handled or scoped):
+    network = _CONNECT_TCP if ports is not None and found >= 4 else 0
+    if not found or not (handled or network or scoped):
         return found
-    attributes = struct.pack("=QQQ", handled, 0, scoped)[: 8 if found < 4 else 16 if found < 6 else 24]
+    attributes = struct.pack("=QQQ", handled, network, scoped)[: 8 if found < 4 else 16 if found < 6 else 24]
     ruleset = _checked(_CREATE_RULESET, attributes, len(attributes), 0)
     try:
         for path in reading or ():
             _allow(ruleset, path, handled & _READING)
         for path in writing or ():
             _allow(ruleset, path, handled & _WRITING)
+        for port in ports if ports is not None and network else ():
+            _checked(_ADD_RULE, ruleset, _NET_PORT, struct.pack("=QQ", network, port), 0)
         _checked(_RESTRICT_SELF, ruleset, _TSYNC if found >= 8 else 0)
     finally:
         os.close(ruleset)

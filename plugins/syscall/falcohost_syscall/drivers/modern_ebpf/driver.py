@@ -60,6 +60,10 @@ LISTED: Final = 3
 _log = logging.getLogger("falcohost")
 
 
+#: All that it connects to, to look up the host names in rules.
+_NAME_SERVERS: Final = ("*:53",)
+
+
 class ModernEbpf:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 
@@ -95,7 +99,8 @@ class ModernEbpf:
         reads_only = self._loader is None
         calls = {MAPS} if reads_only else {PROBE, THREADS, WATCH}
         files = _ACCOUNTS if reads_only else None
-        return Needs(frozenset(calls | ({CONNECT, THREADS} if HOSTS.wanted else set())), files)
+        names = {CONNECT, THREADS} if HOSTS.wanted else set()
+        return Needs(frozenset(calls | names), files, connects=_NAME_SERVERS)
 
     def open(self, plan: Plan) -> None:
         """Go on with the probe that another process has loaded, or load it; events that occur meanwhile are not lost.
