@@ -34,6 +34,7 @@ PUBLIC = {
         "Output",
         "OutputClosed",
         "OutputError",
+        "OutputRefused",
         "OutputSpec",
         "Partial",
         "Plan",

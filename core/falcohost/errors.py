@@ -7,6 +7,7 @@ FalcohostError
 ├── SourceError      an event source cannot be opened or has failed
 │   └── AddressTaken its address is in use
 ├── OutputError      an output cannot be opened or did not accept alerts
+│   ├── OutputRefused its receiver will never accept some alerts
 │   └── OutputClosed its reader is gone for good
 └── StateError       the state directory cannot be used
 
@@ -18,6 +19,7 @@ after ``Error: `` and exits with status 1. A traceback that reaches the user is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -59,6 +61,19 @@ class AddressTaken(SourceError):
 
 class OutputError(FalcohostError):
     """An output cannot be opened, or did not accept the alerts."""
+
+
+class OutputRefused(OutputError):
+    """An output's receiver will never accept some alerts of a delivery; it has accepted all others.
+
+    The host parks these: they are kept for ``falcohost store resend``, and the next alerts are delivered.
+
+    :ivar refused: why, by the alert's index in the delivery.
+    """
+
+    def __init__(self, refused: Mapping[int, str]) -> None:
+        super().__init__(next(iter(refused.values()), "refused"))
+        self.refused = dict(refused)
 
 
 class OutputClosed(OutputError):

@@ -114,6 +114,7 @@ class Output(Protocol):
         """Deliver *alerts*; return once all of them are accepted.
 
         :raises OutputError: they were not accepted; the host tries again.
+        :raises OutputRefused: some of them never will be; all others were accepted.
         """
 
     def reopen(self) -> None:

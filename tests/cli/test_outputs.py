@@ -28,10 +28,9 @@ LONG = f"""
 
 
 #: Outputs of which this version has two.
-FOUR = """
+THREE = """
 stdout_output: {enabled: true}
 file_output: {enabled: true, filename: events.txt}
-http_output: {enabled: true}
 program_output: {enabled: true}
 """
 
@@ -39,7 +38,7 @@ program_output: {enabled: true}
 @pytest.fixture(scope="module")
 def ended(module_home):
     """Return an agent with these outputs whose source has ended behind five numbers."""
-    running = module_home.agent(*module_home.setup(FOUR, numbers={"count": 5}), *ONLY_NUMBERS)
+    running = module_home.agent(*module_home.setup(THREE, numbers={"count": 5}), *ONLY_NUMBERS)
     assert running.wait() == 0
     return running
 
@@ -52,7 +51,7 @@ def test_file(ended):
 
 def test_outputs_that_are_missing_are_warned_of(ended):
     """Outputs that this version does not have are named in a warning if they are on."""
-    for name in ("http", "program"):
+    for name in ("program",):
         assert f"This version of falcohost has no {name} output: {name}_output is ignored" in ended.stderr
 
 

@@ -13,7 +13,7 @@ from falcohost import OutputError, RetriedProblem
 from falcohost.alert import Priority
 from falcohost.outputs import syslog, syslog_transport
 from falcohost.outputs.syslog import LONGEST, make_syslog, syslog_problem
-from falcohost.outputs.syslog_address import read_address
+from falcohost.outputs.syslog_address import read_address, syslog_addresses
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.outputs import alert
 from falcohost.testing.waiting import PATIENCE
@@ -258,8 +258,9 @@ def test_what_is_written(local):
     ],
 )
 def test_addresses(text, address):
-    """An address has a scheme, a host, and a port that has a default."""
+    """An address has a scheme, a host, and a port that has a default; it is what the output connects to."""
     assert address == read_address(text)
+    assert ["/dev/log" if address is None else f"{address[1]}:{address[2]}"] == syslog_addresses({"address": text})
 
 
 @pytest.mark.parametrize(

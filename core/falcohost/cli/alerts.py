@@ -74,7 +74,7 @@ def command(
 
     Example: falcohost alerts --since 2h --rule 'Read sensitive*' --json
     """
-    wanted = Wanted(_nanoseconds(since) if since else 0, valid(rule), valid(source))
+    wanted = Wanted(nanoseconds(since) if since else 0, valid(rule), valid(source))
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     history = History(state_directory(configured))
     try:
@@ -103,7 +103,7 @@ def _dated(alert: Alert) -> str:
     return line if time_of_day is None else local_time(alert.time, date=True) + line[time_of_day.end() :]
 
 
-def _nanoseconds(when: str) -> int:
+def nanoseconds(when: str) -> int:
     """Return the time that *when* gives, as a time or as an age, in nanoseconds since the epoch."""
     if age := re.fullmatch(r"0*(\d{1,15})([smhdw])", when, re.ASCII):
         return max(0, time.time_ns() - int(age[1]) * _UNITS[age[2]] * 1_000_000_000)

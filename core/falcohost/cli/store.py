@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from falcohost.cli.alerts import nanoseconds
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import pretty_json
 from falcohost.engine.texts import printable
@@ -83,6 +84,40 @@ def repair_command(flags: Flags, state_dir: str | None) -> None:
     click.echo(f"The new store has {done.alerts:,} alerts; {lost}. The old one is {done.aside}.")
 
 
+@command.command(name="parked")
+@click.option("--output", default="", metavar="NAME", help="Only those of this output.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line.")
+@_STATE_DIR
+@click.pass_obj
+def parked_command(flags: Flags, output: str, as_json: bool, state_dir: str | None) -> None:
+    """Print the alerts that outputs have refused for good, and why.
+
+    A running agent is not disturbed.
+    """
+    from falcohost.cli.store_resend import show_parked
+
+    show_parked(_directory(flags, state_dir)[0], output, as_json=as_json)
+
+
+@command.command(name="resend")
+@click.option("--output", required=True, metavar="NAME", help="The output, as the configuration has it.")
+@click.option("--since", metavar="WHEN", help="All stored alerts since a time, or of the last 30m, 2h, 7d.")
+@_STATE_DIR
+@click.pass_obj
+def resend_command(flags: Flags, output: str, since: str | None, state_dir: str | None) -> None:
+    """Deliver the parked alerts of an output again; with --since, all stored ones, whatever it has had.
+
+    This command opens the output itself, beside a running agent. What it takes is no longer parked.
+    """
+    from falcohost.cli.store_resend import resend_parked, resend_since
+
+    directory, config = _directory(flags, state_dir)
+    if since is None:
+        click.echo(resend_parked(directory, config, output))
+    else:
+        click.echo(resend_since(directory, config, output, nanoseconds(since)))
+
+
 def _directory(flags: Flags, state_dir: str | None) -> tuple[Path, Config]:
     config = load_config(flags.config, flags.options)
     return state_directory(state_dir or config.state.directory), config
@@ -96,6 +131,8 @@ def _lines(found: Overview) -> Iterator[str]:
     for mark in found.marks:
         waiting = "has all" if not mark.waiting else click.style(f"{mark.waiting:,} alerts wait for it", fg="yellow")
         yield f"  output {click.style(printable(mark.name), fg='cyan')}: {waiting}"
+        if mark.parked:
+            yield click.style(f"    {mark.parked:,} alerts are parked: falcohost store parked", fg="yellow")
     for source, cursor in found.cursors.items():
         yield f"  {click.style(printable(source), fg='cyan')} goes on after {_short(printable(cursor))}"
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from falcohost.hookspecs import OutputSpec
 from falcohost.outputs.file import FileOutput, file_problem
+from falcohost.outputs.http_settings import http_addresses
 from falcohost.outputs.stdout import make_stdout
 from falcohost.outputs.syslog import make_syslog, syslog_problem
+from falcohost.outputs.syslog_address import syslog_addresses
+
+
+def _http() -> Any:
+    """Import the output ``http``, whose libraries take memory that nobody else should pay."""
+    return importlib.import_module("falcohost.outputs.http")
+
 
 #: The outputs by name.
 BUILT_IN = {
@@ -24,10 +35,18 @@ BUILT_IN = {
             files=lambda block: [str(block["filename"])],
         ),
         OutputSpec(
+            name="http",
+            description="Posts alerts to a URL.",
+            make=lambda block, form: _http().make_output(block, form),
+            check=lambda block: _http().problem(block),
+            connects=http_addresses,
+        ),
+        OutputSpec(
             name="syslog",
             description="Sends a message per alert to this machine's syslog, or to a server over UDP, TCP or TLS.",
             make=make_syslog,
             check=syslog_problem,
+            connects=syslog_addresses,
         ),
     )
 }

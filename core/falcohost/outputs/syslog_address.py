@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+
+#: Where daemons listen on this machine.
+LOCAL: Final = "/dev/log"
 
 #: The facilities that programs may use, by name (RFC 5424, 6.2.1; syslog(3)).
 FACILITIES: Final = {
@@ -56,3 +59,9 @@ def read_address(text: str) -> Address | None:
             if 0 < port < 1 << 16:
                 return Address(kind, match[2].strip("[]"), port)
     raise ValueError(f"has to be empty, or like udp://HOST:514, tcp://HOST:514 or tls://HOST:6514, not '{text}'")
+
+
+def syslog_addresses(block: Mapping[str, Any]) -> list[str]:
+    """Return what the output with this block connects to."""
+    address = read_address(str(block["address"]))
+    return [LOCAL] if address is None else [f"{address.host}:{address.port}"]

@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 from falcohost.errors import OutputError
-from falcohost.outputs.syslog_address import Address
-
-#: Where daemons listen on this machine.
-LOCAL: Final = "/dev/log"
+from falcohost.outputs.syslog_address import LOCAL, Address
 
 #: Seconds for a connection, and for a message to be taken.
 PATIENCE: Final = 10.0

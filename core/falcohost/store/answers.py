@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from falcohost.alert import NO_METADATA, Alert, RuleMetadata
 from falcohost.engine.alerts import INTERNAL
 from falcohost.store.admission import LEAST, MOST, MOST_ID, UNDECODABLE, Admission, Refused
+from falcohost.store.arrival import Refusal
 from falcohost.store.body import MOST_BODY, decode
 from falcohost.store.metadata import NO_KEY, by_key
 from falcohost.subject import MOST_SUBJECTS
-from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE
+from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, MOST_TAKEN
+
+#: Most characters of the reason for which an alert was refused.
+MOST_REASON = 1024
 
 
 class InternalAdmission(Admission):
@@ -57,6 +61,15 @@ class AnswerAdmission:
             raise Refused(f"a state of {len(state)} bytes")
         keys = {NO_KEY: NO_METADATA, **by_key(metadata)}
         return [_admitted(name, body, keys) for body in bodies], keys
+
+    def admit_refused(self, refused: Sequence[Refusal], mark: int) -> Sequence[Refusal]:
+        """Return what was *refused* of the alerts up to *mark*.
+
+        :raises Refused: nobody can have refused that.
+        """
+        if len(refused) > MOST_TAKEN or any(not 0 < one.seq <= mark for one in refused):
+            raise Refused(f"{len(refused)} refused alerts up to number {mark}, or others")
+        return [Refusal(one.seq, one.reason[:MOST_REASON]) for one in refused]
 
 
 def _admitted(name: str, body: bytes, metadata: dict[int, RuleMetadata]) -> Alert:

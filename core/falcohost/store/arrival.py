@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from falcohost.alert import Alert, RuleMetadata
 from falcohost.store.metadata import NO_KEY, ByKey
 from falcohost.store.metadata import row as metadata_row
+from falcohost.store.parked import Parked, park
 
 
 class Arrival(Struct, frozen=True):
@@ -34,9 +35,17 @@ class Arrival(Struct, frozen=True):
     again: bool = False
 
 
+class Refusal(Struct, frozen=True, array_like=True):
+    """An alert that an output will never accept: its number, and why."""
+
+    seq: int
+    reason: str
+
+
 class Answer(Struct, frozen=True):
     """The answer of the subscriber *name*, which has taken all alerts up to *mark*; *state*: None if unchanged.
 
+    :ivar refused: those of them that it will never accept.
     :ivar bodies: its alerts as bytes, if they came so; *metadata*: the metadata they use.
     """
 
@@ -46,6 +55,7 @@ class Answer(Struct, frozen=True):
     state: bytes | None = None
     bodies: Sequence[bytes] = ()
     metadata: ByKey = {}
+    refused: Sequence[Refusal] = ()
 
 
 class Stored(Struct):
@@ -75,6 +85,7 @@ class Waiting(Struct):
     """Data that is not written yet.
 
     :ivar positions: by subscriber; a position without a state keeps the stored state.
+    :ivar parked: what outputs have refused.
     :ivar metadata: the alerts' metadata, by key; *written*: the keys of metadata that are written already.
     :ivar size: bytes of the bodies in *rows*.
     """
@@ -85,11 +96,12 @@ class Waiting(Struct):
     positions: dict[str, SubscriberPosition] = field(default_factory=dict)
     metadata: dict[int, RuleMetadata] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
+    parked: list[Parked] = field(default_factory=list)
     size: int = 0
 
     def __bool__(self) -> bool:
         """Return whether there is anything."""
-        return bool(self.rows or self.cursors or self.ended or self.positions)
+        return bool(self.rows or self.cursors or self.ended or self.positions or self.parked)
 
     def move(self, subscriber: str, mark: int, state: bytes | None) -> None:
         """Set the position of *subscriber* to *mark*, with a new *state* unless that is None."""
@@ -100,7 +112,7 @@ class Waiting(Struct):
         """Write all of it in one transaction, at *now* (:mod:`falcohost.store.age`)."""
         positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
-        if len(positions) == 1 and not (self.rows or self.cursors or self.ended):
+        if len(positions) == 1 and not (self.rows or self.cursors or self.ended or self.parked):
             execute(_POSITION, positions[0])  # the most frequent case; a single statement is a transaction
             return
         # Without a cursor, no source forgets events because of this transaction, so it need not wait for the disk.
@@ -117,6 +129,8 @@ class Waiting(Struct):
             execute_many("DELETE FROM cursors WHERE source = ?", gone)
             execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
         execute_many(_POSITION, positions)
+        if self.parked:
+            park(connection, self.parked, now)
         execute("COMMIT")
         if self.cursors:
             execute("PRAGMA synchronous = NORMAL")
@@ -142,7 +156,7 @@ class Waiting(Struct):
         """Forget it, since it is written."""
         self.written |= self.metadata.keys()
         self.size = 0
-        for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata):
+        for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata, self.parked):
             part.clear()
 
 

@@ -15,10 +15,10 @@ from falcohost.errors import StateError
 from falcohost.log import log
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
-SCHEMA = 4
+SCHEMA = 5
 
 #: Versions with the same table of alerts, which can be read without a migration.
-READABLE = (1, 2, 3, 4)
+READABLE = (1, 2, 3, 4, 5)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
@@ -39,6 +39,18 @@ CREATE TABLE age (
 ) STRICT;
 """
 
+#: Alerts that an output will never accept, whole, and why; *at* is by the clock of :mod:`falcohost.store.age`.
+_PARKED = """
+CREATE TABLE parked (
+    output TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    alert BLOB NOT NULL,
+    PRIMARY KEY (output, seq)
+) STRICT;
+"""
+
 #: *stored* is by the clock of :mod:`falcohost.store.age`; before, it was the time of day.
 _TABLES = f"""
 CREATE TABLE alerts (
@@ -56,6 +68,7 @@ CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WIT
 {_SUBSCRIBERS}
 {_METADATA}
 {_AGE}
+{_PARKED}
 """
 
 #: SQL that migrates a file to the next version.
@@ -69,6 +82,7 @@ _MIGRATIONS = {
         UPDATE alerts SET stored = (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1)
             WHERE stored > (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1);
     """,
+    4: _PARKED,
 }
 
 

@@ -28,7 +28,7 @@ MOST_PROBLEMS: Final = 100
 _PAGE: Final = 500
 
 #: The tables of which a repair takes everything, with the number of their columns.
-_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5}
+_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5, "parked": 5}
 
 
 class Part(Struct, frozen=True):
@@ -41,11 +41,15 @@ class Part(Struct, frozen=True):
 
 
 class Mark(Struct, frozen=True):
-    """How far an output or a subscriber is: the number of the last alert that it has taken, and how many wait."""
+    """How far an output or a subscriber is: the number of the last alert that it has taken, and how many wait.
+
+    :ivar parked: how many it has refused for good.
+    """
 
     name: str
     mark: int
     waiting: int
+    parked: int = 0
 
 
 class Overview(Struct, frozen=True):
@@ -87,8 +91,10 @@ def overview(directory: Path) -> Overview:
         sources = reader.rows(
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
         )
+        parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= SCHEMA else "0"
         marks = reader.rows(
-            "SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark) FROM subscribers ORDER BY name"
+            "SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark),"
+            f" {parked} FROM subscribers ORDER BY name"
         )
         last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
         return Overview(

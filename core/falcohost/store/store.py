@@ -20,12 +20,13 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.age import Age, Reading
-from falcohost.store.arrival import Answer, Arrival, Row, Stored, SubscriberPosition, Waiting
+from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode, key_in
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
+from falcohost.store.parked import Parked
 from falcohost.store.shares import Place, surplus
 from falcohost.store.surplus import Surplus
 
@@ -134,15 +135,23 @@ class Store:
                 self._settle()
             return self._positions[name]
 
-    def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
+    def answer(
+        self,
+        name: str,
+        mark: int,
+        alerts: Sequence[Alert] = (),
+        state: bytes | None = None,
+        refused: Sequence[Refusal] = (),
+    ) -> None:
         """Store the answer of the subscriber *name* in one transaction.
 
         :param mark: it has taken all alerts up to this number.
         :param alerts: its own alerts; one that is already stored is not stored again.
         :param state: its new state; None: unchanged.
+        :param refused: alerts up to *mark* that it will never accept.
         """
         with self._lock:
-            self._reply(Answer(name, mark, alerts, state))
+            self._reply(Answer(name, mark, alerts, state, refused=refused))
             self._settle()
 
     def advance(self, last: int) -> None:
@@ -215,7 +224,22 @@ class Store:
         if answer.alerts:
             arrival = Arrival(answer.name, answer.alerts, rewinds=True, bodies=answer.bodies, metadata=answer.metadata)
             self._take([arrival])
+        for one in answer.refused:
+            self._park(answer.name, one)
         self._move(answer.name, answer.mark, answer.state)
+
+    def _park(self, output: str, refusal: Refusal) -> None:
+        """Keep an alert that *output* has refused."""
+        known = ChainMap(self._waiting.metadata, self._metadata)
+        try:
+            for seq, body in self._bodies(refusal.seq - 1, 1):
+                if seq == refusal.seq:
+                    self._waiting.parked.append(Parked(output, seq, refusal.reason, decode(body, known)))
+                    return
+            error: Exception | str = "it is not in the store any more"
+        except (ValueError, KeyError, StateError) as failure:
+            error = failure
+        log.error("an alert that output '%s' has refused cannot be kept: %s", output, error)
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []

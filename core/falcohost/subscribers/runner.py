@@ -7,12 +7,13 @@ when it has succeeded.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputClosed, StateError
 from falcohost.log import log
+from falcohost.store.arrival import Refusal
 from falcohost.subscriber import MOST_TAKEN
 from falcohost.subscribers.taker import NOTHING, RunnerStore, Taken, Taker
 from falcohost.subscribers.trouble import Trouble
@@ -39,6 +40,7 @@ class Runner:
     :ivar kind: what messages call it (``output``).
     :ivar mark: number of the last alert that it has taken.
     :ivar dropped: number of alerts that will never be delivered.
+    :ivar refused: number of alerts that were parked.
     :ivar gone: its reader is gone for good.
     """
 
@@ -55,7 +57,7 @@ class Runner:
         self.name = name
         self.kind = kind
         self.mark = store.subscribe(name).mark
-        self.dropped = 0
+        self.dropped = self.refused = 0
         self.gone = False
         self._label = f"{kind} '{name}'"
         self._taker = taker
@@ -68,6 +70,7 @@ class Runner:
         self._reopening = False
         self._busy_since: float | None = None
         self._report_at = LONG
+        self._tell_refused_at = 1
         self._due: int | None = None
         self._next_tick = clock.monotonic()
         self._delay = TICK
@@ -190,10 +193,20 @@ class Runner:
         if found:
             until = found[-1][0]
             taken = self._insist([alert for _, alert in found])
-        self._store.answer(self.name, until, taken.alerts, taken.state)
+        refused = [Refusal(found[index][0], reason) for index, reason in taken.refused.items()]
+        self._store.answer(self.name, until, taken.alerts, taken.state, refused)
+        self._tell_refused(refused)
         self.mark = until
         self._answered(taken)
         self._look_what_is_due()
+
+    def _tell_refused(self, refused: Sequence[Refusal]) -> None:
+        """Log that alerts are parked, each time their number has doubled."""
+        self.refused += len(refused)
+        if refused and self.refused >= self._tell_refused_at:
+            self._tell_refused_at = 2 * self.refused
+            text = "%s has refused %d alerts for good (%s); falcohost store parked shows them"
+            log.error(text, self._label, self.refused, refused[-1].reason)
 
     def _insist(self, alerts: list[Alert]) -> Taken:
         delay = FIRST_DELAY

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from falcohost.alert import Alert
+from falcohost.errors import OutputRefused
 from falcohost.hookspecs import Output
-from falcohost.store.arrival import SubscriberPosition
+from falcohost.store.arrival import Refusal, SubscriberPosition
 
 
 class Taken(NamedTuple):
-    """The result of a delivery: new alerts in order, and a new state (None: unchanged)."""
+    """The result of a delivery: new alerts in order, and a new state (None: unchanged).
+
+    :ivar refused: the indexes of delivered alerts that will never be accepted, and why.
+    """
 
     alerts: Sequence[Alert] = ()
     state: bytes | None = None
+    refused: Mapping[int, str] = MappingProxyType({})
 
 
 NOTHING = Taken()
@@ -54,8 +60,15 @@ class RunnerStore(Protocol):
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
         """Return up to *most* alerts after number *after*, each with its number."""
 
-    def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
-        """Store the answer of the subscriber *name* in one transaction."""
+    def answer(
+        self,
+        name: str,
+        mark: int,
+        alerts: Sequence[Alert] = (),
+        state: bytes | None = None,
+        refused: Sequence[Refusal] = (),
+    ) -> None:
+        """Store the answer of the subscriber *name* in one transaction, with the alerts that it has *refused*."""
 
 
 class ToOutput:
@@ -66,8 +79,13 @@ class ToOutput:
         self.reopen, self.close = output.reopen, output.close
 
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
-        """Deliver *alerts*; return once they are accepted."""
-        self._output.deliver(alerts)
+        """Deliver *alerts*; return once they are accepted, but for those that never will be."""
+        try:
+            self._output.deliver(alerts)
+        except OutputRefused as error:
+            return Taken(
+                refused={index: error.refused[index] for index in sorted(error.refused.keys() & {*range(len(alerts))})}
+            )
         return NOTHING
 
     def due(self) -> None:

@@ -18,25 +18,7 @@ def _idle(section: str, reason: str, **defaults: bool | int | str) -> Iterator[C
 #: Keys of features that this version does not have. Enabled outputs get a warning; a message
 #: for each other key or section that is set says why it has no effect.
 IDLE: Final = (
-    *(
-        ConfigKey(key=f"http_output.{name}", type=kind)
-        for name, kind in {
-            "enabled": bool,
-            "url": str,
-            "user_agent": str,
-            "insecure": bool,
-            "ca_cert": str,
-            "ca_bundle": str,
-            "ca_path": str,
-            "mtls": bool,
-            "client_cert": str,
-            "client_key": str,
-            "echo": bool,
-            "compress_uploads": bool,
-            "keep_alive": bool,
-            "max_consecutive_timeouts": int,
-        }.items()
-    ),
+    *_idle("http_output", "alerts wait in the store until the receiver answers", max_consecutive_timeouts=5),
     *(
         ConfigKey(key=f"program_output.{name}", type=kind)
         for name, kind in {"enabled": bool, "keep_alive": bool, "program": str}.items()

@@ -284,6 +284,42 @@ OUTPUTS: Final = (
         default="",
         help="file of its key; empty: it is in the file of the certificate",
     ),
+    ConfigKey(key="http_output.enabled", type=bool, default=False, help="posts alerts to a URL"),
+    ConfigKey(key="http_output.url", type=str, help="the URL, with `https` or `http`"),
+    ConfigKey(
+        key="http_output.batch",
+        type=int,
+        default=0,
+        help="most alerts in one request, at most 1000: a JSON array, or lines of text; 0: each alert alone",
+    ),
+    ConfigKey(
+        key="http_output.headers", type=dict, secret=True, shown_default="none", help="more headers, by their names"
+    ),
+    ConfigKey(key="http_output.user_agent", type=str, default="falcohost", help="the header `User-Agent`"),
+    ConfigKey(key="http_output.keep_alive", type=bool, default=False, help="uses a connection again"),
+    ConfigKey(key="http_output.compress_uploads", type=bool, default=False, help="compresses with gzip"),
+    ConfigKey(key="http_output.echo", type=bool, default=False, help="prints answers to standard output"),
+    ConfigKey(
+        key="http_output.secret", type=str, default="", secret=True, help="key of the signature (`docs/outputs.md`)"
+    ),
+    ConfigKey(key="http_output.secret_file", type=str, default="", help="file with the key of the signature"),
+    ConfigKey(key="http_output.insecure", type=bool, default=False, help="trusts any certificate"),
+    ConfigKey(
+        key="http_output.ca_cert",
+        type=str,
+        default="",
+        help="file of certificates to trust; without this and the next two, those that the system trusts",
+    ),
+    ConfigKey(key="http_output.ca_bundle", type=str, default="", help="another such file"),
+    ConfigKey(key="http_output.ca_path", type=str, default="", help="folder of certificates to trust"),
+    ConfigKey(key="http_output.mtls", type=bool, default=False, help="shows a certificate to the receiver"),
+    ConfigKey(
+        key="http_output.client_cert",
+        type=str,
+        default="/etc/ssl/certs/client.crt",
+        help="file of the certificate that is shown",
+    ),
+    ConfigKey(key="http_output.client_key", type=str, default="/etc/ssl/certs/client.key", help="file of its key"),
     ConfigKey(
         key="buffered_outputs",
         type=bool,

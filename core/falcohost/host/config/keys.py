@@ -18,7 +18,7 @@ from falcohost.specs import ConfigKey
 KeyTree: TypeAlias = "dict[str, ConfigKey | KeyTree | bool]"
 
 #: Falco's outputs that this version does not have; an enabled one gets a warning.
-MISSING_OUTPUTS = ("http", "program")
+MISSING_OUTPUTS = ("program",)
 
 _LIST = "[]"
 _SCHEMA: dict[object, dict[str, Any]] = {

@@ -11,10 +11,10 @@ from msgspec import Struct, field
 from falcohost.alert import Priority
 from falcohost.engine.static_fields import NAME
 from falcohost.errors import ConfigError
+from falcohost.host.config.output_blocks import BLOCKS
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.tree import OPTION
 from falcohost.log import LEVELS, LogConfig
-from falcohost.outputs.syslog_address import FACILITIES, read_address
 from falcohost.pipeline.settings import FoldConfig, PipelineConfig
 from falcohost.store.limits import Limits
 
@@ -115,34 +115,14 @@ def read_outputs(reader: Reader) -> OutputsConfig:
             blocks[key.removesuffix("_output")] = section.all_data()
     if not keys:
         blocks["stdout"] = {"enabled": True}
-    if "file" in blocks:
-        section = reader.section("file_output")
-        if not section.text("filename"):
-            raise section.error("filename", "has to be set if the file output is enabled")
-        blocks["file"] = {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
-    if "syslog" in blocks:
-        blocks["syslog"] = _syslog(reader.section("syslog_output"))
+    for name, read in BLOCKS.items():
+        if name in blocks:
+            blocks[name] = read(reader.section(f"{name}_output"))
     return OutputsConfig(
         blocks,
         reader.boolean("buffered_outputs"),
         reader.integer("output_timeout") / 1000,
     )
-
-
-def _syslog(section: Reader) -> Mapping[str, str]:
-    try:
-        address = read_address(section.text("address"))
-    except ValueError as error:
-        raise section.error("address", str(error)) from None
-    found = {name: section.text(name) for name in ("address", "ca_cert", "client_cert", "client_key")}
-    for name in ("ca_cert", "client_cert", "client_key"):
-        if found[name] and (address is None or address.kind != "tls"):
-            raise section.error(name, "needs an address that begins with tls://")
-    if found["client_key"] and not found["client_cert"]:
-        raise section.error("client_key", "needs client_cert")
-    return found | {
-        "facility": section.choice("facility", "Unknown facility {}; it has to be one of " + ", ".join(FACILITIES))
-    }
 
 
 def read_state(reader: Reader) -> StateConfig:

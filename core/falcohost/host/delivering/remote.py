@@ -21,7 +21,7 @@ from falcohost.errors import StateError
 from falcohost.host import wire
 from falcohost.host.storing import messages
 from falcohost.log import log
-from falcohost.store.arrival import SubscriberPosition
+from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.store.body import decode, encode
 from falcohost.store.metadata import NO_KEY, by_key
 from falcohost.store.store import MOST_KEPT
@@ -94,15 +94,22 @@ class RemoteStore:
                 return alerts
             after = found.rows[-1][0]  # all of these are damaged
 
-    def answer(self, name: str, mark: int, alerts: Sequence[Alert] = (), state: bytes | None = None) -> None:
+    def answer(
+        self,
+        name: str,
+        mark: int,
+        alerts: Sequence[Alert] = (),
+        state: bytes | None = None,
+        refused: Sequence[Refusal] = (),
+    ) -> None:
         """Store the answer of the subscriber *name*; return when it is stored or, if it is only a mark, sent."""
-        if not alerts and state is None:
+        if not alerts and state is None and not refused:
             self._move(name, mark)
             self._send(messages.Answer(name, mark))
             return
         bodies = [*map(encode, alerts)]
         metadata = list({id(alert.metadata): alert.metadata for alert in alerts}.values())
-        self._ask(lambda number: messages.Answer(name, mark, number, bodies, metadata, state))
+        self._ask(lambda number: messages.Answer(name, mark, number, bodies, metadata, state, [*refused]))
         self._move(name, mark)
 
     def sync(self) -> None:

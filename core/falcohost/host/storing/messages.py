@@ -12,6 +12,7 @@ import msgspec
 from falcohost.alert import RuleMetadata
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.wire import LogLine
+from falcohost.store.arrival import Refusal
 
 
 class Attach(msgspec.Struct, tag=True, frozen=True):
@@ -100,7 +101,8 @@ class Read(msgspec.Struct, tag=True, frozen=True):
 class Answer(msgspec.Struct, tag=True, frozen=True):
     """From the outputs: the subscriber *name* has taken all alerts up to *mark*, and answers with alerts and a state.
 
-    *number*: identifies the answer; 0: it has only a mark, and nobody waits until it is stored.
+    *number*: identifies the answer; 0: it has only a mark, and nobody waits until it is stored. *refused*: alerts up to
+    *mark* that it will never accept.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Answer(msgspec.Struct, tag=True, frozen=True):
     bodies: list[bytes] = []
     metadata: list[RuleMetadata] = []
     state: bytes | None = None
+    refused: list[Refusal] = []
 
 
 class Position(msgspec.Struct, tag=True, frozen=True):

@@ -132,6 +132,7 @@ class OutputsLink:
 
     def _answer(self, message: messages.Answer) -> None:
         alerts, metadata = self._admission.admit(message.name, message.bodies, message.metadata, message.state)
-        self._take(Answer(message.name, message.mark, alerts, message.state, message.bodies, metadata))
+        refused = self._admission.admit_refused(message.refused, message.mark)
+        self._take(Answer(message.name, message.mark, alerts, message.state, message.bodies, metadata, refused))
         if message.number:
             self._answered.append(message.number)

@@ -1,0 +1,97 @@
+"""Reads the blocks of falcohost's own outputs: values of the right types, and files and addresses that can be meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from falcohost.host.config.reader import Reader
+from falcohost.outputs.http_settings import FILES
+from falcohost.outputs.syslog_address import FACILITIES, read_address
+
+#: Most alerts in one request.
+MOST_BATCH: Final = 1000
+
+# RFC 9110, 5.1 and 5.5.
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def file_block(section: Reader) -> Mapping[str, Any]:
+    """Return the block of ``file_output``.
+
+    :raises ConfigError: there is no filename.
+    """
+    if not section.text("filename"):
+        raise section.error("filename", "has to be set if the file output is enabled")
+    return {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
+
+
+def syslog_block(section: Reader) -> Mapping[str, Any]:
+    """Return the block of ``syslog_output``.
+
+    :raises ConfigError: a value makes no sense.
+    """
+    try:
+        address = read_address(section.text("address"))
+    except ValueError as error:
+        raise section.error("address", str(error)) from None
+    found = {name: section.text(name) for name in ("address", "ca_cert", "client_cert", "client_key")}
+    for name in ("ca_cert", "client_cert", "client_key"):
+        if found[name] and (address is None or address.kind != "tls"):
+            raise section.error(name, "needs an address that begins with tls://")
+    if found["client_key"] and not found["client_cert"]:
+        raise section.error("client_key", "needs client_cert")
+    unknown = "Unknown facility {}; it has to be one of " + ", ".join(FACILITIES)
+    return found | {"facility": section.choice("facility", unknown)}
+
+
+def http_block(section: Reader) -> Mapping[str, Any]:
+    """Return the block of ``http_output``.
+
+    :raises ConfigError: a value makes no sense.
+    """
+    url = section.text("url")
+    if (problem := _url_problem(url)) is not None:
+        raise section.error("url", problem)
+    batch = section.integer("batch")
+    if batch > MOST_BATCH:
+        raise section.error("batch", f"has to be at most {MOST_BATCH}, not {batch}")
+    if section.text("secret") and section.text("secret_file"):
+        raise section.error("secret_file", "cannot be set together with secret")
+    headers = section.section("headers")
+    given = {name: headers.text(name) for name in headers.names()}
+    for name, value in given.items():
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            raise headers.error(name, "is no header: its name or its value has characters that are not allowed")
+    texts = ("user_agent", "secret", "secret_file", *FILES)
+    switches = ("insecure", "mtls", "echo", "compress_uploads", "keep_alive")
+    return {
+        "url": url,
+        "batch": batch,
+        "headers": given,
+        **{name: section.text(name) for name in texts},
+        **{name: section.boolean(name) for name in switches},
+    }
+
+
+def _url_problem(url: str) -> str | None:
+    if not url:
+        return "has to be set if the http output is enabled"
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return None
+    except ValueError:
+        pass
+    return f"has to be like https://HOST:PORT/PATH, not '{url}'"
+
+
+#: What reads the block of each of these outputs.
+BLOCKS: Final[Mapping[str, Callable[[Reader], Mapping[str, Any]]]] = {
+    "file": file_block,
+    "syslog": syslog_block,
+    "http": http_block,
+}
