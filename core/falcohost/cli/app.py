@@ -39,6 +39,7 @@ COMMANDS = {
     "fields": "List the fields that rules can use.",
     "plugins": "List the installed plugins.",
     "doctor": "Check whether falcohost can start as it is configured.",
+    "upgrade": "Have the running agent go over to the installed version.",
     "completion": "Print a shell completion script.",
 }
 

@@ -22,13 +22,27 @@ NAME = "agent.sock"
 
 #: Seconds to wait for an answer.
 PATIENCE = 5.0
+
+#: Seconds to wait for the check of an upgrade.
+UPGRADING = 330.0
 _SILENT = f"falcohost does not answer within {PATIENCE:.0f} s"
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request for a :class:`Snapshot`. *measure*: also measure what events cost, until the connection ends."""
+    """A request for a :class:`Snapshot`, or for an upgrade.
+
+    :ivar measure: also measure what events cost, until the connection ends.
+    :ivar upgrade: go over to the installed version; the answer is :class:`Upgrade`.
+    """
 
     measure: bool = False
+    upgrade: bool = False
+
+
+class Upgrade(msgspec.Struct, frozen=True):
+    """What comes of an upgrade. *problem*: why the agent goes on as it is; empty: it goes over."""
+
+    problem: str
 
 
 class Connection:
@@ -75,6 +89,33 @@ class Connection:
             return decode(line)
         except msgspec.DecodeError as error:
             raise StateError("the running falcohost has a different version from this command; restart it") from error
+
+    def upgrade(self) -> str:
+        """Have the agent go over to the installed version; return why it does not, or an empty text.
+
+        :raises StateError: the agent has ended, or does not answer.
+        """
+        self._link.settimeout(UPGRADING)
+        try:
+            self._link.sendall(msgspec.json.encode(Request(upgrade=True)) + b"\n")
+            line = self._answers.readline()
+        except TimeoutError as error:
+            raise StateError(f"falcohost does not answer within {UPGRADING:.0f} s") from error
+        except OSError as error:
+            raise StateError("falcohost has ended") from error
+        if not line.endswith(b"\n"):
+            raise StateError("falcohost has ended, or is of a version that cannot be upgraded like this; restart it")
+        try:
+            return msgspec.json.decode(line, type=Upgrade).problem
+        except msgspec.DecodeError as error:
+            raise StateError("the running falcohost has a different version from this command; restart it") from error
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until the agent has closed the connection, at most so many *seconds*."""
+        self._link.settimeout(seconds)
+        with contextlib.suppress(OSError):
+            while self._answers.read(1):
+                pass
 
     @property
     def supervisor(self) -> int:

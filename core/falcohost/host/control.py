@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from falcohost.host.connection import NAME, Request, reachable
+from falcohost.host.connection import NAME, Request, Upgrade, reachable
 from falcohost.host.snapshot import Snapshot, encode
 from falcohost.host.supervision.loop import Loop
 from falcohost.log import log
@@ -37,6 +37,7 @@ class Control:
     :param refresh: calls its argument when the numbers are those of now.
     :param answer: returns the current numbers.
     :param measure: called with True when the first client wants costs measured, with False when the last one has left.
+    :param upgrade: begins an upgrade; calls its argument with the reason why there is none, or with an empty text.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Control:
         refresh: Callable[[Callable[[], None]], None],
         answer: Callable[[], Snapshot],
         measure: Callable[[bool], None],
+        upgrade: Callable[[Callable[[str], None]], None] = lambda answer: answer("it cannot be upgraded"),
     ) -> None:
         self._measuring = False
         self._loop = loop
@@ -53,6 +55,7 @@ class Control:
         self._refresh = refresh
         self._answer = answer
         self._measure = measure
+        self._upgrade = upgrade
         self._clients: set[_Client] = set()
         self._listener: socket.socket | None = None
 
@@ -105,14 +108,20 @@ class Control:
             self._leave(client)
 
     def _reply(self, client: _Client, request: Request) -> None:
+        if request.upgrade:
+            self._upgrade(lambda problem: self._send(client, msgspec.json.encode(Upgrade(problem)) + b"\n"))
+            return
         client.measures = request.measure
         self._look_who_measures()
         self._refresh(lambda: self._answer_to(client))
 
     def _answer_to(self, client: _Client) -> None:
+        if client in self._clients:
+            self._send(client, encode(self._answer()))
+
+    def _send(self, client: _Client, reply: bytes) -> None:
         if client not in self._clients:
             return
-        reply = encode(self._answer())
         try:
             whole = client.link.send(reply) == len(reply)
         except OSError:

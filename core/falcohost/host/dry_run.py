@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 
 from falcohost.engine.buffers import show_as_base64
@@ -18,11 +19,25 @@ def check_agent(given: Configured, plugins: Plugins, options: AgentOptions) -> N
 
     :raises FalcohostError: it would fail.
     """
+    _check_code(plugins)
     show_as_base64(given.config.alerts.base64)
     assigning = Assigning(given, plugins, options)
     assigning.outputs()
     assigning.workers()
     _report_checks(start_findings(given.config, plugins, given.ruleset, options), assigning)
+
+
+def _check_code(plugins: Plugins) -> None:
+    """Check that all code is there that an agent begins with.
+
+    :raises ConfigError: it is not.
+    """
+    modules = {module for source in plugins.sources().values() for module in source.modules}
+    for module in ("falcohost.host.agent", *sorted(modules)):
+        try:
+            importlib.import_module(module)
+        except (ImportError, SyntaxError) as error:
+            raise ConfigError(f"falcohost is not installed as it has to be: {module}: {error}") from error
 
 
 def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:

@@ -150,6 +150,7 @@ def wired(
             services.refresh,
             lambda: snapshot(children, services.outputs(), services.store()),
             workers.measure,
+            reloading.upgrade,
         ),
         summary=summary,
         progress=Progress(shown=options.progress),

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 
 import pytest
 
@@ -119,6 +120,23 @@ def test_senders_wait_for_a_worker(listening):
     assert ConnectionRefusedError not in outcomes
     assert outcomes.count(200) >= 36, outcomes  # a connection that the old one had just taken ends with it
     assert 2 == listening.agent.log.count("starting it again")
+
+
+def test_senders_wait_for_the_next_version(listening):
+    """While the agent goes over to the installed version, whoever connects waits and is not refused."""
+    outcomes, commands = [], []
+    thread = threading.Thread(
+        target=lambda: commands.append(run_cli("-c", str(listening.folder / "falco.yaml"), "upgrade"))
+    )
+    thread.start()
+    while thread.is_alive():
+        outcomes.append(listening.post("first", listening.context))
+    thread.join()
+
+    assert (0, "") == (commands[0].returncode, commands[0].stderr)
+    assert 2 == listening.agent.log.count("Ready after")
+    assert ConnectionRefusedError not in outcomes
+    assert outcomes.count(200) >= len(outcomes) - 1  # a connection that the old worker had just taken ends with it
 
 
 def test_nobody_waits_for_a_source_that_cannot_be_opened(listening):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from falcohost.testing.agent import Agent
+from falcohost.testing.cli import run_cli
 from falcohost.testing.service import OUTPUT, UNIT, running
 from falcohost.testing.waiting import wait_until
 
@@ -80,23 +81,21 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp(f"mark{os.urandom(4).hex()}")
 
 
-def test_restarts_in_place(tmp_path, folder, bpf, soak):
-    """The agent executes itself anew, with the probe that it has loaded: no mark is missing, and none comes twice."""
+def test_upgrades(tmp_path, folder, bpf, soak):
+    """The agent goes over to what is installed, with its probe: no mark is missing, and none comes twice."""
     rules = tmp_path / "rules.yaml"
     rules.write_text(RULES.format(mark=folder.name))
     agent = Agent(tmp_path, [rules], settings=SETTINGS)
     try:
         agent.wait_until_ready()
         with Marks(folder) as marks:
-            for number in range(1, soak(20, 3) + 1):
-                config = json.loads((tmp_path / "falco.yaml").read_text())
-                (tmp_path / "falco.yaml").write_text(json.dumps(config | {"output_timeout": 2000 + number}))
-                agent.process.send_signal(signal.SIGHUP)
-                wait_until(lambda number=number: agent.log.count("Ready after") > number, lambda: agent.log)
+            for _ in range(soak(20, 2)):
+                done = run_cli("upgrade", "--state-dir", str(tmp_path / "state"))
+                assert (0, "") == (done.returncode, done.stderr)
         found = wait_for(lambda: agent.alerts, marks)
 
         assert [1] * marks.made == found
-        assert agent.log.count(GOES_ON) == agent.log.count("Ready after") - 1
+        assert soak(20, 2) == agent.log.count(GOES_ON) == agent.log.count("Ready after") - 1
     finally:
         agent.kill()
 

@@ -53,6 +53,8 @@ class Reloading:
         self._reading = False
         self._overdue = False
         self._next = ""
+        self._upgrades: list[Callable[[str], None]] = []
+        self._answer: Callable[[str], None] = lambda problem: None
         self._number = 0
 
     def __enter__(self) -> None:
@@ -68,8 +70,23 @@ class Reloading:
             self._next = cause
             return
         log.info("%s, checking configuration and rules...", cause)
+        self._start(self._load())
+
+    def upgrade(self, answer: Callable[[str], None]) -> None:
+        """Go over to the installed version, if that would start; *answer* is told why not, or an empty text.
+
+        If a reader is running, this begins after it.
+        """
+        if self._reader is not None:
+            self._upgrades.append(answer)
+            return
+        log.info("An upgrade is asked for, checking the installed version...")
+        self._answer = answer
+        self._start(Reader(lambda _: False, silent=True))
+
+    def _start(self, reader: Reader) -> None:
         self._notify.reloading()
-        self._reader = self._load()
+        self._reader = reader
         self._reading = True
         self._loop.watch(self._reader.link, self._read)
         self._loop.watch(self._reader.finished, self._finish)
@@ -113,12 +130,16 @@ class Reloading:
             error = f"checking configuration and rules took more than {self._patience:g} s, and was ended"
         self._wait_for(missing)
         self._notify.reloaded()
+        answer, self._answer = self._answer, lambda problem: None
+        answer(error)
         if error:
             log.error("%s: %s", FAILURE, error)
             self._internal.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
         else:
             self._go_over(new)
-        if self._next and self._loop.outcome is None:
+        if self._upgrades and self._loop.outcome is None:
+            self.upgrade(self._upgrades.pop(0))
+        elif self._next and self._loop.outcome is None:
             cause, self._next = self._next, ""
             self.begin(cause)
 
