@@ -36,6 +36,7 @@ MODULES: Final = {
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,
     "falcohost.program": STABLE,
+    "falcohost.sentinel": PROVISIONAL,
     "falcohost.settings": STABLE,
     "falcohost.subscriber": PROVISIONAL,
     "falcohost.testing": STABLE,

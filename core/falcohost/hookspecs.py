@@ -64,6 +64,9 @@ class SourceSpec:
     :ivar ask: called with the same settings where the rules are read; returns what they ask of *load*, which does not
         get the rules, or None if there is nothing to load.
     :ivar load_capabilities: the capabilities that this process keeps.
+    :ivar sentinel: the function, as ``module:name``, with which the agent causes a sentinel event
+        (:mod:`falcohost.sentinel`). It is called once a second, as root, with the number of the event; it must return
+        at once, and raise nothing. Provisional.
     :ivar modules: modules that its processes need. They are imported once, before the processes are forked, and must do
         nothing but define names.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
@@ -96,6 +99,7 @@ class SourceSpec:
     load: Callable[[Mapping[str, Any]], SourceLoader] | None = None
     ask: Callable[[Mapping[str, Any], Plan], bytes | None] | None = None
     load_capabilities: frozenset[str] | None = None
+    sentinel: str = ""
     modules: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
     drops: Callable[[Mapping[str, Any]], DropPolicy] | None = None

@@ -87,6 +87,7 @@ class DriverSpec:
         :attr:`falcohost.SourceSpec.load`.
     :ivar ask: what the rules ask of that; works like :attr:`falcohost.SourceSpec.ask`.
     :ivar load_capabilities: works like :attr:`falcohost.SourceSpec.load_capabilities`.
+    :ivar sentinel: works like :attr:`falcohost.SourceSpec.sentinel`.
     :ivar modules: works like :attr:`falcohost.SourceSpec.modules`.
     """
 
@@ -100,6 +101,7 @@ class DriverSpec:
     load: Callable[[Mapping[str, Any]], Any] | None = None
     ask: Callable[[Mapping[str, Any], Any], bytes | None] | None = None
     load_capabilities: frozenset[str] | None = None
+    sentinel: str = ""
     modules: tuple[str, ...] = ()
 
 

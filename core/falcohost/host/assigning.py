@@ -60,6 +60,7 @@ class Assigning:
                     facts_of(self._given.ruleset.enabled(name)),
                     Drops.of(drops[name]) if name in drops else None,
                     specs[name].modules,
+                    specs[name].sentinel,
                 )
                 for name in self.sources
             ],

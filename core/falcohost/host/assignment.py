@@ -37,12 +37,14 @@ class SourceAssignment(msgspec.Struct, frozen=True):
 
     :ivar rules: the facts of the rules that are enabled for it, which its alerts have to repeat.
     :ivar modules: the modules that its processes need (``SourceSpec.modules``).
+    :ivar sentinel: what causes its sentinel events (``SourceSpec.sentinel``).
     """
 
     name: str
     rules: Mapping[str, RuleFacts]
     drops: Drops | None
     modules: tuple[str, ...] = ()
+    sentinel: str = ""
 
 
 class Assignment(msgspec.Struct, frozen=True):

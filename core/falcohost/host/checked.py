@@ -15,6 +15,7 @@ from falcohost.counters import Counter, Shape, counters
 from falcohost.host import wire
 from falcohost.host.jobs import MOST as MOST_OF_JOB
 from falcohost.host.numbers import NOTHING, Numbers
+from falcohost.sentinel import MOST_CAUSE, Heard
 from falcohost.store.admission import MOST, Refused
 from falcohost.token_bucket import TokenBucket
 
@@ -79,6 +80,11 @@ class Speech:
         self._last = NOTHING
         self._known = set(self._rules)
         self._outstanding.clear()
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Return whether the worker has not answered yet to new rules, which may take it long."""
+        return bool(self._outstanding)
 
     def expect(self, reload: int, rules: Collection[str]) -> None:
         """Expect the worker's answer to the *rules* of *reload*; both these and former ones may be named."""
@@ -154,6 +160,8 @@ class Speech:
             raise Refused("a report at no time")
         _bound("fields about drops", message.of_drops, MOST_SENTENCES)
         _each_bound("field about drops", [*message.of_drops, *message.of_drops.values()])
+        if message.heard is not None:
+            _check_heard(message.heard)
         numbers, last = message.numbers, self._last
         for counter in counters(Numbers):
             _check_counter(counter, getattr(numbers, counter.name))
@@ -163,6 +171,12 @@ class Speech:
         if numbers.received < last.received or any(dropped.get(name, 0) < last.dropped[name] for name in last.dropped):
             raise Refused(f"one of its numbers has fallen: {' or '.join(_RISING)}")
         self._last = numbers
+
+
+def _check_heard(heard: Heard) -> None:
+    _within("number of a sentinel event", heard.arrived, MOST)
+    _within("time up to which all was read", heard.complete, MOST)
+    _bound("cause of missing sentinel events", heard.cause, MOST_CAUSE)
 
 
 def _check_counter(counter: Counter, value: object) -> None:

@@ -8,6 +8,7 @@ worker, which parses what strangers do, gets descriptors.
 from __future__ import annotations
 
 import os
+import time
 
 from falcohost import log
 from falcohost.agent import KnowsAgent
@@ -24,6 +25,9 @@ from falcohost.needs import needs_of
 
 #: Seconds between two looks at what may change by itself.
 PAUSE = 0.5
+
+#: Seconds after which it says again that it works.
+WORKS = 5.0
 
 
 def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None:
@@ -50,7 +54,11 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None
     uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
     last = ""
+    said = 0.0
     while True:
+        if (now := time.monotonic()) - said > WORKS:
+            said = now
+            uplink.send(wire.Working())
         try:
             for message in uplink.wait(PAUSE):
                 data = _obey(message, loader, data, uplink)

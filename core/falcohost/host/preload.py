@@ -7,11 +7,21 @@ plugin does not name in ``SourceSpec.modules`` is not imported here.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from falcohost.host.confine.confinement import import_lazy
 from falcohost.host.confine.files import know_packages
 from falcohost.log import log
+
+
+def function(name: str) -> Callable[..., object]:
+    """Return the function *name* (``module:name``).
+
+    :raises Exception: there is none, or whatever its module raises.
+    """
+    module, _, attribute = name.partition(":")
+    found: Callable[..., object] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
 def preload(modules: Iterable[str]) -> None:

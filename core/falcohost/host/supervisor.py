@@ -27,6 +27,7 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.roster import Roster
+from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.tampering import Tampering
@@ -47,6 +48,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     readiness: Readiness
     watchdog: Watchdog
     outages: Outages
+    sentinels: Sentinels
     reloading: Reloading
     files: Files
     control: Control
@@ -85,6 +87,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.readiness.check()
         self.watchdog.check()
         self.outages.check()
+        self.sentinels.check()
         self.services.check()
         self.roster.look()
         if self.readiness.reached:

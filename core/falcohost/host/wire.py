@@ -18,6 +18,7 @@ from falcohost.agent import AgentProcess, Job
 from falcohost.engine.texts import valid
 from falcohost.handed import MOST_KEPT
 from falcohost.host.numbers import Numbers
+from falcohost.sentinel import Heard
 from falcohost.store.admission import Refused, guarded
 
 T = TypeVar("T")
@@ -55,6 +56,10 @@ class Tampered(msgspec.Struct, tag=True, frozen=True):
     found: str
 
 
+class Working(msgspec.Struct, tag=True, frozen=True):
+    """From a loader, now and then: it works."""
+
+
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
     """The descriptors to keep, which are attached to this message, *counts* for each name.
 
@@ -81,13 +86,14 @@ class Report(msgspec.Struct, tag=True, frozen=True):
     """The numbers since this worker opened its source, and when they were taken, on the monotonic clock.
 
     *measuring*: costs are being measured, or the source cannot measure them. *of_drops*: fields for an alert about the
-    events that were lost since the last report.
+    events that were lost since the last report. *heard*: what the source says of its sentinel events.
     """
 
     numbers: Numbers
     at: float = 0.0
     measuring: bool = False
     of_drops: dict[str, str] = {}
+    heard: Heard | None = None
 
 
 class Undecided(msgspec.Struct, tag=True, frozen=True):
@@ -152,7 +158,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What workers and loaders say, and what they are told.
-OfLoaders: TypeAlias = Loaded | LoadAgain | Tampered
+OfLoaders: TypeAlias = Loaded | LoadAgain | Tampered | Working
 OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Ended
 Up: TypeAlias = OfLoaders | OfWorkers | Confined | Descriptors | LogLine | RulesTaken | Failed
 Down: TypeAlias = NewStore | NewRules | Measure | Processes

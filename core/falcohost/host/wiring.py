@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from falcohost.engine.alerts import AlertMaker
+from falcohost.host.assignment import SourceAssignment
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
+from falcohost.host.preload import function
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
 from falcohost.host.restart import age
@@ -38,6 +40,7 @@ from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.roster import Roster
+from falcohost.host.supervision.sentinels import Cause, Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
@@ -141,6 +144,7 @@ def wired(
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
+        sentinels=Sentinels(_causes(assignment.sources), children, internal.raise_alert, workers.mend),
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading),
@@ -161,3 +165,15 @@ def wired(
         roster=Roster(workers, services),
         tampering=Tampering(internal.raise_alert),
     )
+
+
+def _causes(sources: Iterable[SourceAssignment]) -> dict[str, Cause]:
+    """Return what causes the sentinel events of each source that has some."""
+    found: dict[str, Cause] = {}
+    for source in sources:
+        if source.sentinel:
+            try:
+                found[source.name] = function(source.sentinel)
+            except Exception as error:
+                log.warning("event source '%s': nothing notices if its events stop: %s", source.name, error)
+    return found

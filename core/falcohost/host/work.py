@@ -21,6 +21,7 @@ from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
 from falcohost.retries import failing
+from falcohost.sentinel import SentinelSource
 
 #: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
 #: after the next start.
@@ -160,7 +161,8 @@ class Work:
             crowded=pending.crowded,
             retrying=failing(),
         )
-        self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers)))
+        heard = self._source.heard() if isinstance(self._source, SentinelSource) else None
+        self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers), heard))
 
     def _of_drops(self, numbers: Numbers) -> dict[str, str]:
         """Return the fields that the drop policy has for what was lost since the last report."""

@@ -93,6 +93,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             load=drivers.loader,
             ask=drivers.ask,
             load_capabilities=drivers.load_capabilities(settings),
+            sentinel=drivers.sentinel(settings),
             modules=drivers.modules(settings),
             check=_check,
             drops=_drops,

@@ -12,6 +12,7 @@ from falcohost import Batch, Plan, SourceStats
 from falcohost.agent import AgentProcess, KnowsAgent
 from falcohost.needs import Needs, needs_of
 from falcohost.own_program import own_program
+from falcohost.sentinel import Heard, SentinelSource
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
 
@@ -62,6 +63,10 @@ class SyscallSource:
         """Switch measuring of the kernel's time per event on or off, if the driver supports it."""
         if isinstance(self.driver, MeasuredDriver):
             self.driver.measure(on)
+
+    def heard(self) -> Heard | None:
+        """Return what has arrived of the sentinels, if the driver has some."""
+        return self.driver.heard() if isinstance(self.driver, SentinelSource) else None
 
     def close(self) -> None:
         """Stop the driver."""

@@ -96,8 +96,14 @@ class Child:
     @property
     def present(self) -> bool:
         """Return whether the worker or its loader has a process."""
-        loaders = (self.preparation, self.next_preparation)
-        return self.alive or any(loader is not None and loader.process is not None for loader in loaders)
+        return self.alive or any(self.loaders)
+
+    @property
+    def loaders(self) -> Iterator[Preparation]:
+        """Yield the loaders that have a process."""
+        for loader in (self.preparation, self.next_preparation):
+            if loader is not None and loader.process is not None:
+                yield loader
 
     @property
     def to_keep(self) -> Kept:
@@ -129,7 +135,7 @@ class Child:
 
     def prepared(self, process: Process) -> Preparation:
         """Take note that the process is a loader, which has prepared everything, and that another has to be started."""
-        self.preparation = Preparation(process, self.link, self.kept)
+        self.preparation = Preparation(process, self.link, self.kept, self._clock)
         self.preparation.job, self.job = self.job, None
         self.process, self.kept = None, Kept()
         self.lives -= 1
@@ -141,7 +147,7 @@ class Child:
         :raises OSError: none can be started.
         """
         process, kept = self._start_process(self.name, self.data, store, {}, {}), Kept()
-        self.next_preparation = Preparation(process, Link(process.link, kept), kept)
+        self.next_preparation = Preparation(process, Link(process.link, kept), kept, self._clock)
         return self.next_preparation
 
     def go_over_to_next(self) -> None:

@@ -69,6 +69,18 @@ class Loaders:
         if child.next_preparation is not None:
             child.next_preparation.outdated = number
 
+    def load_anew(self, child: Child) -> bool:
+        """Have everything prepared anew that the worker of *child* reads; return whether there is a loader for that."""
+        loader = child.preparation
+        if loader is None:
+            return False
+        if loader.process is None:
+            self._load_again(child)
+        else:
+            loader.error = "what it has prepared was changed, and everything is prepared anew"
+            loader.signal(signal.SIGKILL)
+        return True
+
     def signal(self, child: Child, number: signal.Signals) -> None:
         """Send the loaders of *child* a signal."""
         for loader in (child.preparation, child.next_preparation):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from falcohost.agent import Job
+from falcohost.clock import SYSTEM, Clock
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.link import Link
@@ -17,13 +18,16 @@ class Preparation:
     :ivar process: its process; None when it has ended.
     :ivar link: the connection to it.
     :ivar kept: what it has handed up.
+    :ivar heard: when it last showed that it works, on the monotonic clock.
     :ivar outdated: there are newer rules than it has begun with; their number, or 0.
     :ivar job: what it does, once it is confined.
     :ivar error: why it has failed, in the words of the source; empty if it has not.
     """
 
-    def __init__(self, process: Process, link: Link, kept: Kept) -> None:
+    def __init__(self, process: Process, link: Link, kept: Kept, clock: Clock = SYSTEM) -> None:
         self.process: Process | None = process
+        self.heard = clock.monotonic()
+        self._clock = clock
         self.link = link
         self.kept = kept
         self.outdated = 0
@@ -38,6 +42,8 @@ class Preparation:
             self.error = f"it sent an invalid message ({error}) and was killed"
             self.signal(signal.SIGKILL)
             return []
+        if messages:
+            self.heard = self._clock.monotonic()
         for message in messages:
             if isinstance(message, wire.Descriptors):
                 self.kept.take(message.counts, message.held)

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn, Protocol, TypeAlias
+from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
 from falcohost.host.forked import HANDLED, forked, reaped
@@ -24,6 +24,13 @@ ENDED: Final = "ended with status 0"
 
 #: Descriptors by name.
 Descriptors: TypeAlias = Mapping[str, Sequence[int]]
+
+
+class Times(NamedTuple):
+    """Seconds for which a process ran, and for which it waited for a processor."""
+
+    ran: float = 0.0
+    waited: float = 0.0
 
 
 class Process(Protocol):
@@ -42,6 +49,9 @@ class Process(Protocol):
 
     def is_stopped(self) -> bool:
         """Return whether a signal or a tracer has stopped the process."""
+
+    def times(self) -> Times:
+        """Return for how long its first thread ran, and waited."""
 
     def reap(self) -> str:
         """Reap the ended process, close the link and *ended*; return the cause of its end in words."""
@@ -83,6 +93,14 @@ class ForkedProcess:
         except OSError:
             return False
         return stat.rpartition(b") ")[2][:1] in (b"T", b"t")
+
+    def times(self) -> Times:
+        """Return for how long its first thread ran, and waited (/proc/PID/schedstat); zeros if that is not known."""
+        try:
+            ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
+        except (OSError, ValueError):
+            return Times()
+        return Times(int(ran) / 1e9, int(waited) / 1e9)
 
     def reap(self) -> str:
         """Reap the ended process, close the link and *ended*; return the cause of its end in words."""

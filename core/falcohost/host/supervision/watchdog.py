@@ -1,8 +1,8 @@
-"""Notices workers that stand still, and has them replaced.
+"""Notices workers and loaders that stand still, and has them replaced.
 
 A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
-reading, or the processing of a batch does not end. A worker that somebody has stopped (SIGSTOP) is noticed sooner.
-It is asked to end, which most can even then, and killed if it does not.
+reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) is noticed
+sooner. A worker is asked to end, which most can even then, and killed if it does not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.stalled import ASKS_TO_END
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.preparation import Preparation
 from falcohost.log import log
 
 STALLED: Final = "Falcohost internal: source stalled"
@@ -59,6 +60,11 @@ class Watchdog:
             if now - before > ASLEEP:
                 child.heard = max(child.heard, now)
             self._check(child, now - child.heard)
+            for loader in child.loaders:
+                if now - before > ASLEEP:
+                    loader.heard = max(loader.heard, now)
+                if now - loader.heard >= self._limit:
+                    self._replace_loader(child, loader, f"it has not come back for more than {self._limit:g} s")
 
     def _check(self, child: Child, silent: float) -> None:
         if self._replaced.get(child.name) == child.lives and child.alive:
@@ -70,8 +76,13 @@ class Watchdog:
             self._replace(child, f"it has not come back from {what} for more than {self._limit:g} s", int(silent))
 
     def _look_for_stopped(self) -> None:
-        stopped = {child.pid for child in self._children if child.process is not None and child.process.is_stopped()}
+        processes = [child.process for child in self._children]
+        processes += [loader.process for child in self._children for loader in child.loaders]
+        stopped = {process.pid for process in processes if process is not None and process.is_stopped()}
         for child in self._children:
+            for loader in child.loaders:
+                if loader.process is not None and loader.process.pid in stopped & self._stopped:
+                    self._replace_loader(child, loader, "it was stopped by a signal")
             if child.pid in stopped & self._stopped and self._replaced.get(child.name) != child.lives:
                 self._replace(child, "its worker was stopped by a signal", 0)
         self._stopped = stopped
@@ -93,3 +104,11 @@ class Watchdog:
             self._asked.remove(asked)
             if child.alive and child.lives == life:
                 child.signal(signal.SIGKILL)
+
+    def _replace_loader(self, child: Child, loader: Preparation, why: str) -> None:
+        if not loader.error:
+            loader.error = f"{why}, and was killed"
+            text = f"the loader of event source '{child.name}' is stalled: {why}; it is replaced"
+            log.error("%s", text)
+            self._raise_alert(STALLED, Priority.CRITICAL, text, {"source": child.name, "seconds": 0})
+            loader.signal(signal.SIGKILL)

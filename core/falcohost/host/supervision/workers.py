@@ -80,6 +80,11 @@ class Workers:
             if child.name == source:
                 child.accuse(error)
 
+    def mend(self, child: Child) -> None:
+        """Have the source of *child* opened anew, from what it reads in the kernel on: that was changed."""
+        if not self._loaders.load_anew(child):
+            child.renew()
+
     def measure(self, on: bool) -> None:
         """Start or stop measuring the cost of events in all workers, including those that start later."""
         self._measuring = self._loaders.measuring = on

@@ -39,7 +39,7 @@ def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
 def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
     from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 
-    return Loader(settings)
+    return Loader(settings, sentinel=True)
 
 
 def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:
@@ -79,6 +79,7 @@ DRIVERS: Final = (
         load=_load_modern_ebpf,
         ask=_ask_modern_ebpf,
         load_capabilities=_LOADING,
+        sentinel=f"{_PACKAGE}.{_DRIVER}.sentinel:call",
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
     ),
     DriverSpec(
@@ -129,6 +130,12 @@ def load_capabilities(settings: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the capabilities that the process keeps that has loaded what the configured driver reads."""
     found = _named(settings)
     return None if found is None else found.load_capabilities
+
+
+def sentinel(settings: Mapping[str, Any]) -> str:
+    """Return the function that causes the sentinel events of the configured driver; empty if it has none."""
+    found = _named(settings)
+    return "" if found is None else found.sentinel
 
 
 def modules(settings: Mapping[str, Any]) -> tuple[str, ...]:

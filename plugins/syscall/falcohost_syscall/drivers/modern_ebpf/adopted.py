@@ -24,6 +24,7 @@ from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAM, Controlled
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.loading import image
 from falcohost_syscall.drivers.modern_ebpf.probe import CONTROL, PROGRAMS
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.maps import Maps
@@ -82,10 +83,12 @@ class AdoptedCollection:
     :param outdated: why something else is to be collected; empty if nothing is.
     :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar watched: the files that are watched by inode.
+    :ivar expected: the sentinel.
     """
 
-    def __init__(self, watched: WatchedFiles, weaker: int, outdated: str) -> None:
+    def __init__(self, watched: WatchedFiles, weaker: int, outdated: str, expected: Expected = NOTHING) -> None:
         self.watched = watched
+        self.expected = expected
         self.weaker = weaker
         self._outdated = outdated
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 
-from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.filters import load
@@ -24,12 +24,18 @@ class Collection:
     :ivar options: what it sends besides calls.
     :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar watched: the files that are watched by inode.
+    :ivar expected: the sentinel.
     """
 
-    def __init__(self, config: Config, probe: Probe, options: Options, watched: WatchedFiles) -> None:
+    def __init__(
+        self, config: Config, probe: Probe, options: Options, watched: WatchedFiles, agent: int | None = None
+    ) -> None:
+        """Set what *probe* collects; *agent*: the process whose sentinels it collects."""
         self.options = options
         self.weaker = 0
         self.watched = watched
+        self.expected = sentinel.NOTHING
+        self._agent = agent
         self._config = config
         self._probe = probe
 
@@ -38,9 +44,14 @@ class Collection:
         config, probe, types = self._config, self._probe, frozenset(asked.types)
         hooks = wanted.hooks(types) & probe.hooks
         only_successful = config.only_successful
-        calls = wanted.calls(types, needed=asked.conditions, only_successful=only_successful, hooks=hooks)
+        conditions = dict(asked.conditions)
+        calls = wanted.calls(types, needed=conditions, only_successful=only_successful, hooks=hooks)
+        self.expected = expected = sentinel.expected(types, self._agent)
+        if expected.call is not None:
+            conditions[expected.call] = sentinel.condition(expected)
+            calls |= sentinel.calls(expected)
         probe.prepare(calls)
-        self._set_filters(asked.conditions)
+        self._set_filters(conditions)
         self.watched.watch(map(os.fsdecode, asked.watched))
         self._set_options(asked.options._replace(measure=self.options.measure))
         probe.set_calls(

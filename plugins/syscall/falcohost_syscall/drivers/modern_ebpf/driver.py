@@ -16,6 +16,7 @@ from falcohost import Batch, Plan, SourceError, SourceStats
 from falcohost.agent import AgentProcess
 from falcohost.helpers import HELPERS, Helper
 from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, WATCH, Needs
+from falcohost.sentinel import Heard
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.modern_ebpf import config
@@ -28,6 +29,7 @@ from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Reader, Since, inherited
+from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
@@ -115,6 +117,7 @@ class ModernEbpf:
             descriptors = self._loader.descriptors
         self._reader = reader = Reader(descriptors, self.context)
         self.update(plan)
+        self._expect(reader.status().expected)
         if not reader.is_successor:
             self._list_processes(reader)
 
@@ -142,9 +145,15 @@ class ModernEbpf:
         chosen = self._config.base.choose(plan)
         self._decoder.track_destinations = Need.DESTINATIONS in needs(chosen)
         self._decoder.types = event_types(chosen)
+        self._expect(self._decoder.sentinel)
         if Need.DIRECTORIES in needs(chosen) and not followed:
             for process in self.processes.processes.values():
                 process.cwd = None  # may be outdated: it was not followed
+
+    def _expect(self, sentinel: Expected) -> None:
+        """Expect this sentinel. No rule can match events of its type, though some may name it."""
+        self._decoder.sentinel = sentinel
+        self._decoder.types -= {sentinel.call}
 
     def agent(self, processes: Sequence[AgentProcess]) -> None:
         """Take note that these are the agent's processes."""
@@ -216,8 +225,9 @@ class ModernEbpf:
             dropped["unread"] = self._status.unread
         dropped["process_table_full"] = self.processes.dropped
         types = by_type(self._counted.counts)
+        types.pop(self._status.expected.call or "", None)
         return SourceStats(
-            received=self._received,
+            received=self._received - self._decoder.watch.count,
             passed=self._decoder.passed - self._passed_before,
             dropped=dropped,
             filtered=sum(count.filtered for count in types.values()),
@@ -227,6 +237,14 @@ class ModernEbpf:
             fill={} if reader is None else reader.feed.rings.fill(),
             notes=() if reader is None else (self._status.where,),
         )
+
+    def heard(self) -> Heard | None:
+        """Return what has arrived of the sentinels; None while there is none."""
+        status, reader = self._status, self._reader
+        if reader is None or not status.expected.row:
+            return None
+        row, feed = status.expected.row, reader.feed
+        return self._decoder.watch.heard(feed.rings.complete, feed.counts((row,))[row], feed.lost())
 
     def measure(self, on: bool) -> None:
         """Switch measuring of the cost of events in the kernel on or off, if this process has loaded the probe."""
@@ -244,6 +262,7 @@ class ModernEbpf:
 
     def _count(self, reader: Reader) -> None:
         self._status = reader.status()
+        self._expect(self._status.expected)
         self._counted = reader.counters(self._status)
 
     def _after_loss(self, now: float) -> None:

@@ -26,6 +26,7 @@ from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, memory, told
 from falcohost_syscall.processes.users import stamps
@@ -42,10 +43,11 @@ _log = logging.getLogger("falcohost")
 
 
 class Loader:
-    """The probe, loaded as the rules ask for it."""
+    """The probe, loaded as the rules ask for it; *sentinel*: it sends the sentinels of the agent, too."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False) -> None:
         self._config = config.parse(settings)
+        self._sentinel = sentinel
         self._asked: Asked
         self._looked = 0.0
         self._memories = {
@@ -90,7 +92,11 @@ class Loader:
             os.close(self._memories[name])
             self._memories[name] = descriptor
         outdated = "" if wanted == former.purpose else "rules, settings or falcohost itself have changed"
-        self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated)
+        same = former.expected.pid == self._config.agent_pid
+        if former.expected.row and not same:
+            _log.warning("Until the probe is loaded anew nobody notices if its events stop: the supervisor is another.")
+        expected = former.expected if same else NOTHING
+        self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
         self.collection.watched.watch(map(os.fsdecode, self._asked.watched))
         for pid in probe.ignored():
             probe.observe(pid)
@@ -109,7 +115,8 @@ class Loader:
         settings = LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen)
         self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
         try:
-            self.collection = Collection(found, probe, options, WatchedFiles(probe))
+            agent = found.agent_pid if self._sentinel else None
+            self.collection = Collection(found, probe, options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
             self.update(asked)
@@ -206,6 +213,7 @@ class Loader:
             self._layout,
             self._purpose,
             self._unread,
+            self.collection.expected,
         )
 
     def close(self) -> None:

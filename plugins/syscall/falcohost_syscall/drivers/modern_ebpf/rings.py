@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import struct
+import time
 from typing import Annotated, Final
 
 import msgspec
@@ -38,11 +39,13 @@ class Rings:
     """The records that the probe has written and that were not read yet.
 
     :ivar position: how far they were read.
+    :ivar complete: all calls that were written before this time (nanoseconds of the monotonic clock) were returned.
     """
 
     def __init__(self, rings: tuple[int, int], sizes: tuple[int, int], position: Position | None = None) -> None:
         """Read the rings of calls and of processes with these descriptors and sizes in bytes, from *position* on."""
         self.position = position or Position()
+        self.complete = 0
         positions = (self.position.calls, self.position.processes)
         self._rings = [Ring(*one) for one in zip(rings, sizes, positions, strict=True)]
         self._fullest = [0, 0]
@@ -79,9 +82,12 @@ class Rings:
         self._fullest = [
             max(most, ring.unread() + ring.held) for most, ring in zip(self._fullest, self._rings, strict=True)
         ]
+        now = time.monotonic_ns()
         until = calls.produced()
         pending = self._pending + self._drain_processes(processes.produced())
         batch = calls.drain(until, limit)
+        if calls.read_up_to(until):
+            self.complete = now
         if not batch or calls.read_up_to(until):
             self._pending = []
         else:

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
+
 #: The names under which descriptors are kept; behind these maps is the link that lists processes.
 PROBE: Final = "probe"
 STATUS, REPORTED, JOURNAL = "status", "reported", "journal"
@@ -26,6 +28,7 @@ class Status(msgspec.Struct, frozen=True):
     :ivar layout: what a later reader has to have in common with this one (:func:`.adopted.layout`).
     :ivar purpose: what decides what is collected (:func:`.adopted.purpose`).
     :ivar unread: number of records that an earlier agent has left, and that nobody can read.
+    :ivar expected: the sentinel.
     """
 
     ring_sizes: tuple[_RingSize, _RingSize] = (0, 0)
@@ -37,3 +40,4 @@ class Status(msgspec.Struct, frozen=True):
     layout: str = ""
     purpose: str = ""
     unread: int = 0
+    expected: Expected = NOTHING

@@ -20,6 +20,7 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
 )
 from falcohost_syscall.drivers.modern_ebpf.decoding.process_records import KEEPS_TABLE, ProcessRecords
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, NUMBER, Watch
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Step
 from falcohost_syscall.events.event import Context, SyscallEvent
 from falcohost_syscall.processes.live import LiveProcesses
@@ -45,6 +46,7 @@ class Decoder:
     :ivar context: the tables that events share; *processes*: the process table.
     :ivar types: the event types that are passed on; *passed*: the number of events passed on.
     :ivar track_destinations: events say whether they change their socket's destination.
+    :ivar sentinel: the call with which the agent sees whether records arrive; it is no event. *watch*: gets them.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Decoder:
         self.types = types
         self.track_destinations = False
         self.passed = 0
+        self.sentinel = NOTHING
+        self.watch = Watch()
         self._make = NamedEvent if all_names else RequestedView
         self._own = own or OwnCalls()
         self._processes = processes
@@ -142,6 +146,8 @@ class Decoder:
                 told.keep(name, h, data, process)
                 changes(data)
             if name not in types:
+                if h[CALL] == self.sentinel.row and kind == KIND_CALL and h[PID] == self.sentinel.pid:
+                    self.watch.take(h[ARG0 + NUMBER])
                 continue
             self.passed += 1
             event = make(row, h, data, self.passed, process, context)
