@@ -31,6 +31,7 @@ from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.roster import Roster
+from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
@@ -138,6 +139,7 @@ def supervised(stage, tmp_path):
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
+            sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),

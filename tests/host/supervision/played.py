@@ -12,6 +12,7 @@ from falcohost.host.sealed import sealed
 from falcohost.host.store_link import StoreLink
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.process import Times
 from falcohost.host.supervision.workers import Workers
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
@@ -22,10 +23,12 @@ class Played:
 
     :ivar ends_by: the signal at which it ends by itself.
     :ivar stopped: a signal has stopped it.
+    :ivar waited: seconds for which it waited for a processor.
     """
 
     ends_by = None
     stopped = False
+    waited = 0.0
 
     def __init__(self, data, store, kept):
         self.pid = 4711
@@ -48,6 +51,10 @@ class Played:
     def is_stopped(self):
         """Return whether it is stopped."""
         return self.stopped
+
+    def times(self):
+        """Return for how long it ran, and waited."""
+        return Times(0.0, self.waited)
 
     def reap(self):
         """Give everything back; return the cause of the end."""

@@ -1,0 +1,85 @@
+"""The agent notices that system calls do not arrive any more, says what it seems to be, and loads the probe anew."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing.waiting import wait_until
+from falcohost_syscall.records.record import STAGE_SUBMIT
+
+RULES = """
+- rule: Shadow read
+  desc: Somebody has read the file.
+  condition: evt.type in (open, openat) and fd.name = /etc/shadow and proc.name = sentinel-cat
+  output: read
+  priority: WARNING
+- rule: Anything of the agent
+  desc: Its own calls are no events, also that which others may be seen to make.
+  condition: evt.type = sched_getparam
+  output: call | %proc.pid
+  priority: WARNING
+"""
+
+MISSING = "Falcohost internal: events do not arrive"
+_NAME = slice(24, 40)  # of struct bpf_map_info
+
+
+@pytest.fixture(scope="module")
+def agent(start_agent, open_folder):
+    """Return an agent."""
+    rules = open_folder / "sentinel.yaml"
+    rules.write_text(RULES)
+    return start_agent(rules)
+
+
+def map_of(pid: int, name: str) -> int:
+    """Return the descriptor of a process's BPF map, which root can get by its number."""
+    libbpf = ctypes.CDLL("libbpf.so.1")
+    numbers = {
+        int(found[1])
+        for info in Path(f"/proc/{pid}/fdinfo").iterdir()
+        if (found := re.search(r"^map_id:\s*(\d+)", info.read_text(), re.MULTILINE))
+    }
+    for number in numbers:
+        descriptor = libbpf.bpf_map_get_fd_by_id(number)
+        info = ctypes.create_string_buffer(88)
+        libbpf.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(ctypes.c_uint32(88)))
+        if info.raw[_NAME].rstrip(b"\0").decode() == name:
+            return descriptor
+    raise LookupError(name)
+
+
+def read(folder: Path) -> None:
+    """Have a program of its own name read the file."""
+    program = folder / "sentinel-cat"
+    shutil.copy("/bin/cat", program)
+    subprocess.run([program, "/etc/shadow"], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_stage_that_somebody_has_taken_away(agent, open_folder):
+    """No event would arrive any more; it is an alert, and soon they do."""
+    place = struct.pack("=I", STAGE_SUBMIT)
+    assert 0 == ctypes.CDLL("libbpf.so.1").bpf_map_delete_elem(map_of(agent.process.pid, "stages"), place)
+    alert = agent.wait_for(lambda alert: alert["rule"] == MISSING)
+
+    assert "Critical" == alert["priority"]
+    assert "the probe sees calls and sends nothing: its filters or programs were changed" in alert["output"]
+    agent.wait_for_log(lambda log: "Event source 'syscall' is open again" in log)
+    read(open_folder)
+    agent.wait_for(lambda alert: alert["rule"] == "Shadow read")
+    agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: events arrive again")
+
+
+def test_sentinels_are_no_events(agent):
+    """Rules do not get the agent's own calls."""
+    wait_until(lambda: any(alert["rule"] == MISSING for alert in agent.alerts))
+    others = [alert["output_fields"] for alert in agent.alerts if alert["rule"] == "Anything of the agent"]
+
+    assert agent.process.pid not in {fields["proc.pid"] for fields in others}
