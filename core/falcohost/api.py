@@ -30,6 +30,7 @@ MODULES: Final = {
     "falcohost.ir": PROVISIONAL,
     "falcohost.jsonlog": STABLE,
     "falcohost.kept": PROVISIONAL,
+    "falcohost.lasting": PROVISIONAL,
     "falcohost.lookups": PROVISIONAL,
     "falcohost.needs": PROVISIONAL,
     "falcohost.own_program": PROVISIONAL,

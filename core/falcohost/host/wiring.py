@@ -13,6 +13,7 @@ from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
+from falcohost.host.kept_counts import make_memory
 from falcohost.host.preload import function
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
@@ -90,7 +91,7 @@ def wired(
             lambda source: next((child.pid for child in workers.children if child.name == source), 0),
         ),
     )
-    forked = functools.partial(fork, users=users)
+    forked = functools.partial(fork, users=users, counts={name: make_memory() for name in handed.workers})
     keeping = Keeping(notify, found)
     keeping.let_go(found, handed.workers)
     children = [

@@ -8,7 +8,6 @@ needs, so that no other source's secrets are in its memory. It never returns int
 from __future__ import annotations
 
 import importlib
-import itertools
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.forked import say_why, take_over
 from falcohost.host.helping import Helpers
 from falcohost.host.jobs import job_of
+from falcohost.host.kept_counts import KeptCounts
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
 from falcohost.host.stalled import Stalled, end_by_signal, end_when_asked
@@ -51,6 +51,7 @@ def run_worker(
     kept: Mapping[str, Sequence[int]],
     held: Mapping[str, Sequence[int]],
     users: WorkerUsers,
+    counts: int | None = None,
 ) -> NoReturn:
     """Run a source in this forked process until the source ends or SIGTERM arrives.
 
@@ -62,13 +63,14 @@ def run_worker(
     :param kept: the descriptors that were kept for the source, by name.
     :param held: those that a former loader held; with some, this process takes its place.
     :param users: the users that the worker, once its source is open, and its helpers become.
+    :param counts: the memory for what is only counted.
     """
     status = 1
     try:
-        keep = {data, link.fileno(), store.fileno(), *itertools.chain(*kept.values(), *held.values())}
-        take_over(keep, parent)
+        keep = {data, link.fileno(), store.fileno()} | ({counts} if counts is not None else set())
+        take_over(keep.union(*kept.values(), *held.values()), parent)
         handed.inherit(kept, held)
-        status = _work(data, Uplink(link, StoreLink(store)), parent, users)
+        status = _work(data, Uplink(link, StoreLink(store)), parent, users, counts)
     except (SystemExit, Exception):
         say_why(parent)
     finally:
@@ -85,7 +87,7 @@ class _Stop:
         self.asked = True
 
 
-def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
+def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: int | None) -> int:
     stop = _Stop()
     pipeline: Pipeline | None = None
     source: Source | None = None
@@ -93,12 +95,15 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         close_the_way_back()
         beginning = peek(data)
         if beginning.loads and (not handed.INHERITED or handed.HELD_BEFORE):
+            if counts is not None:
+                os.close(counts)
             run_loader(data, uplink, parent, users.loader)
         # First, while there is nothing in memory.
         helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)
         task = _task(data, parent)
         log.forward(uplink.log)
-        pipeline = Pipeline(task.rules, task.make, uplink, task.config)
+        keeper = None if counts is None else KeptCounts(counts)
+        pipeline = Pipeline(task.rules, task.make, uplink, task.config, keeper=keeper)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
         run_programs(Programs(users.helpers, users.programs))
@@ -120,6 +125,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers) -> int:
         end_when_asked()
         uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
+        pipeline.begin()
         Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
         source.close()
         pipeline.close()

@@ -18,7 +18,7 @@ sent, and another one begins; beyond :data:`MOST_LISTS` lists of one rule the la
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -103,6 +103,7 @@ class Fold:
     :param make: returns the alert of a match.
     :param add: receives the alerts.
     :ivar folded: by rule, the number of matches that are only counted in another alert.
+    :ivar ended: number of counted alerts that were told.
     """
 
     def __init__(
@@ -114,6 +115,8 @@ class Fold:
         clock: Clock = SYSTEM,
     ) -> None:
         self.folded: Counter[str] = Counter()
+        self.ended = 0
+        self._open = 0
         self._after = config.after
         self._seconds = config.window
         self._span = int(config.window * SECOND)
@@ -161,6 +164,20 @@ class Fold:
         output.told += 1
         self._add(alert)
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether there are matches that are counted and not told yet."""
+        return self._open > 0
+
+    def untold(self) -> Iterator[Alert]:
+        """Yield the alerts that would be told if every window ended now."""
+        for (_, who), actor in self._actors.items():
+            for output in actor.outputs.values():
+                yield from self._alert_of(output, "output")
+            yield from self._alert_of(actor, "rule" if who is None else "actor")
+        for window in self._rules.values():
+            yield from self._alert_of(window, "rule")
+
     def tick(self) -> None:
         """End the windows whose time is over even though no further event arrived."""
         self._now = self._clock.monotonic()
@@ -181,6 +198,7 @@ class Fold:
     def _fold(self, tally: _Tally, rule: Rule, event: Event) -> None:
         if tally.alert is None:
             tally.alert = self._make(rule, event)
+            self._open += 1
         else:
             self.folded[rule.name] += 1
             self._keep_subject(tally, event)
@@ -242,9 +260,15 @@ class Fold:
             self._end_actor(next(iter(self._actors)))
 
     def _tell(self, tally: _Tally, same: str) -> None:
+        for alert in self._alert_of(tally, same):
+            self._open -= 1
+            self.ended += 1
+            self._add(alert)
+
+    def _alert_of(self, tally: _Tally, same: str) -> Iterator[Alert]:
         if tally.alert is not None:
             alert = counted(tally.alert, tally.folded, within(tally.last), same, tally.values)
-            self._add(about(alert, tally.subjects.values()) if tally.subjects else alert)
+            yield about(alert, tally.subjects.values()) if tally.subjects else alert
 
 
 def about(alert: Alert, others: Iterable[tuple[Subject, ...]]) -> Alert:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -20,10 +20,14 @@ from falcohost.pipeline.faults import Salvage, fault
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
 from falcohost.pipeline.pending import Pending, Take
+from falcohost.pipeline.positions import Keeper, Positions
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.pipeline.tally import Tally
 from falcohost.pipeline.undecided import UndecidedTally
+
+#: Most matches of events that an earlier worker may have read that are told by themselves, before floods are folded.
+MOST_AGAIN: Final = 2048
 
 
 class Sink(Protocol):
@@ -48,6 +52,7 @@ class Pipeline:
     """Turns the batches of one source into alerts.
 
     :param make: returns the alert of a match.
+    :param keeper: keeps what is only counted.
     :ivar tally: counts matches.
     :ivar pending: holds candidates that wait for lookups.
     :ivar fold: folds similar matches.
@@ -55,7 +60,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, rules: Rules, make: Make, sink: Sink, config: PipelineConfig | None = None, *, clock: Clock = SYSTEM
+        self,
+        rules: Rules,
+        make: Make,
+        sink: Sink,
+        config: PipelineConfig | None = None,
+        *,
+        keeper: Keeper | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         config = config or PipelineConfig()
         self._make = make
@@ -63,10 +75,16 @@ class Pipeline:
         self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
         self.fold = Fold(config.fold, self._made, sink.add, clock=clock)
+        self._positions = Positions(self.fold, sink, keeper, clock)
         self.last: Event | None = None
         self._rules = rules
         self._sink = sink
         self._folds = config.fold.enabled
+        self._again = MOST_AGAIN
+
+    def begin(self) -> None:
+        """Tell what an earlier worker has only counted. Call this once, when the store is there."""
+        self._positions.begin()
 
     def open_lookups(self, rules: Rules) -> None:
         """Open the lookups that *rules* read, unless they are open.
@@ -89,6 +107,8 @@ class Pipeline:
         elif batch.stored is not None and not self.pending:
             self._sink.rewinds = False
         take = self.fold.take if self._folds and batch.cursor is None else self._alert
+        if batch.again and self._again > 0:
+            take = self._alert_again
         matched = self._may_match if may_wait else self._matched
         for event in cast("Iterable[Viewed]", batch.events):
             try:
@@ -127,12 +147,14 @@ class Pipeline:
     def tick(self) -> None:
         """Do what is due by the clock. Call this about once a second."""
         self.fold.tick()
+        self._positions.tick()
 
     def finish(self, by: float | None = None) -> None:
         """Pass on everything that is held back; wait for lookups until the monotonic time *by* at most."""
         self.pending.finish(by)
         self.fold.flush()
         self._sink.flush(None)
+        self._positions.keep()
         self.tally.sum_up()
 
     def close(self) -> None:
@@ -180,6 +202,11 @@ class Pipeline:
     def _alert(self, rule: Rule, event: Event) -> None:
         self._sink.add(self._made(rule, event) if event.__class__ is Frozen else self._make(rule, event))
 
+    def _alert_again(self, rule: Rule, event: Event) -> None:
+        """Tell a match by itself, since an earlier worker may have done so; the store leaves it out then."""
+        self._again -= 1
+        (self._alert if self._again >= 0 or not self._folds else self.fold.take)(rule, event)
+
     def _made(self, rule: Rule, event: Event) -> Alert:
         """Return the alert of a match, with a field that lists the values that did not arrive in time."""
         alert = self._make(rule, event)
@@ -195,5 +222,5 @@ class Pipeline:
         if cursor is not None:
             self.fold.flush()  # a cursor must not overtake matches that are only counted
         self._sink.flush(cursor)
-        if stored is not None:
-            self._sink.once_stored(stored)
+        if cursor is None:
+            self._positions.reached(stored)

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
@@ -117,12 +118,22 @@ class ForkedProcess:
 
 
 def fork(
-    name: str, data: int, store: socket.socket, kept: Descriptors, held: Descriptors, users: Users | None = None
+    name: str,
+    data: int,
+    store: socket.socket,
+    kept: Descriptors,
+    held: Descriptors,
+    users: Users | None = None,
+    counts: Mapping[str, int] = MappingProxyType({}),
 ) -> ForkedProcess:
-    """Fork a worker; see :class:`Fork`. *users* gives users to it and its helpers."""
+    """Fork a worker; see :class:`Fork`.
+
+    :param users: gives users to it and its helpers.
+    :param counts: by source, the memory for what its workers only count.
+    """
     own = WorkerUsers() if users is None else users.of_source(name)
     parent = os.getpid()
-    return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own))
+    return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own, counts.get(name)))
 
 
 def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:

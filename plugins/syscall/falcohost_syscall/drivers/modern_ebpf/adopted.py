@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-from falcohost import kept
+from falcohost import kept, lasting
 from falcohost.digest import blake2b
 from falcohost.kept import LoadAgain
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked
@@ -150,7 +150,7 @@ def left() -> Left | None:
 
 def layout() -> str:
     """Return a digest of what the next reader has to have in common with the one before."""
-    digest = blake2b(image())
+    digest = blake2b(image() + Path(lasting.__file__).read_bytes())
     for path in _SHARED:
         folder = _PACKAGE / path
         for file in sorted(folder.glob("*.py")) if folder.is_dir() else [folder]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from falcohost import kept
+from falcohost import kept, lasting
 from falcohost.agent import AgentProcess
 from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, WATCH, Needs
@@ -28,7 +28,7 @@ from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
-from falcohost_syscall.drivers.modern_ebpf.takeover import journal, memory, told
+from falcohost_syscall.drivers.modern_ebpf.takeover import journal, told
 from falcohost_syscall.processes.users import stamps
 from falcohost_syscall.watched.files import WatchedFiles
 
@@ -51,12 +51,12 @@ class Loader:
         self._asked: Asked
         self._looked = 0.0
         self._memories = {
-            STATUS: memory.make("falcohost status", told.HALF),
-            REPORTED: memory.make("falcohost reported", told.HALF),
-            JOURNAL: memory.make("falcohost journal", journal.HALF),
+            STATUS: lasting.make("falcohost status", told.HALF),
+            REPORTED: lasting.make("falcohost reported", told.HALF),
+            JOURNAL: lasting.make("falcohost journal", journal.HALF),
         }
-        self._told = told.Told(memory.Memory(self._memories[STATUS]), Status)
-        memory.keep_to_oneself(self._memories[STATUS])
+        self._told = told.Told(lasting.Memory(self._memories[STATUS]), Status)
+        lasting.keep_to_oneself(self._memories[STATUS])
         self._layout, self._purpose, self._unread = layout(), "", 0
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
@@ -74,7 +74,7 @@ class Loader:
         found = left()
         if found is None:
             return False
-        former = told.Told(memory.Memory(found.kept[STATUS][0], writable=False), Status).heard()
+        former = told.Told(lasting.Memory(found.kept[STATUS][0], writable=False), Status).heard()
         if former is None or former.layout != self._layout:
             self._unread = 0 if former is None else found.unread(former)
             _log.warning(

@@ -11,12 +11,12 @@ import msgspec
 
 from falcohost import SourceError
 from falcohost import kept as descriptors_kept
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, Feed
 from falcohost_syscall.drivers.modern_ebpf.rings import time_of
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import boundary
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import Journal, Reached
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import MOST_HELD, Progress, Step
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
 from falcohost_syscall.drivers.modern_ebpf.takeover.told import Told

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from falcohost.lasting import Memory, make
 from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import APART, MOST, Told, note, remember
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory, make
 from falcohost_syscall.records.record import HEADER, KIND_CALL, KIND_TASK
 
 TIMES = 1_000_000_000

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
+from falcohost import lasting
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
-from falcohost_syscall.drivers.modern_ebpf.takeover import memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import GROWTH, Journal, Left, Reached
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Progress
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
 from falcohost_syscall.events.event import Context
@@ -25,7 +25,7 @@ HALF = 8 << 20
 @pytest.fixture
 def descriptor():
     """Return the descriptor of new memory."""
-    descriptor = memory.make("test", HALF)
+    descriptor = lasting.make("test", HALF)
     yield descriptor
     os.close(descriptor)
 

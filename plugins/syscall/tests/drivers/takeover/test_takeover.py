@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from falcohost import Plan, SourceError, handed
+from falcohost.lasting import Memory
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.drivers.modern_ebpf.asked import ask
 from falcohost_syscall.drivers.modern_ebpf.config import parse
@@ -19,7 +20,6 @@ from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.reader import MOST_ATTEMPTS
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 
 PLAN = Plan("syscall", frozenset({"openat"}), frozenset({"fd.name", "proc.name", "proc.pname", "evt.num"}))
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from falcohost.digest import blake2b
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import COMM, FLAGS, KIND
 from falcohost_syscall.drivers.modern_ebpf.decoding.record_facts import RecordFacts
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.records.record import HEADER, KIND_CALL
 

@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
 from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import note, remember
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
 
 #: Size of each half of the journal's memory, which takes only what is written.

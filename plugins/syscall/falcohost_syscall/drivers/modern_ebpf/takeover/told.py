@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
+from falcohost.lasting import Memory
 
 #: Size of each half of the memory.
 HALF: Final = 1 << 18

@@ -1,4 +1,4 @@
-"""Memory that outlives the process that writes it: two halves, of which one counts.
+"""Memory that outlives the process that writes it: two halves, of which one counts (provisional).
 
 Which half counts, and how much of it, stands in one word of eight bytes, which is stored at once. So a process that
 ends while it writes, at any moment, leaves what was there before.
@@ -12,14 +12,16 @@ import mmap
 import os
 from typing import Final
 
+__all__ = ["Memory", "keep_to_oneself", "make"]
+
 _PAGE: Final = mmap.PAGESIZE
 _HALF: Final = 1
 #: The size is fixed: who has the descriptor cannot take pages away under a reader.
 _SEALS: Final = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 #: From include/uapi/linux/fcntl.h: what is mapped for writing stays so, and nothing else will be.
 _SEAL_FUTURE_WRITE: Final = 0x10
-#: Words in the first page: which half counts and how much of it, and further ones for the owner.
-_STATE, WORDS = 0, 64
+#: The word in the first page that says which half counts and how much of it; behind it are further ones for the owner.
+_STATE: Final = 0
 
 
 def make(name: str, half: int) -> int:

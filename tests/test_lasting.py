@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from falcohost_syscall.drivers.modern_ebpf.takeover import memory
-from falcohost_syscall.drivers.modern_ebpf.takeover.memory import Memory
+from falcohost import lasting
+from falcohost.lasting import Memory
 
 HALF = 1 << 16
 
@@ -18,7 +18,7 @@ HALF = 1 << 16
 @pytest.fixture
 def descriptor():
     """Return the descriptor of new memory."""
-    descriptor = memory.make("test", HALF)
+    descriptor = lasting.make("test", HALF)
     yield descriptor
     os.close(descriptor)
 
@@ -54,7 +54,7 @@ def test_its_size_is_fixed(descriptor):
 def test_what_only_its_maker_writes(descriptor):
     """Others can read it, also what is written later; they cannot map it for writing, nor write it otherwise."""
     writer = Memory(descriptor)
-    memory.keep_to_oneself(descriptor)
+    lasting.keep_to_oneself(descriptor)
     assert writer.replace(b"one")
 
     assert b"one" == Memory(descriptor, writable=False).read()

@@ -1,0 +1,176 @@
+"""What a worker has only counted is kept before the position passes it, and told by the next worker."""
+
+import os
+
+import pytest
+from folded import Opened, Told
+
+from falcohost.host.kept_counts import KeptCounts, make_memory
+from falcohost.lasting import Memory
+from falcohost.pipeline.positions import PAUSE, Positions
+
+
+class Sink:
+    """A store that has everything at once, or when the test says so.
+
+    :ivar alerts: what it has, with whether it may come again.
+    """
+
+    rewinds = False
+
+    def __init__(self):
+        self.alerts, self._added, self._waiting = [], [], []
+        self.waits = False
+
+    def add(self, alert):
+        """Receive an alert."""
+        self._added.append(alert)
+
+    def flush(self, cursor):
+        """Pass on what was added."""
+        self.alerts += [(alert, self.rewinds) for alert in self._added]
+        self._added.clear()
+
+    def once_stored(self, call):
+        """Run it when everything is stored."""
+        self._waiting.append(call)
+        if not self.waits:
+            self.stores()
+
+    def stores(self):
+        """Have everything stored."""
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            call()
+
+
+class Worker:
+    """A worker with a fold, whose counts are kept in memory with this *descriptor*.
+
+    :ivar moved: the numbers of the batches behind which the position is.
+    """
+
+    def __init__(self, descriptor, *, waits=False):
+        self.told, self.sink, self.moved = Told(), Sink(), []
+        self.sink.waits = waits
+        self.fold, self.clock = self.told.fold, self.told.clock
+        self.positions = Positions(self.fold, self.sink, KeptCounts(descriptor), self.clock)
+        self.positions.begin()
+
+    def take(self, number, events):
+        """Take a batch."""
+        self.told.take(events)
+        self.positions.reached(lambda: self.moved.append(number))
+
+    @property
+    def counts(self):
+        """Return the counts of the alerts that it has told."""
+        return [alert.count for alert, _ in self.sink.alerts]
+
+
+@pytest.fixture
+def memory():
+    """Return the descriptor of memory for counts."""
+    descriptor = make_memory()
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_counts_survive(memory):
+    """A worker that is killed leaves its counts, which the next one tells first, in the same words."""
+    first = Worker(memory)
+    first.take(1, map(Opened, range(10)))
+    assert [1] == first.moved
+    second = Worker(memory)
+    ((alert, again),) = second.sink.alerts
+
+    assert (7, True, False) == (alert.count, again, second.sink.rewinds)
+    first.fold.flush()
+    assert first.told.alerts[-1] == alert
+
+
+def test_they_are_told_once(memory):
+    """When they are stored, they are not kept any more."""
+    Worker(memory).take(1, map(Opened, range(10)))
+    assert [7] == Worker(memory).counts
+    assert [] == Worker(memory).counts
+
+
+def test_a_worker_that_ends_before_they_are_stored(memory):
+    """They are still there."""
+    Worker(memory).take(1, map(Opened, range(10)))
+
+    assert [7] == Worker(memory, waits=True).counts
+    assert [7] == Worker(memory).counts
+
+
+def test_values_survive(memory):
+    """So do the values in which the matches differ."""
+    Worker(memory).take(1, (Opened(number, file=f"/key{number}") for number in range(40)))
+    (alert,) = [alert for alert, _ in Worker(memory).sink.alerts]
+
+    assert 10 == alert.count
+    assert [f"/key{number}" for number in range(30, 40)] == alert.fields["falcohost.values.it.file"]
+
+
+def test_the_position_waits(memory):
+    """While something is counted, it moves on when that is kept: now and then, and each second."""
+    worker = Worker(memory)
+    worker.take(1, map(Opened, range(10)))
+    worker.take(2, map(Opened, range(10, 20)))
+    assert [1] == worker.moved
+    worker.clock.advance(PAUSE)
+    worker.take(3, map(Opened, range(20, 30)))
+    assert [1, 2, 3] == worker.moved
+    worker.take(4, map(Opened, range(30, 40)))
+    worker.positions.tick()
+    assert [1, 2, 3, 4] == worker.moved
+    assert [37] == Worker(memory).counts
+
+
+def test_nothing_is_kept_before_alerts_are_stored(memory):
+    """The position and what is kept move on together, when the store has the alerts before."""
+    worker = Worker(memory)
+    worker.sink.waits = True
+    worker.take(1, map(Opened, range(10)))
+    assert ([], []) == (worker.moved, Worker(memory).counts)
+    worker.sink.stores()
+    assert ([1], [7]) == (worker.moved, Worker(memory).counts)
+
+
+def test_what_was_told_is_not_kept(memory):
+    """When the window has ended and its alert is stored, the next worker has nothing to tell."""
+    worker = Worker(memory)
+    worker.take(1, map(Opened, range(10)))
+    worker.clock.advance(11)
+    worker.fold.tick()
+    worker.positions.reached(None)
+    assert [] == Worker(memory).counts
+    worker.take(2, [Opened(10)])
+    assert [1, 2] == worker.moved
+
+
+def test_without_a_flood(memory):
+    """Nothing is written, and nothing waits."""
+    worker = Worker(memory)
+    for number in range(100):
+        worker.take(number, [Opened(number, actor=number, file=number)])
+    assert [*range(100)] == worker.moved
+
+
+def test_what_is_damaged(memory, caplog):
+    """It is no reason to end; it is logged."""
+    Memory(memory).replace(b"\x93\x01")
+    assert [] == Worker(memory).counts
+    assert "what the worker before has counted is damaged" in caplog.text
+
+
+def test_what_is_too_large(memory, monkeypatch):
+    """It is not kept, and what was before is not told again."""
+    worker = Worker(memory)
+    worker.take(1, map(Opened, range(10)))
+    worker.clock.advance(1)
+    monkeypatch.setattr("falcohost.lasting.Memory.replace", lambda *_: False)
+    worker.take(2, map(Opened, range(10, 20)))
+
+    assert [] == Worker(memory).counts
