@@ -140,6 +140,7 @@ PUBLIC = {
         "whole_record",
     ],
     "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"],
+    "falcohost.lasting": ["Memory", "keep_to_oneself", "make"],
     "falcohost.lookups": [
         "PENDING",
         "AskedLookup",
@@ -206,6 +207,7 @@ PUBLIC = {
         "read_program",
         "shown_program",
     ],
+    "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],
     "falcohost.settings": [
         "OPEN_PARAMS",
         "Settings",
