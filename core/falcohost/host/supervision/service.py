@@ -89,6 +89,7 @@ class Service(Generic[T]):
         self._backoff = RestartDelay()
         self._born = 0.0
         self._left = LAST_LIVES
+        self._why = ""
 
     @property
     def pid(self) -> int:
@@ -149,6 +150,7 @@ class Service(Generic[T]):
     def kill(self, why: str = "") -> None:
         """Kill the process."""
         if self._process is not None:
+            self._why = why
             if why:
                 log.error("the %s process (pid %d) is killed: %s", self.name, self._process.pid, why)
             self._process.signal(signal.SIGKILL)
@@ -194,6 +196,8 @@ class Service(Generic[T]):
         if self.finishing:
             self._finish_again(process.pid, cause)
             return
+        if self._why:
+            cause, self._why = f"{self._why}, and was killed", ""
         life = self._loop.clock.monotonic() - self._born
         self._backoff.lived(life)
         text = f"the {self.name} process (pid {process.pid}) has ended and is started again: {cause}"
