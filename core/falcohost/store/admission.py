@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from falcohost.alert import Alert, RuleMetadata
+from falcohost.alert import Alert, Priority, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.facts import Facts, RuleFacts
 from falcohost.engine.texts import printable, printable_lines
@@ -52,6 +52,9 @@ LEAST, MOST = -(1 << 63), (1 << 63) - 1
 UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
+
+#: What stands between the time and the message in an alert's line.
+_ENDS = {priority: f": {priority.label} " for priority in Priority}
 
 
 #: Deepest nesting of values that an alert keeps from its condition.
@@ -144,10 +147,12 @@ class Admission:
             raise Refused(f"an alert of the source {_named(alert.source)}")
         facts = self._newest.get(alert.rule)
         if facts is None or not facts.are_those_of(alert):
-            facts = self._former_facts(alert) or facts
-        if facts is None or not facts.are_those_of(alert):
-            why = "does not have" if facts is None else "has with another priority, other tags or another description"
-            raise Refused(f"an alert of the rule {_named(alert.rule)}, which the source {why}")
+            former = self._former_facts(alert)
+            if former is None:
+                other = "has with another priority, other tags or another description"
+                why = "does not have" if facts is None else other
+                raise Refused(f"an alert of the rule {_named(alert.rule)}, which the source {why}")
+            facts = former
         if alert.hostname != self._hostname or alert.depth:
             raise Refused("an alert of another host, or of a subscriber")
         if not (0 < len(alert.id) <= MOST_ID and alert.id.isprintable()):
@@ -175,8 +180,9 @@ def check_text(alert: Alert, breaks: int) -> None:
     :raises Refused: they could forge another line, or are not about the same alert.
     """
     message, output = alert.message, alert.output
-    end = f": {alert.priority.label} {message}"
-    if not (output.endswith(end) and len(output) - len(end) <= MOST_BEFORE):
+    before = output.removesuffix(message)
+    end = _ENDS[alert.priority]
+    if not (output.endswith(message) and before.endswith(end) and len(before) - len(end) <= MOST_BEFORE):
         raise Refused("an alert whose line does not end with its priority and message")
     if output.isascii() and output.isprintable():
         return

@@ -19,6 +19,7 @@ MOST_BODY = 1 << 20
 
 #: A byte that never begins an alert in MessagePack, the offset of the message in the text line, and the metadata's key.
 _HEAD = struct.Struct(">BIQ")
+_SIZE = _HEAD.size
 _MARK = 0xC0
 #: The offset if the line does not repeat the message.
 _NOWHERE = 0xFFFFFFFF
@@ -53,10 +54,10 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     :raises ValueError: it is not an alert.
     :raises KeyError: its metadata are not in *metadata*.
     """
-    if not body or body[0] != _MARK or len(body) < _HEAD.size:
+    if len(body) < _SIZE or body[0] != _MARK:
         return _decode_older(body)
-    _, at, key = _HEAD.unpack_from(body)
-    alert = _decode(body[_HEAD.size :])
+    _, at, key = _unpack(body)
+    alert = _decode(body[_SIZE:])
     force_setattr(alert, "metadata", metadata[key])  # nobody else has it yet, and a copy would cost as much as decoding
     if at != _NOWHERE:
         rest = alert.output
@@ -92,7 +93,7 @@ def _whole(alert: Alert, at: int) -> str:
     return rest + alert.message if at == len(rest) else rest[:at] + alert.message + rest[at:]
 
 
-_pack = _HEAD.pack
+_pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode
 _decode_priority = msgspec.msgpack.Decoder(_OnlyPriority).decode
