@@ -28,7 +28,7 @@ def test_hangup_takes_new_rules(agent, setup, tmp_path, until, soak):
         running.process.send_signal(signal.SIGHUP)
         until(lambda wanted=f"Counted{turn + 1} ": wanted in running.stdout)
 
-    assert running.workers() == worker
+    until(lambda: running.workers() == worker)  # a reader is one of them until it has its name
     assert running.end() == 0
     values = [alert["output_fields"]["number.value"] for alert in running.alerts if alert["source"] == "numbers"]
     assert values == list(range(1, len(values) + 1))
@@ -90,6 +90,7 @@ def test_hangup_restarts_for_what_is_no_rule(agent, setup, tmp_path, until):
     running.process.send_signal(signal.SIGHUP)
     until(lambda: '"output":' in running.stdout)
 
+    until(lambda: running.stderr.count("Ready after") >= 2)  # an alert may be told before
     assert running.stderr.count("Ready after") == 2
     assert running.end() == 0
 
