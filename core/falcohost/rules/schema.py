@@ -139,7 +139,7 @@ def _check_items(node: SequenceNode, schema: Schema, path: str) -> Iterator[tupl
 def _check_properties(item: YamlMap, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
     properties = schema["properties"]
     keys = [key for key, _, _ in item.entries()]
-    for key in sorted(properties):
+    for key in sorted(properties.keys() & set(keys)):
         value = item.get(key)
         wrong = [] if value is None else list(_check(value, properties[key], f"{path}[{key}]"))
         if wrong:
