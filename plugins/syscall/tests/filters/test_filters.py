@@ -7,6 +7,8 @@ import os
 import pytest
 from watching import OPENS, events, run, seen
 
+from falcohost_syscall.processes.containers import HOST
+
 
 def test_only_what_is_wanted(watch):
     """Of many opens those pass that the rule wants, and the others are counted as filtered."""
@@ -184,10 +186,11 @@ def test_calls_that_keep_the_table_true(watch):
 
 
 def test_containers(watch, container_cgroup):
-    """Whether a process is in a container is learnt from its first event, and then asked by the kernel."""
+    """Whether a process is in a container is decided at its first event, and then asked by the kernel."""
     source = watch("evt.type = openat and container.id != host and fd.name = /etc/passwd")
     inside = f"open('{container_cgroup}/cgroup.procs', 'w').write(str(os.getpid()))\n{OPENS}"
-    seen(source, run(OPENS))
+    first = run(OPENS)
+    assert {HOST} >= {event.container for event in events(source, first) if event.proc.pid == first}  # as rules read it
     outside = run(OPENS)
 
     assert [] == seen(source, outside)
