@@ -268,8 +268,9 @@ class Store:
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             self._waiting.size += size
             self._keep_latest(size)
-            while len(self._recent) > MOST_RECENT:
-                del self._recent[next(iter(self._recent))]
+            if len(self._recent) > MOST_RECENT:  # all at once: to find the first one takes long after deletions
+                for key in [*islice(self._recent, len(self._recent) - MOST_RECENT)]:
+                    del self._recent[key]
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
