@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
+from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.sockets import Socket, Sockets
 from falcohost_syscall.processes.containers import Container, Containers
 from falcohost_syscall.processes.table import Process, ProcessTable
@@ -37,6 +38,7 @@ class Context:
 
     :ivar boot: added to times of processes (``start``, ``exec_ts``) to get nanoseconds since the epoch.
     :ivar first: time of the first event; None before it.
+    :ivar agent: the parts of the agent that events may be about.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Context:
         self.users = users
         self.containers = Containers() if containers is None else containers
         self.sockets = Sockets()
+        self.agent = AgentParts()
         self._times = (0, 0)
 
     def since_previous(self, ts: int) -> int:
@@ -200,6 +203,10 @@ class DescriptorFacts(Protocol):
     @property
     def moved(self) -> bool:
         """Whether the event changed the socket's destination."""
+
+    @property
+    def structure(self) -> bytes | None:
+        """The beginning of the structure that was passed; None if it was not read."""
 
     @property
     def buffer(self) -> bytes | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from falcohost import FieldType
+from falcohost_syscall.fields import agent as fields_agent
 from falcohost_syscall.fields import container as fields_container
 from falcohost_syscall.fields import event as fields_event
 from falcohost_syscall.fields import event_deprecated
@@ -39,6 +40,7 @@ def _not_collected() -> Iterator[SyscallField]:
 
 FIELDS: tuple[SyscallField, ...] = (
     *fields_event.FIELDS,
+    *fields_agent.FIELDS,
     *fields_open.FIELDS,
     *event_deprecated.FIELDS,
     *fields_process.FIELDS,

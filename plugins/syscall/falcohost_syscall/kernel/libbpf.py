@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from falcohost import SourceError
 from falcohost_syscall.kernel.kernel_types import KernelTypes
+from falcohost_syscall.kernel.ledger import Ledger
 from falcohost_syscall.kernel.maps import Maps
 
 LIBRARY: Final = "libbpf.so.1"
@@ -57,6 +58,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map_lookup_elem": (c_int, (c_int, c_void_p, c_void_p)),
     "bpf_map_delete_elem": (c_int, (c_int, c_void_p)),
     "bpf_map_get_next_key": (c_int, (c_int, c_void_p, c_void_p)),
+    "bpf_map_lookup_batch": (c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "libbpf_num_possible_cpus": (c_int, ()),
 }
 
@@ -134,13 +136,17 @@ class Library:
 
 
 class Object(Maps):
-    """One opened BPF object file; finds its maps and programs by name."""
+    """One opened BPF object file; finds its maps and programs by name.
+
+    :ivar ledger: what is written into maps by nobody else.
+    """
 
     def __init__(self, library: Library, image: bytes) -> None:
         super().__init__(library)
         pointer = self._lib.bpf_object__open_mem(image, len(image), None)
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
         self._links: dict[str, int] = {}
+        self.ledger = Ledger(self)
 
     def _opened(self) -> int:
         if self._object is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ _READ_ONLY: Final = 1 << 3
 _INFO: Final = struct.Struct("=II")
 _OPTIONS: Final = struct.Struct("=QII")
 _CHUNK: Final = 1 << 18
+_AT_ONCE: Final = 512
 
 
 class Maps:
@@ -56,12 +58,18 @@ class Maps:
         """
         if not hasattr(self._lib, "bpf_map_get_fd_by_id_opts"):
             return None
-        info, size = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32(_INFO.size)
-        if self._lib.bpf_obj_get_info_by_fd(map_fd, info, ctypes.byref(size)) != 0:
+        if not (number := self.identity(map_fd)):
             return None
         options = _OPTIONS.pack(_OPTIONS.size, _READ_ONLY, 0)
-        found = int(self._lib.bpf_map_get_fd_by_id_opts(_INFO.unpack(info.raw)[1], options))
+        found = int(self._lib.bpf_map_get_fd_by_id_opts(number, options))
         return None if found < 0 else found
+
+    def identity(self, descriptor: int) -> int:
+        """Return the kernel's number of the map, program or link with this descriptor; 0: it is none."""
+        info, size = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32(_INFO.size)
+        if self._lib.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(size)) != 0:
+            return 0
+        return int(_INFO.unpack(info.raw)[1])
 
     def keys(self, map_fd: int, size: int) -> Iterator[bytes]:
         """Yield the keys of a map, of *size* bytes each, as long as others do not remove them meanwhile."""
@@ -69,6 +77,21 @@ class Maps:
         while self._lib.bpf_map_get_next_key(map_fd, key, following) == 0:
             key = following.raw
             yield key
+
+    def listed(self, map_fd: int, key_size: int, value_size: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values of a hash map; none where the kernel cannot list many at once (Linux before 5.6)."""
+        at, following = None, ctypes.create_string_buffer(8)
+        keys, values = (ctypes.create_string_buffer(_AT_ONCE * size) for size in (key_size, value_size))
+        ended = False
+        while not ended:
+            count = ctypes.c_uint32(_AT_ONCE)
+            result = self._lib.bpf_map_lookup_batch(map_fd, at, following, keys, values, ctypes.byref(count), None)
+            if result not in (0, -errno.ENOENT):
+                return
+            ended, at = result != 0, following
+            for place in range(count.value):
+                key, value = place * key_size, place * value_size
+                yield keys.raw[key : key + key_size], values.raw[value : value + value_size]
 
     def iterate(self, link: int) -> Iterator[bytes]:
         """Yield what the iterator program behind *link* writes, in pieces."""

@@ -41,7 +41,8 @@ class Ring:
         self._consumer = memoryview(self._page).cast("Q")
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._data = page
-        self.position: int = min(max(position, self._consumer[0]), self.produced())
+        self._given: int = self._consumer[0]
+        self.position: int = min(max(position, self._given), self.produced())
 
     def produced(self) -> int:
         """Return the position up to which the kernel has reserved records."""
@@ -55,12 +56,19 @@ class Ring:
     @property
     def held(self) -> int:
         """Return the number of bytes that were read and not given back."""
-        return self.position - int(self._consumer[0])
+        return self.position - self._given
+
+    def set_back(self) -> bool:
+        """Undo what somebody else has given back to the kernel, or taken from it; return whether there was anything."""
+        if self._consumer[0] == self._given:
+            return False
+        self._consumer[0] = self._given
+        return True
 
     def release(self, position: int) -> None:
         """Give the space before *position*, which was read, back to the kernel."""
-        if position > self._consumer[0]:
-            self._consumer[0] = position
+        if position > self._given:
+            self._consumer[0] = self._given = position
 
     def drain(self, until: int | None = None, limit: int = BATCH, places: list[int] | None = None) -> list[bytes]:
         """Return the complete records, at most *limit*, up to the position *until* (default: the producer's).

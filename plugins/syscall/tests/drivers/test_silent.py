@@ -54,7 +54,7 @@ def late(watched, compiled, tmp_path):
 
 def places(driver, name):
     """Return the numbers that are set in one of the probe's arrays."""
-    array = driver._object.lookup(driver.map_fd(name), bytes(4), R.COMPAT_BASE)
+    array = driver.object.lookup(driver.map_fd(name), bytes(4), R.COMPAT_BASE)
     return {number for number, value in enumerate(array) if value}
 
 

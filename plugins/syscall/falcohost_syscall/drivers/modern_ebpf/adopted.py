@@ -58,6 +58,14 @@ class Adopted(Controlled):
         self.ring_sizes, self.rows, self.told = status.ring_sizes, set(status.rows), status.where
         self._status = status
 
+    def objects(self) -> dict[str, list[int]]:
+        """Return the kernel's numbers of the maps, programs and links that were held, by kind."""
+        kinds = {"map": ("maps", "links"), "program": (PROGRAMS, CONTROL), "link": ("links",)}
+        return {
+            kind: sorted({self._access.identity(fd) for name in names for fd in self.held[name]} - {0})
+            for kind, names in kinds.items()
+        }
+
     def still_sees(self) -> bool:
         """Return True; calls are seen as before.
 

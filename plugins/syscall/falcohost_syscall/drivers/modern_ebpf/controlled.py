@@ -42,6 +42,10 @@ class Controlled:
         """Return the processes whose calls are not collected."""
         return frozenset(pid for (pid,) in map(_U32.unpack, self._access.keys(self.control["ignored_pids"], 4)))
 
+    def is_hinted(self, pid: int) -> bool:
+        """Return whether the kernel looks for a process among those that it ignores."""
+        return any(self._access.lookup(self.control["ignored_hints"], _U32.pack(pid % record.IGNORED_HINTS), 1))
+
     def identify(self, fd: int) -> bytes:
         """Return the identity of a descriptor's file (``record.INODE_ID``)."""
         self.kernel.run(self.control[PROGRAM], _U64.pack(fd))

@@ -85,6 +85,7 @@ class ModernEbpf:
         self._own = OwnCalls(self._config.agent_pid)
         if helper is not None:
             self._own.add(helper.pid, since(helper.pid), reading_job(helper.job))
+            self.context.agent.add(helper.pid, "reader of /proc")
         self._decoder = Decoder(self.context, self.processes, all_names=self._config.all_names, own=self._own)
         self._loader: Loader | None = None
         self._reader: Reader | None = None
@@ -158,6 +159,7 @@ class ModernEbpf:
     def agent(self, processes: Sequence[AgentProcess]) -> None:
         """Take note that these are the agent's processes."""
         self._own.take(processes)
+        self.context.agent.take(processes)
 
     def _set_container(self, key: int, container: Container) -> None:
         if self._reader is not None:
@@ -263,6 +265,7 @@ class ModernEbpf:
     def _count(self, reader: Reader) -> None:
         self._status = reader.status()
         self._expect(self._status.expected)
+        self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in self._status.objects.items()}
         self._counted = reader.counters(self._status)
 
     def _after_loss(self, now: float) -> None:

@@ -59,6 +59,9 @@ class Ignored:
         for pid in sorted(wanted - found):
             self._probe.ignore(pid)
             yield f"process {pid} of the agent was removed from those whose calls are not collected; it is added again"
+        for pid in sorted(pid for pid in wanted if not self._probe.is_hinted(pid)):
+            self._probe.ignore(pid)
+            yield f"the hint at process {pid} of the agent, whose calls are not collected, was removed; it is set again"
 
 
 def _identity(pid: int) -> _Identity:

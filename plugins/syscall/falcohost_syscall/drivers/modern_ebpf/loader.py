@@ -24,6 +24,7 @@ from falcohost_syscall.drivers.modern_ebpf.asked import Asked, read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
+from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING
@@ -58,6 +59,8 @@ class Loader:
         self._told = told.Told(lasting.Memory(self._memories[STATUS]), Status)
         lasting.keep_to_oneself(self._memories[STATUS])
         self._layout, self._purpose, self._unread = layout(), "", 0
+        self._objects: dict[str, list[int]] = {}
+        self._integrity: Integrity | None = None
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
 
@@ -98,6 +101,7 @@ class Loader:
         expected = former.expected if same else NOTHING
         self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
         self.collection.watched.watch(map(os.fsdecode, self._asked.watched))
+        self._objects = probe.objects()
         for pid in probe.ignored():
             probe.observe(pid)
         self._ignore()
@@ -120,6 +124,7 @@ class Loader:
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
             self.update(asked)
+            self._integrity = Integrity(probe)
         except BaseException:
             probe.close()
             raise
@@ -163,6 +168,7 @@ class Loader:
 
     def _collect(self) -> None:
         self.collection.update(self._asked)
+        self._objects = self.probe.objects()
         self._hold()
         self._tell()
 
@@ -193,7 +199,7 @@ class Loader:
             self._say_why_not(self.probe)
             self._collect()
         self._tell()
-        return [*self._ignored.check()]
+        return [*self._ignored.check(), *(() if self._integrity is None else self._integrity.check())]
 
     def outdated(self) -> bool:
         """Return whether accounts have changed on which it depends what the rules ask for."""
@@ -214,6 +220,7 @@ class Loader:
             self._purpose,
             self._unread,
             self.collection.expected,
+            self._objects,
         )
 
     def close(self) -> None:

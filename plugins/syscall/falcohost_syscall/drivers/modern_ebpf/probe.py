@@ -36,6 +36,9 @@ _MADE, _CLONE3 = "task_made", 435
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
+#: Program arrays: of filters of execs and exits, and those that the object fills.
+_OF_PROCESSES: Final = ("exec_filters", "exit_filters")
+_STAGES: Final = ("stages", "exec_stages", "exit_stages")
 _U32: Final = struct.Struct("=I")
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds other calls (x86)."""
@@ -51,6 +54,7 @@ class Probe(Controlled):
     """The probe in the kernel; use it as a context manager or call :meth:`close`.
 
     :ivar attachment: the way in which calls are observed.
+    :ivar object: its maps and programs.
     :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
     :ivar rows: the rows of calls that were ever collected.
     :ivar ring_sizes: the sizes of its rings of calls and of processes, in bytes.
@@ -69,9 +73,9 @@ class Probe(Controlled):
         self._library = library = Library()
         self.kernel = Kernel(library)
         loaded = load(library, self.kernel, settings, options, by_function=by_function)
-        self._object, self.attachment, self.hooks, self.sees_requests = loaded
-        control = {name: self._object.map_fd(name) for name in CONTROL_MAPS}
-        super().__init__(self.kernel, self._object, control | {PROGRAM: self._object.program_fd(PROGRAM)})
+        self.object, self.attachment, self.hooks, self.sees_requests = loaded
+        control = {name: self.object.map_fd(name) for name in CONTROL_MAPS}
+        super().__init__(self.kernel, self.object, control | {PROGRAM: self.object.program_fd(PROGRAM)})
         self.ring_sizes = settings.ring_sizes
         self.rows = {settings.execve, settings.procexit} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
@@ -82,22 +86,26 @@ class Probe(Controlled):
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._read_only: dict[str, int] = {}
         try:
-            self._attach()
+            self._attach(options)
         except BaseException:
             self.close()
             raise
 
-    def _attach(self) -> None:
+    def _attach(self, options: Options) -> None:
         self.ignore(os.getpid())
         if self.sees_requests:
-            look = self._object.program_fd(URING_LOOK)
-            self._object.update(self._object.map_fd("looking"), _U32.pack(0), _U32.pack(look))
+            look = self.object.program_fd(URING_LOOK)
+            self._put("looking", 0, look)
         for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
-            self._object.attach(name)
-        self._begins = CallTracepoints(self._object.program_fd(BEGINS))
+            self.object.attach(name)
+        self._begins = CallTracepoints(self.object.program_fd(BEGINS))
         self.attachment.start()
+        self.object.ledger.note(self.map_fd(".data.options"), ".data.options", bytes(4), options.pack())
+        for name in _STAGES:
+            keys = [_U32.pack(place) for place in range(self.object.entries(name))]
+            self.object.ledger.take(self.object.map_fd(name), name, keys)
         for name in ONLY_READ:
-            if (found := self._object.read_only(self._object.map_fd(name))) is not None:
+            if (found := self.object.read_only(self.object.map_fd(name))) is not None:
                 self._read_only[name] = found
 
     def still_sees(self) -> bool:
@@ -111,12 +119,12 @@ class Probe(Controlled):
     @property
     def maps(self) -> dict[str, int]:
         """The descriptors of the maps that a reader needs; with some, maps can only be read."""
-        return {name: self._object.map_fd(name) for name in MAPS} | self._read_only
+        return {name: self.object.map_fd(name) for name in MAPS} | self._read_only
 
     @property
     def tasks(self) -> int:
         """The descriptor of the link of the program that lists the running processes."""
-        return self._object.iterator(TASKS)
+        return self.object.iterator(TASKS)
 
     @property
     def held(self) -> dict[str, Sequence[int]]:
@@ -124,9 +132,9 @@ class Probe(Controlled):
         begins = () if self._begins is None else self._begins.held
         return {
             CONTROL: [*self.control.values()],
-            "maps": [*self._object.map_fds().values()],
-            "links": [*self._object.link_fds(), *self.attachment.held, *begins],
-            PROGRAMS: [*map(self._object.program_fd, self._others), *self.attachment.programs],
+            "maps": [*self.object.map_fds().values()],
+            "links": [*self.object.link_fds(), *self.attachment.held, *begins],
+            PROGRAMS: [*map(self.object.program_fd, self._others), *self.attachment.programs],
         }
 
     @property
@@ -138,6 +146,17 @@ class Probe(Controlled):
     def _others(self) -> Sequence[str]:
         """The programs besides those of calls that the kernel may skip."""
         return (*_PROGRAMS, *(URING if self.sees_requests else ()))
+
+    def objects(self) -> dict[str, list[int]]:
+        """Return the kernel's numbers of all maps, programs and links, by kind."""
+        loaded, ledger = self.object, self.object.ledger
+        programs = {loaded.identity(loaded.program_fd(name)) for name in loaded.loaded()} | ledger.programs()
+        maps = {*map(loaded.identity, (*loaded.map_fds().values(), *ledger.maps))}
+        return {
+            "map": sorted(maps),
+            "program": sorted(programs - {0}),
+            "link": sorted({*map(loaded.identity, self.held["links"])} - {0}),
+        }
 
     @property
     def told(self) -> str:
@@ -163,11 +182,11 @@ class Probe(Controlled):
         place = _U32.pack(record.STAGE_LEFT_OUT)
         for stages, program in _LEFT_OUT.items():
             if options.measure:
-                self._object.update(self._object.map_fd(stages), place, _U32.pack(self._object.program_fd(program)))
+                self._put(stages, record.STAGE_LEFT_OUT, self.object.program_fd(program))
             else:
-                self._object.delete(self._object.map_fd(stages), place)
+                self.object.ledger.delete(self.object.map_fd(stages), place)
         self.attachment.measure(options.measure)
-        self._object.update(self._object.map_fd(".data.options"), _U32.pack(0), options.pack())
+        self._set(".data.options", 0, options.pack())
 
     def prepare(self, calls: Mapping[int, record.CallSpec]) -> None:
         """Prepare :attr:`places` for these calls; call this before :meth:`set_calls`."""
@@ -193,7 +212,7 @@ class Probe(Controlled):
             self._begins.set(entered)
         self._attach_if(_MADE, _CLONE3 in calls)
         for hook in passing - self._hooked:
-            self._object.attach(hook)
+            self.object.attach(hook)
         calls = self.attachment.enter(calls, traced)
         self.rows.update(spec.call for spec in calls.values())
         wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
@@ -202,48 +221,72 @@ class Probe(Controlled):
         self._ask(places | self._asked)
         for (name, number), packed in wanted.items():
             if self._calls.get((name, number)) != packed:
-                self._object.update(self._object.map_fd(name), _U32.pack(number), packed)
+                self._set(name, number, packed)
         for name, number in self._calls.keys() - wanted.keys():
-            self._object.update(self._object.map_fd(name), _U32.pack(number), _NO_CALL)
+            self.object.update(self.object.map_fd(name), _U32.pack(number), _NO_CALL)
+            self.object.ledger.drop(self.object.map_fd(name), _U32.pack(number))
         self._ask(places)
         self._calls = wanted
+        self._expect_no_filters(self.rows)
         self.attachment.leave()
         for hook in self._hooked - passing:
-            self._object.detach(hook)
+            self.object.detach(hook)
         self._hooked = passing
         self._attach_if(_RENAMED, _PRCTL.get(platform.machine()) in calls)
+
+    def _expect_no_filters(self, rows: set[int]) -> None:
+        """Expect no other filters of the events with these rows than those that were set."""
+        keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT)]
+        for place in self.places:
+            self.object.ledger.expect_empty(place.map_fd("filters"), "filters", keys)
+        for name in _OF_PROCESSES:
+            self.object.ledger.expect_empty(self.map_fd(name), name, keys)
 
     def _attach_if(self, program: str, wanted: bool) -> None:
         """Attach a program that belongs to a call, or detach it."""
         if wanted and program not in self._attached:
-            self._object.attach(program)
+            self.object.attach(program)
             self._attached.add(program)
         elif program in self._attached and not wanted:
-            self._object.detach(program)
+            self.object.detach(program)
             self._attached.remove(program)
 
     def _ask(self, places: set[int]) -> None:
         """Let the probe look at calls with these numbers, from whichever table."""
         value = bytes(place in places for place in range(record.COMPAT_BASE))
-        self._object.update(self._object.map_fd(".data.wanted"), _U32.pack(0), value)
-        self.kernel.run(self._object.program_fd(_SETTLE), bytes(8))
+        self._set(".data.wanted", 0, value)
+        self.kernel.run(self.object.program_fd(_SETTLE), bytes(8))
+        self.object.ledger.note(self.map_fd(".data.asked"), ".data.asked", bytes(4), value)
         self._asked = places
+
+    def _set(self, name: str, place: int, value: bytes) -> None:
+        self.object.ledger.set(self.object.map_fd(name), name, _U32.pack(place), value)
+
+    def _put(self, name: str, place: int, program: int) -> None:
+        self.object.ledger.put(self.object.map_fd(name), name, _U32.pack(place), program)
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""
-        return self._object.map_fd(name)
+        return self.object.map_fd(name)
 
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
         """Use these filters (map and index in it → descriptor) instead of the previous ones."""
         for (name, place), program in programs.items():
-            self._object.update(self._object.map_fd(name), _U32.pack(place), _U32.pack(program))
+            self._put(name, place, program)
         for name, place in self._filters - programs.keys():
-            self._object.delete(self._object.map_fd(name), _U32.pack(place))
+            self.object.ledger.delete(self.object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
+
+    def watch(self, file: bytes, names: bytes | None) -> None:
+        """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
+        if names is None:
+            self.object.ledger.delete(self.map_fd("watched_files"), file)
+        else:
+            self.object.ledger.set(self.map_fd("watched_files"), "watched_files", file, names)
 
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""
-        missed = sum(misses(self._library, self._object.program_fd(name)) for name in self._others)
+        missed = sum(misses(self._library, self.object.program_fd(name)) for name in self._others)
         return self.attachment.missed() + missed
 
     def close(self) -> None:
@@ -253,4 +296,4 @@ class Probe(Controlled):
         self.attachment.close()
         for descriptor in self._read_only.values():
             os.close(descriptor)
-        self._object.close()
+        self.object.close()

@@ -29,6 +29,7 @@ class Status(msgspec.Struct, frozen=True):
     :ivar purpose: what decides what is collected (:func:`.adopted.purpose`).
     :ivar unread: number of records that an earlier agent has left, and that nobody can read.
     :ivar expected: the sentinel.
+    :ivar objects: the numbers of the maps, programs and links, by kind.
     """
 
     ring_sizes: tuple[_RingSize, _RingSize] = (0, 0)
@@ -41,3 +42,4 @@ class Status(msgspec.Struct, frozen=True):
     purpose: str = ""
     unread: int = 0
     expected: Expected = NOTHING
+    objects: dict[str, list[int]] = {}

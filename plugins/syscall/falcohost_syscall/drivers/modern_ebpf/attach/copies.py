@@ -94,9 +94,9 @@ class Stages:
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
         """Use these filters (map and index in it → descriptor) instead of the previous ones."""
         for (name, place), program in programs.items():
-            self.kernel.set(self._maps[name], _U32.pack(place), _U32.pack(program))
+            self._probe.ledger.put(self._maps[name], name, _U32.pack(place), program)
         for name, place in self._filters - programs.keys():
-            self._probe.delete(self._maps[name], _U32.pack(place))
+            self._probe.ledger.delete(self._maps[name], _U32.pack(place))
         self._filters = frozenset(programs)
 
     def measure(self, on: bool) -> None:
@@ -104,11 +104,12 @@ class Stages:
         if on:
             self._put("stages", record.STAGE_LEFT_OUT, _LEFT_OUT)
         else:
-            self._probe.delete(self._maps["stages"], _U32.pack(record.STAGE_LEFT_OUT))
+            self._probe.ledger.delete(self._maps["stages"], _U32.pack(record.STAGE_LEFT_OUT))
 
     def close(self) -> None:
         """Unload the copies."""
         for fd in self._maps.values():
+            self._probe.ledger.forget(fd)
             os.close(fd)
         self._maps.clear()
 
@@ -124,7 +125,7 @@ class Stages:
     def _put(self, array: str, place: int, name: str) -> None:
         program = copy(self.kernel, self._probe, name, self._swapped, self._kind, self._attach)
         try:
-            self.kernel.set(self._maps[array], _U32.pack(place), _U32.pack(program))
+            self._probe.ledger.put(self._maps[array], array, _U32.pack(place), program)
         finally:
             os.close(program)
 

@@ -64,5 +64,5 @@ class Handover:
     def _set(self, state: int) -> None:
         if state != self._state:
             value = self._number << _BITS | state if state else 0
-            self._probe.update(self._probe.map_fd(".data.handover"), _FIRST, _U32.pack(value))
+            self._probe.ledger.set(self._probe.map_fd(".data.handover"), ".data.handover", _FIRST, _U32.pack(value))
             self._state = state

@@ -1,0 +1,115 @@
+"""Keeps what was written into maps that nobody else writes to, and finds what somebody else has written there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from sys import byteorder
+from typing import Final, NamedTuple
+
+from falcohost import SourceError
+from falcohost_syscall.kernel.maps import Maps
+
+_ID: Final = 4
+
+
+class Difference(NamedTuple):
+    """An entry that is not as it was written.
+
+    :ivar array: the map is a program array, whose entries cannot be written again without the programs.
+    """
+
+    map_fd: int
+    name: str
+    key: bytes
+    array: bool
+
+
+class Ledger:
+    """Writes to maps, and compares."""
+
+    def __init__(self, maps: Maps) -> None:
+        self._maps = maps
+        self._names: dict[int, str] = {}
+        self._values: dict[int, dict[bytes, bytes]] = {}
+        self._programs: dict[int, dict[bytes, int]] = {}
+
+    def set(self, map_fd: int, name: str, key: bytes, value: bytes) -> None:
+        """Set an entry of the map *name*."""
+        self._maps.update(map_fd, key, value)
+        self.note(map_fd, name, key, value)
+
+    def note(self, map_fd: int, name: str, key: bytes, value: bytes) -> None:
+        """Take note that an entry of the map *name* has this value, whoever has set it."""
+        self._names[map_fd] = name
+        self._values.setdefault(map_fd, {})[key] = value
+
+    def put(self, map_fd: int, name: str, key: bytes, program: int) -> None:
+        """Put the program with this descriptor into an entry of the program array *name*."""
+        self._maps.update(map_fd, key, program.to_bytes(_ID, byteorder))
+        self._names[map_fd] = name
+        self._programs.setdefault(map_fd, {})[key] = self._maps.identity(program)
+
+    def take(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
+        """Take the present entries of a program array, which the kernel has from its object, as those to be."""
+        self._names[map_fd] = name
+        found = self._programs.setdefault(map_fd, {})
+        for key in keys:
+            found[key] = self._program(map_fd, key)
+
+    def delete(self, map_fd: int, key: bytes) -> None:
+        """Remove an entry, if it exists. One of a program array has to stay empty from now on."""
+        self._maps.delete(map_fd, key)
+        self._values.get(map_fd, {}).pop(key, None)
+        if key in (programs := self._programs.get(map_fd, {})):
+            programs[key] = 0
+
+    def drop(self, map_fd: int, key: bytes) -> None:
+        """Compare an entry no more."""
+        self._values.get(map_fd, {}).pop(key, None)
+
+    def forget(self, map_fd: int) -> None:
+        """Forget a map that is to be closed."""
+        for kept in (self._names, self._values, self._programs):
+            kept.pop(map_fd, None)
+
+    def expect_empty(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
+        """Expect no program in these entries of a program array, unless one was put there."""
+        self._names[map_fd] = name
+        found = self._programs.setdefault(map_fd, {})
+        for key in keys:
+            found.setdefault(key, 0)
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield the entries that are not as they were written."""
+        for map_fd, values in self._values.items():
+            for key, value in values.items():
+                if self._maps.find(map_fd, key, len(value)) != value:
+                    yield Difference(map_fd, self._names[map_fd], key, False)
+        for map_fd, programs in self._programs.items():
+            for key, program in programs.items():
+                if self._program(map_fd, key) != program:
+                    yield Difference(map_fd, self._names[map_fd], key, True)
+
+    def mend(self, found: Difference) -> bool:
+        """Write an entry as it was; return whether that is possible."""
+        value = self._values.get(found.map_fd, {}).get(found.key)
+        if value is None:
+            return False
+        try:
+            self._maps.update(found.map_fd, found.key, value)
+        except SourceError:
+            return False
+        return True
+
+    def programs(self) -> frozenset[int]:
+        """Return the numbers of all programs that were put into program arrays."""
+        return frozenset(number for found in self._programs.values() for number in found.values())
+
+    @property
+    def maps(self) -> dict[int, str]:
+        """The descriptors and names of the maps."""
+        return self._names
+
+    def _program(self, map_fd: int, key: bytes) -> int:
+        found = self._maps.find(map_fd, key, _ID)
+        return 0 if found is None else int.from_bytes(found, byteorder)
