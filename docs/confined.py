@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from sys import byteorder
 from typing import NamedTuple
 
 from falcohost.host.confine.calls import allowed
@@ -17,6 +18,8 @@ from falcohost.host.confine.capabilities import CAPABILITIES
 from falcohost.host.confine.numbers import NEWEST, this_machine
 from falcohost.host.confine.users import LOCKS
 from falcohost.needs import ALL, CODE, INSPECT, PROGRAM
+from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.maps import Maps
 
 # linux/ptrace.h
 _SEIZE, _INTERRUPT, _DETACH, _GET_FILTER = 0x4206, 0x4207, 17, 0x420C
@@ -30,12 +33,14 @@ class Confined(NamedTuple):
 
     :ivar user: ``root``, or ``own``: a user that no other process has.
     :ivar calls: ``all``, or the needs whose system calls it may make besides those that all may make.
+    :ivar left_out: which of its calls the probe leaves out: ``all``, those of ``its job``, or ``none``.
     :ivar memory: its proportional set size, in MiB.
     """
 
     user: str
     capabilities: tuple[str, ...]
     calls: str
+    left_out: str
     memory: float
 
 
@@ -43,6 +48,7 @@ def processes(supervisor: int) -> dict[str, Confined]:
     """Return the processes of an agent by their roles."""
     family = [supervisor, *_descendants(supervisor)]
     users = [_status(pid)["Uid"].split()[0] for pid in family]
+    ignored = set(_ignored(supervisor))
     found = {}
     for pid, user in zip(family, users, strict=True):
         role = "supervisor" if pid == supervisor else _role(int(user)) or f"process of user {user}"
@@ -50,9 +56,32 @@ def processes(supervisor: int) -> dict[str, Confined]:
             "root" if user == "0" else "own",
             tuple(_capabilities(pid)),
             _calls(pid),
+            "all" if pid in ignored else "its job" if has_job(role) else "none",
             _memory(pid),
         )
     return found
+
+
+def has_job(role: str) -> bool:
+    """Return whether the agent tells the probe's reader what the process with this *role* is there for."""
+    return not role.startswith("programs ") and (not role.startswith("helpers ") or role.endswith(" syscall"))
+
+
+def _ignored(supervisor: int) -> Iterator[int]:
+    """Yield the processes whose calls the probe leaves out, as its map has them."""
+    maps = Maps(Library())
+    get = maps.library.lib.bpf_map_get_fd_by_id
+    for file in Path(f"/proc/{supervisor}/fdinfo").iterdir():
+        number = re.search(r"^map_id:\s*(\d+)", file.read_text(), re.MULTILINE)
+        if number is not None and _name(maps, fd := int(get(int(number[1])))) == "ignored_pids":
+            yield from (int.from_bytes(key, byteorder) for key in maps.keys(fd, 4))
+
+
+def _name(maps: Maps, map_fd: int) -> str:
+    """Return the name of a map (struct bpf_map_info)."""
+    info, size = ctypes.create_string_buffer(40), ctypes.c_uint32(40)
+    maps.library.lib.bpf_obj_get_info_by_fd(map_fd, info, ctypes.byref(size))
+    return info.raw[24:].rstrip(b"\0").decode()
 
 
 def _descendants(pid: int) -> Iterator[int]:

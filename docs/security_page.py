@@ -114,14 +114,14 @@ def renewed(text: str, found: Mapping[str, Confined]) -> str:
 
 def process_table(found: Mapping[str, Confined]) -> Iterator[str]:
     """Yield the lines of the table of processes."""
-    heads = ("process", "for", "user", "capabilities", "system calls", "files", "network", "memory")
+    heads = ("process", "for", "user", "capabilities", "system calls", "files", "network", "left out", "memory")
     yield from _row(*heads)
     yield from _row(*["---"] * len(heads))
     for role, may in found.items():
         what, files, network, budget = ROLES[role]
         capabilities = ", ".join(f"`{name}`" if name != "all" else name for name in may.capabilities) or "-"
         calls = may.calls if may.calls in ("all", "") else ", ".join(f"`{need}`" for need in may.calls.split(", "))
-        yield from _row(role, what, may.user, capabilities, calls or "-", files, network, f"{budget} MiB")
+        yield from _row(role, what, may.user, capabilities, calls or "-", files, network, may.left_out, f"{budget} MiB")
 
 
 def call_table() -> Iterator[str]:

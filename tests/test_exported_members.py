@@ -58,7 +58,7 @@ PUBLIC = {
         "Viewed",
         "hookimpl",
     ],
-    "falcohost.agent": ["AgentProcess", "Job", "KnowsAgent"],
+    "falcohost.agent": ["AgentProcess", "Job", "KnowsAgent", "TamperedError"],
     "falcohost.appending": ["open_appending"],
     "falcohost.aws": [
         "ENVIRONMENT",

@@ -12,7 +12,13 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-__all__ = ["AgentProcess", "Job", "KnowsAgent"]
+from falcohost.errors import SourceError
+
+__all__ = ["AgentProcess", "Job", "KnowsAgent", "TamperedError"]
+
+
+class TamperedError(SourceError):
+    """Somebody has changed what a source has in the kernel, so that its worker has to begin anew: an alert at once."""
 
 
 class Job(Struct, frozen=True):

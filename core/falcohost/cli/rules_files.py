@@ -46,7 +46,7 @@ def load(flags: Flags, files: Sequence[str]) -> LoadedRules:
         raise RulesError(f"there is no rules file in {', '.join(files)}: names of rules files end in .yaml or .yml")
     config = flags.configuration()
     plugins = load_all(config.for_plugins)
-    outcome = load_files(names, plugins, config.rules)
+    outcome = load_files(names, plugins, config)
     outcome.check()
     return LoadedRules(outcome, catalogs(plugins), plugins.sources())
 

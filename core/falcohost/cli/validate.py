@@ -35,7 +35,7 @@ def validate(flags: Flags, config: Config) -> int:
     plugins = load_all(config.for_plugins)
     for reason in plugins.left_out.values():
         log.error("%s", reason)
-    outcome = load_files(flags.validate, plugins, config.rules, flags.suffix)
+    outcome = load_files(flags.validate, plugins, config, flags.suffix)
     if outcome.unmet is not None:
         raise RulesError(outcome.unmet)
     described = _described(flags, outcome, plugins)

@@ -13,6 +13,7 @@ from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
 from falcohost.host.extras import DEFAULT, owner
+from falcohost.host.own_paths import LIST, own_paths
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
 from falcohost.host.version import falcohost_version
 from falcohost.log import log
@@ -73,7 +74,7 @@ def load_configured_rules(
     :raises RulesError: a file cannot be read.
     :raises ConfigError: there is no rules file.
     """
-    outcome = load_files(files_to_load(config.rules, plugins, given), plugins, config.rules, suffix)
+    outcome = load_files(files_to_load(config.rules, plugins, given), plugins, config, suffix)
     _log_files(outcome.results)
     return outcome
 
@@ -92,12 +93,12 @@ def load_to_run(config: Config, plugins: Plugins, files: Sequence[str], suffix: 
     fields = catalogs(plugins)
     _warn_of_absent_fields(config.rules.append, fields)
     with _gc_paused():
-        loaded = cache.load(texts, fields, _options(plugins, config.rules, suffix))
+        loaded = cache.load(texts, fields, _options(plugins, config, files, suffix))
     _log_files(loaded.results)
     return loaded
 
 
-def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffix: str | None = None) -> LoadOutcome:
+def load_files(files: Sequence[str], plugins: Plugins, config: Config, suffix: str | None = None) -> LoadOutcome:
     """Load *files* in order.
 
     :raises RulesError: one cannot be read.
@@ -106,9 +107,9 @@ def load_files(files: Sequence[str], plugins: Plugins, rules: RulesConfig, suffi
 
     texts = [read_file(file) for file in files]
     fields = catalogs(plugins)
-    _warn_of_absent_fields(rules.append, fields)
+    _warn_of_absent_fields(config.rules.append, fields)
     with _gc_paused():
-        return load_rules(texts, fields, _options(plugins, rules, suffix))
+        return load_rules(texts, fields, _options(plugins, config, files, suffix))
 
 
 def _warn_of_absent_fields(append: Iterable[AppendOutput], fields: Mapping[str, Catalog]) -> None:
@@ -133,7 +134,8 @@ def _gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _options(plugins: Plugins, rules: RulesConfig, suffix: str | None) -> LoadOptions:
+def _options(plugins: Plugins, config: Config, files: Sequence[str], suffix: str | None) -> LoadOptions:
+    rules = config.rules
     return LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
         selections=rules.selections,
@@ -141,6 +143,7 @@ def _options(plugins: Plugins, rules: RulesConfig, suffix: str | None) -> LoadOp
         event_types=event_types(plugins),
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
+        lists={LIST: own_paths(config, plugins, files)},
     )
 
 

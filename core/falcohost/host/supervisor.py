@@ -102,6 +102,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         if isinstance(message, wire.Report):
             self.losses.observe(child)
             self.refusals.look(child)
+        elif isinstance(message, wire.Failed) and message.tampered:
+            self.tampering.tell(child, message.error)
         elif isinstance(message, wire.Tampered):
             self.tampering.tell(child, message.found)
         elif isinstance(message, wire.Undecided):

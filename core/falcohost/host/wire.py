@@ -118,10 +118,14 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
-    """The source failed with this error; the last message. *trace* is the traceback of an unexpected error."""
+    """The source failed with this error; the last message. *trace* is the traceback of an unexpected error.
+
+    *tampered*: somebody has changed what it has in the kernel.
+    """
 
     error: str
     trace: str = ""
+    tampered: bool = False
 
 
 class NewStore(msgspec.Struct, tag=True, frozen=True):

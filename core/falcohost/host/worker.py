@@ -19,6 +19,7 @@ from types import FrameType
 from typing import NoReturn
 
 from falcohost import handed, log
+from falcohost.agent import TamperedError
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
 from falcohost.helpers import HELPERS
@@ -143,7 +144,8 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         trace = "" if foreseen else traceback.format_exc()
         text = str(error) if foreseen else f"{type(error).__name__}: {error}"
         _close(source)
-        uplink.send(wire.Failed(wire.shortened(text, wire.MOST_TEXT), wire.shortened(trace, wire.MOST_TRACE)))
+        text, trace = wire.shortened(text, wire.MOST_TEXT), wire.shortened(trace, wire.MOST_TRACE)
+        uplink.send(wire.Failed(text, trace, isinstance(error, TamperedError)))
         return 1
     uplink.send(wire.Ended(stop.asked))
     return 0

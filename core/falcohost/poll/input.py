@@ -69,7 +69,9 @@ class PollInput:
     @property
     def needs(self) -> Needs:
         """Return that a thread makes connections, and what the poller needs."""
-        return Needs(frozenset({CONNECT, THREADS})) | needs_of(self._poller)
+        own = needs_of(self._poller)
+        named = own.connects if CONNECT in own.calls else None
+        return Needs(frozenset({CONNECT, THREADS}), connects=named) | own
 
     def open(self, refusals: Refusals, cursor: str | None) -> None:
         """Open the poller; an unreachable server is not an error, since fetches are retried.

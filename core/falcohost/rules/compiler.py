@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from falcohost.engine.catalog import Catalog
 from falcohost.lang.tree import Node
@@ -41,6 +42,7 @@ class Compiler:
     :param catalogs: the fields of each source.
     :param universes: by source, all values that ``evt.type`` can have, if they are known.
     :param extras: the configured additions to outputs.
+    :param lists: lists that items of lists may name although no file defines them.
     """
 
     def __init__(
@@ -48,13 +50,15 @@ class Compiler:
         catalogs: Mapping[str, Catalog],
         universes: Mapping[str, frozenset[str]],
         extras: Sequence[AppendOutput],
+        lists: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:
+        self._lists = lists
         self._conditions = ConditionReader()
         self._rules = RuleCompiler(catalogs, universes, extras, self._conditions)
 
     def compile(self, collector: Collector, result: FileResult) -> Compiled:
         """Compile the content of *collector*; errors and warnings go to *result*."""
-        items, used_lists = expand_items(collector.lists)
+        items, used_lists = expand_items(collector.lists, self._lists)
         broken = collector.broken["macro"] - collector.macros.keys()
         self._conditions.begin(items, collector.lists, collector.macros, broken)
         self._parse_macros(collector, result)

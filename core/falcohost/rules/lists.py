@@ -10,6 +10,7 @@ import re
 from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from falcohost.lang.parser import MAX_LENGTH
 from falcohost.rules.definitions import ListDef
@@ -62,10 +63,12 @@ def quoted_if_needed(item: str) -> str:
     return f'"{item}"' if " " in item and item[0] not in "\"'" else item
 
 
-def expand_items(lists: Mapping[str, ListDef]) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+def expand_items(
+    lists: Mapping[str, ListDef], given: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> tuple[dict[str, tuple[str, ...]], set[str]]:
     """Return the items of each list, with nested lists expanded one level deep, and the lists so used.
 
-    A list can use those that were defined before it was last changed.
+    A list can use those that were defined before it was last changed, and those *given* that no file defines.
     """
     expanded: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
@@ -76,6 +79,8 @@ def expand_items(lists: Mapping[str, ListDef]) -> tuple[dict[str, tuple[str, ...
             if inner is not None and inner.index < found.touched:
                 used.add(inner.name)
                 items += inner.items
+            elif inner is None and item in given:
+                items += given[item]
             else:
                 items.append(item)
         expanded[found.name] = tuple(items)

@@ -30,6 +30,7 @@ class LoadOptions:
 
     :ivar event_types: by source, all values that ``evt.type`` can have.
     :ivar plugins: the versions of the Falco plugins that installed plugins replace, by name.
+    :ivar lists: lists that items of lists may name although no file defines them; a file that does so goes first.
     :ivar install_hints: by the name of a missing source or Falco plugin, how to install it.
     """
 
@@ -39,6 +40,7 @@ class LoadOptions:
     event_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
     install_hints: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def load_rules(
     """
     options = options or LoadOptions()
     collector = Collector(_FieldChecks(catalogs), catalogs, options.install_hints)
-    compiler = Compiler(catalogs, options.event_types, options.append_output)
+    compiler = Compiler(catalogs, options.event_types, options.append_output, options.lists)
     results: list[FileResult] = []
     compiled = Compiled()
     for file in files:

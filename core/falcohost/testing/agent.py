@@ -32,12 +32,14 @@ class Agent:
     """A running agent. Its alerts go through files, so that a test that does not read them cannot block it.
 
     :ivar process: the supervisor.
+    :ivar folder: the folder with its files; its state is in the folder ``state`` there.
     """
 
     def __init__(
         self, folder: Path, rules: Sequence[Path], *, settings: Json | None = None, before: Sequence[str] = ()
     ) -> None:
         """Start the agent, with its files in *folder*; *before* is a command that execs the rest of its line."""
+        self.folder = folder
         self._out, self._err = folder / "stdout", folder / "stderr"
         config = folder / "falco.yaml"
         config.write_text(json.dumps({**_SETTINGS, **(settings or {})}))

@@ -6,12 +6,13 @@ All times are the server's, from its events and answers; this machine's clock is
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from falcohost import Plan
 from falcohost.jsonlog import Refusals, Refused
-from falcohost.needs import Needs
+from falcohost.needs import CONNECT, Needs
 from falcohost.poll import Answer, HttpClient, HttpError, Page, Seen, Unreadable, array_items, texts_of
 from falcohost_okta.config import NAME, SECOND, Api
 from falcohost_okta.ids import uuid_and_time
@@ -56,8 +57,10 @@ class LogPoller:
 
     @property
     def needs(self) -> Needs:
-        """Return that it reads no files later, and does no more than its input."""
-        return Needs()
+        """Return that it connects to the organization, and reads no files later."""
+        url = urlsplit(self._api.url)
+        port = url.port or (80 if url.scheme == "http" else 443)
+        return Needs(frozenset({CONNECT}), connects=(f"{url.hostname}:{port}",))
 
     def open(self, refusals: Refusals) -> None:
         """Read secrets and certificates.

@@ -217,8 +217,12 @@ LINES = {
         "@builder shell-interpreter",
     ),
     "BPF object of another taken by an unusual program": (
-        "@thief read-left-out",
+        "@thief map-by-number",
+        f"{INSTALLED}/bpftool folder $tmp/x map-by-number",
+    ),
+    "Agent reached through the kernel": (
         f"{INSTALLED}/bpftool folder $tmp/x read-left-out",
+        f"{INSTALLED}/bpftool folder $tmp/x map-by-number",
     ),
     "Settings of the agent changed": (
         "@implant private /etc folder /etc/falcohost open write /etc/falcohost/falcohost.yaml",

@@ -59,7 +59,26 @@ static int read_left_out(int argc, char **argv)
 	return must_be_target(open(TARGET, O_RDONLY));
 }
 
+/* Makes a map and opens it by its number: not the agent's. */
+static int map_by_number(int argc, char **argv)
+{
+	union bpf_attr attributes = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+	struct bpf_map_info info = {0};
+	int map = must("map", bpf(BPF_MAP_CREATE, &attributes));
+
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.info.bpf_fd = map;
+	attributes.info.info_len = sizeof(info);
+	attributes.info.info = (unsigned long)&info;
+	must("map", bpf(BPF_OBJ_GET_INFO_BY_FD, &attributes));
+	memset(&attributes, 0, sizeof(attributes));
+	attributes.map_id = info.id;
+	must("map", bpf(BPF_MAP_GET_FD_BY_ID, &attributes));
+	return 0;
+}
+
 const struct command agent_commands[] = {
 	{"read-left-out", 0, "", read_left_out},
+	{"map-by-number", 0, "", map_by_number},
 	{0},
 };

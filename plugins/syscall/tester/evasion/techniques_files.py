@@ -30,6 +30,7 @@ NEWER_CALLS = "Mounts changed by the newer calls"
 DISK_OPENED = "Disk opened by a program that is not installed"
 TAKEN = "Descriptor taken out of another process"
 TAKEN_MAP = "BPF object of another taken by an unusual program"
+REACHED = "Agent reached through the kernel"
 REPORTED = "Opened files reported to a program that is not installed"
 TRACED = "Process traced by a program that is not installed"
 
@@ -215,7 +216,7 @@ READING = Group(
         "read-leaderless": Technique("reads it in a thread when the first one has ended", read()),
         "read-left-out": Technique(
             "has the agent leave out its calls, by the map that says whose calls it leaves out",
-            by_way("that the map is taken", TAKEN_MAP),
+            by_way("that the map is taken", TAKEN_MAP, REACHED),
         ),
         "read-received": Technique("gets the open file sent by its child", read("the child's opening")),
     },

@@ -19,7 +19,7 @@ DETOURS = """
 """
 
 #: A rule whose line has agents leave out what follows, one before the other.
-BLINDING = "BPF object of another taken by an unusual program"
+BLINDING = "Agent reached through the kernel"
 #: A rule about a race, whose end the two agents see at different moments.
 RACING = "Arguments of a call changed while it ran"
 

@@ -117,6 +117,7 @@ class ModernEbpf:
             self._loader.open(ask(self._config, plan))
             descriptors = self._loader.descriptors
         self._reader = reader = Reader(descriptors, self.context)
+        self._hear(reader)
         self.update(plan)
         self._expect(reader.status().expected)
         if not reader.is_successor:
@@ -262,10 +263,13 @@ class ModernEbpf:
         if self._loader is not None:
             self._loader.close()
 
+    def _hear(self, reader: Reader) -> None:
+        self._status = status = reader.status()
+        self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in status.objects.items()}
+
     def _count(self, reader: Reader) -> None:
-        self._status = reader.status()
+        self._hear(reader)
         self._expect(self._status.expected)
-        self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in self._status.objects.items()}
         self._counted = reader.counters(self._status)
 
     def _after_loss(self, now: float) -> None:

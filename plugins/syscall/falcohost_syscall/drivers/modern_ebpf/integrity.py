@@ -61,6 +61,9 @@ class Integrity:
             return
         self._checked = now
         yield from self._entries()
+        if not self._probe.looks():
+            self._probe.settle()
+            yield "entries of the map '.data.asked' were changed; they are made again"
         yield from self._kernels_own()
         yield from self._loaded()
 

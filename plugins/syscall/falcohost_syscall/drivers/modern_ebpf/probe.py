@@ -255,8 +255,7 @@ class Probe(Controlled):
         """Let the probe look at calls with these numbers, from whichever table."""
         value = bytes(place in places for place in range(record.COMPAT_BASE))
         self._set(".data.wanted", 0, value)
-        self.kernel.run(self.object.program_fd(_SETTLE), bytes(8))
-        self.object.ledger.note(self.map_fd(".data.asked"), ".data.asked", bytes(4), value)
+        self.settle()
         self._asked = places
 
     def _set(self, name: str, place: int, value: bytes) -> None:
@@ -264,6 +263,15 @@ class Probe(Controlled):
 
     def _put(self, name: str, place: int, program: int) -> None:
         self.object.ledger.put(self.object.map_fd(name), name, _U32.pack(place), program)
+
+    def settle(self) -> None:
+        """Have the kernel look at the calls that it was last told to look at."""
+        self.kernel.run(self.object.program_fd(_SETTLE), bytes(8))
+
+    def looks(self) -> bool:
+        """Return whether the kernel looks at these calls; it may look at more."""
+        asked = self.object.lookup(self.map_fd(".data.asked"), _U32.pack(0), record.COMPAT_BASE)
+        return all(asked[place] for place in self._asked)
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from falcohost import SourceError
+from falcohost.agent import TamperedError
 from falcohost_syscall.kernel.ring import BATCH, Ring
 
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
@@ -76,14 +76,14 @@ class Rings:
     def read(self, limit: int = BATCH) -> list[bytes]:
         """Return the next records of both rings in order of time, up to *limit* of calls; empty if there are none.
 
-        :raises SourceError: somebody else has written to a ring, which is set back; records may be lost.
+        :raises TamperedError: somebody else has written to a ring, which is set back; records may be lost.
 
         The position of the calls is noted before the processes are read, so a call is never returned before the fork or
         exec that it follows. Process records newer than the last call in this batch wait for the next batch.
         """
         calls, processes = self._rings
         if any([calls.set_back(), processes.set_back()]):
-            raise SourceError("somebody else has moved its position in a ring of the probe, which was set back")
+            raise TamperedError("the reader's position in a ring was moved; it was set back")
         self._fullest = [
             max(most, ring.unread() + ring.held) for most, ring in zip(self._fullest, self._rings, strict=True)
         ]
