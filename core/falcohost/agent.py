@@ -46,6 +46,7 @@ class AgentProcess(Struct, frozen=True):
     :ivar role: ``supervisor``, ``store``, ``outputs``, ``worker`` or ``loader``.
     :ivar source: the source whose worker or loader it is.
     :ivar job: what it does; None: it still prepares it, and reads nothing from outside yet.
+    :ivar begun: until when it may have prepared it, in nanoseconds by ``CLOCK_BOOTTIME``.
     """
 
     pid: int
@@ -53,6 +54,7 @@ class AgentProcess(Struct, frozen=True):
     role: str
     source: str = ""
     job: Job | None = None
+    begun: int = 0
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -24,13 +25,19 @@ class Roster:
         self._workers = workers
         self._services = services
         self._told: tuple[tuple[int, str, str, Job | None], ...] = ()
+        self._begun: dict[int, int] = {}
 
     def look(self) -> None:
         """Tell everybody, if there are other processes than there were, or one has another job."""
         now = tuple(self._running())
         if now != self._told:
             self._told = now
-            processes = tuple(AgentProcess(pid, since(pid), role, source, job) for pid, role, source, job in now)
+            at = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+            self._begun = {pid: self._begun.get(pid, at) for pid, _, _, job in now if job is not None}
+            processes = tuple(
+                AgentProcess(pid, since(pid), role, source, job, self._begun.get(pid, 0))
+                for pid, role, source, job in now
+            )
             self._workers.tell(wire.Processes(processes))
 
     def _running(self) -> Iterator[tuple[int, str, str, Job | None]]:

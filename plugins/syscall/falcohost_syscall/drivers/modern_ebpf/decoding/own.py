@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from falcohost.agent import AgentProcess, Job
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
-from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, PID
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, PID, TS
 from falcohost_syscall.events.sockets import Endpoint
-from falcohost_syscall.processes.boot_clock import ticks
+from falcohost_syscall.processes.boot_clock import own_offset, ticks
 
 #: What no process does while it prepares for its job, not even those that load probes, and what only these do.
 _NEVER: Final = """
@@ -36,15 +36,17 @@ _CHANGES: Final = 0o1103
 _NEW_NAMESPACE: Final = 0x7E020080
 # Files in /proc that show memory, which none of them reads.
 _MEMORY: Final = ("/mem", "/kcore")
+_SELF: Final = "/proc/self"
 _MAKES: Final = frozenset({"clone", "clone3", "fork", "vfork"})
 
 
 class _Known(NamedTuple):
-    """A process of the agent: since when it runs, in ticks, and what it does."""
+    """A process of the agent: since when it runs, in ticks, and what it does, from when on by the kernel's clock."""
 
     since: int
     loads: bool
     work: _Work | None
+    begun: int = 0
 
 
 class OwnCalls:
@@ -66,7 +68,12 @@ class OwnCalls:
     def take(self, processes: Iterable[AgentProcess]) -> None:
         """Take note that these are the processes that the supervisor has."""
         known = {
-            one.pid: _Known(one.since, one.role == "loader", None if one.job is None else _Work(one.job))
+            one.pid: _Known(
+                one.since,
+                one.role == "loader",
+                None if one.job is None else _Work(one.job),
+                one.begun - own_offset(),
+            )
             for one in processes
         }
         self.pids = self._more | known
@@ -79,7 +86,7 @@ class OwnCalls:
         process, known = event.proc, self.pids.get(event.h[PID])
         if process.image.exec_ts or (known is not None and known.since != ticks(process.start)):
             return False
-        if known is None or known.work is None:
+        if known is None or known.work is None or event.h[TS] < known.begun:
             name = event.type
             return not (name in NEVER or (name in LOADING and not (known is not None and known.loads)))
         return known.work.has(event)
@@ -120,7 +127,9 @@ class _Work:
         flags = _CHANGES if place is None else event.arg(place)
         if event.access in (1, 2) or flags & _CHANGES:
             return self._may_write(path)
-        return self._reads is None or _below(path, self._reads) or self._may_write(path)
+        if self._reads is None or _below(path, self._reads) or self._may_write(path):
+            return True
+        return _SELF in self._reads and _below(path, (f"/proc/{event.pid}",))
 
     def _reaches(self, event: RecordEvent) -> bool:
         socket = event.socket
