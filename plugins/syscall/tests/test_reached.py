@@ -71,11 +71,13 @@ def test_a_process_is_reached(agent, syscall_worker, deed, role):
     wait_until(lambda: told(agent, REACHED, f"process {pid} ({role})", f"call={call}"))
 
 
-@pytest.mark.parametrize("kind", ["bpf-map", "bpf_link", "memfd:falcohost journal"])
-def test_a_descriptor_is_taken(agent, syscall_worker, kind):
+@pytest.mark.parametrize(
+    ("kind", "part"), [("bpf-map", "map "), ("bpf_link", "link "), ("memfd:falcohost journal", "memory ")]
+)
+def test_a_descriptor_is_taken(agent, syscall_worker, kind, part):
     """What a process has of the probe is taken out of it."""
     run(TAKE, kind, syscall_worker(agent.process.pid))
-    wait_until(lambda: told(agent, REACHED, f"part=descriptor of {kind}", "call=pidfd_getfd"))
+    wait_until(lambda: told(agent, REACHED, f"part={part}", "call=pidfd_getfd", f"file={kind}"))
 
 
 def test_files_are_changed(agent, tmp_path):

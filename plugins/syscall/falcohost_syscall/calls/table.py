@@ -206,7 +206,7 @@ io_uring_enter | 426 426 426 | I/O other | uses | fd=0 struct=4
     res:errno=ret fd:fd=0 to_submit:u32=1 min_complete:u32=2 flags:flags/io_uring_enter=3 sig:sigset=sigmask
 io_uring_register | 427 427 427 | I/O other | uses | fd=0
     res:errno=ret fd:fd=0 opcode:enum/io_uring_register=1 arg:hex=2 nr_args:u32=3
-bpf | 321 280 357 | other | creates | fd=ret struct=1
+bpf | 321 280 357 | other | creates | fd=ret
     fd:fd=ret cmd:enum/bpf=0
 pidfd_open | 434 434 434 | process | creates | fd=ret
     fd:fd=ret pid:pid=0 flags:flags/pidfd=1

@@ -205,10 +205,6 @@ class DescriptorFacts(Protocol):
         """Whether the event changed the socket's destination."""
 
     @property
-    def structure(self) -> bytes | None:
-        """The beginning of the structure that was passed; None if it was not read."""
-
-    @property
     def buffer(self) -> bytes | None:
         """The first bytes of the data that was read or written."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from sys import byteorder
 from typing import Final
 
 from falcohost import Arg, FieldType
@@ -11,15 +10,13 @@ from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.parameters.values import find
 
-# Commands of bpf(2) that open what has a number, which is the first member of the structure that is passed.
-_OPENED: Final = {13: "program", 14: "map", 30: "link"}
+# What is in the kernel, by the beginning of the name of a descriptor of it.
+_KINDS: Final = {"bpf-map": "map", "bpf-prog": "program", "bpf_link": "link"}
 # The parameter that is the process of a call that is about another one.
 _OF_PROCESSES: Final = {
     **dict.fromkeys(("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "kill", "tgkill"), "pid"),
     "tkill": "tid",
 }
-# Descriptors of what is in the kernel, whoever has it: hardly anybody but agents has any.
-_TAKEN: Final = ("bpf-map", "bpf-prog", "bpf_link", "perf_event")
 _IN_PROC: Final = re.compile(r"/(\d{1,9})/(?:task/\d+/)?(?:mem|maps|smaps|pagemap|environ|auxv|stack|syscall)$")
 _OWN_MEMORY: Final = "memfd:falcohost "
 
@@ -27,11 +24,9 @@ _OWN_MEMORY: Final = "memfd:falcohost "
 def agent_part(event: SyscallEvent, _: Arg) -> str | None:
     """Return what of this agent the event is about; None: nothing, or it is not known."""
     name, parts = event.type, event.ctx.agent
-    if name == "bpf":
-        return _object(event)
-    if name == "pidfd_getfd":
-        file = event.file_name or ""
-        return f"descriptor of {file}" if any(kind in file for kind in _TAKEN) or _OWN_MEMORY in file else None
+    file = event.file_name or ""
+    if name in ("bpf", "pidfd_getfd"):
+        return f"memory {file}" if _OWN_MEMORY in file else _object(event, file)
     if (param := _OF_PROCESSES.get(name)) is not None:
         return parts.process(_value(event, param))
     path = event.file_name if event.row.opens else None
@@ -43,14 +38,10 @@ def agent_part(event: SyscallEvent, _: Arg) -> str | None:
     return None if found is None else parts.process(int(found[1]))
 
 
-def _object(event: SyscallEvent) -> str | None:
-    kind = _OPENED.get(_value(event, "cmd"))
-    if kind is None:
-        return None
-    passed = event.structure
-    if passed is None:
-        return f"{kind} whose number cannot be read"
-    number = int.from_bytes(passed[:4], byteorder)
+def _object(event: SyscallEvent, file: str) -> str | None:
+    """Return which map, program or link of the agent the event's descriptor is: the kernel says its number."""
+    number = getattr(event.fdinfo, "bpf_id", 0)
+    kind = next((kind for name, kind in _KINDS.items() if name in file), "")
     return f"{kind} {number}" if number in event.ctx.agent.objects.get(kind, ()) else None
 
 

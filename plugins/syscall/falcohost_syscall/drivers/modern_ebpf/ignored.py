@@ -50,7 +50,7 @@ class Ignored:
             self._others.pop(pid, None)
             self._lasting.pop(pid, None)
             self._probe.observe(pid)
-            if now.since == known.since:
+            if now.since == known.since and now.runs:  # one that ends has no command line any more
                 yield f"process {pid} of the agent, whose calls are not collected, has executed another program"
         wanted, found = self._lasting.keys() | self._others.keys(), self._probe.ignored()
         for pid in sorted(found - wanted):

@@ -152,10 +152,12 @@ class Loader:
         for name, descriptors in self.descriptors.items():
             kept.keep(name, descriptors)
         self._hold()
+        self._tell()
 
     def _hold(self) -> None:
         for name, descriptors in self.probe.held.items():
             kept.hold(name, descriptors)
+        self._objects = self.probe.objects()
 
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
@@ -168,7 +170,6 @@ class Loader:
 
     def _collect(self) -> None:
         self.collection.update(self._asked)
-        self._objects = self.probe.objects()
         self._hold()
         self._tell()
 

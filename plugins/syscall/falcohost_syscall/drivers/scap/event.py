@@ -41,7 +41,6 @@ class CapturedEvent:
     reached = False
     host_path = None
     watched_path = None
-    structure = None
 
     def __init__(self, row: Call, call: CapturedCall, thread: Thread, num: int, ctx: Context) -> None:
         self.type = row.name

@@ -36,7 +36,6 @@ from falcohost_syscall.records.record import (
     SEC_SOCK,
     SEC_SOCKADDR,
     SEC_STR,
-    SEC_STRUCT,
     SEC_UNIX,
     SEC_UNIXPEER,
     SEC_WATCHED,
@@ -101,11 +100,6 @@ class RecordEvent(RecordFacts):
     def open_types(self) -> tuple[str, ...]:
         """The types of the process's descriptors, each once, from ``/proc``."""
         return tuple(procfs.READING.reader.descriptors(self.proc.pid))
-
-    @property
-    def structure(self) -> bytes | None:
-        """The beginning of the structure that was passed; None if it was not read."""
-        return self.section(SEC_STRUCT)
 
     @property
     def buffer(self) -> bytes | None:
