@@ -116,6 +116,44 @@ def test_a_loader_that_ends(prepared, caplog):
     prepared.loader = loader
 
 
+def test_a_loader_that_is_ready_before_there_is_a_worker(prepared):
+    """What the former loader's probe has collected is read first, by a worker that is there soon."""
+    prepared.last().say(wire.Failed("its helper was killed"))
+    prepared.fails()
+    loader = next_loader(prepared)
+    hand_up_a_ring(loader)
+    prepared.turn()
+    loader.say(wire.Loaded())
+    prepared.turn()
+    prepared.let_pass(1)
+    worker = prepared.last()
+    ring = prepared.child().preparation.kept.descriptors["ring"]
+    assert ([], ring) == (worker.signals, worker.kept["ring"])
+    worker.say(wire.Ready())
+    prepared.let_pass(0.1)
+
+    assert [signal.SIGTERM] == worker.signals
+    assert ring != prepared.child().preparation.kept.descriptors["ring"]
+    prepared.loader = loader
+
+
+def test_a_loader_when_no_worker_comes(prepared):
+    """It is not waited for longer than five seconds: perhaps no worker can read what is left."""
+    prepared.last().say(wire.Failed("no"))
+    prepared.fails()
+    loader = next_loader(prepared)
+    hand_up_a_ring(loader)
+    prepared.turn()
+    loader.say(wire.Loaded())
+    prepared.turn()
+    before = prepared.child().preparation
+    for _ in range(6):
+        prepared.let_pass(1)
+
+    assert before is not prepared.child().preparation
+    prepared.loader = loader
+
+
 def test_a_worker_that_ends_while_there_is_no_loader(prepared):
     """The next one reads on what the former loader has prepared."""
     worker = prepared.last()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,6 +19,10 @@ from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import log
+
+#: Most seconds that the next loader waits for a worker that reads what the former has collected, and between two looks.
+WAITS: Final = 5.0
+LOOKS: Final = 0.05
 
 
 class Of(Struct, frozen=True):
@@ -117,12 +122,24 @@ class Loaders:
                 log.info("Event source '%s': another loader prepares everything anew: %s", child.name, message.reason)
                 self._load_again(child)
             elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
-                former = child.preparation
-                child.go_over_to_next()
-                if former is not None:
-                    former.signal(signal.SIGKILL)
-                self._is_prepared(child, loader)
-                child.renew()
+                self._go_over(child, loader, self._loop.clock.monotonic() + WAITS)
+
+    def _go_over(self, child: Child, loader: Preparation, until: float) -> None:
+        """Go over to what the next *loader* has prepared, when there is a worker that reads what is left of the former.
+
+        Where there is none, it is waited for until *until*: none may come, if that is why all is prepared anew.
+        """
+        if child.next_preparation is not loader or self._loop.outcome is not None:
+            return
+        if not child.ready and self._loop.clock.monotonic() < until:
+            self._loop.after(LOOKS, lambda: self._go_over(child, loader, until))
+            return
+        former = child.preparation
+        child.go_over_to_next()
+        if former is not None:
+            former.signal(signal.SIGKILL)
+        self._is_prepared(child, loader)
+        child.renew()
 
     def _ended(self, child: Child, loader: Preparation) -> None:
         assert loader.process is not None
