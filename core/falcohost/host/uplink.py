@@ -27,7 +27,7 @@ MOST_GATHERED = 256
 MOST_ATTACHED = 4
 
 #: Seconds for which the end of a worker waits until its last alerts are stored.
-LAST = 0.8
+LAST = 4.0
 
 
 class Uplink:
