@@ -25,7 +25,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 def make_memory() -> int:
     """Return the descriptor of the memory for all workers of a source."""
-    return lasting.make("falcohost counts", HALF)
+    return lasting.make("counted matches", HALF)
 
 
 class KeptCounts:
