@@ -142,6 +142,7 @@ class Containers:
     not running is decided when a process of the cgroup is at hand, by its ancestors.
 
     :ivar on_found: gets each key and its container, once that is known.
+    :ivar undecided: the keys whose container is not known yet.
     """
 
     def __init__(self, is_task: Callable[[str, str], bool] = containerd_has) -> None:
@@ -149,16 +150,16 @@ class Containers:
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._is_task = is_task
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
-        self._undecided: dict[int, Task] = {}
+        self.undecided: dict[int, Task] = {}
 
     def learn(self, key: int, cgroups: Iterable[str]) -> None:
         """Remember the *cgroups* (``subsystem=path``) behind *key*."""
         lines = tuple(cgroups)
-        self._undecided.pop(key, None)
+        self.undecided.pop(key, None)
         if len(self._known) >= LIMIT:
             oldest = next(iter(self._known))
             del self._known[oldest]
-            self._undecided.pop(oldest, None)
+            self.undecided.pop(oldest, None)
         ended: Task | None = None
         for path in (line.partition("=")[2] for line in lines):
             task = task_at(path)
@@ -173,13 +174,12 @@ class Containers:
             self._find(key, HOST, lines)
         else:
             self._known[key] = (HOST, lines)
-            self._undecided[key] = ended
+            self.undecided[key] = ended
 
-    def of(self, key: int, process: Process) -> Container:
-        """Return the container behind *key*, in whose cgroups *process* is; the host if the key is unknown."""
-        if self._undecided and (task := self._undecided.pop(key, None)) is not None:
-            self._find(key, task.container if task.is_below(process.ancestors()) else HOST, self.cgroups(key))
-        return self.get(key)
+    def decide(self, key: int, process: Process) -> None:
+        """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
+        task = self.undecided.pop(key)
+        self._find(key, task.container if task.is_below(process.ancestors()) else HOST, self.cgroups(key))
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""

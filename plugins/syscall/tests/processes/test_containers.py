@@ -127,8 +127,8 @@ def test_a_task_that_has_ended(ancestor, container):
     containers.learn(5, ["cpu=/default/web"])
     undecided = (containers.get(5), list(found))
 
-    assert container == containers.of(5, process(parent=ancestor)).id
-    assert container == containers.of(5, process()).id == containers.get(5).id
+    containers.decide(5, process(parent=ancestor))
+    assert (container, set()) == (containers.get(5).id, {*containers.undecided})
     assert (HOST, []) == undecided
     assert [(5, container)] == found
     assert ("cpu=/default/web",) == containers.cgroups(5)

@@ -105,7 +105,7 @@ class Decoder:
         changes = step.records.append
         unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
         processes, make, own = self._processes.processes, self._make, self._own
-        pids, supervisor = own.pids, own.supervisor
+        pids, supervisor, undecided = own.pids, own.supervisor, context.containers.undecided
         for data in records:
             h = unpack(data)
             kind = h[KIND]
@@ -149,6 +149,8 @@ class Decoder:
                 if h[CALL] == self.sentinel.row and kind == KIND_CALL and h[PID] == self.sentinel.pid:
                     self.watch.take(h[ARG0 + NUMBER])
                 continue
+            if undecided and h[CGROUP] in undecided:
+                context.containers.decide(h[CGROUP], process)
             self.passed += 1
             event = make(row, h, data, self.passed, process, context)
             if context.first is None:

@@ -55,7 +55,7 @@ class RecordEvent(RecordFacts):
     @property
     def container(self) -> Container:
         """The container of the thread, or the host."""
-        return self.ctx.containers.of(self.h[CGROUP], self.proc)
+        return self.ctx.containers.get(self.h[CGROUP])
 
     @property
     def cgroups(self) -> tuple[str, ...]:
