@@ -17,6 +17,8 @@ from falcohost.store.directory import state_directory
 
 #: The list that every rules file can use. Its items are beginnings of paths; those of folders end with a slash.
 LIST: Final = "falcohost_paths"
+#: And the list of the folders that hold them, up to the root directory: whoever moves or covers one takes all in it.
+FOLDERS: Final = "falcohost_folders"
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
@@ -25,6 +27,16 @@ def own_paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> tuple[s
     """Return the items of :data:`LIST`; *rules*: the rules files that are loaded."""
     found = sorted({path for path in _paths(config, plugins, rules) if path not in ("/", "//")})
     return tuple(path for path in found if not any(path.startswith(one) for one in found if one != path))
+
+
+def own_folders(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the items of :data:`FOLDERS` for those of :data:`LIST`."""
+    found = {
+        str(parent)
+        for path in paths
+        for parent in (*((Path(path),) if path.endswith("/") else ()), *Path(path).parents)
+    }
+    return tuple(sorted(found - {"/"}))
 
 
 def _paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> Iterator[str]:

@@ -96,6 +96,20 @@ def test_files_are_changed(agent, tmp_path):
     wait_until(lambda: told(agent, CHANGED, "call=rename", f"target={folder}/falco.yaml"))
 
 
+def test_a_folder_is_moved_or_covered(agent):
+    """The folder that all of the state is in, or one above it, is another for a moment."""
+    state = agent.folder / "state"
+    run("import os, sys; os.rename(sys.argv[1], sys.argv[1] + '.2'); os.rename(sys.argv[1] + '.2', sys.argv[1])", state)
+    run(
+        "import ctypes, os, sys; libc = ctypes.CDLL(None); assert libc.unshare(0x20000) == 0; "
+        "assert libc.mount(None, b'/', None, 1 << 18 | 1 << 14, None) == 0; "
+        "assert libc.mount(b'none', sys.argv[1].encode(), b'tmpfs', 0, None) == 0",
+        agent.folder,
+    )
+    wait_until(lambda: told(agent, CHANGED, "call=rename", f"source={state} "))
+    wait_until(lambda: told(agent, CHANGED, "call=mount", f"target={agent.folder} "))
+
+
 def test_nobody_else_is_meant(agent, tmp_path):
     """What is done to another process, or to files beside the agent's, says nothing of the agent."""
     with subprocess.Popen(["sleep", "60"]) as other:
