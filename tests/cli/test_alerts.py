@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -147,22 +148,24 @@ def test_killed_at_any_moment(agent, setup, falcohost, soak):
     assert len(stored) > turn
 
 
-def test_outputs_miss_nothing(agent, setup, soak):
+def test_outputs_miss_nothing(agent, setup, soak, until):
     """After the agent was killed, the next run prints what its output had not printed: none is missing."""
     arguments = (*setup(numbers={"interval": 0.002, "cursor": True}), *NUMBERS)
     printed = []
     for _ in range(soak(50, 2)):
         running = agent(*arguments)
         running.wait_for_alerts(5)
+        left = running.children()
         running.process.kill()
         running.wait()
+        until(lambda left=left: not any(Path(f"/proc/{pid}").exists() for pid in left))  # they tell of it first
         printed += running.stdout.rpartition("\n")[0].splitlines()  # of the last line perhaps only a part
     last = agent(*arguments)
     last.wait_for_alerts(5)
     last.end()
     printed += last.alerts
 
-    values = [int(line.rpartition("=")[2].rstrip(")")) for line in printed]
+    values = [int(line.rpartition("=")[2].rstrip(")")) for line in printed if "the supervisor has ended" not in line]
     assert sorted(set(values)) == list(range(1, values[-1] + 1))
 
 
