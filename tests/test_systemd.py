@@ -9,6 +9,7 @@ LOG = "/var/log/app"
 
 CONFIG = f"""
 {OUTPUT}
+watch_config_files: false
 load_plugins: [json]
 plugins: [{{name: json, init_config: {{sources: [{{name: app, open_params: {LOG}, follow: true}}]}}}}]
 rules_files: [/etc/falcohost/rules.yaml]
@@ -51,15 +52,17 @@ def test_start_waits_until_the_sources_are_open(service, append):
     wait_until(lambda: marks(service) == ["first"], lambda: service.journal)
 
 
-def test_reload_returns_when_the_rules_are_read(service):
-    """A reload keeps the process, and is over when systemctl returns."""
+def test_reload(service):
+    """A reload keeps the process, which says when it is over."""
     before = service.show("MainPID")
     service.write("/etc/falcohost/rules.yaml", RULES.replace("seen", "read"))
     service.systemctl("reload", UNIT)
 
-    assert (before, "running") == (service.show("MainPID"), service.show("SubState"))
-    assert 1 == service.journal.count("SIGHUP received")
     wait_until(lambda: any("Reload: 1 rule" in one["output"] for one in service.alerts), lambda: service.alerts)
+    service.wait_until_open()
+
+    assert before == service.show("MainPID")
+    assert 1 == service.journal.count("SIGHUP received")
 
 
 def test_a_worker_that_hangs_is_replaced(service, append):
@@ -97,6 +100,22 @@ def test_killed_it_is_started_again(service, append):
 
     assert 1 == marks(service).count("kill")
     assert "0" == service.show("StartLimitIntervalUSec")
+
+
+#: What an attacker may want systemd to believe.
+LIES = ("STOPPING=1", "WATCHDOG=trigger", "FDSTOREREMOVE=1\nFDNAME=falcohost-1", "MAINPID=1", "STATUS=all is well")
+
+
+@pytest.mark.parametrize("who", ["a user", "a process of the service"])
+def test_nobody_else_is_heard(service, who):
+    """Neither a user nor another process of the service can tell systemd anything about it."""
+    names = ("MainPID", "SubState", "StatusText", "NRestarts")
+    before = [service.show(name) for name in names]
+    for lie in LIES:
+        service.lie(lie, inside=who != "a user")
+
+    assert before == [service.show(name) for name in names]
+    assert 0 == service.journal.count("Watchdog request")
 
 
 def test_stop_leaves_nothing(service):

@@ -138,7 +138,10 @@ def test_a_new_configuration(agent, command, tmp_path, until):
     config.write_text(config.read_text() + "\nfalcohost: {fold: {after: 77}}\n")
     (alert,) = until(lambda: internal(running, RELOADED))
 
-    assert f"Reload: the agent restarts with a new configuration; changed files: {config}" in alert["output"]
+    assert (
+        f"Reload: the agent starts anew, with its present configuration and code; changed files: {config}"
+        in alert["output"]
+    )
 
 
 def test_a_plugin_of_another_distribution(own_site, program, command):

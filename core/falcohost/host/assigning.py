@@ -24,6 +24,7 @@ from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import opened, select_sources, where_offered
+from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
 from falcohost.log import log
 
@@ -77,6 +78,7 @@ class Assigning:
             outputs=self._outputs,
             subscribers=[*self._plugins.subscribers()],
             only_log=config.only_logs,
+            version=falcohost_version(),
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
             connects=connects_of(self._outputs, config.outputs, self._plugins),
         )

@@ -62,6 +62,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
     :ivar files: the files that outputs write to, which the supervisor opens.
     :ivar connects: the addresses to which outputs connect.
+    :ivar version: falcohost's version.
     :ivar only_log: forbidden system calls of store and outputs are only logged.
     """
 
@@ -81,6 +82,7 @@ class Assignment(msgspec.Struct, frozen=True):
     files: list[bytes] = []
     connects: list[str] = []
     only_log: bool = False
+    version: str = ""
 
     @property
     def takers(self) -> dict[str, bool]:

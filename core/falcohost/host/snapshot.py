@@ -16,7 +16,6 @@ from falcohost import counters
 from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
-from falcohost.host.version import falcohost_version
 
 
 class SourceState(msgspec.Struct, frozen=True):
@@ -149,10 +148,10 @@ def _parted(one: Mapping[str, Any], of: type[msgspec.Struct]) -> Mapping[str, ob
     return {"state": one, "numbers": counters.from_json(one, of)}
 
 
-def snapshot(children: Iterable[Child], outputs: list[OutputSnapshot], store: StoreSnapshot) -> Snapshot:
-    """Return the current numbers, which are up to a second old."""
+def snapshot(version: str, children: Iterable[Child], outputs: list[OutputSnapshot], store: StoreSnapshot) -> Snapshot:
+    """Return the current numbers of an agent of this *version*, which are up to a second old."""
     return Snapshot(
-        falcohost_version(),
+        version,
         os.getpid(),
         age(),
         [source_snapshot(child) for child in children],

@@ -153,7 +153,7 @@ def wired(
             loop,
             store.directory,
             services.refresh,
-            lambda: snapshot(children, services.outputs(), services.store()),
+            lambda: snapshot(assignment.version, children, services.outputs(), services.store()),
             workers.measure,
             reloading.upgrade,
         ),

@@ -22,7 +22,7 @@ class Accepted:
         self._internal = internal
 
     def tell(self, new: Handed | None) -> None:
-        """Raise the alert: *new* rules are taken over; None: the agent restarts with a new configuration."""
+        """Raise the alert: *new* rules are taken over; None: the agent starts anew."""
         now = stamps(self._read)
         changed = [path for path, before in self._read.items() if now[path] != before]
         fields: dict[str, object] = {}
@@ -33,7 +33,7 @@ class Accepted:
             what = f"{rules} rules instead of {self._rules} are used from now on"
             self._read, self._rules = read, rules
         else:
-            what = "the agent restarts with a new configuration"
+            what = "the agent starts anew, with its present configuration and code"
         shown = [*changed[:_MOST], *(["..."] if len(changed) > _MOST else [])]
         files = f"; changed files: {', '.join(shown)}" if shown else "; no file has changed"
         self._internal.raise_alert(RELOADED, Priority.NOTICE, f"Reload: {what}{files}", {"files": shown, **fields})
