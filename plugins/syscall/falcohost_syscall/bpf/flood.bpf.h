@@ -10,20 +10,21 @@
 
 /* While less than this share of a ring is unread, everybody has room; and while no more is unread than the reader gets through
  * in SOON, up to half of the ring. */
-#define FREE_SHARE 8
+#define FREE_SHARE 128
+#define LEAST_SHARE 64 /* of a ring: what is shared out even if it will not be read in time, so that no flood costs others all */
 #define SOON 500000000ULL /* ns */
 #define PACE_SPAN 200000000LL /* ns over which its pace is measured */
-#define PACE_FORGOTTEN 34 /* without another measurement, an eighth of the ring is added in 2^34 ns */
+#define LONG_AGO 10000000000LL /* ns */
 #define SELDOM 100000000 /* ns */
 #define MAX_USER_NAMESPACES 33 /* the kernel's own limit, and the first */
 
-/* What a budget is for. It is a share per second of what is free in the ring, which may be spent at once: the slower the
- * ring is read, the smaller are the budgets, so that it never gets full. */
+/* What a budget is for. It is a share per second of what is free of the ring, or of what of it will be read in time, which may
+ * be spent at once: the slower the ring is read, the smaller are the budgets, so that it never gets full. */
 enum account {
 	OF_CALLS,     /* process and call: an eighth; group: a quarter */
 	OF_UNSURE,    /* calls of which filters could not know all: an eighth of that */
 	OF_PROCESSES, /* execs, exits, contexts: as calls */
-	OF_MORE,      /* long texts: a quarter of that */
+	OF_MORE,      /* long texts, and contexts for calls of which filters could not know all: a quarter of that */
 };
 #define PROCESS_SHARE 3 /* as shifts */
 #define GROUP_SHARE 2
@@ -98,10 +99,11 @@ static __always_inline __u32 user_who_answers(void)
 	return user;
 }
 
-/* How fast a ring was read when it was last measured: how many bytes in SOON. */
+/* How fast a ring was read when its reader was last behind: how many bytes in SOON. */
 struct pace {
 	__s64 ts;
-	__u64 read_up_to, soon; /* 0: not measured yet */
+	__u64 read_up_to, written_up_to; /* at that time */
+	__u64 soon; /* 0: not measured yet */
 };
 
 enum which_ring { RING_OF_CALLS, RING_OF_PROCESSES };
@@ -114,6 +116,7 @@ struct asking {
 	struct group group;
 	__u64 ts, unread, ring_bytes;
 	__u64 for_seldom; /* while no more is unread, who has few events gets room though its group has spent its budget */
+	__u64 free, least; /* what is shared out in budgets, and what is at least */
 	__u32 size, account;
 };
 
@@ -124,27 +127,41 @@ struct {
 	__type(value, struct asking);
 } askings SEC(".maps");
 
-/* Measures the pace while there is much to read. */
-static __always_inline void measure_pace(struct pace *pace, struct asking *asking, __u64 read_up_to)
+static __always_inline __u64 at_least(__u64 number, __u64 least)
 {
-	__u64 half = asking->ring_bytes / 2;
-	__s64 ts = asking->ts, since = pace->ts, took = ts - since;
-	__u64 soon = pace->soon ? pace->soon : half;
-
-	if (took < PACE_SPAN || __sync_val_compare_and_swap(&pace->ts, since, ts) != since)
-		return;
-	if (took < 2 * PACE_SPAN)
-		soon = (soon + ((read_up_to - pace->read_up_to) >> 10) * (SOON >> 10) / ((__u64)took >> 20)) / 2;
-	else
-		soon += ((__u64)took >> 10) * (asking->ring_bytes / FREE_SHARE >> 10) >> (PACE_FORGOTTEN - 20);
-	pace->read_up_to = read_up_to;
-	pace->soon = soon < half ? soon | 1 : half;
+	return number < least ? least : number;
 }
 
-/* Whether the reader will soon get to what is written now. */
+static __always_inline __u64 at_most(__u64 number, __u64 most)
+{
+	return number < most ? number : most;
+}
+
+/* Measures the pace. A reader that has read all that there was at the last time sleeps now and then: it can do more. One that
+ * has read nothing may just be replaced by another. */
+static __always_inline void measure_pace(struct pace *pace, struct asking *asking, __u64 read_up_to)
+{
+	__s64 since = pace->ts, took = asking->ts - since;
+	__u64 half = asking->ring_bytes / 2, soon = pace->soon ? pace->soon : half;
+
+	if (took < PACE_SPAN || (read_up_to == pace->read_up_to && asking->unread) ||
+	    __sync_val_compare_and_swap(&pace->ts, since, asking->ts) != since)
+		return;
+	if (read_up_to >= pace->written_up_to)
+		soon = took > LONG_AGO ? half : 2 * soon;
+	else
+		soon = (soon + ((read_up_to - pace->read_up_to) >> 10) * (SOON >> 10) / ((__u64)took >> 20)) / 2;
+	pace->read_up_to = read_up_to;
+	pace->written_up_to = read_up_to + asking->unread;
+	pace->soon = at_most(soon, half) | 1;
+}
+
+/* Whether the reader will soon get to what is written now. Else there are budgets of what it gets through in twice that time; for
+ * what may well be unwanted always. */
 static __always_inline bool is_read_soon(struct asking *asking)
 {
-	const __u64 least = asking->ring_bytes / 4, most = asking->ring_bytes / 4 * 3;
+	__u64 unread = asking->unread, bytes = asking->ring_bytes, room, soon;
+	bool doubtful = asking->account == OF_UNSURE || asking->account == OF_MORE;
 	struct pace *pace;
 
 	if (asking->account <= OF_UNSURE) {
@@ -154,20 +171,19 @@ static __always_inline bool is_read_soon(struct asking *asking)
 		pace = &paces[RING_OF_PROCESSES];
 		measure_pace(pace, asking, bpf_ringbuf_query(&proc_ring, BPF_RB_CONS_POS));
 	}
-	asking->for_seldom = pace->soon * 2;
-	if (asking->for_seldom < least)
-		asking->for_seldom = least;
-	if (asking->for_seldom > most)
-		asking->for_seldom = most;
-	return asking->unread < pace->soon && asking->account != OF_UNSURE && asking->account != OF_MORE;
+	soon = pace->soon ? pace->soon : bytes / 2;
+	room = at_most(at_least(soon * 2, bytes / (doubtful ? 64 : 32)), bytes);
+	asking->for_seldom = doubtful ? 0 : at_most(room, bytes / 4 * 3);
+	asking->free = unread < room ? room - unread : 0;
+	asking->least = doubtful ? 0 : at_most(bytes, (bytes - at_most(unread, bytes)) * 4) / LEAST_SHARE;
+	return !doubtful && unread < soon;
 }
 
 static __always_inline __u64 budget_of(struct asking *asking, __u32 share)
 {
 	static const __u8 smaller[] = {0, 3, 0, 2};
-	__u64 free = asking->unread < asking->ring_bytes ? asking->ring_bytes - asking->unread : 0;
 
-	return free >> share >> smaller[asking->account & 3];
+	return at_least(asking->free >> smaller[asking->account & 3], asking->least) >> share;
 }
 
 /* Whether a group has room; its process had none since the given time. In a group without budget, a process with few events
@@ -232,6 +248,12 @@ GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 acco
 	asking->account = account;
 	asking->ring_bytes = account <= OF_UNSURE ? settings.ring_bytes : settings.proc_ring_bytes;
 	return is_read_soon(asking) || charge(asking, event);
+}
+
+/* Filters have not known all of a text that is cut, unreadable or rewritten. */
+static __always_inline bool is_doubtful(struct header *event)
+{
+	return event->flags & (FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN);
 }
 
 static __always_inline bool has_room(struct header *event, void *ring, __u32 size, enum account account)

@@ -1,9 +1,8 @@
 /* The last stages of a call: whether there is room for its record, what is sent before it, and the record itself. */
 
-/* Filters have not known all of a text that is cut, unreadable or rewritten. */
 static __always_inline enum account account_of(struct scratch *s)
 {
-	return s->header.flags & (FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN) ? OF_UNSURE : OF_CALLS;
+	return is_doubtful(&s->header) ? OF_UNSURE : OF_CALLS;
 }
 
 static __always_inline int over_budget(struct scratch *s)

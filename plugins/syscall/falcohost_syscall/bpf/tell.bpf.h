@@ -95,6 +95,11 @@ static __always_inline void put_process(struct scratch *s, struct process *p, st
 	put_large(s, p, s->header.pid);
 }
 
+static __always_inline enum account account_of_context(struct header *event)
+{
+	return event->kind == KIND_CALL && is_doubtful(event) ? OF_MORE : OF_PROCESSES;
+}
+
 enum sent { NOT_SENT, SENT, REFUSED };
 
 /* Sends the present context of one process; the record's time is before that of the event, whose process pays for it. REFUSED:
@@ -121,7 +126,7 @@ GLOBAL int tell_now(struct scratch *s, struct process *p, __u64 leader, struct h
 	if (now->cwd[1])
 		put_path(s, SEC_CWD, task, &TASK(task, fs)->pwd);
 	p->known = 1;
-	if (!has_room(event, &proc_ring, s->pos, OF_PROCESSES)) {
+	if (!has_room(event, &proc_ring, s->pos, account_of_context(event))) {
 		p->known = known;
 		return REFUSED;
 	}
@@ -258,7 +263,7 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 	s->header.ts = event->ts - 1;
 	put_process(s, p, NULL);
 	p->known = 1;
-	if (has_room(event, &proc_ring, s->pos, OF_PROCESSES) && submit(s, &proc_ring, LOST_PROC_RING_FULL))
+	if (has_room(event, &proc_ring, s->pos, account_of_context(event)) && submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		p->named = named;
 }
 

@@ -11,7 +11,7 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import record
 
 #: ``struct pace`` of bpf/flood.bpf.h.
-_PACE = struct.Struct("=qQQ")
+_PACE = struct.Struct("=qQQQ")
 
 
 class ReadProbe(Probe):
@@ -48,13 +48,13 @@ class ReadProbe(Probe):
 
     def set_pace(self, soon: int) -> None:
         """Have the probe believe from now on that *soon* bytes of each ring are read in half a second."""
-        pace = _PACE.pack(1 << 62, 0, soon)  # measured in the future, so it is not measured again
+        pace = _PACE.pack(1 << 62, 0, 0, soon)  # measured in the future, so it is not measured again
         self.kernel.set(self.map_fd(".data.paces"), bytes(4), 2 * pace)
 
     @property
     def pace(self) -> int:
         """How many bytes of the ring of calls the probe believes to be read in half a second."""
-        return int(_PACE.unpack_from(self.kernel.get(self.map_fd(".data.paces"), bytes(4), 2 * _PACE.size))[2])
+        return int(_PACE.unpack_from(self.kernel.get(self.map_fd(".data.paces"), bytes(4), 2 * _PACE.size))[3])
 
     def close(self) -> None:
         """Stop reading, and unload it."""

@@ -186,7 +186,7 @@ def test_flood(machine, openat, flood):
     with ReadProbe(LoadSettings(ring_size=1 << 16)) as driver:
         driver.set_calls({146: RARE})
         driver.set_pace(1 << 15)
-        for script in (flood, "os.sched_get_priority_max(1)"):
+        for script in (flood, "os.setuid(61235); os.sched_get_priority_max(1)"):
             child = subprocess.Popen([sys.executable, "-ISc", f"import os\n{script}"], env={})
             child.wait()
         records = []
