@@ -16,6 +16,7 @@ from typing import ClassVar
 import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.supervision.tampering import TAMPERED
 from falcohost.testing.waiting import wait_until
 
 #: An output that posts alerts over a new connection each time. What is answered it does, as if it were taken over.
@@ -201,4 +202,4 @@ def test_a_worker_that_is_replaced(agent, folder, syscall_worker):
     worker = syscall_worker(agent.process.pid)
 
     assert not [a for a in agent.alerts if a["output_fields"].get("proc.pid") == worker]
-    assert not told(agent, "tampered")
+    assert not [alert for alert in agent.alerts if alert["rule"] == TAMPERED]
