@@ -276,4 +276,4 @@ def images(probe):
     """Return the processes of which the kernel keeps long texts."""
     large = probe.map_fd("large_images")
     pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
-    return {pid for pid in pids if probe._object.find(large, struct.pack("=I", pid), R.LARGE_IMAGE.size) is not None}
+    return {pid for pid in pids if probe.object.find(large, struct.pack("=I", pid), R.LARGE_IMAGE.size) is not None}

@@ -61,7 +61,7 @@ def deepest(found, begin=0):
 def programs(machine):
     """Return the instructions of each of the probe's programs, as they are loaded here."""
     with ReadProbe(LoadSettings(twice=True)) as driver:
-        return {name: driver._object.instructions(name) for name in driver._object.loaded()}
+        return {name: driver.object.instructions(name) for name in driver.object.loaded()}
 
 
 def test_stack(programs):
