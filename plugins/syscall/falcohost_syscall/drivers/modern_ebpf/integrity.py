@@ -7,7 +7,7 @@ that is not where it was put cannot be put back; then everything has to be loade
 
 from __future__ import annotations
 
-import secrets
+import os
 import struct
 import time
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Integrity:
         self._checked = 0.0
         self._broken = ""
         for name in _CANARIES:
-            self._canaries[name] = secrets.token_bytes(probe.object.value_size(name))
+            self._canaries[name] = os.urandom(probe.object.value_size(name))
             probe.object.update(probe.map_fd(name), _NOBODY, self._canaries[name])
 
     def check(self) -> Iterator[str]:
