@@ -17,7 +17,7 @@ from falcohost.store.directory import state_directory
 
 #: The list that every rules file can use. Its items are beginnings of paths; those of folders end with a slash.
 LIST: Final = "falcohost_paths"
-#: And the list of the folders that hold them, up to the root directory: whoever moves or covers one takes all in it.
+#: And the list of the folders among them, without the slash: whoever moves or covers one takes all in it.
 FOLDERS: Final = "falcohost_folders"
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -31,12 +31,7 @@ def own_paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> tuple[s
 
 def own_folders(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the items of :data:`FOLDERS` for those of :data:`LIST`."""
-    found = {
-        str(parent)
-        for path in paths
-        for parent in (*((Path(path),) if path.endswith("/") else ()), *Path(path).parents)
-    }
-    return tuple(sorted(found - {"/"}))
+    return tuple(path.rstrip("/") for path in paths if path.endswith("/"))
 
 
 def _paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> Iterator[str]:

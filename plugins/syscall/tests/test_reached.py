@@ -97,17 +97,17 @@ def test_files_are_changed(agent, tmp_path):
 
 
 def test_a_folder_is_moved_or_covered(agent):
-    """The folder that all of the state is in, or one above it, is another for a moment."""
+    """The folder of the state has another name for a moment, and another folder is mounted over it, seen by nobody."""
     state = agent.folder / "state"
     run("import os, sys; os.rename(sys.argv[1], sys.argv[1] + '.2'); os.rename(sys.argv[1] + '.2', sys.argv[1])", state)
     run(
         "import ctypes, os, sys; libc = ctypes.CDLL(None); assert libc.unshare(0x20000) == 0; "
         "assert libc.mount(None, b'/', None, 1 << 18 | 1 << 14, None) == 0; "
         "assert libc.mount(b'none', sys.argv[1].encode(), b'tmpfs', 0, None) == 0",
-        agent.folder,
+        state,
     )
     wait_until(lambda: told(agent, CHANGED, "call=rename", f"source={state} "))
-    wait_until(lambda: told(agent, CHANGED, "call=mount", f"target={agent.folder} "))
+    wait_until(lambda: told(agent, CHANGED, "call=mount", f"target={state} "))
 
 
 def test_nobody_else_is_meant(agent, tmp_path):
