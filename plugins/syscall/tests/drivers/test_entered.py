@@ -206,7 +206,7 @@ def test_calls_of_32_bit(seen, c_program, tmp_path):
             raise
         skip_or_fail("ia32", "this kernel does not take 32-bit calls")
     (record,) = (r for r in found if r.header.kind == R.KIND_CALL and r.header.call == BY_NAME["rename"].call)
-    uncompared = 0 if seen.driver.attachment.where == "function" else R.FLAG_UNCOMPARED
+    uncompared = R.FLAG_UNCOMPARED if seen.driver.attachment.where == "tracepoint" else 0
 
     assert b"next" == record.sections[R.SEC_PATH2]
     assert uncompared == record.header.flags & (R.FLAG_UNCOMPARED | R.FLAG_REWRITTEN)
