@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -36,6 +36,11 @@ Key: TypeAlias = tuple[int, int, int, File]
 BEGINNING: Final = 4096
 #: Maximum number of texts whose rest has come and was not asked for yet.
 RESTS: Final = 64
+
+
+#: What has come of a text: its key, its bytes, and their number when all of its rest has come; -1: it is whole.
+Known: TypeAlias = tuple[int, int, int, File, bytes, int]
+_WHOLE: Final = -1
 
 
 @dataclass
@@ -92,6 +97,20 @@ class LongerTexts:
             self._rest[key] = before
         while len(self._rest) > RESTS:
             self._rest.popitem(last=False)
+
+    def known(self) -> list[Known]:
+        """Return the texts that are known to their end, and what has come of others, for another process."""
+        whole = [(*key, found.raw, _WHOLE) for key, found in self._found.items() if found.whole]
+        return [*whole, *((*key, bytes(rest.raw), rest.size) for key, rest in self._rest.items())]
+
+    def remember(self, known: Iterable[Known]) -> None:
+        """Add what another process knew."""
+        for pid, start, exec_ts, which, raw, size in known:
+            key = pid, start, exec_ts, which
+            if size == _WHOLE:
+                self._keep(key, _Text(raw, True, True))
+            else:
+                self._rest[key] = _Rest(bytearray(raw), size)
 
     def parts(self, process: Process, which: File, beginning: bytes) -> tuple[str, ...]:
         """Return the parts of a text that begins so.

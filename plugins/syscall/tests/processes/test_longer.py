@@ -144,3 +144,21 @@ def test_one_long_argument(started):
     process.image = Image(b"a" * 5000 + b"\0", b"", b"/bin/a")
 
     assert "tail" == of_process.cmdline(process)
+
+
+def test_another_reader_knows_them_too():
+    """What has come of texts outlives the reader, whole ones and rests, also of processes that have ended."""
+    first, second = LongerTexts(), LongerTexts()
+    beginning, rest = b"a" * BEGINNING, b"b" * KIB + b"\0"
+    processes = []
+    for pid in (2**22, 2**22 - 1, 2**22 - 2):
+        image = Image(beginning, b"", b"/bin/true", pid)
+        processes.append(Process(pid, 1, pid, 1, "true", 0, image))
+        first.more((pid, 1, pid, ARGUMENTS), BEGINNING, rest, BEGINNING + len(rest))
+    whole = parts(first, processes[0])
+    first.more((2**22 - 2, 1, 2**22 - 2, ARGUMENTS), BEGINNING, rest, BEGINNING + 2 * len(rest))
+    second.remember(first.known())
+
+    assert [whole, whole] == [parts(second, process) for process in processes[:2]]
+    second.more((2**22 - 2, 1, 2**22 - 2, ARGUMENTS), BEGINNING + len(rest), rest, BEGINNING + 2 * len(rest))
+    assert 2 == len(parts(second, processes[2]))

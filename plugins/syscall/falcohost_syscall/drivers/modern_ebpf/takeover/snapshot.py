@@ -13,6 +13,7 @@ import msgspec
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.sockets import SocketMemory
 from falcohost_syscall.processes.containers import Cgroups
+from falcohost_syscall.processes.longer import LONGER, Known
 from falcohost_syscall.processes.table import Image, Process, ProcessTable, Session
 
 #: The index of no process.
@@ -60,6 +61,7 @@ class Tables(msgspec.Struct, frozen=True, array_like=True):
 
     :ivar boot: the time of boot by which times are told.
     :ivar first: time of the source's first event.
+    :ivar texts: long arguments and environments; the processes may have ended.
     """
 
     images: list[ImageRow]
@@ -68,6 +70,7 @@ class Tables(msgspec.Struct, frozen=True, array_like=True):
     sockets: SocketMemory
     boot: int
     first: int | None
+    texts: list[Known] = []
 
 
 def tables(context: Context) -> Tables:
@@ -100,7 +103,8 @@ def tables(context: Context) -> Tables:
         for one in every.values()
     ]
     cgroups, sockets = context.containers.known(), context.sockets.known()
-    return Tables([*map(_image_row, images.values())], rows, cgroups, sockets, context.boot, context.first)
+    texts = LONGER.known()
+    return Tables([*map(_image_row, images.values())], rows, cgroups, sockets, context.boot, context.first, texts)
 
 
 def _with_ancestors(processes: Iterable[Process]) -> Iterable[Process]:
@@ -149,6 +153,7 @@ def restore(found: Tables, context: Context) -> None:
     for key, lines in found.cgroups.items():
         context.containers.learn(key, lines)
     context.sockets.remember(found.sockets)
+    LONGER.remember(found.texts)
     context.boot, context.first = found.boot, found.first
 
 
