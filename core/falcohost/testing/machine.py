@@ -55,14 +55,15 @@ class Machine:
     def __init__(self, mount_point: Path, folders: Sequence[Path]) -> None:
         if os.geteuid() != 0:
             raise PermissionError("only root may boot a machine")
-        for program in ("unshare", "nsenter", "systemctl"):
+        for program in ("setpriv", "unshare", "nsenter", "systemctl"):
             if shutil.which(program) is None:
                 raise FileNotFoundError(f"{program} is missing")
         if not SYSTEMD.exists():
             raise FileNotFoundError(f"{SYSTEMD} is missing: apt-get install systemd")
         self._cgroup = _cgroups() / f"falcohost-{secrets.token_hex(4)}"
         self._cgroup.mkdir()
-        line = 'echo $$ > "$1/cgroup.procs"; shift; exec unshare -m -p -C -u -i --fork --kill-child sh -c "$@"'
+        alone = "setpriv --pdeathsig KILL unshare -m -p -C -u -i --fork --kill-child"
+        line = f'echo $$ > "$1/cgroup.procs"; shift; exec {alone} sh -c "$@"'
         self._log = mount_point.with_suffix(".log")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
