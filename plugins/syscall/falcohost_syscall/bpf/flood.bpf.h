@@ -156,8 +156,8 @@ static __always_inline void measure_pace(struct pace *pace, struct asking *askin
 	pace->soon = at_most(soon, half) | 1;
 }
 
-/* Whether the reader will soon get to what is written now. Else there are budgets of what it gets through in twice that time; for
- * what may well be unwanted always. */
+/* Whether the reader will soon get to what is written now. Else there are budgets of what it gets through in twice that time: for
+ * long texts sooner, and for what may well be unwanted always. */
 static __always_inline bool is_read_soon(struct asking *asking)
 {
 	__u64 unread = asking->unread, bytes = asking->ring_bytes, room, soon;
@@ -176,6 +176,8 @@ static __always_inline bool is_read_soon(struct asking *asking)
 	asking->for_seldom = doubtful ? 0 : at_most(room, bytes / 4 * 3);
 	asking->free = unread < room ? room - unread : 0;
 	asking->least = doubtful ? 0 : at_most(bytes, (bytes - at_most(unread, bytes)) * 4) / LEAST_SHARE;
+	if (asking->account == OF_MORE)
+		return unread < soon / 4;
 	return !doubtful && unread < soon;
 }
 
