@@ -47,6 +47,7 @@ def children(pid):
 def test_what_it_inherits_is_reaped(contained):
     """Orphans are its children until they end, and no zombies after that; its worker stays."""
     agent, one = contained
+    wait_until(lambda: len(children(one)) == 3, lambda: str(children(one)))  # store, outputs, worker
     ours = set(children(one))
     worker = next(pid for pid in ours if Path(f"/proc/{pid}/comm").read_text().strip() not in (STORE, OUTPUTS))
     for _ in range(3):

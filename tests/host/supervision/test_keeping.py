@@ -182,7 +182,7 @@ def test_through_an_execution():
 )
 def test_what_a_caller_may_say(variables):
     """Whoever starts the agent may say what he likes: nothing is taken over, nothing is closed, and nothing fails."""
-    before = {number: os.fstat(number).st_ino for number in range(3)}
+    before = {number: (os.fstat(number).st_ino, os.get_inheritable(number)) for number in range(3)}
 
     assert {} == left(Notify(), dict(variables))
-    assert before == {number: os.fstat(number).st_ino for number in range(3)}
+    assert before == {number: (os.fstat(number).st_ino, os.get_inheritable(number)) for number in range(3)}

@@ -129,7 +129,7 @@ def _from_ourselves(variables: MutableMapping[str, str]) -> Iterator[tuple[int, 
     """Yield the descriptors that this process had when it executed itself anew."""
     for word in variables.pop(VARIABLE, "").split():
         number, _, name = word.partition("=")
-        if number.isdecimal() and _NAME.fullmatch(name) and _is_open(int(number)):
+        if number.isdecimal() and int(number) >= _FIRST and _NAME.fullmatch(name) and _is_open(int(number)):
             yield int(number), name
 
 
