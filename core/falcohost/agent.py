@@ -39,7 +39,7 @@ class Job(Struct, frozen=True):
 
 
 class AgentProcess(Struct, frozen=True):
-    """A running process of the agent.
+    """A process of the agent: it runs, or has ended a moment ago, so that events about it may still be unread.
 
     :ivar since: when it was started, in the kernel's clock ticks since the boot (``/proc/PID/stat``): with the pid this
         identifies it.
@@ -47,6 +47,7 @@ class AgentProcess(Struct, frozen=True):
     :ivar source: the source whose worker or loader it is.
     :ivar job: what it does; None: it still prepares it, and reads nothing from outside yet.
     :ivar begun: until when it may have prepared it, in nanoseconds by ``CLOCK_BOOTTIME``.
+    :ivar ended: it runs no more.
     """
 
     pid: int
@@ -55,6 +56,7 @@ class AgentProcess(Struct, frozen=True):
     source: str = ""
     job: Job | None = None
     begun: int = 0
+    ended: bool = False
 
 
 @runtime_checkable
@@ -62,4 +64,7 @@ class KnowsAgent(Protocol):
     """A source, or what loads for one, that wants to know the agent's processes."""
 
     def agent(self, processes: Sequence[AgentProcess]) -> None:
-        """Take note that these are the agent's processes from now on. Called before the first batch is asked for."""
+        """Take note that these are the agent's processes from now on. Called before the first batch is asked for.
+
+        No two of *processes* have the same pid.
+        """

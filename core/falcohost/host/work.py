@@ -27,6 +27,9 @@ from falcohost.sentinel import SentinelSource
 #: after the next start.
 LINGER, LINGER_REWINDING = 3.0, 1.0
 
+#: Seconds for which a beginning worker waits for the supervisor's next message, until it looks whether it was stopped.
+MEETS = 0.1
+
 #: Seconds after that for which a match may still wait for a lookup.
 WAITING = 1.0
 
@@ -65,6 +68,7 @@ class Work:
         """Work until the source ends or, after a stop, until the events from before the stop have been read."""
         with Waker(self._pipeline) as waker:
             try:
+                self._meet()
                 self._read(waker, _Collector())
             except (Exception, Stalled):
                 with suppress(Exception):  # the first one is the reason
@@ -75,6 +79,14 @@ class Work:
         self._tell_undecided()
         self._uplink.finish(ended=not self._stopped())
         self._acknowledge()
+
+    def _meet(self) -> None:
+        """Wait until a source that asks for the agent's processes knows them: its first events may be about them."""
+        met = not isinstance(self._source, KnowsAgent)
+        while not met and not self._stopped():
+            for message in self._uplink.wait(MEETS):
+                self._obey(message)
+                met = met or isinstance(message, wire.Processes)
 
     def _read(self, waker: Waker, collector: _Collector) -> None:
         for batch in self._source.batches():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,9 +48,9 @@ def agent(start_agent):
     return start_agent(*OWN, settings={"rule_matching": "all"})
 
 
-def told(agent, rule, *texts):
-    """Return whether an alert of *rule* has all *texts*."""
-    return any(alert["rule"] == rule and all(text in alert["output"] for text in texts) for alert in agent.alerts)
+def told(alerts, rule, *texts):
+    """Return whether one of *alerts* is of *rule* and has all *texts*."""
+    return any(alert["rule"] == rule and all(text in alert["output"] for text in texts) for alert in alerts)
 
 
 def run(program, *arguments):
@@ -68,7 +70,21 @@ def test_a_process_is_reached(agent, syscall_worker, deed, role):
     }[role]()
     run(BEGIN + DEEDS[deed], pid)
     call = {"ptrace": "ptrace", "process_vm_readv": "process_vm_readv"}.get(deed, "openat")
-    wait_until(lambda: told(agent, REACHED, f"process {pid} ({role})", f"call={call}"))
+    wait_until(lambda: told(agent.alerts, REACHED, f"process {pid} ({role})", f"call={call}"))
+
+
+def test_a_process_that_is_killed_after_it(agent, syscall_worker):
+    """The next worker reads of it what nobody has read, and knows whom it was done to."""
+    parts = {"supervisor": agent.process.pid, "store": agent.service(STORE)}
+    worker = syscall_worker(agent.process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    for pid in parts.values():
+        run(BEGIN + DEEDS["ptrace"], pid)
+    for pid in (parts["store"], worker):
+        os.kill(pid, signal.SIGKILL)
+    before = len(agent.alerts)
+    for role, pid in parts.items():
+        wait_until(lambda part=f"process {pid} ({role})": told(agent.alerts[before:], REACHED, part, "call=ptrace"))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +93,7 @@ def test_a_process_is_reached(agent, syscall_worker, deed, role):
 def test_a_descriptor_is_taken(agent, syscall_worker, kind, part):
     """What a process has of the probe is taken out of it."""
     run(TAKE, kind, syscall_worker(agent.process.pid))
-    wait_until(lambda: told(agent, REACHED, f"part={part}", "call=pidfd_getfd", f"file={kind}"))
+    wait_until(lambda: told(agent.alerts, REACHED, f"part={part}", "call=pidfd_getfd", f"file={kind}"))
 
 
 def test_files_are_changed(agent, tmp_path):
@@ -90,10 +106,10 @@ def test_files_are_changed(agent, tmp_path):
         folder / "state",
         folder / "falco.yaml",
     )
-    wait_until(lambda: told(agent, CHANGED, f"file={folder}/state/new"))
-    wait_until(lambda: told(agent, CHANGED, f"target={folder}/state/other"))
-    wait_until(lambda: told(agent, CHANGED, "call=unlink", f"path={folder}/state/other"))
-    wait_until(lambda: told(agent, CHANGED, "call=rename", f"target={folder}/falco.yaml"))
+    wait_until(lambda: told(agent.alerts, CHANGED, f"file={folder}/state/new"))
+    wait_until(lambda: told(agent.alerts, CHANGED, f"target={folder}/state/other"))
+    wait_until(lambda: told(agent.alerts, CHANGED, "call=unlink", f"path={folder}/state/other"))
+    wait_until(lambda: told(agent.alerts, CHANGED, "call=rename", f"target={folder}/falco.yaml"))
 
 
 def test_a_folder_is_moved_or_covered(agent):
@@ -106,8 +122,8 @@ def test_a_folder_is_moved_or_covered(agent):
         "assert libc.mount(b'none', sys.argv[1].encode(), b'tmpfs', 0, None) == 0",
         state,
     )
-    wait_until(lambda: told(agent, CHANGED, "call=rename", f"source={state} "))
-    wait_until(lambda: told(agent, CHANGED, "call=mount", f"target={state} "))
+    wait_until(lambda: told(agent.alerts, CHANGED, "call=rename", f"source={state} "))
+    wait_until(lambda: told(agent.alerts, CHANGED, "call=mount", f"target={state} "))
 
 
 def test_nobody_else_is_meant(agent, tmp_path):
@@ -118,8 +134,8 @@ def test_nobody_else_is_meant(agent, tmp_path):
         other.kill()
     (tmp_path / "last").write_text("x")
     run("import sys; open(sys.argv[-1], 'w').close()", agent.folder / "state" / "last")
-    wait_until(lambda: told(agent, CHANGED, f"{agent.folder}/state/last"))
+    wait_until(lambda: told(agent.alerts, CHANGED, f"{agent.folder}/state/last"))
 
-    assert not told(agent, REACHED, f"/proc/{other.pid}/")
-    assert not told(agent, REACHED, f"process {other.pid} ")
-    assert not told(agent, CHANGED, str(tmp_path))
+    assert not told(agent.alerts, REACHED, f"/proc/{other.pid}/")
+    assert not told(agent.alerts, REACHED, f"process {other.pid} ")
+    assert not told(agent.alerts, CHANGED, str(tmp_path))

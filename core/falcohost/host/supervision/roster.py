@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from falcohost.agent import AgentProcess, Job
+from falcohost.clock import SYSTEM, Clock
 from falcohost.host import wire
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.services import Services
@@ -17,30 +20,55 @@ from falcohost.host.supervision.workers import Workers
 # The field of /proc/PID/stat behind the name of the process that says when it was started.
 _SINCE: Final = 19
 
+#: Seconds for which a process that has ended is still told of, and the most of them. A worker that takes the place of a
+#: killed one reads events about processes that ended meanwhile.
+REMEMBERED: Final = 30.0
+MOST_REMEMBERED: Final = 64
+
 
 class Roster:
     """The agent's processes. All of them are children of this one, so that a pid stays theirs until they are reaped."""
 
-    def __init__(self, workers: Workers, services: Services) -> None:
+    def __init__(self, workers: Workers, services: Services, clock: Clock = SYSTEM) -> None:
         self._workers = workers
         self._services = services
+        self._clock = clock
         self._told: tuple[tuple[int, str, str, Job | None], ...] = ()
-        self._begun: dict[int, int] = {}
+        self._running: tuple[AgentProcess, ...] = ()
+        self._ended: dict[int, tuple[float, AgentProcess]] = {}
 
     def look(self) -> None:
         """Tell everybody, if there are other processes than there were, or one has another job."""
-        now = tuple(self._running())
+        now = tuple(self._found())
         if now != self._told:
             self._told = now
-            at = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            self._begun = {pid: self._begun.get(pid, at) for pid, _, _, job in now if job is not None}
-            processes = tuple(
-                AgentProcess(pid, since(pid), role, source, job, self._begun.get(pid, 0))
-                for pid, role, source, job in now
-            )
-            self._workers.tell(wire.Processes(processes))
+            self._take(now)
+            self._workers.tell(wire.Processes((*self._running, *(process for _, process in self._ended.values()))))
 
-    def _running(self) -> Iterator[tuple[int, str, str, Job | None]]:
+    def _take(self, found: Iterable[tuple[int, str, str, Job | None]]) -> None:
+        at = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        begun = {one.pid: one.begun for one in self._running if one.begun}
+        former, self._running = (
+            self._running,
+            tuple(
+                AgentProcess(pid, since(pid), role, source, job, 0 if job is None else begun.get(pid, at))
+                for pid, role, source, job in found
+            ),
+        )
+        self._remember(former)
+
+    def _remember(self, former: Iterable[AgentProcess]) -> None:
+        """Remember those of *former* that do not run any more, and forget those that ended long ago."""
+        now, running = self._clock.monotonic(), {one.pid for one in self._running}
+        for one in former:
+            if one.pid not in running:
+                self._ended[one.pid] = now, replace(one, ended=True)
+        recent = [
+            (pid, ended) for pid, ended in self._ended.items() if pid not in running and now - ended[0] < REMEMBERED
+        ]
+        self._ended = dict(recent[-MOST_REMEMBERED:])
+
+    def _found(self) -> Iterator[tuple[int, str, str, Job | None]]:
         yield os.getpid(), "supervisor", "", None
         for role, service in self._services.running():
             yield service, role, "", self._services.job(role)

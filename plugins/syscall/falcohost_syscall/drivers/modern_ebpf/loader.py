@@ -179,7 +179,9 @@ class Loader:
 
     def agent(self, processes: Sequence[AgentProcess]) -> None:
         """Take note that these are the agent's processes: the one that reads the probe is left out from now on."""
-        readers = {one.pid: one.since for one in processes if (one.role, one.source) == ("worker", SOURCE)}
+        readers = {
+            one.pid: one.since for one in processes if (one.role, one.source, one.ended) == ("worker", SOURCE, False)
+        }
         self._ignored.replace(readers)
 
     def look(self) -> Sequence[str]:
