@@ -60,3 +60,18 @@ def test_damage(agent, falcohost, setup, environment):
     assert 0 == falcohost("store", "check").returncode
     again = agent(*setup(numbers={"count": 5}), *NUMBERS)
     assert (0, False) == (again.wait(), "in memory only" in again.stderr)
+
+
+def test_export(ended, module_home, tmp_path):
+    """Alerts are written whole with their numbers, chosen as falcohost alerts does; no file is written over."""
+    lines = [json.loads(line) for line in module_home.run("store", "export").stdout.splitlines()]
+    assert [1, 2, 3, 4, 5] == [one.pop("seq") for one in lines]
+    assert lines == [json.loads(line) for line in module_home.run("alerts", "--json").stdout.splitlines()]
+
+    path = tmp_path / "alerts.jsonl"
+    assert f"5 alerts are in {path}.\n" == module_home.run("store", "export", "--to", path).stdout
+    assert (0o600, 5) == (path.stat().st_mode & 0o777, len(path.read_text().splitlines()))
+    again = module_home.run("store", "export", "--to", path)
+    assert (1, f"Error: {path} exists already; name a new file\n") == (again.returncode, again.stderr)
+    assert "" == module_home.run("store", "export", "--source", "others").stdout
+    assert 5 == len(module_home.run("store", "export", "--rule", "Every*", "--since", "1h").stdout.splitlines())

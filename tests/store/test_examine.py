@@ -35,9 +35,9 @@ def damage(path, share):
     return len(pages)
 
 
-def test_overview(filled, path):
+def test_overview(filled, path, clock):
     """It has the alerts by source, with the times of the first and the last, and what waits for whom."""
-    found = overview(path.parent)
+    found = overview(path.parent, clock)
 
     assert (str(path), 5000, 5000) == (found.path, found.alerts, found.last)
     assert [Part("source", 5000, TIME, TIME)] == found.sources
@@ -112,3 +112,19 @@ def test_what_is_no_store(path, content):
         repair(path.parent)
     assert problems(path.parent)
     assert content == path.read_bytes()
+
+
+def test_lag(store, path, clock, arrival):
+    """A mark says for how long the first of the alerts that wait for an output has been stored."""
+    store.subscribe("output")
+    store.append([arrival("a")])
+    store.answer("output", 1)
+    clock.advance(3600)
+    store.append([arrival("b")])
+    clock.advance(60)
+    store.append([arrival("c")])
+    clock.advance(90)
+
+    assert [("output", 2, 150)] == [(one.name, one.waiting, one.lag) for one in overview(path.parent, clock).marks]
+    store.answer("output", 3)
+    assert [("output", 0, 0)] == [(one.name, one.waiting, one.lag) for one in overview(path.parent, clock).marks]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from falcohost.alert import Priority
-from falcohost.store import store as store_module
+from falcohost.store import arrival
 from falcohost.store.arrival import Arrival
 from falcohost.store.limits import Limits
 from falcohost.store.shares import Place, fair, surplus
@@ -121,8 +121,8 @@ def test_counting_goes_on_after_a_failure(full, clock):
 
 def test_what_waits_for_the_disk_has_shares_too(path, clock, monkeypatch):
     """While the disk takes nothing, a flood gives up its own alerts in memory."""
-    monkeypatch.setattr(store_module, "MOST_UNWRITTEN", 1000)
-    monkeypatch.setattr(store_module, "MOST_UNWRITTEN_BYTES", 1 << 20)
+    monkeypatch.setattr(arrival, "MOST_UNWRITTEN", 1000)
+    monkeypatch.setattr(arrival, "MOST_UNWRITTEN_BYTES", 1 << 20)
     store = Store(path, Limits(), clock=clock)
     store.subscribe("output")
     store._disk.change(lambda connection: connection.execute("PRAGMA query_only = 1"))

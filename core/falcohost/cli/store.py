@@ -11,30 +11,27 @@ from pathlib import Path
 import click
 import msgspec
 
-from falcohost.cli.alerts import nanoseconds
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import pretty_json
+from falcohost.cli.wanted import STATE_DIR, choosing, duration, nanoseconds, wanted
 from falcohost.engine.texts import printable
 from falcohost.engine.times import local_time
 from falcohost.errors import StateError
 from falcohost.host.config import Config, load_config
 from falcohost.store.directory import claim, state_directory
-from falcohost.store.examine import Overview, overview, problems, repair
+from falcohost.store.examine import Mark, Overview, overview, problems, repair
 
-_STATE_DIR = click.option(
-    "--state-dir", metavar="PATH", help="The agent's state directory; default: the configured one."
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(name="store", invoke_without_command=True)
 @_JSON
-@_STATE_DIR
+@STATE_DIR
 @click.pass_context
 def command(ctx: click.Context, as_json: bool, state_dir: str | None) -> None:
     """Print what is stored: alerts by source, how far each output is, its size.
 
-    A running agent is not disturbed. falcohost alerts prints the alerts themselves, with --json for an export.
+    A running agent is not disturbed. falcohost alerts prints the alerts themselves.
     """
     if ctx.invoked_subcommand is None:
         found = overview(_directory(ctx.obj, state_dir)[0])
@@ -43,7 +40,7 @@ def command(ctx: click.Context, as_json: bool, state_dir: str | None) -> None:
 
 @command.command(name="check")
 @_JSON
-@_STATE_DIR
+@STATE_DIR
 @click.pass_obj
 def check(flags: Flags, as_json: bool, state_dir: str | None) -> None:
     """Check that every page and every alert can be read; exits with 1 if not.
@@ -65,7 +62,7 @@ def check(flags: Flags, as_json: bool, state_dir: str | None) -> None:
 
 
 @command.command(name="repair")
-@_STATE_DIR
+@STATE_DIR
 @click.pass_obj
 def repair_command(flags: Flags, state_dir: str | None) -> None:
     """Make a new store of all that can be read; the damaged one is kept under another name.
@@ -87,7 +84,7 @@ def repair_command(flags: Flags, state_dir: str | None) -> None:
 @command.command(name="parked")
 @click.option("--output", default="", metavar="NAME", help="Only those of this output.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line.")
-@_STATE_DIR
+@STATE_DIR
 @click.pass_obj
 def parked_command(flags: Flags, output: str, as_json: bool, state_dir: str | None) -> None:
     """Print the alerts that outputs have refused for good, and why.
@@ -102,7 +99,7 @@ def parked_command(flags: Flags, output: str, as_json: bool, state_dir: str | No
 @command.command(name="resend")
 @click.option("--output", required=True, metavar="NAME", help="The output, as the configuration has it.")
 @click.option("--since", metavar="WHEN", help="All stored alerts since a time, or of the last 30m, 2h, 7d.")
-@_STATE_DIR
+@STATE_DIR
 @click.pass_obj
 def resend_command(flags: Flags, output: str, since: str | None, state_dir: str | None) -> None:
     """Deliver the parked alerts of an output again; with --since, all stored ones, whatever it has had.
@@ -118,6 +115,28 @@ def resend_command(flags: Flags, output: str, since: str | None, state_dir: str 
         click.echo(resend_since(directory, config, output, nanoseconds(since)))
 
 
+@command.command(name="export")
+@choosing
+@click.option("--to", "path", metavar="FILE", type=click.Path(), help="A new file, for you alone.")
+@STATE_DIR
+@click.pass_obj
+def export_command(
+    flags: Flags, since: str | None, rule: str, source: str, path: str | None, state_dir: str | None
+) -> None:
+    """Write stored alerts as lines of JSON, whole, each with its number in the store; oldest first.
+
+    A running agent is not disturbed. Example: falcohost store export --since 7d --to alerts.jsonl
+    """
+    from falcohost.cli.store_export import export
+
+    which = wanted(since, rule, source)
+    directory, _ = _directory(flags, state_dir)
+    with _progress("written") as progress:
+        count = export(directory, which, path, progress)
+    if path is not None:
+        click.echo(f"{count:,} alerts are in {path}.")
+
+
 def _directory(flags: Flags, state_dir: str | None) -> tuple[Path, Config]:
     config = load_config(flags.config, flags.options)
     return state_directory(state_dir or config.state.directory), config
@@ -129,12 +148,16 @@ def _lines(found: Overview) -> Iterator[str]:
         name = click.style(printable(part.source), fg="cyan")
         yield f"  {name}: {part.alerts:,} alerts, from {_time(part.first)} to {_time(part.last)}"
     for mark in found.marks:
-        waiting = "has all" if not mark.waiting else click.style(f"{mark.waiting:,} alerts wait for it", fg="yellow")
+        waiting = "has all" if not mark.waiting else click.style(_waiting(mark), fg="yellow")
         yield f"  output {click.style(printable(mark.name), fg='cyan')}: {waiting}"
         if mark.parked:
             yield click.style(f"    {mark.parked:,} alerts are parked: falcohost store parked", fg="yellow")
     for source, cursor in found.cursors.items():
         yield f"  {click.style(printable(source), fg='cyan')} goes on after {_short(printable(cursor))}"
+
+
+def _waiting(mark: Mark) -> str:
+    return f"{mark.waiting:,} alerts wait for it, the first for {duration(mark.lag)}"
 
 
 def _time(time: int) -> str:

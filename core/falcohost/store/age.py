@@ -8,8 +8,9 @@ monotonic clock does not survive, it follows the time of day, by no more than :d
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from falcohost.clock import Clock
 
@@ -59,6 +60,13 @@ class Age:
     def reading(self) -> Reading:
         """Return a reading of now."""
         return Reading(self._boot, self._clock.monotonic(), self._clock.time_ns() // 1_000_000_000, self.now())
+
+
+def stored_age(query: Callable[[str], list[Any]], clock: Clock) -> Age:
+    """Return the age of a store, which goes on from its last reading; *query* returns the rows of its database."""
+    readings = query("SELECT boot, monotonic, wall, seconds FROM age")
+    stored = query("SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1")
+    return Age(Reading(*readings[0]) if readings else None, stored[0][0] if stored else None, clock)
 
 
 def _off(seconds: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,11 @@ from falcohost.alert import Alert, RuleMetadata
 from falcohost.store.metadata import NO_KEY, ByKey
 from falcohost.store.metadata import row as metadata_row
 from falcohost.store.parked import Parked, park
+from falcohost.store.shares import Place, surplus
+
+#: Most alerts in memory while the disk cannot be written, and bytes of them.
+MOST_UNWRITTEN = 100_000
+MOST_UNWRITTEN_BYTES = 256 << 20
 
 
 class Arrival(Struct, frozen=True):
@@ -152,12 +158,37 @@ class Waiting(Struct):
             for alert in (row.alert,)
         ]
 
+    def give_up(self) -> list[Row]:
+        """Give up alerts of those who have more than their share, if there are too many; return these."""
+        least = MOST_UNWRITTEN_BYTES // MOST_UNWRITTEN
+        if len(self.rows) <= MOST_UNWRITTEN and self.size <= MOST_UNWRITTEN_BYTES:
+            return []
+        used: Counter[Place] = Counter()
+        for row in self.rows:
+            used[_place(row.alert)] += max(len(row.body), least)
+        above = surplus(used, int(0.9 * MOST_UNWRITTEN_BYTES))
+        gone, kept = [], []
+        for row in self.rows:
+            place = _place(row.alert)
+            if above.get(place, 0) > 0:
+                above[place] -= max(len(row.body), least)
+                gone.append(row)
+            else:
+                kept.append(row)
+        self.rows[:] = kept
+        self.size = sum(len(row.body) for row in kept)
+        return gone
+
     def clear(self) -> None:
         """Forget it, since it is written."""
         self.written |= self.metadata.keys()
         self.size = 0
         for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata, self.parked):
             part.clear()
+
+
+def _place(alert: Alert) -> Place:
+    return Place(alert.source, alert.priority, alert.rule)
 
 
 #: The largest number of a column. A source may pass on any time; larger ones are stored as this.

@@ -12,7 +12,9 @@ from typing import Any, Final, Self, TypeAlias
 
 from msgspec import Struct
 
+from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
+from falcohost.store.age import stored_age
 from falcohost.store.body import decode
 from falcohost.store.database import SCHEMA, broken_name, connect, one
 from falcohost.store.directory import DATABASE
@@ -44,12 +46,14 @@ class Mark(Struct, frozen=True):
     """How far an output or a subscriber is: the number of the last alert that it has taken, and how many wait.
 
     :ivar parked: how many it has refused for good.
+    :ivar lag: for so many seconds the first of those that wait has been stored.
     """
 
     name: str
     mark: int
     waiting: int
     parked: int = 0
+    lag: int = 0
 
 
 class Overview(Struct, frozen=True):
@@ -81,7 +85,7 @@ class Repaired(Struct, frozen=True):
     aside: str
 
 
-def overview(directory: Path) -> Overview:
+def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
     """Return what is in the store in *directory*.
 
     :raises StateError: there is none, or it cannot be read.
@@ -91,11 +95,13 @@ def overview(directory: Path) -> Overview:
         sources = reader.rows(
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
         )
-        parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= SCHEMA else "0"
+        parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= 5 else "0"
         marks = reader.rows(
             "SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark),"
-            f" {parked} FROM subscribers ORDER BY name"
+            f" {parked}, (SELECT stored FROM alerts WHERE seq > mark ORDER BY seq LIMIT 1)"
+            " FROM subscribers ORDER BY name"
         )
+        now = stored_age(reader.rows, clock).now() if reader.version >= 4 else 0
         last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
         return Overview(
             str(path),
@@ -103,7 +109,10 @@ def overview(directory: Path) -> Overview:
             sum(row[1] for row in sources),
             last,
             [Part(*row) for row in sources],
-            [Mark(*row) for row in marks],
+            [
+                Mark(name, mark, waiting, parked, max(0, now - (stored or now)))
+                for name, mark, waiting, parked, stored in marks
+            ],
             dict(reader.rows("SELECT source, cursor FROM cursors ORDER BY source")),
         )
 

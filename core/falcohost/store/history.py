@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from falcohost.alert import Alert
 from falcohost.errors import StateError
@@ -24,6 +25,13 @@ class Wanted:
     since: int = 0
     rule: str = "*"
     source: str = ""
+
+
+class StoredAlert(NamedTuple):
+    """An alert, and its number in the store."""
+
+    seq: int
+    alert: Alert
 
 
 class History:
@@ -54,16 +62,20 @@ class History:
 
     def alerts(self, wanted: Wanted, *, last: int = 0) -> Iterator[Alert]:
         """Yield the *wanted* alerts, oldest first; only the last *last* ones unless that is 0."""
-        for _, alert in self._behind(self._start(wanted, last), wanted):
-            yield alert
+        for stored in self.numbered(wanted, last=last):
+            yield stored.alert
 
-    def follow(self, wanted: Wanted, *, last: int = 0, wait: Callable[[], None]) -> Iterator[Alert]:
+    def numbered(self, wanted: Wanted, *, last: int = 0) -> Iterator[StoredAlert]:
+        """Yield the *wanted* alerts with what the store knows of them; otherwise as :meth:`alerts`."""
+        return self._behind(self._start(wanted, last), wanted)
+
+    def follow(self, wanted: Wanted, *, last: int = 0, wait: Callable[[], None]) -> Iterator[StoredAlert]:
         """Yield the *wanted* alerts, then new ones as they arrive; call *wait* when there is nothing new."""
         after = self._start(wanted, last)
         while True:
-            for seq, alert in self._behind(after, wanted):
-                yield alert
-                after = seq
+            for stored in self._behind(after, wanted):
+                yield stored
+                after = stored.seq
             wait()
 
     def close(self) -> None:
@@ -79,14 +91,14 @@ class History:
         row = self._query(sql, (*values, last)).fetchone()
         return 0 if row is None else int(row[0])
 
-    def _behind(self, after: int, wanted: Wanted) -> Iterator[tuple[int, Alert]]:
+    def _behind(self, after: int, wanted: Wanted) -> Iterator[StoredAlert]:
         """Yield the wanted alerts after number *after*, page by page so that the agent can always write."""
         while True:
             where, values = _where(wanted, after)
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
             page = self._query(sql, values).fetchall()
             for seq, body in page:
-                yield seq, decode(body, self._metadata)
+                yield StoredAlert(seq, decode(body, self._metadata))
             if len(page) < _MOST:
                 return
             after = page[-1][0]

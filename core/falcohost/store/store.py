@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections import ChainMap, Counter, deque
+from collections import ChainMap, deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from falcohost.alert import Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
-from falcohost.store.age import Age, Reading
+from falcohost.store.age import stored_age
 from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode, key_in
 from falcohost.store.directory import DATABASE, claim, state_directory
@@ -27,12 +27,7 @@ from falcohost.store.disk import Disk
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.parked import Parked
-from falcohost.store.shares import Place, surplus
 from falcohost.store.surplus import Surplus
-
-#: Most alerts in memory while the disk cannot be written, and bytes of them.
-MOST_UNWRITTEN = 100_000
-MOST_UNWRITTEN_BYTES = 256 << 20
 
 #: Number of recent alerts in memory, and bytes of them, so that subscribers that keep up need not read the disk.
 MOST_KEPT = 500
@@ -85,7 +80,7 @@ class Store:
         self._seen: set[tuple[str, str]] = set()
         self._recent: dict[tuple[str, str], None] = {}
         self._files = 0
-        self._age = self._read_age()
+        self._age = stored_age(self._disk.query, clock)
         self._surplus = Surplus(limits, self._age, clock)
         self._metadata = StoredMetadata(self._disk.query)
 
@@ -336,24 +331,8 @@ class Store:
         waiting.clear()
 
     def _bound(self) -> None:
-        """Give up alerts that wait for the disk, of those who have more than their share, if there are too many."""
-        waiting, least = self._waiting, MOST_UNWRITTEN_BYTES // MOST_UNWRITTEN
-        if len(waiting.rows) <= MOST_UNWRITTEN and waiting.size <= MOST_UNWRITTEN_BYTES:
-            return
-        used: Counter[Place] = Counter()
-        for row in waiting.rows:
-            used[_place(row.alert)] += max(len(row.body), least)
-        above = surplus(used, int(0.9 * MOST_UNWRITTEN_BYTES))
-        gone, kept = [], []
-        for row in waiting.rows:
-            place = _place(row.alert)
-            if above.get(place, 0) > 0:
-                above[place] -= max(len(row.body), least)
-                gone.append(row)
-            else:
-                kept.append(row)
-        waiting.rows[:] = kept
-        waiting.size = sum(len(row.body) for row in kept)
+        """Give up alerts that wait for the disk, if there are too many."""
+        gone = self._waiting.give_up()
         self._seen.difference_update((row.alert.source, row.alert.id) for row in gone)
         behind = self._behind
         self._lose(sum(row.seq > behind for row in gone))  # some may still be read from memory
@@ -377,15 +356,6 @@ class Store:
         if count > 0:
             self.lost += count
             log.error("deleted %d alerts that an output has not taken: the store has reached its limits", count)
-
-    def _read_age(self) -> Age:
-        readings = self._disk.query("SELECT boot, monotonic, wall, seconds FROM age")
-        stored = self._disk.query("SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1")
-        return Age(Reading(*readings[0]) if readings else None, stored[0][0] if stored else None, self._clock)
-
-
-def _place(alert: Alert) -> Place:
-    return Place(alert.source, alert.priority, alert.rule)
 
 
 def open_store(configured: str, limits: Limits) -> Store:
