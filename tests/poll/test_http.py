@@ -312,3 +312,24 @@ def test_what_is_no_http(sent):
         thread.start()
         failure(f"http://127.0.0.1:{server.getsockname()[1]}/")
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "expected"),
+    [
+        ("https://api.github.com", {}, ["api.github.com:443"]),
+        ("http://127.0.0.1:8080/path", {}, ["127.0.0.1:8080"]),
+        ("https://[::1]/", {}, ["::1:443"]),
+        ("https://a.example", {"https_proxy": "http://user:word@proxy:3128"}, ["a.example:443", "proxy:3128"]),
+        ("https://a.example", {"https_proxy": "proxy:3128"}, ["a.example:443", "proxy:3128"]),
+        ("https://a.example", {"https_proxy": "http://proxy:no-port"}, ["a.example:443"]),
+    ],
+)
+def test_what_it_connects_to(monkeypatch, url, environment, expected):
+    """The addresses are those of the server, and of the proxies in the environment."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert expected == list(HttpClient.connects(url))

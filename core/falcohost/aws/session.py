@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
-from typing import Any
+from typing import Any, Final
 
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
+from falcohost.connecting import addresses
 from falcohost.errors import SourceError
 from falcohost.installing import how_to_install
 from falcohost.needs import CONNECT, PROGRAM, THREADS, Needs
@@ -17,6 +19,9 @@ _CONNECT, _SILENT = 10, 40
 
 #: Attempts of a request before it counts as failed.
 _TRIES = 3
+
+#: What hands out credentials to machines (EC2) and containers (ECS, EKS), besides services (AWS SDKs' reference guide).
+METADATA: Final = ("169.254.169.254:80", "169.254.170.2:80", "169.254.170.23:80", "fd00:ec2::254:80", "fd00:ec2::23:80")
 
 #: A region for clients that are created but not used.
 _ANY = "us-east-1"
@@ -56,16 +61,23 @@ class AwsSession:
             # The system's authorities: boto3's own are read with each connection, and may be in root's own folder.
             configured = core.get_config_variable("ca_bundle")
             self._authorities = configured or ssl.get_default_verify_paths().cafile
-            core.create_client("sts", region_name=_ANY)  # loads files that a profile's role needs later
+            sts = core.create_client("sts", region_name=_ANY)  # loads files that a profile's role needs later
+            self._endpoints = [sts.meta.endpoint_url, core.get_config_variable("ec2_metadata_service_endpoint") or ""]
         except _boto_errors() as error:
             raise SourceError(f"{plugin}: {sentence(error)}") from error
 
     @property
     def needs(self) -> Needs:
-        """Return what it does: threads make connections; files of credentials are read again, and a program may run."""
+        """Return what it does with the clients that were made.
+
+        Threads make connections, to services and to what hands out credentials; files of credentials are read again,
+        and a program may run.
+        """
         credentials = self._session.get_credentials()
         runs = getattr(credentials, "method", "") == "custom-process"
-        return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None)
+        given = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
+        connects = (*addresses(*self._endpoints, given), *METADATA)
+        return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None, connects=connects)
 
     def client(self, service: str, *, connections: int = 10) -> Any:
         """Return a client for *service* that *connections* threads can use at once.
@@ -82,7 +94,7 @@ class AwsSession:
             user_agent_extra="falcohost",
         )
         try:
-            return self._session.client(
+            client = self._session.client(
                 service,
                 endpoint_url=self._settings.endpoint_url or None,
                 verify=self._authorities,
@@ -90,6 +102,8 @@ class AwsSession:
             )
         except _boto_errors() as error:
             raise SourceError(f"{self._plugin}: {sentence(error)}") from error
+        self._endpoints.append(client.meta.endpoint_url)
+        return client
 
 
 def _boto_errors() -> tuple[type[Exception], ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from falcohost.connecting import addresses
 from falcohost.errors import SourceError
 from falcohost.installing import how_to_install
 from falcohost.jsonlog.blocks import read_blocks
@@ -146,6 +147,11 @@ class HttpClient:
         if 200 <= answer.status < 300:
             return answer
         raise HttpError(host, answer, self._explain(answer) or _remark(answer))
+
+    @staticmethod
+    def connects(url: str) -> tuple[str, ...]:
+        """Return the addresses to which requests to the server of *url* connect: its own, and those of proxies."""
+        return addresses(url)
 
     def close(self) -> None:
         """Close idle connections."""

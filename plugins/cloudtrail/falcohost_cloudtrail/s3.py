@@ -90,8 +90,8 @@ class S3Input:
         self._refusals = refusals
         self._cursor = self._begin(cursor)
         session = AwsSession(self._plugin, self._aws)
-        self.needs = session.needs
         client = session.client("s3", connections=self._settings.concurrency + 1)
+        self.needs = session.needs
         self._bucket = Bucket(client, self._settings.bucket)
 
     def texts(self) -> Iterator[Texts]:

@@ -132,9 +132,9 @@ class SqsInput:
         """
         self._refusals = refusals
         session = AwsSession(self._plugin, self._aws)
-        self.needs = session.needs
         self._sqs = session.client("sqs", connections=4)
         self._s3 = session.client("s3", connections=self._settings.concurrency)
+        self.needs = session.needs
 
     def texts(self) -> Iterator[Texts]:
         """Yield the texts of one object after the other."""

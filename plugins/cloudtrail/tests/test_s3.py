@@ -292,6 +292,15 @@ def test_no_network(reader, aws, caplog, endpoint):
     assert "cannot be reached; check the region, the network and DNS" in caplog.text
 
 
+def test_what_it_connects_to(reader, aws, monkeypatch):
+    """It names its endpoint and those that hand out credentials, of which a container may have another."""
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1338/credentials")
+    named = reader(open_params=f"s3://{BUCKET}/", aws=aws.settings).source.needs.connects
+
+    assert {aws.url.removeprefix("http://"), "127.0.0.1:1338", "169.254.169.254:80"} <= set(named)
+    assert not any(address.startswith("*") for address in named)
+
+
 @pytest.mark.parametrize("name", ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
 def test_a_token_that_is_read_again(monkeypatch, name):
     """The right to read what only root may read is kept where credentials need it, and nowhere else."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from falcohost.clock import SYSTEM, Clock
+from falcohost.needs import CONNECT, THREADS, Needs
 from falcohost.poll import Answer, HttpClient, HttpError, HttpLimits, PollError
 
 #: Seconds without requests after a refusal that names no time (GitHub's secondary limits).
@@ -55,6 +56,13 @@ class GithubApi:
         }
         self._client = HttpClient(plugin, explain=_explain, limits=HttpLimits(pause=20.0, body_time=60.0))
         self._quiet_until = 0.0
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it connects to the API, if there is a token, and reads no files later."""
+        if not self.has_token:
+            return Needs()
+        return Needs(frozenset({CONNECT, THREADS}), connects=self._client.connects(self._url))
 
     def open(self) -> None:
         """Read and import what is needed.

@@ -73,8 +73,8 @@ class AuditLog:
 
     @property
     def needs(self) -> Needs:
-        """Return that it reads no files later, and does no more than its input."""
-        return Needs()
+        """Return that it does no more than the API."""
+        return self._api.needs
 
     def open(self, refusals: Refusals) -> None:
         """Open the API."""

@@ -20,7 +20,7 @@ import msgspec
 from falcohost import Plan
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Refused, Texts, whole_record
-from falcohost.needs import CONNECT, THREADS, Needs
+from falcohost.needs import THREADS, Needs
 from falcohost.poll import PollInput
 from falcohost.web import WebhookInput
 from falcohost_github.api import GithubApi
@@ -98,8 +98,8 @@ class GithubInput:
     @property
     def needs(self) -> Needs:
         """Return that threads make connections, if there is a token, and what webhooks and the audit log need."""
-        own = frozenset({CONNECT, THREADS}) if self._api.has_token else frozenset({THREADS})
-        return functools.reduce(or_, (part.needs for part in (self._web, self._audit) if part is not None), Needs(own))
+        own = Needs(frozenset({THREADS})) | self._api.needs
+        return functools.reduce(or_, (part.needs for part in (self._web, self._audit) if part is not None), own)
 
     def plan(self, plan: Plan) -> None:
         """Fetch what the rules ask for from now on."""

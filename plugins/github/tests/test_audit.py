@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from falcohost.errors import ConfigError, SourceError
+from falcohost.needs import CONNECT
 from falcohost.poll import PollError
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
 from falcohost_github.api import GithubApi, RateLimited
-from falcohost_github.audit import EVERY, OVERLAP, AuditLog
+from falcohost_github.audit import EVERY, OVERLAP, AuditLog, audit_log
+from falcohost_github.input import GithubInput
 from falcohost_github.source import make
 
 TOKEN = "ghp_of_the_tests"
@@ -215,3 +217,15 @@ def test_not_with_files(tmp_path, monkeypatch):
 
     with pytest.raises(SourceError, match="cannot be combined with files"):
         make({"secretsDir": str(tmp_path), "auditLog": "octo-org", "open_params": "/var/log"})
+
+
+@pytest.mark.parametrize("whose", [None, "octo-org"])
+def test_what_it_connects_to(hub, whose):
+    """It connects to the API and nowhere else, whether it reads the audit log or not; without a token, not at all."""
+    api = GithubApi(hub.url, TOKEN, "github")
+    log = None if whose is None else audit_log(api, whose, "github")
+    given = GithubInput(api, None, None, log, 0)
+
+    assert hub.url.removeprefix("http://") in given.needs.connects
+    assert not any(address.startswith("*") for address in given.needs.connects)
+    assert CONNECT not in GithubInput(GithubApi(hub.url, None, "github"), None, None, None, 0).needs.calls

@@ -72,8 +72,8 @@ class LogEvents:
         """
         self._refusals = refusals
         session = AwsSession(self._plugin, self._group.aws)
-        self.needs = session.needs
         self._client = session.client("logs")
+        self.needs = session.needs
 
     def fetch(self, cursor: str | None) -> Page:
         """Return the new events.

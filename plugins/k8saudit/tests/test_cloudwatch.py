@@ -175,6 +175,14 @@ def test_begins_now(group, read):
     assert ["a"] == source.read(1)
 
 
+def test_what_it_connects_to(aws, group, read):
+    """It connects to its endpoint and to what hands out credentials, and to no other address."""
+    named = read().source.needs.connects
+
+    assert {aws.url.removeprefix("http://"), "169.254.169.254:80"} <= set(named)
+    assert not any(address.startswith("*") for address in named)
+
+
 def test_what_is_no_event(group, read):
     """Truncated events, and texts that are no events, are counted; the others are read."""
     group.put(event("a")[:60] + "[Truncated...]", "I1125 no JSON", event("b"), age=30)

@@ -6,7 +6,6 @@ All times are the server's, from its events and answers; this machine's clock is
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -58,9 +57,7 @@ class LogPoller:
     @property
     def needs(self) -> Needs:
         """Return that it connects to the organization, and reads no files later."""
-        url = urlsplit(self._api.url)
-        port = url.port or (80 if url.scheme == "http" else 443)
-        return Needs(frozenset({CONNECT}), connects=(f"{url.hostname}:{port}",))
+        return Needs(frozenset({CONNECT}), connects=self._client.connects(self._api.url))
 
     def open(self, refusals: Refusals) -> None:
         """Read secrets and certificates.
