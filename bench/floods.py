@@ -74,7 +74,7 @@ class Agent:
             f"falcohost.state_dir={self._state}",
         ]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         while "Ready" not in self.log:
             if self.process.poll() is not None:
                 sys.exit(self.log)

@@ -16,6 +16,7 @@ from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
 from falcohost.host.memory import settle
+from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
 from falcohost.host.restart import restart
 from falcohost.host.storing.process import StoreGiven
@@ -51,6 +52,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     found = left(notify)
     handed = reader.wait(notify.alive)
     assignment = handed.assignment
+    take_precedence(assignment.nice)
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
     store = _claimed(assignment, users, maker, recalls=bool(found))

@@ -70,6 +70,7 @@ class Assigning:
             watches=self._given.config.rules.watched,
             state=os.fsencode(config.state.directory),
             limits=config.state.limits,
+            nice=config.nice,
             uids=(config.uids[0], config.uids[-1]),
             source_timeout=config.source_timeout,
             output_timeout=config.outputs.timeout,

@@ -54,6 +54,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar read: all files, as they were when they were read.
     :ivar watches: a change of one is a reload.
     :ivar state: the configured state directory.
+    :ivar nice: the precedence that the agent takes (nice(1)).
     :ivar uids: the first and the last user that processes may get.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
     :ivar output_timeout: seconds after which a blocked output is reported.
@@ -71,6 +72,7 @@ class Assignment(msgspec.Struct, frozen=True):
     read: list[tuple[bytes, Stamp | None]]
     state: bytes
     limits: Limits
+    nice: int
     uids: tuple[int, int]
     source_timeout: float
     output_timeout: float

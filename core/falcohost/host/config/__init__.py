@@ -20,6 +20,7 @@ from falcohost.host.config.sections import (
     StateConfig,
     TrustConfig,
     read_log,
+    read_nice,
     read_only_logs,
     read_outputs,
     read_pipeline,
@@ -53,6 +54,7 @@ class Config:
     :ivar static: the values of the fields ``static.*``.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
     :ivar only_logs: system calls that are forbidden are only logged.
+    :ivar nice: the precedence that the agent takes (nice(1)).
     :ivar uids: the users of which each process of the agent gets one.
     :ivar others: values of keys that are not falcohost's own but plugins', as plain data.
     """
@@ -67,6 +69,7 @@ class Config:
     pipeline: PipelineConfig
     static: Mapping[str, str]
     source_timeout: float
+    nice: int
     uids: range
     only_logs: bool
     trust: TrustConfig
@@ -130,6 +133,7 @@ def parse(document: Document) -> Config:
         pipeline=read_pipeline(reader),
         static=read_static_fields(reader),
         source_timeout=read_source_timeout(reader),
+        nice=read_nice(reader),
         uids=read_uids(reader),
         only_logs=read_only_logs(reader),
         trust=read_trust(reader),

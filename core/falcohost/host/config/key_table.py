@@ -124,6 +124,14 @@ PLUGINS: Final = (
         "gets another worker, with an alert: 5 to 86400; 0: never. One that a signal has stopped is replaced sooner",
     ),
     ConfigKey(
+        key="falcohost.nice",
+        type=int,
+        default=-10,
+        help="precedence of the agent's processes where processors are short, as for nice(1), from -20 (goes first) to "
+        "0 (as it was started). An agent that was started with another value than 0 keeps that; sources' programs have "
+        "0",
+    ),
+    ConfigKey(
         key="falcohost.uids",
         type=str,
         default="61184-65519",

@@ -27,6 +27,9 @@ SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 86400
 #: The highest uid; the next one means "unchanged" in system calls.
 HIGHEST_UID = 2**32 - 2
 
+#: The highest precedence (setpriority(2)).
+LOWEST_NICE = -20
+
 #: Seconds that a stop may take; matches that wait for a lookup have to be decided before.
 STOP = 3
 
@@ -154,6 +157,18 @@ def read_uids(reader: Reader) -> range:
     if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= HIGHEST_UID:
         return range(int(first), int(last) + 1)
     raise section.error("uids", f"has to be a range such as 61184-65519, from 1 to {HIGHEST_UID}")
+
+
+def read_nice(reader: Reader) -> int:
+    """Return which precedence the agent takes.
+
+    :raises ConfigError: it is none.
+    """
+    section = reader.section("falcohost")
+    nice = section.integer("nice", at_least=LOWEST_NICE)
+    if nice > 0:
+        raise section.error("nice", f"has to be from {LOWEST_NICE} to 0, not {nice}")
+    return nice
 
 
 def read_only_logs(reader: Reader) -> bool:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from falcohost.host.confine import seccomp
 from falcohost.host.confine.capabilities import Identity, become, identity
+from falcohost.host.precedence import give_up_precedence
 from falcohost.log import log
 from falcohost.needs import PROGRAM
 
@@ -51,6 +52,7 @@ class _Way(Struct, frozen=True):
             log.warning("system calls of programs are not restricted: %s", error.strerror)
 
     def become(self) -> None:
+        give_up_precedence()
         if self.program is not None:
             os.setresuid(*[self.program.user] * 3)
         become(None, frozenset())
