@@ -8,6 +8,7 @@ FalcohostError
 │   └── AddressTaken its address is in use
 ├── OutputError      an output cannot be opened or did not accept alerts
 │   ├── OutputRefused its receiver will never accept some alerts
+│   ├── OutputLost   it cannot work in this process any more
 │   └── OutputClosed its reader is gone for good
 └── StateError       the state directory cannot be used
 
@@ -74,6 +75,10 @@ class OutputRefused(OutputError):
     def __init__(self, refused: Mapping[int, str]) -> None:
         super().__init__(next(iter(refused.values()), "refused"))
         self.refused = dict(refused)
+
+
+class OutputLost(OutputError):
+    """An output needs rights that its process has given up: the host replaces the process."""
 
 
 class OutputClosed(OutputError):

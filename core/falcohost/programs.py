@@ -46,3 +46,8 @@ def way_for(user: str, groups: Sequence[str]) -> Way:
     :raises SourceError: there is no such user or group.
     """
     return AsNow() if _Chosen.choose is None else _Chosen.choose(user, groups)
+
+
+def are_chosen() -> bool:
+    """Return whether this process has been told how programs run."""
+    return _Chosen.choose is not None

@@ -8,11 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
+from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.testing.ports import Port
+from falcohost.testing.waiting import wait_until
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
@@ -27,11 +31,11 @@ LONG = f"""
 """
 
 
-#: Outputs of which this version has two.
+#: Three outputs, the last of which is a program.
 THREE = """
 stdout_output: {enabled: true}
 file_output: {enabled: true, filename: events.txt}
-program_output: {enabled: true}
+program_output: {enabled: true, keep_alive: true, program: "id -u >&2; cat >&2"}
 """
 
 
@@ -49,10 +53,9 @@ def test_file(ended):
     assert (ended.folder / "events.txt").read_text().splitlines() == ended.alerts
 
 
-def test_outputs_that_are_missing_are_warned_of(ended):
-    """Outputs that this version does not have are named in a warning if they are on."""
-    for name in ("program",):
-        assert f"This version of falcohost has no {name} output: {name}_output is ignored" in ended.stderr
+def test_program(ended):
+    """The program has read a line, and what it has printed is in the log."""
+    assert "output 'program': the program has printed: " in ended.stderr
 
 
 def test_syslog_that_comes_late(agent, setup, until):
@@ -222,3 +225,36 @@ def test_unbuffered(environment, setup, tmp_path):
         process.terminate()
 
     assert [b"Counted" in line for line in lines] == [True, True]
+
+
+@pytest.fixture
+def shared():
+    """Return a folder in which everybody may write."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def test_a_program_of_an_agent(agent, setup, shared):
+    """A program has a user that is neither root nor the outputs'; it, and who runs it, are replaced when killed."""
+    got = shared / "got"
+    command = f"while read line; do echo $(id -u) $$ $(grep CapEff /proc/$$/status) $line >> {got}; done"
+    config = f"program_output: {{enabled: true, keep_alive: true, program: '{command}'}}\njson_output: true"
+    running = agent(*setup(config, numbers={"interval": 0.01}), *ONLY_NUMBERS)
+    wait_until(lambda: got.exists() and got.read_text().count("\n") > 3, lambda: running.stderr)
+    user, pid, _, capabilities = got.read_text().splitlines()[0].split()[:4]
+    other = Path(f"/proc/{running.service(OUTPUTS)}").stat().st_uid
+    os.kill(int(pid), signal.SIGKILL)
+    wait_until(lambda: got.read_text().splitlines()[-1].split()[1] != pid, lambda: running.stderr)
+    now = got.read_text().splitlines()[-1].split()[1]
+    keeper = int(Path(f"/proc/{now}/stat").read_text().rpartition(")")[2].split()[1])
+    assert Path(f"/proc/{keeper}/comm").read_text() == "falcohost-keep\n"
+    os.kill(keeper, signal.SIGKILL)
+    wait_until(lambda: got.read_text().splitlines()[-1].split()[1] not in (pid, now), lambda: running.stderr)
+    running.end()
+    lines = [json.loads(line[line.index("{") :]) for line in got.read_text().splitlines()]
+    found = [line["output_fields"]["number.value"] for line in lines if line["source"] == "numbers"]
+
+    assert user not in ("0", str(other))
+    assert 0 == int(capabilities, 16)
+    assert len(set(range(1, max(found) + 1)) - set(found)) <= 2  # what it had read when it was killed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,13 @@ from falcohost.engine.texts import printable
 from falcohost.errors import ConfigError, OutputError, OutputRefused
 from falcohost.hookspecs import Output
 from falcohost.host.config import Config
+from falcohost.host.confine.programs import programs_of
+from falcohost.host.confine.users import Users
 from falcohost.host.enabled_subscribers import alert_format, enabled_outputs, make_output
 from falcohost.host.loading import plugin_names
 from falcohost.host.plugins import load_plugins
 from falcohost.outputs.lines import encode_text
+from falcohost.programs import run_programs
 from falcohost.store.history import History, Wanted
 from falcohost.store.parked import Parked, ParkedAlerts
 from falcohost.subscriber import MOST_TAKEN
@@ -87,6 +91,7 @@ def _output(config: Config, name: str) -> Iterator[Output]:
     enabled = enabled_outputs(config.outputs, plugins.outputs())
     if name not in enabled:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
+    run_programs(programs_of("outputs", Users(config.uids, f"resend {os.getpid()}")))
     output = make_output(enabled[name], config.outputs.blocks[name], alert_format(config))
     try:
         yield output

@@ -82,6 +82,7 @@ class Assigning:
             version=falcohost_version(),
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
             connects=connects_of(self._outputs, config.outputs, self._plugins),
+            runs_programs="program" in self._outputs,
         )
 
     @functools.cached_property

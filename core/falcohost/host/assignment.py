@@ -63,6 +63,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
     :ivar files: the files that outputs write to, which the supervisor opens.
     :ivar connects: the addresses to which outputs connect.
+    :ivar runs_programs: an output runs a program.
     :ivar version: falcohost's version.
     :ivar only_log: forbidden system calls of store and outputs are only logged.
     """
@@ -83,6 +84,7 @@ class Assignment(msgspec.Struct, frozen=True):
     subscribers: list[str] = []
     files: list[bytes] = []
     connects: list[str] = []
+    runs_programs: bool = False
     only_log: bool = False
     version: str = ""
 

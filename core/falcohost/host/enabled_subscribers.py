@@ -11,12 +11,10 @@ from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
 from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config import Config
-from falcohost.host.config.keys import MISSING_OUTPUTS
 from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.config.sections import OutputsConfig
 from falcohost.host.outputs_data import OutputsData
 from falcohost.host.plugins import Plugins
-from falcohost.log import log
 from falcohost.outputs import BUILT_IN
 from falcohost.outputs.lines import ConfiguredFormat
 from falcohost.subscriber import SubscriberSpec
@@ -37,9 +35,6 @@ def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) ->
     if both := BUILT_IN.keys() & offered.keys():
         raise ConfigError(f"a plugin offers the output '{min(both)}', a name of falcohost's own")
     known = BUILT_IN | dict(offered)
-    for name in config.blocks:
-        if name in MISSING_OUTPUTS and name not in known:
-            log.warning("This version of falcohost has no %s output: %s_output is ignored", name, name)
     enabled = {name: known[name] for name in config.blocks if name in known}
     if not enabled:
         raise ConfigError("No output configured, please make sure at least one output is configured and enabled.")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.assignment import SourceAssignment
+from falcohost.host.confine.programs import programs_of
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
@@ -78,6 +79,7 @@ def wired(
             connects=assignment.connects,
             user=users.user("outputs"),
             only_log=assignment.only_log,
+            programs=programs_of("outputs", users) if assignment.runs_programs else None,
         ),
         link,
         summary,

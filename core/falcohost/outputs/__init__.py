@@ -13,9 +13,9 @@ from falcohost.outputs.syslog import make_syslog, syslog_problem
 from falcohost.outputs.syslog_address import syslog_addresses
 
 
-def _http() -> Any:
-    """Import the output ``http``, whose libraries take memory that nobody else should pay."""
-    return importlib.import_module("falcohost.outputs.http")
+def _late(name: str) -> Any:
+    """Import the output *name*, whose libraries take memory that nobody else should pay."""
+    return importlib.import_module(f"falcohost.outputs.{name}")
 
 
 #: The outputs by name.
@@ -37,9 +37,15 @@ BUILT_IN = {
         OutputSpec(
             name="http",
             description="Posts alerts to a URL.",
-            make=lambda block, form: _http().make_output(block, form),
-            check=lambda block: _http().problem(block),
+            make=lambda block, form: _late("http").make_output(block, form),
+            check=lambda block: _late("http").problem(block),
             connects=http_addresses,
+        ),
+        OutputSpec(
+            name="program",
+            description="Writes a line per alert to the input of a program, which runs without privileges.",
+            make=lambda block, form: _late("program").ProgramOutput(block, form),
+            check=lambda block: _late("program").program_problem(block),
         ),
         OutputSpec(
             name="syslog",

@@ -32,7 +32,7 @@ SIGNALLED = 128
 #: What the error says when the keeper is gone.
 GONE: Final = "the process that runs it is gone"
 
-_START = b"s"
+_START, _STOP = b"s", b"e"
 _STARTED, _NOT_STARTED, _ENDED = 1, 2, 3
 _SAID = struct.Struct("=Bi")
 
@@ -71,15 +71,21 @@ class Keeper:
             _keep(there, _Program(command, environment, way), worker)
         there.close()
 
-    def start(self) -> tuple[int, int]:
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there is something to :meth:`hear`."""
+        return self._link.fileno()
+
+    def start(self, stdin: int | None = None) -> tuple[int, int]:
         """Have the program started; return the descriptors of what it prints and of its stderr.
 
+        :param stdin: the descriptor that the program reads; None: there is nothing to read.
         :raises OSError: the keeper is gone.
         """
         out, out_end = os.pipe()
         err, err_end = os.pipe()
         try:
-            socket.send_fds(self._link, [_START], [out_end, err_end])
+            given = () if stdin is None else (stdin,)
+            socket.send_fds(self._link, [_START], [*given, out_end, err_end])
         except BaseException:
             os.close(out)
             os.close(err)
@@ -109,6 +115,13 @@ class Keeper:
         with contextlib.suppress(BlockingIOError):
             if not self._link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
                 raise OSError(errno.ECHILD, GONE)
+
+    def stop(self) -> None:
+        """Have the program killed with everything that it has started; :class:`Ended` says when it is gone.
+
+        :raises OSError: the keeper is gone.
+        """
+        self._link.send(_STOP)
 
     def close(self) -> None:
         """End the program and everything that it has started, and the keeper."""
@@ -188,23 +201,25 @@ class _Kept:
     def _serve(self) -> bool:
         """Do what the worker asks for; return False if it is gone."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._link, 1, 2)
+            data, descriptors, _, _ = socket.recv_fds(self._link, 1, 3)
         except OSError:
             return False
-        if data == _START and len(descriptors) == 2 and not self._program:
+        if data == _START and len(descriptors) in (2, 3) and not self._program:
             for descriptor in descriptors:
                 os.set_inheritable(descriptor, False)
-            self._start(*descriptors)
+            self._start(descriptors if len(descriptors) == 3 else [0, *descriptors])
+        elif data == _STOP and self._program and self._starting is None:
+            os.kill(self._program, signal.SIGKILL)
         for descriptor in descriptors:
             os.close(descriptor)
         return bool(data)
 
-    def _start(self, out: int, err: int) -> None:
+    def _start(self, descriptors: Sequence[int]) -> None:
         self._starting, writing = os.pipe()
         keeper = os.getpid()
         self._program = os.fork()
         if self._program == 0:
-            _execute(self._given, (0, out, err), writing, keeper)
+            _execute(self._given, descriptors, writing, keeper)
         os.close(writing)
 
     def _begun(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
-from falcohost.errors import OutputClosed, StateError
+from falcohost.errors import OutputClosed, OutputLost, StateError
 from falcohost.log import log
 from falcohost.store.arrival import Refusal
 from falcohost.subscriber import MOST_TAKEN
@@ -42,6 +42,7 @@ class Runner:
     :ivar dropped: number of alerts that will never be delivered.
     :ivar refused: number of alerts that were parked.
     :ivar gone: its reader is gone for good.
+    :ivar lost: it cannot work in this process any more.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Runner:
         self.kind = kind
         self.mark = store.subscribe(name).mark
         self.dropped = self.refused = 0
-        self.gone = False
+        self.gone = self.lost = False
         self._label = f"{kind} '{name}'"
         self._taker = taker
         self._store = store
@@ -235,6 +236,7 @@ class Runner:
             return NOTHING
         except Exception as error:
             self._trouble.begins(error)
+            self.lost = self.lost or isinstance(error, OutputLost)
             self._taker.recover()
             return None
         finally:

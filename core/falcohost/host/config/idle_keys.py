@@ -19,10 +19,6 @@ def _idle(section: str, reason: str, **defaults: bool | int | str) -> Iterator[C
 #: for each other key or section that is set says why it has no effect.
 IDLE: Final = (
     *_idle("http_output", "alerts wait in the store until the receiver answers", max_consecutive_timeouts=5),
-    *(
-        ConfigKey(key=f"program_output.{name}", type=kind)
-        for name, kind in {"enabled": bool, "keep_alive": bool, "program": str}.items()
-    ),
     *_idle("outputs_queue", "alerts wait in the store, and `falcohost.alerts` limits how many", capacity=0),
     *_idle(
         "capture",

@@ -328,6 +328,23 @@ OUTPUTS: Final = (
         help="file of the certificate that is shown",
     ),
     ConfigKey(key="http_output.client_key", type=str, default="/etc/ssl/certs/client.key", help="file of its key"),
+    ConfigKey(key="program_output.enabled", type=bool, default=False, help="writes alerts to a program"),
+    ConfigKey(key="program_output.program", type=str, help="the command, for the shell"),
+    ConfigKey(
+        key="program_output.keep_alive",
+        type=bool,
+        default=False,
+        help="one process reads all alerts; otherwise each alert has a run of its own",
+    ),
+    ConfigKey(
+        key="program_output.user", type=str, default="", help="the user that it runs as; empty: one that nobody else is"
+    ),
+    ConfigKey(
+        key="program_output.timeout",
+        type=float,
+        default=30.0,
+        help="seconds for which it may read nothing, or a run may last, before it is killed",
+    ),
     ConfigKey(
         key="buffered_outputs",
         type=bool,

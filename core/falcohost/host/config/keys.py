@@ -17,9 +17,6 @@ from falcohost.specs import ConfigKey
 #: A list of mappings is a dict with the single key ``[]``. True stands for anything below a key.
 KeyTree: TypeAlias = "dict[str, ConfigKey | KeyTree | bool]"
 
-#: Falco's outputs that this version does not have; an enabled one gets a warning.
-MISSING_OUTPUTS = ("program",)
-
 _LIST = "[]"
 _SCHEMA: dict[object, dict[str, Any]] = {
     bool: {"type": "boolean"},

@@ -14,6 +14,9 @@ from falcohost.outputs.syslog_address import FACILITIES, read_address
 #: Most alerts in one request.
 MOST_BATCH: Final = 1000
 
+#: Longest time that a program may have, in seconds.
+LONGEST_TIMEOUT: Final = 3600
+
 # RFC 9110, 5.1 and 5.5.
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -77,6 +80,26 @@ def http_block(section: Reader) -> Mapping[str, Any]:
     }
 
 
+def program_block(section: Reader) -> Mapping[str, Any]:
+    """Return the block of ``program_output``.
+
+    :raises ConfigError: a value makes no sense.
+    """
+    if not section.text("program").strip():
+        raise section.error("program", "has to be set if the program output is enabled")
+    if section.text("user") in ("root", "0"):
+        raise section.error("user", "has to be a user other than root")
+    timeout = section.number("timeout")
+    if not 0 < timeout <= LONGEST_TIMEOUT:
+        raise section.error("timeout", f"has to be more than 0 and at most {LONGEST_TIMEOUT} seconds, not {timeout:g}")
+    return {
+        "program": section.text("program"),
+        "keep_alive": section.boolean("keep_alive"),
+        "user": section.text("user"),
+        "timeout": timeout,
+    }
+
+
 def _url_problem(url: str) -> str | None:
     if not url:
         return "has to be set if the http output is enabled"
@@ -94,4 +117,5 @@ BLOCKS: Final[Mapping[str, Callable[[Reader], Mapping[str, Any]]]] = {
     "file": file_block,
     "syslog": syslog_block,
     "http": http_block,
+    "program": program_block,
 }

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from falcohost.host.confine import seccomp
 from falcohost.host.confine.capabilities import Identity, become, identity
+from falcohost.host.confine.users import Users
 from falcohost.host.precedence import give_up_precedence
 from falcohost.log import log
 from falcohost.needs import PROGRAM
@@ -33,6 +34,11 @@ class Programs(Struct, frozen=True):
         :raises SourceError: there is no such user or group.
         """
         return _Way(self.keeper, identity(self.program, groups, user))
+
+
+def programs_of(name: str, users: Users) -> Programs:
+    """Return the users of the programs of *name*."""
+    return Programs(users.user(f"helpers of {name}"), users.user(f"programs of {name}"))
 
 
 class _Way(Struct, frozen=True):

@@ -20,10 +20,11 @@ from msgspec import Struct
 
 from falcohost import log, opening
 from falcohost.engine.alerts import AlertMaker
-from falcohost.errors import FalcohostError
+from falcohost.errors import FalcohostError, OutputLost
 from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, import_lazy
+from falcohost.host.confine.programs import Programs
 from falcohost.host.delivering import messages
 from falcohost.host.delivering.broker import FileBroker
 from falcohost.host.delivering.remote import RemoteStore
@@ -34,6 +35,7 @@ from falcohost.host.memory import settle
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
 from falcohost.outputs.stdout import STDOUT
+from falcohost.programs import run_programs
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.taker import RunnerStore
 
@@ -56,6 +58,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     :ivar connects: the addresses that outputs connect to.
     :ivar user: the user of the process; None: it stays.
     :ivar only_log: forbidden system calls are only logged.
+    :ivar programs: as whom the programs of outputs run; None: no output has one.
     """
 
     make: Callable[[RunnerStore], Subscribers]
@@ -64,6 +67,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     user: int | None
     only_log: bool = False
     connects: Sequence[str] = ()
+    programs: Programs | None = None
 
 
 class Ends(Struct, frozen=True):
@@ -98,6 +102,8 @@ def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, pare
     try:
         close_the_way_back()
         import_lazy()
+        if given.programs is not None:
+            run_programs(given.programs)
         store = RemoteStore(link, supervisor.next_store)
         subscribers = given.make(store)
         needs = Needs(frozenset({THREADS, CONNECT, WRITE}), None, None)
@@ -211,6 +217,8 @@ class OutputsProcess:
                 self._is_alone = True  # the store says the last, and then it is gone too
                 end_after(LONGEST_LAST)
             self._report()
+            if lost := next((one.name for one in self._subscribers.runners if one.lost), None):
+                raise OutputLost(f"the output '{lost}' needs a new process")
         self._report()
 
     def _wait(self) -> None:
