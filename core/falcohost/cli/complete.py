@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from falcohost.rules.definitions import RuleDef
 
 
+#: So many of the last alerts are proposed.
+_LAST = 50
+
+
 def sources(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the event sources, with descriptions, whose names begin with *incomplete*."""
     with _quietly():
@@ -75,6 +79,21 @@ def sources_of_alerts(ctx: click.Context, parameter: click.Parameter, incomplete
     from falcohost.engine.alerts import INTERNAL
 
     return [*sources(ctx, parameter, incomplete), *_items([(INTERNAL, "falcohost itself")], incomplete)]
+
+
+def alerts(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the ids of the last stored alerts that begin with *incomplete*, each with its alert."""
+    from falcohost.engine.texts import printable
+    from falcohost.host.config import load_config
+    from falcohost.store.directory import state_directory
+    from falcohost.store.history import History, Wanted
+
+    with _quietly():
+        configured = ctx.params.get("state_dir") or load_config(_config(ctx), ()).state.directory
+        with contextlib.closing(History(state_directory(configured))) as history:
+            found = [(one.id, printable(one.message)) for one in history.alerts(Wanted(), last=_LAST)]
+        return _items(reversed(found), incomplete)
+    return []
 
 
 def plugins(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from falcohost.cli.rules_stream import StreamOutcome
 from falcohost.rules.statistics import SourceStatistics, Statistics
 from falcohost.rules.statistics_events import StreamCosts
+from falcohost.store.verdicts import Judged
 
 
-def statistics_json(found: Statistics, outcome: StreamOutcome | None) -> dict[str, Any]:
-    """Return the JSON object for all rules; it has ``events`` if events were given."""
+def statistics_json(found: Statistics, outcome: StreamOutcome | None, judged: Mapping[str, Judged]) -> dict[str, Any]:
+    """Return the JSON object for all rules; it has ``events`` if events were given, and ``verdicts`` if there are."""
     data: dict[str, Any] = {
         "sources": {one.source: _source(one) for one in found.sources},
         "unused": [{"kind": one.kind, "name": one.name, "file": one.file, "line": one.line} for one in found.unused],
@@ -20,6 +22,11 @@ def statistics_json(found: Statistics, outcome: StreamOutcome | None) -> dict[st
             "unknown_fields_counted_as_absent": outcome.partial,
             "left_out": dict(outcome.left_out),
             "sources": {source: _costs(costs) for source, costs in outcome.costs.items()},
+        }
+    if judged:
+        data["verdicts"] = {
+            rule: {"true": one.true, "false": one.false, "benign": one.benign, "false_share": round(one.share, 4)}
+            for rule, one in judged.items()
         }
     return data
 

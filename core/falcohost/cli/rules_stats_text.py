@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
@@ -11,6 +11,7 @@ from falcohost.cli.rules_stream import StreamOutcome
 from falcohost.rules.outline import ItemOrigin
 from falcohost.rules.statistics import SourceStatistics, Statistics
 from falcohost.rules.statistics_events import RuleCost, StreamCosts
+from falcohost.store.verdicts import Judged
 
 #: Most rows of a table, and most names in a row, without ``--full``.
 _ROWS, _NAMES = 20, 16
@@ -18,8 +19,10 @@ _ROWS, _NAMES = 20, 16
 _COLUMNS = ("evaluated", "matches", "first", "median ns", "total µs")
 
 
-def statistics_text(found: Statistics, outcome: StreamOutcome | None, *, full: bool) -> Iterator[str]:
-    """Yield the lines for all rules, and for the events if any were given."""
+def statistics_text(
+    found: Statistics, outcome: StreamOutcome | None, judged: Mapping[str, Judged], *, full: bool
+) -> Iterator[str]:
+    """Yield the lines for all rules, for verdicts about their alerts, and for the events if any were given."""
     if not found.sources:
         yield "There are no rules."
     for number, one in enumerate(found.sources):
@@ -27,6 +30,8 @@ def statistics_text(found: Statistics, outcome: StreamOutcome | None, *, full: b
             yield ""
         yield from _source(one, full)
     yield from _unused(found.unused)
+    if judged:
+        yield from _verdicts(judged)
     if outcome is not None:
         yield from _stream(outcome, full)
 
@@ -70,6 +75,14 @@ def _unused(found: Sequence[ItemOrigin]) -> Iterator[str]:
         for row in found:
             if row.file == file:
                 yield f"  {row.line:>6}  {row.kind:<5}  {click.style(clean(row.name), fg='cyan')}"
+
+
+def _verdicts(judged: Mapping[str, Judged]) -> Iterator[str]:
+    """Yield a line for each rule with verdicts, that with the largest share of false alarms first."""
+    yield from _title("False alarms", "of the alerts that have a verdict")
+    for rule, one in sorted(judged.items(), key=lambda item: -item[1].share):
+        counts = f": {one.false} false, {one.benign} benign, {one.true} true"
+        yield from lines([(f"{one.share:.0%} {clean(rule)}", PLAIN), (counts, FAINT)], "  ", "        ")
 
 
 def _stream(outcome: StreamOutcome, full: bool) -> Iterator[str]:

@@ -12,13 +12,19 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from falcohost.errors import StateError
 from falcohost.host.snapshot import Snapshot, decode
+from falcohost.store.orders import Done, Order
 
 NAME = "agent.sock"
+
+#: What the store process says first to a client; most bytes of an order.
+GREETING: Final = b"store\n"
+LONGEST_ORDER: Final = 1 << 16
 
 #: Seconds to wait for an answer.
 PATIENCE = 5.0
@@ -33,10 +39,12 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     :ivar measure: also measure what events cost, until the connection ends.
     :ivar upgrade: go over to the installed version; the answer is :class:`Upgrade`.
+    :ivar store: hand the connection over to the store process, which sends :data:`GREETING` and takes one order.
     """
 
     measure: bool = False
     upgrade: bool = False
+    store: bool = False
 
 
 class Upgrade(msgspec.Struct, frozen=True):
@@ -45,13 +53,22 @@ class Upgrade(msgspec.Struct, frozen=True):
     problem: str
 
 
+class NotRunning(StateError):
+    """There is no agent."""
+
+
+class NoStore(StateError):
+    """The agent has no store process just now; nothing was done."""
+
+
 class Connection:
     """A connection to the agent that uses the state directory *directory*."""
 
     def __init__(self, directory: Path) -> None:
         """Connect.
 
-        :raises StateError: no agent runs there, or it belongs to another user.
+        :raises NotRunning: no agent runs there.
+        :raises StateError: it belongs to another user.
         """
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._link.settimeout(PATIENCE)
@@ -61,7 +78,7 @@ class Connection:
         except (FileNotFoundError, ConnectionRefusedError) as error:
             running = f"no falcohost is running with the state directory {directory}"
             problem = f"{running}; start one, or name its directory with --state-dir"
-            raise StateError(problem) from error
+            raise NotRunning(problem) from error
         except PermissionError as error:
             problem = f"the falcohost that uses {directory} belongs to another user; run this command with sudo"
             raise StateError(problem) from error
@@ -109,6 +126,23 @@ class Connection:
             return msgspec.json.decode(line, type=Upgrade).problem
         except msgspec.DecodeError as error:
             raise StateError("the running falcohost has a different version from this command; restart it") from error
+
+    def order(self, order: Order) -> Done:
+        """Have the store process carry out *order*; return what has come of it.
+
+        :raises NoStore: nobody takes it.
+        :raises StateError: the agent has ended, or does not answer.
+        """
+        try:
+            self._link.sendall(msgspec.json.encode(Request(store=True)) + b"\n")
+            if self._answers.readline() != GREETING:
+                raise NoStore("falcohost does not take this command: it is just ending, or of an earlier version")
+            self._link.sendall(msgspec.json.encode(order) + b"\n")
+            return msgspec.json.decode(self._answers.readline(), type=Done)
+        except TimeoutError as error:
+            raise StateError(_SILENT) from error
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StateError("falcohost's store has ended before it has answered; look whether it is done") from error
 
     def wait_for_end(self, seconds: float) -> None:
         """Wait until the agent has closed the connection, at most so many *seconds*."""

@@ -38,6 +38,7 @@ class Control:
     :param answer: returns the current numbers.
     :param measure: called with True when the first client wants costs measured, with False when the last one has left.
     :param upgrade: begins an upgrade; calls its argument with the reason why there is none, or with an empty text.
+    :param hand_over: gives a duplicate of a client's descriptor to the store process.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Control:
         answer: Callable[[], Snapshot],
         measure: Callable[[bool], None],
         upgrade: Callable[[Callable[[str], None]], None] = lambda answer: answer("it cannot be upgraded"),
+        hand_over: Callable[[int], None] = lambda link: None,
     ) -> None:
         self._measuring = False
         self._loop = loop
@@ -56,6 +58,7 @@ class Control:
         self._answer = answer
         self._measure = measure
         self._upgrade = upgrade
+        self._hand_over = hand_over
         self._clients: set[_Client] = set()
         self._listener: socket.socket | None = None
 
@@ -110,6 +113,10 @@ class Control:
     def _reply(self, client: _Client, request: Request) -> None:
         if request.upgrade:
             self._upgrade(lambda problem: self._send(client, msgspec.json.encode(Upgrade(problem)) + b"\n"))
+            return
+        if request.store:
+            self._hand_over(client.link.fileno())
+            self._leave(client)
             return
         client.measures = request.measure
         self._look_who_measures()

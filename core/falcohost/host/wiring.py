@@ -158,6 +158,7 @@ def wired(
             lambda: snapshot(assignment.version, children, services.outputs(), services.store()),
             workers.measure,
             reloading.upgrade,
+            services.attach_client,
         ),
         summary=summary,
         progress=Progress(shown=options.progress),

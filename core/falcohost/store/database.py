@@ -15,10 +15,10 @@ from falcohost.errors import StateError
 from falcohost.log import log
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
-SCHEMA = 5
+SCHEMA = 6
 
 #: Versions with the same table of alerts, which can be read without a migration.
-READABLE = (1, 2, 3, 4, 5)
+READABLE = (1, 2, 3, 4, 5, 6)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
@@ -51,6 +51,20 @@ CREATE TABLE parked (
 ) STRICT;
 """
 
+#: Verdicts about alerts (:mod:`falcohost.store.verdicts`); *seq* is the alert's number.
+_VERDICTS = """
+CREATE TABLE verdicts (
+    seq INTEGER PRIMARY KEY,
+    rule TEXT NOT NULL,
+    source TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    note TEXT NOT NULL,
+    by_name TEXT NOT NULL,
+    uid INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""
+
 #: *stored* is by the clock of :mod:`falcohost.store.age`; before, it was the time of day.
 _TABLES = f"""
 CREATE TABLE alerts (
@@ -69,6 +83,7 @@ CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WIT
 {_METADATA}
 {_AGE}
 {_PARKED}
+{_VERDICTS}
 """
 
 #: SQL that migrates a file to the next version.
@@ -83,6 +98,7 @@ _MIGRATIONS = {
             WHERE stored > (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1);
     """,
     4: _PARKED,
+    5: _VERDICTS,
 }
 
 

@@ -30,7 +30,7 @@ MOST_PROBLEMS: Final = 100
 _PAGE: Final = 500
 
 #: The tables of which a repair takes everything, with the number of their columns.
-_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5, "parked": 5}
+_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5, "parked": 5, "verdicts": 8}
 
 
 class Part(Struct, frozen=True):

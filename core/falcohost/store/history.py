@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +15,33 @@ from falcohost.store.body import decode
 from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
 from falcohost.store.metadata import StoredMetadata
+from falcohost.store.verdicts import KINDS, Judged, Verdict
 
 _MOST = 1000
+
+#: The first version of the tables that has verdicts.
+_VERDICTS_SINCE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Selects alerts: since *since* (ns since the epoch), of rules that match *rule* (``*?[]``), of *source*."""
+    """Selects alerts: since *since* (ns since the epoch), of rules that match *rule* (``*?[]``), of *source*.
+
+    :ivar verdict: only those that have this verdict.
+    """
 
     since: int = 0
     rule: str = "*"
     source: str = ""
+    verdict: str = ""
 
 
 class StoredAlert(NamedTuple):
-    """An alert, and its number in the store."""
+    """An alert, its number in the store, and the verdict about it."""
 
     seq: int
     alert: Alert
+    verdict: Verdict | None = None
 
 
 class History:
@@ -53,6 +63,7 @@ class History:
         except sqlite3.Error as error:
             raise StateError(f"the state in {path} cannot be read: {error}") from error
         self._metadata = StoredMetadata(lambda sql, values: self._query(sql, values).fetchall())
+        self._version = version
         if version == 0:  # which a file has before its tables are made
             raise StateError(f"there are no alerts yet: {path} is being made; try again")
         if version not in READABLE:
@@ -97,11 +108,28 @@ class History:
             where, values = _where(wanted, after)
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
             page = self._query(sql, values).fetchall()
+            verdicts = self._verdicts(page[0][0], page[-1][0]) if page else {}
             for seq, body in page:
-                yield StoredAlert(seq, decode(body, self._metadata))
+                yield StoredAlert(seq, decode(body, self._metadata), verdicts.get(seq))
             if len(page) < _MOST:
                 return
             after = page[-1][0]
+
+    def judged(self) -> dict[str, Judged]:
+        """Return how many alerts of each rule have which verdict, also of those that are not stored any more."""
+        if self._version < _VERDICTS_SINCE:
+            return {}
+        found: dict[str, Counter[str]] = {}
+        sql = "SELECT rule, verdict, count(*) FROM verdicts GROUP BY rule, verdict ORDER BY rule"
+        for rule, verdict, count in self._query(sql, ()):
+            found.setdefault(rule, Counter())[verdict] = count
+        return {rule: Judged(*(counts[kind] for kind in KINDS)) for rule, counts in found.items()}
+
+    def _verdicts(self, first: int, last: int) -> dict[int, Verdict]:
+        if self._version < _VERDICTS_SINCE:
+            return {}
+        sql = "SELECT seq, verdict, note, by_name, uid, at FROM verdicts WHERE seq BETWEEN ? AND ?"
+        return {seq: Verdict(*values) for seq, *values in self._query(sql, (first, last))}
 
     def _query(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
         try:
@@ -113,5 +141,7 @@ class History:
 def _where(wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
     where, values = "seq > ? AND time >= ? AND rule GLOB ?", [after, wanted.since, wanted.rule]
     if wanted.source:
-        return f"{where} AND source = ?", (*values, wanted.source)
+        where, values = f"{where} AND source = ?", [*values, wanted.source]
+    if wanted.verdict:
+        where, values = f"{where} AND seq IN (SELECT seq FROM verdicts WHERE verdict = ?)", [*values, wanted.verdict]
     return where, tuple(values)

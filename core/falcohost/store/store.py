@@ -11,9 +11,10 @@ import os
 import sqlite3
 import threading
 from collections import ChainMap, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from falcohost.alert import Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
@@ -28,6 +29,8 @@ from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.parked import Parked
 from falcohost.store.surplus import Surplus
+
+T = TypeVar("T")
 
 #: Number of recent alerts in memory, and bytes of them, so that subscribers that keep up need not read the disk.
 MOST_KEPT = 500
@@ -196,6 +199,28 @@ class Store:
                 return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
             known = ChainMap(self._waiting.metadata, self._metadata)
             return [(seq, decode(body, known)) for seq, body in self._bodies(after, most)]
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Write what waits; then run *work* in a transaction of its own, and return what it returns.
+
+        :raises StateError: *work* raises it, or the file cannot be written; then nothing has changed.
+        """
+        done: list[T] = []
+
+        def transaction(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                done.append(work(connection))
+            except StateError:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+        with self._lock:
+            self._settle()
+            if self._disk.failing or not self._disk.change(transaction):
+                raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
+            return done[0]
 
     def close(self) -> None:
         """Write what is left and release the file."""

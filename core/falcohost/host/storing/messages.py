@@ -25,6 +25,10 @@ class AttachOutputs(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: the attached socket leads to a new outputs process."""
 
 
+class AttachClient(msgspec.Struct, tag=True, frozen=True):
+    """From the supervisor: the attached socket leads to a command, which gives an order."""
+
+
 class GoOver(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: sources have new rules; their facts are in the attached memfd. *number*: the reload."""
 
@@ -159,7 +163,7 @@ class News(msgspec.Struct, tag=True, frozen=True):
     metadata: list[RuleMetadata]
 
 
-FromSupervisor: TypeAlias = Attach | AttachOutputs | GoOver | Switched | Tell | Hurry | Finish
+FromSupervisor: TypeAlias = Attach | AttachOutputs | AttachClient | GoOver | Switched | Tell | Hurry | Finish
 ToSupervisor: TypeAlias = LogLine | Accused | Counted | StoreReport | Drained
 FromOutputs: TypeAlias = Hello | Subscribe | Read | Answer
 ToOutputs: TypeAlias = Position | Found | Answered | News

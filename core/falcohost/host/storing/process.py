@@ -10,7 +10,7 @@ import signal
 import socket
 import sqlite3
 import traceback
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -32,6 +32,7 @@ from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
 from falcohost.host.storing.aside import Aside
+from falcohost.host.storing.desk import Desk, trusted_users
 from falcohost.host.storing.handled import Caution
 from falcohost.host.storing.intake import Intake
 from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
@@ -117,9 +118,10 @@ def run_store(
         log.forward(lambda level, text: control.send(LogLine(level, text)))
         try:
             close_the_way_back()
+            users = trusted_users()
             store, aside = _opened(given, parent)
             settle()
-            StoreProcess(given, rules, control, store, aside, counted, caution).run()
+            StoreProcess(given, rules, control, store, aside, counted, caution, users).run()
             status = 0
         except Exception as error:
             log.log.critical("the store has failed: %s: %s", type(error).__name__, error)
@@ -154,7 +156,10 @@ def _opened(given: StoreGiven, parent: int) -> tuple[Store, Aside]:
 
 
 class StoreProcess:
-    """Serves the supervisor at the other end of *control*, and those whom it attaches."""
+    """Serves the supervisor at the other end of *control*, and those whom it attaches.
+
+    :param users: the users who may give orders.
+    """
 
     def __init__(
         self,
@@ -165,9 +170,11 @@ class StoreProcess:
         aside: Aside,
         counted: int | None,
         caution: Caution,
+        users: Collection[int],
         loop: Loop | None = None,
     ) -> None:
         self._loop = loop or Loop()
+        self._desk = Desk(self._loop, store, users)
         self._control = control
         self._store = store
         self._intake = Intake(
@@ -206,6 +213,7 @@ class StoreProcess:
             self._loop.watch_writing(self._control, self._control.waits_to_send)
         if not self._finishing:
             self._outlive()
+        self._desk.close()
         self._intake.commit()
         self._store.close()
         self._report(last=True)
@@ -249,6 +257,8 @@ class StoreProcess:
                 self._intake.attach(message.source, self._control.take_socket())
             elif isinstance(message, messages.AttachOutputs):
                 self._intake.attach_outputs(self._control.take_socket())
+            elif isinstance(message, messages.AttachClient):
+                self._desk.attach(self._control.take_socket())
             elif isinstance(message, messages.GoOver):
                 self._intake.go_over(message.number, _facts(self._control.attached.popleft()))
             elif isinstance(message, messages.Switched):

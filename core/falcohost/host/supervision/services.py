@@ -110,6 +110,10 @@ class Services:
             self._store.send(storing.Attach(source), here.fileno())
         return there
 
+    def attach_client(self, link: int) -> None:
+        """Give a duplicate of the descriptor *link*, which leads to a command, to the store."""
+        self._store.send(storing.AttachClient(), link)
+
     def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
         """Have the store take alerts of new rules; *facts*: those of reload *number*, by source."""
         self._rules = Rules(self._rules.facts, facts, number)
