@@ -55,7 +55,7 @@ def test_file(ended):
 
 def test_program(ended):
     """The program has read a line, and what it has printed is in the log."""
-    assert "output 'program': the program has printed: " in ended.stderr
+    assert "program_output: the program has printed: " in ended.stderr
 
 
 def test_syslog_that_comes_late(agent, setup, until):
@@ -258,3 +258,39 @@ def test_a_program_of_an_agent(agent, setup, shared):
     assert user not in ("0", str(other))
     assert 0 == int(capabilities, 16)
     assert len(set(range(1, max(found) + 1)) - set(found)) <= 2  # what it had read when it was killed
+
+
+#: Two outputs of a kind, each with its alerts.
+NAMED = """
+json_output: true
+outputs:
+  all: {type: file, filename: all.txt}
+  few: {type: file, filename: few.txt, rules: [Every n*], priority: notice, sources: [numbers]}
+"""
+
+
+def test_outputs_by_name(agent, setup, falcohost, tmp_path):
+    """Each gets its alerts by itself; a reload adds one, whose alerts are those from then on, and removes one."""
+    command = setup(NAMED, numbers={"interval": 0.01}, others={"count": 3})
+    running = agent(*command)
+    all_file, few = running.folder / "all.txt", running.folder / "few.txt"
+    wait_until(lambda: few.exists() and few.read_text().count("\n") > 3, lambda: running.stderr)
+    wait_until(lambda: '"source":"others"' in all_file.read_text())
+    done = falcohost("store")
+    assert {"all", "few"} <= set(re.findall(r"\w+", done.stdout)), done.stdout
+    setup(NAMED.replace("few:", "new:").replace("few.txt", "new.txt"), numbers={"interval": 0.01})
+    new = running.folder / "new.txt"
+    wait_until(lambda: new.exists() and new.read_text().count("\n") > 3, lambda: running.stderr)
+    had = few.read_text()
+    seen = new.read_text().count("\n")
+    wait_until(lambda: new.read_text().count("\n") > seen + 3)
+    running.end()
+
+    assert had == few.read_text()
+    for file in (few, new):
+        assert {"numbers"} == {json.loads(line)["source"] for line in file.read_text().splitlines()}
+    kept = few.read_text()
+    few.unlink()
+    done = falcohost(*command[:2], "store", "resend", "--output", "new", "--since", "1h")
+    assert "alerts were delivered" in done.stdout, done
+    assert kept.splitlines()[0] in (tmp_path / "new.txt").read_text().splitlines()

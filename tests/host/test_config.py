@@ -33,7 +33,7 @@ def test_no_file_means_stdout(monkeypatch):
 
     config = load_config()
 
-    assert list(config.outputs.blocks) == ["stdout"]
+    assert list(config.outputs.enabled) == ["stdout"]
     assert (config.log.stderr, config.log.syslog, config.log.level) == (True, False, "info")
     assert config.rules.files is None
     assert config.rules.minimum is Priority.DEBUG
@@ -66,19 +66,20 @@ def test_falcos_own_file_is_read_without_a_warning(root):
     found = keys_without_effect(config.document.root, known)
     assert [one.key for one in found] == ["webserver", "engine.modern_ebpf.cpus_for_each_buffer"]
     assert all(one.reason for one in found)
-    assert list(config.outputs.blocks) == ["stdout", "syslog"]
+    assert list(config.outputs.enabled) == ["stdout", "syslog"]
 
 
 def test_an_empty_file_is_a_configuration(write):
     """An empty file leaves the defaults."""
-    assert list(load_config(write("")).outputs.blocks) == ["stdout"]
+    assert list(load_config(write("")).outputs.enabled) == ["stdout"]
 
 
 def test_another_output_switches_stdout_off(write):
     """Where an output has a block, stdout has to be asked for, as in Falco."""
     config = load_config(write("file_output: {enabled: true, filename: /tmp/x}"))
 
-    assert dict(config.outputs.blocks) == {"file": {"filename": "/tmp/x", "keep_alive": False}}
+    blocks = {name: one.block for name, one in config.outputs.enabled.items()}
+    assert {"file": {"filename": "/tmp/x", "keep_alive": False}} == blocks
 
 
 # values

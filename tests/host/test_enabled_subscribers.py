@@ -110,8 +110,8 @@ def test_a_subscriber_is_called_as_nothing_else():
     """The name of an output, of a source, or of falcohost's own alerts is refused."""
     for name in ("stdout", "kept", "internal"):
         with pytest.raises(PluginError, match=f"the subscriber '{name}', the name of a source or an output"):
-            check_names(plugins(Offered(name)))
-    check_names(plugins(Offered("mine")))
+            check_names(plugins(Offered(name)), load_config(None).outputs)
+    check_names(plugins(Offered("mine")), load_config(None).outputs)
 
 
 def test_what_cannot_be_made_is_a_sentence(configured):

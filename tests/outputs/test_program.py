@@ -40,9 +40,8 @@ def output(monkeypatch):
     made = []
 
     def output(program, **settings):
-        made.append(
-            ProgramOutput({"program": program, "keep_alive": True, "user": "", "timeout": 60, **settings}, Form())
-        )
+        settings = {"keep_alive": True, "user": "", "timeout": 60, "called": "program_output", **settings}
+        made.append(ProgramOutput({"program": program, **settings}, Form()))
         return made[-1]
 
     yield output
@@ -210,7 +209,7 @@ def test_never_root(monkeypatch):
     """Where no other user can be had, root runs no program."""
     monkeypatch.setattr("falcohost.programs._Chosen.choose", None)
     with pytest.raises(OutputError, match="does not run as root"):
-        ProgramOutput({"program": "cat", "keep_alive": True, "user": "", "timeout": 1}, Form())
+        ProgramOutput({"program": "cat", "keep_alive": True, "user": "", "timeout": 1, "called": "x"}, Form())
 
 
 def test_problems():

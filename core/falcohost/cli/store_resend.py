@@ -74,7 +74,7 @@ def resend_since(directory: Path, config: Config, name: str, since: int) -> str:
     """
     sent = left = 0
     with contextlib.closing(History(directory)) as history, _output(config, name) as output:
-        alerts = history.alerts(Wanted(since))
+        alerts = filter(config.outputs.enabled[name].selection.wants, history.alerts(Wanted(since)))
         while some := list(islice(alerts, MOST_TAKEN)):
             refused = _deliver(output, some, sent)
             sent, left = sent + len(some) - len(refused), left + len(refused)
@@ -92,7 +92,7 @@ def _output(config: Config, name: str) -> Iterator[Output]:
     if name not in enabled:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
     run_programs(programs_of("outputs", Users(config.uids, f"resend {os.getpid()}")))
-    output = make_output(enabled[name], config.outputs.blocks[name], alert_format(config))
+    output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(config))
     try:
         yield output
     finally:

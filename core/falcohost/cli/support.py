@@ -13,7 +13,9 @@ from falcohost.host.config import Config
 from falcohost.host.config.tree import Mapping, Sequence, Tree
 from falcohost.rules.places import RulesFile
 
-_SECRET = re.compile(r"token|secret|passw|credential|api_?key|private|^key$|_key$|open_params|url$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"token|secret|passw|credential|api_?key|private|^key$|_key$|open_params|url$|\bprogram$|\bheaders\b", re.IGNORECASE
+)
 
 HIDDEN = "(hidden)"
 
@@ -44,7 +46,7 @@ def support(config: Config, files: Iterable[RulesFile], secret: Collection[str])
 
 def without_secrets(tree: Tree, secret: Collection[str], path: str = "") -> object:
     """Return *tree* as data, with environment variables unexpanded, and secrets hidden: *secret* and suspect keys."""
-    if path in secret:
+    if path in secret or path.endswith(".headers"):
         return HIDDEN
     if isinstance(tree, Mapping):
         below = f"{path}." if path else ""

@@ -82,7 +82,7 @@ class Assigning:
             version=falcohost_version(),
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
             connects=connects_of(self._outputs, config.outputs, self._plugins),
-            runs_programs="program" in self._outputs,
+            runs_programs="program" in config.outputs.kinds,
         )
 
     @functools.cached_property
@@ -97,7 +97,7 @@ class Assigning:
         """
         config = self._given.config
         names = self._outputs
-        check_names(self._plugins)
+        check_names(self._plugins, config.outputs)
         return outputs_data(names, config, self._plugins, json_options(config.alerts), self._hostname)
 
     def workers(self) -> list[WorkerData]:

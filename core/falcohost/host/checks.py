@@ -106,20 +106,20 @@ def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
     """Yield a finding for each enabled output."""
     try:
         outputs = enabled_outputs(config.outputs, plugins.outputs())
-        check_names(plugins)
+        check_names(plugins, config.outputs)
     except FalcohostError as error:
         yield Finding("outputs", "they can be used", str(error))
         return
     for name, spec in outputs.items():
-        problem = _output_problem(spec, config)
+        problem = _output_problem(spec, config.outputs.enabled[name].block, config)
         stops = not isinstance(problem, RetriedProblem)
         yield Finding(f"output {name}", "it can be opened", problem, stops=stops)
 
 
-def _output_problem(spec: OutputSpec, config: Config) -> str | None:
+def _output_problem(spec: OutputSpec, block: Mapping[str, Any], config: Config) -> str | None:
     if spec.check is not None:
-        return spec.check(config.outputs.blocks[spec.name])
-    return _problem_of(lambda: make_output(spec, config.outputs.blocks[spec.name], alert_format(config)).close())
+        return spec.check(block)
+    return _problem_of(lambda: make_output(spec, block, alert_format(config)).close())
 
 
 def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
 from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config import Config
+from falcohost.host.config.outputs import OutputsConfig, kind_unknown
 from falcohost.host.config.rules import AlertsConfig
-from falcohost.host.config.sections import OutputsConfig
 from falcohost.host.outputs_data import OutputsData
 from falcohost.host.plugins import Plugins
 from falcohost.outputs import BUILT_IN
@@ -28,26 +28,34 @@ _HAS = {"files": "writes to", "connects": "connects to"}
 
 
 def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) -> dict[str, OutputSpec]:
-    """Return the enabled outputs, both falcohost's own and those that plugins have *offered*.
+    """Return the spec of each enabled output by its name; *offered*: those of plugins.
 
-    :raises ConfigError: none is enabled, or a plugin offers one with the name of falcohost's own.
+    :raises ConfigError: none is enabled, one in ``outputs:`` is of an unknown type, or a plugin offers one with the
+        name of falcohost's own.
     """
     if both := BUILT_IN.keys() & offered.keys():
         raise ConfigError(f"a plugin offers the output '{min(both)}', a name of falcohost's own")
     known = BUILT_IN | dict(offered)
-    enabled = {name: known[name] for name in config.blocks if name in known}
+    for name, one in config.enabled.items():
+        if one.kind not in known and one.kind != name:
+            raise kind_unknown(one, known)
+    enabled = {name: known[one.kind] for name, one in config.enabled.items() if one.kind in known}
     if not enabled:
         raise ConfigError("No output configured, please make sure at least one output is configured and enabled.")
     return enabled
 
 
-def check_names(plugins: Plugins) -> None:
-    """Check that no subscriber has the name of a source or an output, since the store keeps marks by name.
+def check_names(plugins: Plugins, config: OutputsConfig) -> None:
+    """Check that no two of outputs, subscribers and sources have one name, since the store keeps marks by name.
 
-    :raises PluginError: a subscriber has.
+    :raises PluginError: a subscriber has the name of another.
+    :raises ConfigError: an output in ``outputs:`` has.
     """
-    taken = {INTERNAL, *BUILT_IN, *plugins.outputs(), *plugins.sources()}
-    if both := taken & plugins.subscribers().keys():
+    others = {INTERNAL, *BUILT_IN, *plugins.outputs(), *plugins.sources()}
+    for name, one in config.enabled.items():
+        if name != one.kind and name in {*others, *plugins.subscribers()}:
+            raise ConfigError(f"{one.where}: '{name}' is the name of a source, a subscriber or an output's type")
+    if both := {*others, *config.enabled} & plugins.subscribers().keys():
         raise PluginError(f"a plugin offers the subscriber '{min(both)}', the name of a source or an output")
 
 
@@ -70,7 +78,7 @@ def connects_of(outputs: Iterable[str], config: OutputsConfig, plugins: Plugins)
 def _asked(what: str, outputs: Iterable[str], config: OutputsConfig, plugins: Plugins) -> list[str]:
     known = BUILT_IN | plugins.outputs()
     specs: list[tuple[OutputSpec | SubscriberSpec, Mapping[str, Any]]] = [
-        *((known[name], config.blocks[name]) for name in outputs),
+        *((known[config.enabled[name].kind], config.enabled[name].block) for name in outputs),
         *((spec, plugin.settings) for plugin in plugins.loaded for spec in plugin.subscribers),
     ]
     found: list[str] = []
@@ -101,8 +109,13 @@ def open_subscribers(
     form = ConfiguredFormat(data.json)
     return Subscribers(
         [
-            Runner(name, ToOutput(make_output(known[name], data.block(name), form)), store, buffered=buffered)
-            for name in data.outputs
+            Runner(
+                name,
+                ToOutput(make_output(known[one.kind], one.settings, form), one.selection),
+                store,
+                buffered=buffered,
+            )
+            for name, one in data.outputs.items()
         ],
         [
             Runner(spec.name, make_consumer(spec, plugin.settings, store, maker), store, kind="subscriber")

@@ -51,7 +51,7 @@ def configured_plugins(config: Config) -> Plugins:
 
 def plugin_names(config: Config) -> list[str]:
     """Return the plugins that the configuration names, and those whose output it enables."""
-    return [*config.plugins.names, *(name for name in config.outputs.blocks if name in installed())]
+    return [*config.plugins.names, *(name for name in config.outputs.kinds if name in installed())]
 
 
 def _check_loaded(plugins: Plugins, named: Set[str]) -> None:

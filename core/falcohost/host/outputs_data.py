@@ -13,9 +13,30 @@ from falcohost.engine.alerts import JsonOptions
 from falcohost.environment import selected
 from falcohost.errors import ConfigError
 from falcohost.host.config import Config
+from falcohost.host.config.outputs import OutputConfig
 from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.worker_data import as_bytes, as_texts
+from falcohost.subscribers.selection import Selection
+
+
+class OutputData(msgspec.Struct, frozen=True):
+    """One output.
+
+    :ivar kind: what it is: ``file``, the name of a plugin's.
+    :ivar block: its settings as JSON.
+    :ivar selection: the alerts that it gets.
+    """
+
+    kind: str
+    block: bytes
+    selection: Selection
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Return its settings."""
+        settings: Mapping[str, Any] = json.loads(self.block)
+        return settings
 
 
 class OutputsData(msgspec.Struct, frozen=True):
@@ -24,7 +45,7 @@ class OutputsData(msgspec.Struct, frozen=True):
     :ivar plugins: the plugins to load: those that offer an enabled output, or a subscriber.
     :ivar environment: the environment variables that the configuration names for these plugins.
     :ivar static: the values of the fields ``static.*``.
-    :ivar outputs: the block of each enabled output as JSON, by its name.
+    :ivar outputs: the enabled outputs by their names.
     :ivar buffered: gather lines for up to a second.
     :ivar timeout: seconds after which a blocked output is reported.
     :ivar json: write alerts as JSON; None: as text.
@@ -36,18 +57,13 @@ class OutputsData(msgspec.Struct, frozen=True):
     plugins: list[PluginData]
     environment: Mapping[bytes, bytes]
     static: Mapping[bytes, bytes]
-    outputs: Mapping[str, bytes]
+    outputs: Mapping[str, OutputData]
     buffered: bool
     timeout: float
     json: JsonOptions | None
     hostname: str
     iso8601: bool
     base64: bool
-
-    def block(self, name: str) -> Mapping[str, Any]:
-        """Return the block of the output *name*."""
-        block: Mapping[str, Any] = json.loads(self.outputs[name])
-        return block
 
 
 def outputs_data(
@@ -57,13 +73,14 @@ def outputs_data(
 
     :raises ConfigError: a setting cannot be plain data.
     """
-    used = [p for p in plugins.loaded if p.subscribers or any(spec.name in names for spec in p.outputs)]
+    kinds = {config.outputs.enabled[name].kind for name in names}
+    used = [p for p in plugins.loaded if p.subscribers or any(spec.name in kinds for spec in p.outputs)]
     variables = [name for plugin in used for name in config.plugins.environment(plugins.blocks(plugin))]
     return OutputsData(
         plugins=[plugin_data(plugin, plugin.settings) for plugin in used],
         environment=as_bytes(selected(os.environ, variables)),
         static=as_bytes(plugins.static),
-        outputs={name: _as_json(name, config.outputs.blocks[name]) for name in names},
+        outputs={name: _output(config.outputs.enabled[name]) for name in names},
         buffered=config.outputs.buffered,
         timeout=config.outputs.timeout,
         json=json_options,
@@ -73,11 +90,11 @@ def outputs_data(
     )
 
 
-def _as_json(name: str, block: Mapping[str, Any]) -> bytes:
+def _output(config: OutputConfig) -> OutputData:
     try:
-        return json.dumps(block).encode()
+        return OutputData(config.kind, json.dumps(config.block).encode(), config.selection)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"the block {name}_output is no plain data: {error}") from error
+        raise ConfigError(f"{config.where} is no plain data: {error}") from error
 
 
 def load_for_outputs(data: OutputsData) -> Plugins:

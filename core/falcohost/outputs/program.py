@@ -44,13 +44,14 @@ class ProgramOutput:
     """
 
     def __init__(self, block: Mapping[str, Any], form: AlertFormat, clock: Clock = SYSTEM) -> None:
+        self._called = str(block["called"])
         user = str(block["user"])
         if not are_chosen() and os.geteuid() == 0:
             raise OutputError("the program of an output does not run as root: only an agent can give it another user")
         try:
             self._keeper = Keeper((*_SHELL, str(block["program"])), for_programs(), way_for(user, ()))
         except SourceError as error:
-            raise OutputError(f"program_output: {error}") from error
+            raise OutputError(f"{self._called}: {error}") from error
         self._keeps_alive = bool(block["keep_alive"])
         self._patience = float(block["timeout"])
         self._form = form
@@ -122,7 +123,7 @@ class ProgramOutput:
         if not alerts:
             return
         if self._run is not None and (how := self._run.over()):
-            log.info("output 'program': %s; it is started again", how)
+            log.info("%s: %s; it is started again", self._called, how)
             self._end()
         if self._run is None:
             self._run = Run(self._keeper, self._patience, self._clock)
@@ -141,7 +142,7 @@ class ProgramOutput:
         """Log what the program prints, not too often."""
         if self._run is not None and self._clock.monotonic() >= self._tell_at and (said := self._run.printed()):
             self._tell_at = self._clock.monotonic() + TELL
-            log.info("output 'program': the program has printed: %s", said)
+            log.info("%s: the program has printed: %s", self._called, said)
 
     def _end(self) -> None:
         run, self._run = self._run, None

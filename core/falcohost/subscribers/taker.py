@@ -10,6 +10,7 @@ from falcohost.alert import Alert
 from falcohost.errors import OutputRefused
 from falcohost.hookspecs import Output
 from falcohost.store.arrival import Refusal, SubscriberPosition
+from falcohost.subscribers.selection import EVERYTHING, Selection
 
 
 class Taken(NamedTuple):
@@ -72,20 +73,23 @@ class RunnerStore(Protocol):
 
 
 class ToOutput:
-    """Delivers alerts to *output*, which has no answer and recovers by itself."""
+    """Delivers those alerts to *output* that are in *selection*; it has no answer, and recovers by itself."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, selection: Selection = EVERYTHING) -> None:
         self._output = output
+        self._wants = selection.wants
         self.reopen, self.close = output.reopen, output.close
 
     def take(self, mark: int, alerts: list[Alert]) -> Taken:
         """Deliver *alerts*; return once they are accepted, but for those that never will be."""
+        places = [place for place, alert in enumerate(alerts) if self._wants(alert)]
+        if not places:
+            return NOTHING
         try:
-            self._output.deliver(alerts)
+            self._output.deliver([alerts[place] for place in places])
         except OutputRefused as error:
-            return Taken(
-                refused={index: error.refused[index] for index in sorted(error.refused.keys() & {*range(len(alerts))})}
-            )
+            refused = sorted(error.refused.keys() & {*range(len(places))})
+            return Taken(refused={places[index]: error.refused[index] for index in refused})
         return NOTHING
 
     def due(self) -> None:

@@ -12,17 +12,16 @@ from falcohost.host.config import overrides
 from falcohost.host.config.document import Document, empty_document, include_files, read_document
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.keys import key_tree, without_known
+from falcohost.host.config.outputs import OutputsConfig, read_outputs
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, read_rules
 from falcohost.host.config.sections import (
-    OutputsConfig,
     PluginsConfig,
     StateConfig,
     TrustConfig,
     read_log,
     read_nice,
     read_only_logs,
-    read_outputs,
     read_pipeline,
     read_plugins,
     read_source_timeout,
@@ -78,7 +77,7 @@ class Config:
     @property
     def for_plugins(self) -> ForPlugins:
         """Return the part of the configuration for plugins."""
-        named = frozenset({*self.plugins.names, *self.plugins.blocks, *self.outputs.blocks})
+        named = frozenset({*self.plugins.names, *self.plugins.blocks, *self.outputs.kinds})
         return ForPlugins(self.plugins.settings, self.document.root, self.static, named, trusted=self.trust.files)
 
 

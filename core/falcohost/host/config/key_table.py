@@ -346,6 +346,13 @@ OUTPUTS: Final = (
         help="seconds for which it may read nothing, or a run may last, before it is killed",
     ),
     ConfigKey(
+        key="outputs",
+        type=dict,
+        shown_default="none",
+        help="more outputs, by names of your own, each with its `type`, its alerts and its settings "
+        "([outputs.md](outputs.md#several-outputs-of-a-kind))",
+    ),
+    ConfigKey(
         key="buffered_outputs",
         type=bool,
         default=False,

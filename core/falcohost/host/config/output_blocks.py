@@ -97,6 +97,7 @@ def program_block(section: Reader) -> Mapping[str, Any]:
         "keep_alive": section.boolean("keep_alive"),
         "user": section.text("user"),
         "timeout": timeout,
+        "called": section.path,
     }
 
 

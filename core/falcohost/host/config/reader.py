@@ -20,11 +20,24 @@ _PLACE = re.compile(r"\[\d+\]")
 
 
 class Reader:
-    """Reads the values of one mapping. *path* is the dotted key of that mapping, for messages."""
+    """Reads the values of one mapping. *path* is the dotted key of that mapping, for messages.
 
-    def __init__(self, mapping: Mapping, path: str = "") -> None:
+    :param known: the key in the key table that it has the defaults of; None: *path*.
+    """
+
+    def __init__(self, mapping: Mapping, path: str = "", known: str | None = None) -> None:
         self._mapping = mapping
         self._path = path
+        self._known = path if known is None else known
+
+    @property
+    def path(self) -> str:
+        """Return the dotted key of the mapping."""
+        return self._path
+
+    def known_as(self, key: str) -> Reader:
+        """Return a reader of the same mapping that has the defaults of what stands below *key* in the key table."""
+        return Reader(self._mapping, self._path, key)
 
     @property
     def here(self) -> Where:
@@ -85,7 +98,7 @@ class Reader:
     def choice(self, key: str, problem: str) -> str:
         """Return one of the key's choices; *problem* is the error message, in which ``{}`` stands for the value."""
         value = self.text(key)
-        if value not in _ROWS[self._dotted(key)].choices:
+        if value not in _ROWS[self._in_table(key)].choices:
             raise ConfigError(f"{self.where(key)}: {problem.format(value)}")
         return value
 
@@ -107,10 +120,10 @@ class Reader:
         """Return a reader of the mapping *key*; an empty one if it is not there."""
         value = self._mapping.entries.get(key)
         if value is None or (isinstance(value, Scalar) and value.absent):
-            return Reader(Mapping({}, self.where(key)), self._dotted(key))
+            return Reader(Mapping({}, self.where(key)), self._dotted(key), self._in_table(key))
         if not isinstance(value, Mapping):
             raise self.error(key, "has to be a mapping (key: value)")
-        return Reader(value, self._dotted(key))
+        return Reader(value, self._dotted(key), self._in_table(key))
 
     def sections(self, key: str) -> tuple[Reader, ...]:
         """Return readers of the mappings in the list *key*."""
@@ -137,11 +150,14 @@ class Reader:
 
     def _default(self, key: str) -> Any:
         """Return the default in the key table; None if there is none, or the key is a plugin's."""
-        row = _ROWS.get(_PLACE.sub("[]", self._dotted(key)))
+        row = _ROWS.get(_PLACE.sub("[]", self._in_table(key)))
         return None if row is None else row.default
 
     def _dotted(self, key: str) -> str:
         return f"{self._path}.{key}" if self._path else key
+
+    def _in_table(self, key: str) -> str:
+        return f"{self._known}.{key}" if self._known else key
 
     def _scalar(self, key: str) -> Scalar | None:
         value = self._mapping.entries.get(key)

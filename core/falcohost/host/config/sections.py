@@ -11,7 +11,6 @@ from msgspec import Struct, field
 from falcohost.alert import Priority
 from falcohost.engine.static_fields import NAME
 from falcohost.errors import ConfigError
-from falcohost.host.config.output_blocks import BLOCKS
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.tree import OPTION
 from falcohost.log import LEVELS, LogConfig
@@ -32,19 +31,6 @@ LOWEST_NICE = -20
 
 #: Seconds that a stop may take; matches that wait for a lookup have to be decided before.
 STOP = 3
-
-
-class OutputsConfig(Struct, frozen=True):
-    """The configuration of outputs.
-
-    :ivar blocks: the block of each enabled output by its name (``stdout``, ``file``, a plugin's).
-    :ivar buffered: gather lines for up to a second.
-    :ivar timeout: seconds after which a blocked output is reported.
-    """
-
-    blocks: Mapping[str, Mapping[str, Any]]
-    buffered: bool
-    timeout: float
 
 
 class PluginBlock(Struct, frozen=True):
@@ -103,29 +89,6 @@ def read_log(reader: Reader) -> LogConfig:
     level = reader.choice("log_level", "Unknown log level {}; it has to be one of " + ", ".join(LEVELS))
     iso = reader.boolean("time_format_iso_8601")
     return LogConfig(reader.boolean("log_stderr"), reader.boolean("log_syslog"), level, iso)
-
-
-def read_outputs(reader: Reader) -> OutputsConfig:
-    """Return the enabled outputs. If no output has a block at all, stdout is enabled.
-
-    :raises ConfigError: a value of falcohost's own outputs is missing or not usable.
-    """
-    keys = [key for key in reader.names() if key.endswith("_output") and key not in ("json_output", "append_output")]
-    blocks: dict[str, Mapping[str, Any]] = {}
-    for key in keys:
-        section = reader.section(key)
-        if section.boolean("enabled"):
-            blocks[key.removesuffix("_output")] = section.all_data()
-    if not keys:
-        blocks["stdout"] = {"enabled": True}
-    for name, read in BLOCKS.items():
-        if name in blocks:
-            blocks[name] = read(reader.section(f"{name}_output"))
-    return OutputsConfig(
-        blocks,
-        reader.boolean("buffered_outputs"),
-        reader.integer("output_timeout") / 1000,
-    )
 
 
 def read_state(reader: Reader) -> StateConfig:
