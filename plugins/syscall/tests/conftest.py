@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,8 @@ from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside the tests
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 

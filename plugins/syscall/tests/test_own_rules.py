@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from other_ways import IN_BIN, INSTALLED, MORE
 
 from falcohost_rules import shared_rules
 
 OWN = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
 RULES = [*OWN, *shared_rules({"syscall"})]
-
-#: Runs the rest of the line by a program that lies where packages put theirs; the folder is seen in the command line.
-INSTALLED = "@a private /usr/sbin installed /usr/sbin"
-IN_BIN = "@a private /usr/bin installed /usr/bin"
 
 LINKER = next(
     (path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if Path(path).exists()), ""
@@ -251,80 +248,6 @@ LINES = {
     ),
 }
 
-#: Other ways that a rule has to see.
-MORE = {
-    "by a program called crontab": (
-        "Scheduled job written",
-        "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
-    ),
-    "below a program called dpkg": (
-        "Service unit written",
-        "@dpkg private /etc folder /etc/systemd/system child open write /etc/systemd/system/x.service",
-    ),
-    "by a program called visudo": ("Rules of sudo changed", "@visudo private /etc open write /etc/sudoers"),
-    "by a program called useradd": ("Accounts written by hand", "@useradd private /etc open write /etc/shadow"),
-    "by an installed program with another name": (
-        "Password hashes read under a borrowed name",
-        "@a private /usr/sbin folder /usr/sbin/x installed /usr/sbin/x/sshd folder $tmp/x open read /etc/shadow",
-    ),
-    "removed by unlinkat": ("Shell history wiped", "@implant made $tmp/.zsh_history unlinkat $tmp .zsh_history"),
-    "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
-    "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),
-    "by descriptor": ("Program given the rights of its owner", "@implant fchmod 4755 $tmp/@implant"),
-    "by its file": ("Process poses as a kernel thread", f"{INSTALLED}/criu folder $tmp/x name-by-file"),
-    "by the name at start": ("Process poses as a kernel thread", "@miner exec-as @miner [kworker/0:1] noop $tmp/x"),
-    "setuid": ("Attempt to become root refused", "@exploit as 65534 become setuid 0"),
-    "setreuid": ("Attempt to become root refused", "@exploit as 65534 become setreuid 0"),
-    "renamed from a folder": ("Account file replaced", "@implant write-rename-relative"),
-    "mounted by a tree": ("Account file replaced", f"{IN_BIN}/k3s folder $tmp/x write-tree-over-linked"),
-    "mounted by a link": ("Account file replaced", "@k3s write-mount-over-linked"),
-    "a disk by another name": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-other-name"),
-    "a disk by newer calls": ("Disk mounted inside a container", "@runc cgroup $cgroup exec @escape disk-new-calls"),
-    "by a link to the host": (
-        "Root directory moved to the host from a container",
-        "@runc cgroup $cgroup exec @escape host-root-symlink",
-    ),
-    "exchanged": ("Account file replaced", "@implant write-exchange"),
-    "linked": ("Account file replaced", "@implant write-link"),
-    "led elsewhere": ("Account file replaced", "@implant write-symlink-in-place"),
-    "linked from no name": ("Account file replaced", "@implant write-unnamed"),
-    "created": ("Account file replaced", "@implant write-create"),
-    "cut off": ("Account file replaced", "@implant write-truncate"),
-    "renamed to be read": ("Account file replaced", "@thief read-renamed-file"),
-    "from memory as runc": ("Program run from memory", "@loader exec-memory-as-runc @payload"),
-    "by a descriptor": ("Program started from shared memory", "@loader exec-proc-descriptor $shm/@dropped"),
-    "read": ("Memory of another process reached by a call", "@thief memory-read"),
-    "by clone3": ("User namespace made for a child", "@exploit as 65534 user-namespace-clone3"),
-    "by mknod": ("Program made with the rights of its owner", "@implant setuid-mknod"),
-    "over a layer": ("Folder shown elsewhere by a program that is not installed", "@thief read-overlay"),
-    "by the device": ("Page faults handled by an unusual program", "@exploit faults-by-device"),
-    "sent to": (
-        "Cloud credentials fetched from inside a container",
-        "@runc cgroup $cgroup exec @thief network 169.254.169.254 datagram 169.254.169.254",
-    ),
-    "a copy that is edited": ("Password hashes read", "@thief read-edited"),
-    "for an empty cgroup": ("Kernel told to run a program", "@escape agent-file"),
-    "by creat": ("Program made with the rights of its owner", "@implant setuid-create"),
-    "without a name": ("Program made with the rights of its owner", "@implant setuid-unnamed"),
-    "by setxattrat": ("Program given capabilities", "@implant file-capability-at"),
-    "by a ring": ("Program given capabilities", f"{IN_BIN}/node folder $tmp/x file-capability-ring"),
-    "from its start": ("Process traced by a program that is not installed", "@thief read-traced"),
-    "by a file": (
-        "Places in programs or the kernel watched by a program that is not installed",
-        "@sniffer probes-file",
-    ),
-    "for a child": ("Cgroup left from inside a container", "@runc cgroup $cgroup exec @escape cgroup-clone"),
-    "named by the newer calls": (
-        "Older cgroups mounted inside a container",
-        "@runc cgroup $cgroup exec @escape agent-new-calls",
-    ),
-    "in memory": ("Kernel module loaded by an unusual program", "@rootkit module init"),
-    "by cron in a container": (
-        "Scheduled job written",
-        "@runc cgroup $cgroup exec @implant private /var folder /var/spool/cron open write /var/spool/cron/root",
-    ),
-}
-
 #: Commands, and their twins, that read the password hashes by the way, under another name.
 READS_HASHES = {
     "Root directory exchanged by a program that is not installed",
@@ -333,11 +256,10 @@ READS_HASHES = {
     "over a layer",
 }
 
-DISKS = {"Device node of a disk made by an unusual program", "Disk opened by a program that is not installed"}
-
-
 #: And those that write them so.
 WRITES_HASHES = {"Folder shown elsewhere by a program that is not installed"}
+
+DISKS = {"Device node of a disk made by an unusual program", "Disk opened by a program that is not installed"}
 
 
 def beside(key: str) -> set[str]:
