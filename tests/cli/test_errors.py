@@ -59,7 +59,8 @@ def test_a_pidfile_that_cannot_be(falcohost, setup, tmp_path):
     """A pidfile that cannot be written ends the agent with 255, as in Falco."""
     os.mkfifo(tmp_path / "fifo")
     assert falcohost(*setup(), "-P", str(tmp_path / "fifo")).returncode == 255
-    done = falcohost(*setup(), "-P", "/nowhere/pid")
+    # In a directory of its own, since what runs in this process keeps its state directory to the end.
+    done = falcohost(*setup(), "-P", "/nowhere/pid", FALCOHOST_STATE_DIR=str(tmp_path / "other"))
 
     assert done.returncode == 255
     assert done.stderr.endswith("Error: Could not write pid to pidfile /nowhere/pid: No such file or directory\n")

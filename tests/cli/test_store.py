@@ -38,8 +38,9 @@ def test_check_and_repair(ended, module_home):
     assert before == module_home.run("alerts", "--json").stdout
 
 
-def test_damage(agent, falcohost, setup, environment):
+def test_damage(agent, falcohost, setup, monkeypatch):
     """Damage ends the check with 1 and a line about what to do; while an agent runs nothing is repaired."""
+    monkeypatch.setattr("falcohost.store.directory.ENDING", 0.05)  # seconds that the repair waits for the agent's end
     running = agent(*setup(numbers={"interval": 0.01}), *NUMBERS)
     running.wait_for_alerts(1)
     refused = falcohost("store", "repair")

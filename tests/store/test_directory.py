@@ -10,7 +10,13 @@ from falcohost.store.limits import Limits
 from falcohost.store.store import open_store
 
 
-def test_one_agent_at_a_time(tmp_path, caplog):
+@pytest.fixture
+def briefly(monkeypatch):
+    """Have nobody wait long for an agent that uses a directory."""
+    monkeypatch.setattr("falcohost.store.directory.ENDING", 0.05)
+
+
+def test_one_agent_at_a_time(tmp_path, caplog, briefly):
     """A second agent on the same directory keeps its state in memory, and says so."""
     first = open_store(str(tmp_path / "state"), Limits())
     second = open_store(str(tmp_path / "state"), Limits())
@@ -109,7 +115,7 @@ def test_where_the_state_is(monkeypatch):
     assert str(state_directory()) == "/x/falcohost"
 
 
-def test_a_directory_in_use_is_let_go(tmp_path):
+def test_a_directory_in_use_is_let_go(tmp_path, briefly):
     """Whoever is refused keeps nothing of the directory open."""
     held = claim(tmp_path)
     before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
