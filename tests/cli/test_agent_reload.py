@@ -7,6 +7,9 @@ from falcohost.testing.agent import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 
+#: Has files checked more often than each second.
+WATCHED_OFTEN = ["-o", "falcohost.watch_interval=0.2"]
+
 #: Seconds in which an agent ends that is told to.
 END = 3 * SLOWNESS
 
@@ -38,8 +41,9 @@ def test_hangup_takes_new_rules(agent, setup, tmp_path, until, soak):
 
 def test_changed_rules_are_taken_by_themselves(agent, setup, tmp_path, until):
     """A rules file that changes is taken over without being told, unless watch_config_files is off."""
-    watching = agent(*setup(), *ONLY_NUMBERS)
-    resting = agent(*setup(), *ONLY_NUMBERS, "-o", "watch_config_files=false")
+    command = [*setup(numbers={"interval": 0.2}), *ONLY_NUMBERS, *WATCHED_OFTEN]  # a flood would be folded
+    watching = agent(*command)
+    resting = agent(*command, "-o", "watch_config_files=false", "-o", f"falcohost.state_dir={tmp_path}/other")
     watching.wait_for_alerts(1)
     resting.wait_for_alerts(1)
 
@@ -54,7 +58,7 @@ def test_a_file_added_to_a_folder_is_taken_by_itself(agent, setup, tmp_path, unt
     """A rules file that comes into a folder of rules is taken over like one that changes."""
     config, _ = setup()[:2], (tmp_path / "rules").mkdir()
     (tmp_path / "rules.yaml").rename(tmp_path / "rules" / "a.yaml")
-    running = agent(*config, "-r", str(tmp_path / "rules"), "-o", "rule_matching=all", *ONLY_NUMBERS)
+    running = agent(*config, "-r", str(tmp_path / "rules"), "-o", "rule_matching=all", *ONLY_NUMBERS, *WATCHED_OFTEN)
     running.wait_for_alerts(1)
 
     text = (tmp_path / "rules" / "a.yaml").read_text()

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 FAILURE = "Falco internal: hot restart failure"
+#: Seconds between two checks of files; users have 1.
+WATCHED_OFTEN = "falcohost: {watch_interval: 0.2}"
 TAKEN = "Event source 'numbers' now uses the new rules"
 
 FIRST = "- {rule: First, desc: d, condition: number.value > 0, output: o, priority: INFO, source: numbers}"
@@ -18,7 +20,8 @@ def two(setup, tmp_path):
 
     def two(first=None, second=None, more=""):
         paths = [first or tmp_path / "first.yaml", second or tmp_path / "second.yaml"]
-        config = f"json_output: true\nrule_matching: all\nrules_files: {[str(path) for path in paths]}\n{more}"
+        files = [str(path) for path in paths]
+        config = f"json_output: true\nrule_matching: all\nrules_files: {files}\n{WATCHED_OFTEN}\n{more}"
         command = setup(config, numbers={"interval": 0.2})  # a flood would be folded, and waited for
         if first is None:
             paths[0].write_text(FIRST)

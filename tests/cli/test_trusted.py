@@ -20,7 +20,8 @@ def internal(running, rule):
 @pytest.fixture
 def command(setup):
     """Return a command line that prints JSON."""
-    return [*setup("json_output: true\nwatch_config_files: true"), "--enable-source", "numbers"]
+    config = "json_output: true\nwatch_config_files: true\nfalcohost: {watch_interval: 0.2}"
+    return [*setup(config), "--enable-source", "numbers"]
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
@@ -135,7 +136,7 @@ def test_a_new_configuration(agent, command, tmp_path, until):
     running = agent(*command)
     running.wait_for_alerts(3)
     config = tmp_path / "falco.yaml"
-    config.write_text(config.read_text() + "\nfalcohost: {fold: {after: 77}}\n")
+    config.write_text(config.read_text().replace("falcohost: {", "falcohost: {fold: {after: 77}, "))
     (alert,) = until(lambda: internal(running, RELOADED))
 
     assert (

@@ -103,6 +103,10 @@ def test_bools_as_yaml_has_them(write, text, value):
         ("rules: [{}]", "1:9: an entry of rules has to be either 'enable' or 'disable'"),
         ("file_output: {enabled: true}", "1:14: file_output.filename has to be set"),
         ("falcohost: {alerts: {max_age_days: 0}}", "1:36: falcohost.alerts.max_age_days has to be 1 or more, not 0"),
+        (
+            "falcohost: {watch_interval: 0.05}",
+            "1:29: falcohost.watch_interval has to be 0.1 to 3600 seconds, not 0.05",
+        ),
         ("falcohost: {fold: {after: 0}}", "1:27: falcohost.fold.after has to be 1 or more, not 0"),
         (
             "falcohost: {fold: {window: 0}}",

@@ -72,6 +72,7 @@ class Assigning:
             limits=config.state.limits,
             nice=config.nice,
             uids=(config.uids[0], config.uids[-1]),
+            watch_interval=config.watch_interval,
             source_timeout=config.source_timeout,
             output_timeout=config.outputs.timeout,
             hostname=self._hostname,

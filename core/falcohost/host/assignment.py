@@ -56,6 +56,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar state: the configured state directory.
     :ivar nice: the precedence that the agent takes (nice(1)).
     :ivar uids: the first and the last user that processes may get.
+    :ivar watch_interval: seconds between two checks of files that may change.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
     :ivar output_timeout: seconds after which a blocked output is reported.
     :ivar hostname: the name of this host in alerts.
@@ -79,6 +80,7 @@ class Assignment(msgspec.Struct, frozen=True):
     output_timeout: float
     hostname: str
     iso8601: bool
+    watch_interval: float = 1.0
     watches: bool = True
     outputs: list[str] = []
     subscribers: list[str] = []

@@ -18,7 +18,7 @@ from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.keeping import Keeping
-from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.supervision.loop import TURN, Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
@@ -69,7 +69,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             if self.loop.outcome is None:
                 self.workers.start(self._hear)
             while self.loop.outcome is None:
-                self.loop.turn()
+                self.loop.turn(min(TURN, self.files.interval))
                 self._look()
             restarts = self.loop.outcome is Outcome.RESTART
             self.notify.ending(restarts=restarts)

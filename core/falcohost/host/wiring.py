@@ -150,7 +150,7 @@ def wired(
         sentinels=Sentinels(_causes(assignment.sources), children, internal.raise_alert, workers.mend),
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
-        files=Files(watch, Renewals(children, loop), reloading),
+        files=Files(watch, Renewals(children, loop), reloading, assignment.watch_interval),
         control=Control(
             loop,
             store.directory,

@@ -50,7 +50,7 @@ class Listening:
             "plugins": [{"name": "json", "init_config": {"sources": [source]}}],
             "load_plugins": ["json"],
             "engine": {"kind": "nodriver"},
-            "falcohost": {"state_dir": str(folder / "state")},
+            "falcohost": {"state_dir": str(folder / "state"), "watch_interval": 0.2},
         }
         self.agent = Agent(folder, [folder / "rules.yaml"], settings=settings)
         self.agent.wait_until_ready()

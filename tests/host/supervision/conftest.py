@@ -142,7 +142,7 @@ def supervised(stage, tmp_path):
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
-            files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, played.clock),
+            files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, 1.0, played.clock),
             control=Control(loop, None, services.refresh, lambda: None, workers.measure),
             summary=summary,
             progress=Progress(shown=False),

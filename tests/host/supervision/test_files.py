@@ -29,10 +29,11 @@ def file(tmp_path):
     return path
 
 
-def test_a_change_begins_a_reload(file):
-    """A change that has settled begins one reload; between two looks there is a second."""
+@pytest.mark.parametrize(("interval", "expected"), [(1.0, [0, 0, 0, 1, 1, 1]), (0.5, [0, 1, 1, 1, 1, 1])])
+def test_a_change_begins_a_reload(file, interval, expected):
+    """A change that has settled begins one reload; between two looks lies the interval."""
     clock, reloading = ManualClock(), Begun()
-    files = Files(Watch(stamps([str(file)])), Renewals([], Loop()), reloading, clock)
+    files = Files(Watch(stamps([str(file)])), Renewals([], Loop()), reloading, interval, clock)
     files.look()
     file.write_text("ab")
     begun = []
@@ -41,5 +42,5 @@ def test_a_change_begins_a_reload(file):
         files.look()
         begun.append(len(reloading.causes))
 
-    assert [0, 0, 0, 1, 1, 1] == begun
+    assert expected == begun
     assert ["Files have changed"] == reloading.causes

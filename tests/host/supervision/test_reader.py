@@ -25,7 +25,17 @@ from falcohost.log import LogConfig
 from falcohost.store.limits import Limits
 
 ASSIGNED = Assignment(
-    [SourceAssignment("one", {}, None)], ["a", "b"], [(b"/\xff", None)], b"", Limits(), (1, 2), 60.0, 2.0, "host", False
+    [SourceAssignment("one", {}, None)],
+    ["a", "b"],
+    [(b"/\xff", None)],
+    b"",
+    Limits(),
+    0,
+    (1, 2),
+    60.0,
+    2.0,
+    "host",
+    False,
 )
 
 

@@ -29,6 +29,7 @@ from falcohost.host.config.sections import (
     read_static_fields,
     read_trust,
     read_uids,
+    read_watch_interval,
 )
 from falcohost.log import LogConfig
 from falcohost.pipeline.settings import PipelineConfig
@@ -51,6 +52,7 @@ class Config:
 
     :ivar document: the unparsed files, for messages and ``--support``.
     :ivar static: the values of the fields ``static.*``.
+    :ivar watch_interval: seconds between two checks of files that may change.
     :ivar source_timeout: seconds after which a source that does not come back is reported; 0: never.
     :ivar only_logs: system calls that are forbidden are only logged.
     :ivar nice: the precedence that the agent takes (nice(1)).
@@ -67,6 +69,7 @@ class Config:
     state: StateConfig
     pipeline: PipelineConfig
     static: Mapping[str, str]
+    watch_interval: float
     source_timeout: float
     nice: int
     uids: range
@@ -131,6 +134,7 @@ def parse(document: Document) -> Config:
         state=read_state(reader),
         pipeline=read_pipeline(reader),
         static=read_static_fields(reader),
+        watch_interval=read_watch_interval(reader),
         source_timeout=read_source_timeout(reader),
         nice=read_nice(reader),
         uids=read_uids(reader),

@@ -42,7 +42,8 @@ FILES: Final = (
         key="watch_config_files",
         type=bool,
         default=True,
-        help="reloads when the configuration or a rules file changes; files are checked every second",
+        help="reloads when the configuration or a rules file changes; files are checked each "
+        "`falcohost.watch_interval` seconds",
     ),
     ConfigKey(key="rules_file", type=list, help="old name of `rules_files`"),
     ConfigKey(
@@ -115,6 +116,14 @@ PLUGINS: Final = (
         help="names of environment variables that the plugin's processes and their programs (`program`) get, in "
         "addition to those that every process has and those that the plugin itself asks for; `*` stands for any "
         "characters",
+    ),
+    ConfigKey(
+        key="falcohost.watch_interval",
+        type=float,
+        default=1.0,
+        help="seconds between two checks of files that may change while falcohost runs: configuration and rules (see "
+        "`watch_config_files`), certificates and secrets: 0.1 to 3600. A change counts once two checks in a row have "
+        "found the same",
     ),
     ConfigKey(
         key="falcohost.source_timeout",

@@ -23,6 +23,9 @@ LONGEST_WINDOW = 3600
 #: Seconds after which a source may count as stalled; sources come back each second.
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = 5, 86400
 
+#: Limits of the seconds between two checks of files.
+SHORTEST_WATCH, LONGEST_WATCH = 0.1, 3600
+
 #: The highest uid; the next one means "unchanged" in system calls.
 HIGHEST_UID = 2**32 - 2
 
@@ -138,6 +141,18 @@ def read_only_logs(reader: Reader) -> bool:
     """Return whether forbidden system calls are only logged."""
     section = reader.section("falcohost")
     return section.choice("forbidden_calls", "falcohost.forbidden_calls has to be kill or log, not '{}'") == "log"
+
+
+def read_watch_interval(reader: Reader) -> float:
+    """Return the seconds between two checks of files that may change.
+
+    :raises ConfigError: they are too few or too many.
+    """
+    section = reader.section("falcohost")
+    seconds = section.number("watch_interval")
+    if not SHORTEST_WATCH <= seconds <= LONGEST_WATCH:
+        raise section.error("watch_interval", f"has to be {SHORTEST_WATCH} to {LONGEST_WATCH} seconds, not {seconds:g}")
+    return seconds
 
 
 def read_source_timeout(reader: Reader) -> float:

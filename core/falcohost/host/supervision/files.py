@@ -7,14 +7,17 @@ from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
 
-#: Seconds between two checks.
-LOOK = 1.0
-
 
 class Files:
-    """Starts a reload when a file of *watch* changes, and has *renewals* check its files."""
+    """Starts a reload when a file of *watch* changes, and has *renewals* check its files.
 
-    def __init__(self, watch: Watch, renewals: Renewals, reloading: Reloading, clock: Clock = SYSTEM) -> None:
+    :ivar interval: seconds between two checks.
+    """
+
+    def __init__(
+        self, watch: Watch, renewals: Renewals, reloading: Reloading, interval: float, clock: Clock = SYSTEM
+    ) -> None:
+        self.interval = interval
         self._watch = watch
         self._renewals = renewals
         self._reloading = reloading
@@ -22,10 +25,10 @@ class Files:
         self._due = 0.0
 
     def look(self) -> None:
-        """Check all files, unless the last check was less than :data:`LOOK` seconds ago."""
+        """Check all files, unless the last check was less than :attr:`interval` seconds ago."""
         now = self._clock.monotonic()
         if now >= self._due:
-            self._due = now + LOOK
+            self._due = now + self.interval
             if self._watch.changed():
                 self._reloading.begin("Files have changed")
             self._renewals.look()
