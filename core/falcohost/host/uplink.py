@@ -114,6 +114,11 @@ class Uplink:
         while not self._store.empty and (left := until - time.monotonic()) > 0:
             self._wait(left)
 
+    @property
+    def all_stored(self) -> bool:
+        """Return whether the store has all alerts that were sent."""
+        return self._store.empty
+
     def once_stored(self, call: Callable[[], object]) -> None:
         """Run *call* once the store has the alerts that were sent; at once if it has."""
         self._store.once_stored(call)

@@ -112,9 +112,13 @@ class LogLine(msgspec.Struct, tag=True, frozen=True):
 
 
 class Ended(msgspec.Struct, tag=True, frozen=True):
-    """The source has ended, or the worker was told to stop (*asked*); the last message."""
+    """The source has ended, or the worker was told to stop (*asked*); the last message.
+
+    *stored*: the store has all of its alerts.
+    """
 
     asked: bool = False
+    stored: bool = True
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):

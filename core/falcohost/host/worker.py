@@ -147,7 +147,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         text, trace = wire.shortened(text, wire.MOST_TEXT), wire.shortened(trace, wire.MOST_TRACE)
         uplink.send(wire.Failed(text, trace, isinstance(error, TamperedError)))
         return 1
-    uplink.send(wire.Ended(stop.asked))
+    uplink.send(wire.Ended(stop.asked, uplink.all_stored))
     return 0
 
 

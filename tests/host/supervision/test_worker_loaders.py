@@ -133,12 +133,49 @@ def test_a_loader_that_is_ready_before_there_is_a_worker(prepared):
     prepared.let_pass(0.1)
 
     assert [signal.SIGTERM] == worker.signals
-    assert ring != prepared.child().preparation.kept.descriptors["ring"]
+    ends_as_asked(prepared, worker)
+    assert ring != prepared.last().kept["ring"]
     prepared.loader = loader
 
 
-def test_a_loader_when_no_worker_comes(prepared):
-    """It is not waited for longer than five seconds: perhaps no worker can read what is left."""
+def ends_as_asked(stage, worker, *, stored=True):
+    """Have the worker end as it was told to."""
+    worker.say(wire.Ended(asked=True, stored=stored))
+    worker.end("ended with status 0")
+    stage.turn()
+
+
+@pytest.mark.parametrize("how", ["killed", "not stored"])
+def test_a_worker_that_ends_before_it_has_told_all(prepared, how):
+    """Another one reads what is left of the former loader's probe, which is kept until then."""
+    worker, ring = prepared.last(), prepared.child().preparation.kept.descriptors["ring"]
+    loader = next_loader(prepared)
+    hand_up_a_ring(loader)
+    prepared.turn()
+    loader.say(wire.Loaded())
+    prepared.turn()
+    assert [signal.SIGTERM] == worker.signals
+    if how == "killed":
+        worker.end("killed by SIGKILL")
+        prepared.turn()
+    else:
+        ends_as_asked(prepared, worker, stored=False)
+    second = prepared.last()
+    assert (ring, []) == (second.kept["ring"], second.signals)
+    assert all(map(os.fstat, ring))
+    second.say(wire.Ready())
+    prepared.let_pass(0.1)
+    prepared.let_pass(0.1)
+    assert [signal.SIGTERM] == second.signals
+    ends_as_asked(prepared, second)
+
+    assert ring != prepared.last().kept["ring"]
+    assert (how == "killed") == (("one", "worker", "killed by SIGKILL") in prepared.deaths)
+    prepared.loader = loader
+
+
+def test_a_loader_when_no_worker_comes(prepared, caplog):
+    """It is not waited for longer than ten seconds: perhaps no worker can read what is left."""
     prepared.last().say(wire.Failed("no"))
     prepared.fails()
     loader = next_loader(prepared)
@@ -147,10 +184,14 @@ def test_a_loader_when_no_worker_comes(prepared):
     loader.say(wire.Loaded())
     prepared.turn()
     before = prepared.child().preparation
-    for _ in range(6):
+    for _ in range(9):
+        prepared.let_pass(1)
+    assert before is prepared.child().preparation
+    for _ in range(2):
         prepared.let_pass(1)
 
     assert before is not prepared.child().preparation
+    assert "not all was read that the former loader's probe has collected" in caplog.text
     prepared.loader = loader
 
 
@@ -193,6 +234,7 @@ def test_new_rules_while_there_is_no_loader(prepared):
     prepared.turn()
     loader.say(wire.Loaded())
     prepared.turn()
+    ends_as_asked(prepared, worker)
     assert [wire.NewRules(5)] == loader.hear()
     prepared.loader = loader
 

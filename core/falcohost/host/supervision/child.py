@@ -37,6 +37,7 @@ class Child:
     :ivar was_ready: its source was open at some time.
     :ivar ended: the source has ended.
     :ivar renewing: the worker was told to end so that a new one reopens the source.
+    :ivar told_all: the last process has ended as it was told to, and all of its alerts are stored.
     :ivar secrets: the files with certificates and secrets that the source has read.
     :ivar kept: the descriptors that are kept for the next worker.
     :ivar preparation: the loader that has prepared what the worker reads; None if there is none.
@@ -71,7 +72,7 @@ class Child:
         self.pid = 0
         self.job: Job | None = None
         self.ready = self.was_ready = False
-        self.ended = self.renewing = False
+        self.ended = self.renewing = self.told_all = False
         self.kept = kept or Kept()
         self.preparation: Preparation | None = None
         self.next_preparation: Preparation | None = None
@@ -121,7 +122,7 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = self.refused = ""
-        self.forbidden = self.at_once = self._asked = False
+        self.forbidden = self.at_once = self._asked = self.told_all = False
         self.job = None
         self.speech.begin()
         kept = self.to_keep
@@ -217,8 +218,10 @@ class Child:
     def bury(self, process: Process) -> str:
         """Clean up after the process has ended; return the cause in words.
 
-        Closes what is kept if no new worker will use it soon: so senders are refused whom nobody would serve.
+        Closes what is kept if no new worker will use it soon: so senders are refused whom nobody would serve. A worker
+        that ends in another way than it was told to is not :attr:`renewing` any more.
         """
+        self.renewing = self.renewing and (self._asked or self.ended or not self.ready)
         if self.preparation is None and (not self.ready or (self.ended and not self.renewing)):
             self.kept.close()
         self.link.close()
@@ -254,6 +257,7 @@ class Child:
             if not message.asked and (self.preparation is not None or self.kept.descriptors):
                 raise Refused("the end of a source that does not end: it has ports, or what the kernel collects")
             self.ended, self._asked = not message.asked, message.asked
+            self.told_all = message.asked and message.stored
         elif isinstance(message, wire.Failed):
             self.error, self.trace = message.error, message.trace
 

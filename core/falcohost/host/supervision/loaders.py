@@ -1,7 +1,8 @@
 """Watches the loaders of sources, and replaces one that has ended.
 
 What a loader has prepared goes on without it, since the supervisor holds its descriptors. The next loader prepares
-everything anew; then the worker is replaced too, and reads what that one has prepared.
+everything anew; then the worker is told to end, which it does when it has read what was collected before. If it is
+killed meanwhile, another one does so. Then the next worker reads what the next loader has prepared.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import log
 
-#: Most seconds that the next loader waits for a worker that reads what the former has collected, and between two looks.
-WAITS: Final = 5.0
+#: Most seconds for which the next loader waits until all is read that the former has collected; and between two looks.
+WAITS: Final = 10.0
 LOOKS: Final = 0.05
 
 
@@ -122,24 +123,38 @@ class Loaders:
                 log.info("Event source '%s': another loader prepares everything anew: %s", child.name, message.reason)
                 self._load_again(child)
             elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
-                self._go_over(child, loader, self._loop.clock.monotonic() + WAITS)
+                loader.waits_until = self._loop.clock.monotonic() + WAITS
+                self._look_whether_read(child, loader)
 
-    def _go_over(self, child: Child, loader: Preparation, until: float) -> None:
-        """Go over to what the next *loader* has prepared, when there is a worker that reads what is left of the former.
+    def _look_whether_read(self, child: Child, loader: Preparation) -> None:
+        """Tell the worker to end, as soon as there is one; with all read that is left, :meth:`go_over` is called.
 
-        Where there is none, it is waited for until *until*: none may come, if that is why all is prepared anew.
+        If that takes too long, go over all the same: no worker may come, if that is why all is prepared anew.
         """
-        if child.next_preparation is not loader or self._loop.outcome is not None:
+        if child.next_preparation is not loader or loader.waits_until is None or self._loop.outcome is not None:
             return
-        if not child.ready and self._loop.clock.monotonic() < until:
-            self._loop.after(LOOKS, lambda: self._go_over(child, loader, until))
+        if self._loop.clock.monotonic() >= loader.waits_until:
+            log.error("event source '%s': not all was read that the former loader's probe has collected", child.name)
+            self._go_over(child, loader)
+            child.renew()
             return
+        if child.ready and not child.renewing:
+            child.renew()
+        self._loop.after(LOOKS, lambda: self._look_whether_read(child, loader))
+
+    def go_over(self, child: Child) -> None:
+        """Go over to what the next loader has prepared, if the worker has ended with all read that is left."""
+        loader = child.next_preparation
+        if loader is not None and loader.waits_until is not None and child.told_all:
+            self._go_over(child, loader)
+
+    def _go_over(self, child: Child, loader: Preparation) -> None:
         former = child.preparation
         child.go_over_to_next()
+        loader.waits_until = None
         if former is not None:
             former.signal(signal.SIGKILL)
         self._is_prepared(child, loader)
-        child.renew()
 
     def _ended(self, child: Child, loader: Preparation) -> None:
         assert loader.process is not None

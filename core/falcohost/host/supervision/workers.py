@@ -186,6 +186,7 @@ class Workers:
             return
         if child.renewing:
             child.renewing = child.ended = False
+            self._loaders.go_over(child)
             self._start(child)
         elif child.ended:
             child.error = ""

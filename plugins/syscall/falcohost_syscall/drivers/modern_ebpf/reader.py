@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -74,8 +75,8 @@ class Reader:
         self.is_second = self._journal.begun and not self.is_successor
         self._careful = self._journal.attempts >= MOST_ATTEMPTS
         self._tried = False
-        self._last: Sequence[bytes] = ()
-        self._told_before = _told_before()
+        self._last: deque[bytes] = deque(maxlen=boundary.MOST)
+        self._told_before = _told_before(journal)
         self._until = (0, 0)
         self.progress = Progress(self._journal, self.feed.release, lambda: tables(context))
 
@@ -127,7 +128,7 @@ class Reader:
             self._tried = True
             self._journal.try_on()
         if records:
-            self._last = records[-boundary.MOST :]
+            self._last.extend(records[-boundary.MOST :])
         step = self.progress.step(rings.position, time_of(records[-1]) if records else 0)
         if self._careful and self.again:
             self.progress.skip(step, passed)
@@ -167,23 +168,24 @@ class Reader:
 
     def close(self) -> None:
         """Stop reading."""
-        self._journal.end(self._last)
+        self._journal.end([*self._last])
         self.feed.close()
         self._journal.close()
         self._told.close()
         self._reported.close()
 
 
-def _told_before() -> boundary.Told | None:
-    """Return what the reader of another probe has told of; None if there was none."""
+def _told_before(memory: Memory) -> boundary.Told | None:
+    """Return what the reader of another probe has told of; None if there was none.
+
+    The first reader of a probe gets it, and notes it in *memory* for those who take its place before they are past it.
+    """
     for descriptor in descriptors_kept.former(JOURNAL):
-        memory = Memory(descriptor, writable=False)
+        former = Memory(descriptor, writable=False)
         os.close(descriptor)
-        try:
-            return boundary.Told(memory)
-        finally:
-            memory.close()
-    return None
+        boundary.hand_on(former, memory)
+        former.close()
+    return boundary.told_before(memory)
 
 
 def _since(count: CallCount, before: Sequence[int]) -> CallCount:

@@ -5,8 +5,16 @@ from types import SimpleNamespace
 import pytest
 
 from falcohost.lasting import Memory, make
-from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import APART, MOST, Told, note, remember
-from falcohost_syscall.records.record import HEADER, KIND_CALL, KIND_TASK
+from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import (
+    APART,
+    MOST,
+    MOSTLY,
+    hand_on,
+    note,
+    remember,
+    told_before,
+)
+from falcohost_syscall.records.record import HEADER, KIND_CALL, KIND_EXEC, KIND_TASK
 
 TIMES = 1_000_000_000
 
@@ -27,9 +35,16 @@ def event(data):
     return SimpleNamespace(h=HEADER.unpack(data), data=data)
 
 
+def second_probe(memory):
+    """Return what the reader of the second probe knows of the one with this memory."""
+    own = Memory(make("test", 4096))
+    hand_on(memory, own)
+    return told_before(own)
+
+
 def told_by_second(memory, *records):
     """Return the times of the records that the reader of the second probe tells of."""
-    told = Told(memory)
+    told = second_probe(memory)
     return [one.h[0] - TIMES for one in told.left_of(map(event, records))]
 
 
@@ -60,8 +75,8 @@ def test_far_from_the_boundary(memory):
     remember(memory, [record(TIMES)])
 
     assert [APART + 1] == told_by_second(memory, record(TIMES - APART * 9), record(TIMES + APART + 1))
-    assert not Told(memory).is_past(TIMES + APART)
-    assert Told(memory).is_past(TIMES + APART + 1)
+    assert not second_probe(memory).is_past(TIMES + APART)
+    assert second_probe(memory).is_past(TIMES + APART + 1)
 
 
 def test_what_is_not_told_is_not_remembered(memory):
@@ -73,15 +88,49 @@ def test_what_is_not_told_is_not_remembered(memory):
 
 
 def test_many_at_once(memory):
-    """No more are remembered than there is room for; of records of other kinds none."""
+    """No more are remembered than there is room for; of records that are no events none."""
     records = [record(TIMES + number, number) for number in range(2 * MOST)]
     note(memory, TIMES + 2 * MOST - 1)
     remember(memory, [*records[:-1], record(TIMES, kind=KIND_TASK), records[-1]])
 
-    assert [] == told_by_second(memory, *records[-MOST:])
+    assert [] == told_by_second(memory, *records)
     assert [5000 + MOST] == told_by_second(memory, record(TIMES + 5000 + MOST, 999))
 
 
+@pytest.mark.parametrize("late", [-3_000_000, 3_000_000])
+def test_a_processor_that_was_taken_away(memory, late):
+    """Then the records of one event are far apart, and it is told once all the same."""
+    first = [record(TIMES + 500_000 * number, number, KIND_EXEC if number % 2 else KIND_CALL) for number in range(20)]
+    note(memory, TIMES + 500_000 * 19)
+    remember(memory, first)
+    second = [
+        record(one + late, n, KIND_EXEC if n % 2 else KIND_CALL) for n in range(40) for one in (TIMES + 500_000 * n,)
+    ]
+
+    assert [late + 500_000 * number for number in range(20, 40)] == told_by_second(memory, *second)
+
+
+def test_an_event_that_the_first_reader_did_not_get(memory):
+    """It is told though it has an earlier time than the last one that the first reader has told of."""
+    note(memory, TIMES)
+    remember(memory, [record(TIMES - 2 * MOSTLY, 1), record(TIMES, 2)])
+
+    assert [-500] == told_by_second(memory, record(TIMES - 2 * MOSTLY, 1), record(TIMES - 500, 3), record(TIMES, 2))
+
+
+def test_a_reader_that_takes_the_place_of_the_second(memory):
+    """It knows the same, whatever the second one has told since."""
+    own = Memory(make("test", 4096))
+    note(memory, TIMES)
+    remember(memory, [record(TIMES)])
+    hand_on(memory, own)
+    note(own, TIMES + 5 * APART)
+    remember(own, [record(TIMES + 5 * APART)])
+
+    assert [7] == [one.h[0] - TIMES for one in told_before(own).left_of(map(event, [record(TIMES), record(TIMES + 7)]))]
+
+
 def test_nobody_was_there_before(memory):
-    """Without a former reader all is told."""
-    assert [0, 1] == told_by_second(memory, record(TIMES), record(TIMES + 1))
+    """Then nothing is left out."""
+    assert told_before(memory) is None
+    assert second_probe(memory) is None
