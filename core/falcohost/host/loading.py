@@ -13,7 +13,7 @@ from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
 from falcohost.host.extras import DEFAULT, owner
-from falcohost.host.own_paths import FOLDERS, LIST, own_folders, own_paths
+from falcohost.host.own_paths import own_lists
 from falcohost.host.plugins import Plugins, install_hints, installed, load_plugins
 from falcohost.host.version import falcohost_version
 from falcohost.log import log
@@ -135,7 +135,7 @@ def _gc_paused() -> Iterator[None]:
 
 
 def _options(plugins: Plugins, config: Config, files: Sequence[str], suffix: str | None) -> LoadOptions:
-    rules, paths = config.rules, own_paths(config, plugins, files)
+    rules = config.rules
     return LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
         selections=rules.selections,
@@ -143,7 +143,7 @@ def _options(plugins: Plugins, config: Config, files: Sequence[str], suffix: str
         event_types=event_types(plugins),
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
-        lists={LIST: paths, FOLDERS: own_folders(paths)},
+        lists=own_lists(config, plugins, files),
     )
 
 

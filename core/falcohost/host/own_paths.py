@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from falcohost.errors import StateError
+from falcohost.errors import FalcohostError, StateError
 from falcohost.host.config import Config
+from falcohost.host.enabled_subscribers import enabled_outputs, files_of
 from falcohost.host.plugins import Plugins, installed
 from falcohost.rules.cache_files import cache_directory
 from falcohost.store.directory import state_directory
@@ -19,7 +20,12 @@ from falcohost.store.directory import state_directory
 LIST: Final = "falcohost_paths"
 #: And the list of the folders among them, without the slash: whoever moves or covers one takes all in it.
 FOLDERS: Final = "falcohost_folders"
+#: And the list of the files to which outputs write alerts.
+OUTPUTS: Final = "falcohost_outputs"
+#: And the list of the folders in which those folders are: whoever moves one takes all in it.
+ABOVE: Final = "falcohost_folders_above"
 
+_NO_FILES: Final = ("/dev/", "/proc/")
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
@@ -32,6 +38,28 @@ def own_paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> tuple[s
 def own_folders(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the items of :data:`FOLDERS` for those of :data:`LIST`."""
     return tuple(path.rstrip("/") for path in paths if path.endswith("/"))
+
+
+def own_lists(config: Config, plugins: Plugins, rules: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the items of all these lists; *rules*: the rules files that are loaded."""
+    paths = own_paths(config, plugins, rules)
+    folders = own_folders(paths)
+    outputs = _files(config, plugins)
+    return {LIST: paths, FOLDERS: folders, OUTPUTS: outputs, ABOVE: _above((*folders, *outputs))}
+
+
+def _above(paths: Iterable[str]) -> tuple[str, ...]:
+    found = {str(above) for path in paths for above in Path(path).parents}
+    return tuple(sorted(found - {"/", "//", *paths}))
+
+
+def _files(config: Config, plugins: Plugins) -> tuple[str, ...]:
+    """Return the files that outputs write to, but no devices."""
+    with contextlib.suppress(FalcohostError):  # which is told when outputs are opened
+        outputs = enabled_outputs(config.outputs, plugins.outputs())
+        found = {one for file in files_of(outputs, config.outputs, plugins) for one in _spelled(file, "")}
+        return tuple(sorted(path for path in found if not path.startswith(_NO_FILES)))
+    return ()
 
 
 def _paths(config: Config, plugins: Plugins, rules: Iterable[str]) -> Iterator[str]:

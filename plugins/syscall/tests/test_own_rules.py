@@ -13,6 +13,14 @@ from falcohost_rules import shared_rules
 OWN = sorted((Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules").glob("*.yaml"))
 RULES = [*OWN, *shared_rules({"syscall"})]
 
+#: A file to which the agent is said to write alerts.
+ALERTS = Path("/etc/alerts/alerts.json")
+WRITES_ALERTS = f"""
+- list: fh_agent_outputs
+  items: [{ALERTS}]
+  override: {{items: append}}
+"""
+
 LINKER = next(
     (path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if Path(path).exists()), ""
 )
@@ -225,6 +233,10 @@ LINES = {
         "@implant private /etc folder /etc/falcohost open write /etc/falcohost/falcohost.yaml",
         "@implant private /etc folder /etc/falcohost made /etc/other open read /etc/other",
     ),
+    "Alerts of the agent changed": (
+        f"@implant private /etc folder {ALERTS.parent} open write {ALERTS}",
+        f"@implant private /etc folder {ALERTS.parent} made {ALERTS}.1 open read {ALERTS}.1",
+    ),
     "Opened files reported to a program that is not installed": (
         "@thief read-reported",
         f"{INSTALLED}/clamonacc folder $tmp/x read-reported",
@@ -269,9 +281,11 @@ def beside(key: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def fired(start_agent, provocations):
+def fired(start_agent, provocations, open_folder):
     """Run all lines under one agent and return the rules that fired for each."""
-    agent = start_agent(*RULES)
+    outputs = open_folder / "outputs.yaml"
+    outputs.write_text(WRITES_ALERTS)
+    agent = start_agent(*RULES, outputs)
     fires = {name: line for name, (line, _) in LINES.items()}
     twins = {f"twin of {name}": line for name, (_, line) in LINES.items()}
     more = {name: line for name, (_, line) in MORE.items()}

@@ -41,7 +41,7 @@ fgetxattr 193 10 231
 file_getattr 468 468 468
 file_setattr 469 469 469
 flistxattr 196 13 234
-fremovexattr 199 16 237
+fremovexattr 199 16 237 | fd=0 str=1 | fd:fd=0 name:str=str
 fsetxattr 190 7 228 | fd=0 str=1 entered attribute | fd:fd=0 name:str=str
 fsmount 432 432 432
 fsopen 430 430 430 | fd=ret str=0 | fd:fd=ret type:str=str
@@ -109,7 +109,7 @@ listxattrat 465 465 465
 llistxattr 195 12 233
 llseek - - 140
 lookup_dcookie 212 18 253
-lremovexattr 198 15 236
+lremovexattr 198 15 236 | path=0 str=1 | path:path=path name:str=str
 lsetxattr 189 6 227 | path=0 str=1 entered attribute | path:path=path name:str=str
 lsm_get_self_attr 459 459 459
 lsm_list_modules 461 461 461
@@ -172,8 +172,8 @@ readlink 89 - 85
 readlinkat 267 78 305
 reboot 169 142 88
 remap_file_pages 216 234 257
-removexattr 197 14 235
-removexattrat 466 466 466
+removexattr 197 14 235 | path=0 str=1 | path:path=path name:str=str
+removexattrat 466 466 466 | path=1 dir=0 str=3 | path:relpath=path name:str=str
 request_key 249 218 287
 rseq 334 293 386
 rt_sigaction 13 134 174

@@ -17,7 +17,7 @@ _OF_PROCESSES: Final = {
     **dict.fromkeys(("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "kill", "tgkill"), "pid"),
     "tkill": "tid",
 }
-_IN_PROC: Final = re.compile(r"/(\d{1,9})/(?:task/\d+/)?(?:mem|maps|smaps|pagemap|environ|auxv|stack|syscall)$")
+_IN_PROC: Final = re.compile(r"/(\d{1,9})/(?:task/\d+/)?(?:mem|maps|smaps|pagemap|environ|auxv|stack|syscall|fd/\d+)$")
 _OWN_MEMORY: Final = "memfd:falcohost "
 
 

@@ -37,6 +37,9 @@ _ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchown
 _NAMES: Table = dict.fromkeys(_ONE.split(), (_FIRST, _PASSED))
 _NAMES |= dict.fromkeys(OPENS, (_OPENED, _PASSED))
 _NAMES |= dict.fromkeys(("fchmod", "fchown"), (_OF_DESCRIPTOR, _OF_DESCRIPTOR))
+_ATTRIBUTES = "setxattr lsetxattr setxattrat removexattr lremovexattr removexattrat"
+_NAMES |= dict.fromkeys(_ATTRIBUTES.split(), (_FIRST, _PASSED))
+_NAMES |= dict.fromkeys(("fsetxattr", "fremovexattr"), (_OF_DESCRIPTOR, _OF_DESCRIPTOR))
 _NAMES |= {"quotactl": (_STRING, _STRING)}
 _RENAMES: Table = dict.fromkeys(("rename", "renameat", "renameat2"), (_FIRST, _PASSED))
 _RENAMED: Table = dict.fromkeys(_RENAMES, (_SECOND, _PASSED2))
@@ -45,7 +48,7 @@ _SYMLINKS = ("symlink", "symlinkat")
 _SOURCES = _RENAMES | dict.fromkeys(_LINKS, (_SECOND, _PASSED2)) | dict.fromkeys(_SYMLINKS, (_FIRST, _PASSED))
 _SOURCES |= {"mount": (_STRING, _STRING)}
 _TARGETS = _RENAMED | dict.fromkeys(_LINKS, (_FIRST, _PASSED)) | dict.fromkeys(_SYMLINKS, (_STRING, _STRING))
-_TARGETS |= {"mount": (_FIRST, _PASSED)}
+_TARGETS |= {"mount": (_FIRST, _PASSED), "move_mount": (_FIRST, _PASSED)}
 
 
 def _worked(event: SyscallEvent) -> bool:
