@@ -6,8 +6,11 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
+
+from falcohost.rotation import Rotation
+from falcohost.rotation import rotate as rotate_here
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
@@ -59,13 +62,23 @@ def _target(link: str) -> str | None:
         os.close(descriptor)
 
 
-def through(opener: Callable[[str], int]) -> None:
-    """Have *opener* open all files in this process from now on."""
+class Opener(Protocol):
+    """Opens and rotates files in another process, which has the right to."""
+
+    def __call__(self, filename: str) -> int:
+        """Return a descriptor of the file, open for appending."""
+
+    def rotate(self, filename: str) -> None:
+        """Rotate the file, as it is configured."""
+
+
+def through(opener: Opener) -> None:
+    """Have *opener* open and rotate all files in this process from now on."""
     global _opener
     _opener = opener
 
 
-_opener: Callable[[str], int] = open_here
+_opener: Opener | None = None
 
 
 def opened(filename: str) -> int:
@@ -73,4 +86,15 @@ def opened(filename: str) -> int:
 
     :raises OSError: it cannot be opened.
     """
-    return _opener(filename)
+    return open_here(filename) if _opener is None else _opener(filename)
+
+
+def rotate(filename: str, rotation: Rotation) -> None:
+    """Give *filename* the name of a rotated file, here or by the opener of this process, which knows the *rotation*.
+
+    :raises OSError: that is impossible.
+    """
+    if _opener is None:
+        rotate_here(filename, rotation)
+    else:
+        _opener.rotate(filename)

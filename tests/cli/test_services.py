@@ -1,5 +1,6 @@
 """The store process and the outputs process of a running agent: who has what, and what becomes of them when killed."""
 
+import gzip
 import os
 import select
 import signal
@@ -181,6 +182,29 @@ def test_the_next_run_goes_on(agent, setup, tmp_path):
 
         assert "in memory only" not in running.stderr
         assert expected == len(stored(tmp_path))
+
+
+def test_a_file_of_root_is_rotated(agent, setup, tmp_path):
+    """Outputs without rights have files of root rotated and compressed; kills lose nothing."""
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
+    rotation = "max_size_mb: 0.0005, max_files: 1000, compress: true"
+    config = f"file_output: {{enabled: true, filename: {folder}/out, {rotation}}}"
+    running = agent(*setup(config, numbers={"interval": 0.005}), *ONLY_NUMBERS)
+    for count in (3, 6, 9):
+        wait_until(lambda count=count: len(list(folder.iterdir())) > count, lambda: running.stderr)
+        os.kill(running.service(OUTPUTS), signal.SIGKILL)
+    wait_until(lambda: any(one.suffix == ".gz" for one in folder.iterdir()), lambda: running.stderr)
+    running.end()
+    told = []
+    for file in sorted(folder.iterdir(), key=lambda one: (one.name == "out", one.name)):
+        if file.suffix != ".part":
+            told += (gzip.open if file.suffix == ".gz" else open)(file, "rt").read().splitlines()
+    found = numbers(told)
+
+    assert list(range(1, max(found) + 1)) == sorted(set(found))
+    assert len(found) - len(set(found)) <= 3 * 256  # what was on its way at a kill comes again
+    assert [] == [line for line in running.stderr.splitlines() if "cannot be" in line]
 
 
 def test_a_file_of_root_moves(agent, setup, tmp_path):

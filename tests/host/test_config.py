@@ -78,8 +78,8 @@ def test_another_output_switches_stdout_off(write):
     """Where an output has a block, stdout has to be asked for, as in Falco."""
     config = load_config(write("file_output: {enabled: true, filename: /tmp/x}"))
 
-    blocks = {name: one.block for name, one in config.outputs.enabled.items()}
-    assert {"file": {"filename": "/tmp/x", "keep_alive": False}} == blocks
+    assert ["file"] == list(config.outputs.enabled)
+    assert {"filename": "/tmp/x", "keep_alive": False}.items() <= config.outputs.enabled["file"].block.items()
 
 
 # values

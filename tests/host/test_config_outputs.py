@@ -26,7 +26,7 @@ def test_blocks_and_names():
     found = outputs("file_output: {enabled: true, filename: b.txt}\n" + SOC + "priority: error, tags: [x]}").enabled
 
     assert ["file", "soc"] == list(found)
-    assert {"filename": "a.txt", "keep_alive": True} == found["soc"].block
+    assert {"filename": "a.txt", "keep_alive": True, "max_files": 10}.items() <= found["soc"].block.items()
     assert Selection(Priority.ERROR, tags=("x",)) == found["soc"].selection
     assert Selection() == found["file"].selection
     syslog = outputs("outputs: {far: {type: syslog, address: 'udp://a'}}").enabled["far"].block
@@ -55,6 +55,12 @@ def test_switched_off():
         ("outputs: {internal: {type: file, filename: a}}", "outputs.internal has the name"),
         ("outputs: {So C: {type: file, filename: a}}", "outputs.So C is no name of an output"),
         (f"outputs: {{{'a' * 33}: {{type: file, filename: a}}}}", "is no name of an output"),
+        (
+            SOC + "max_size_mb: 1}\n  b: {type: file, filename: ./a.txt}",
+            "another output has this file, which is rotated",
+        ),
+        (SOC + "max_age_hours: -1}", "outputs.soc.max_age_hours has to be from 0 to 1,000,000, not -1"),
+        (SOC + "max_files: 0}", "outputs.soc.max_files has to be 1 or more"),
         ("outputs: {a: {type: http, url: 'ftp://a'}}", "outputs.a.url has to be like https"),
     ],
 )

@@ -62,7 +62,7 @@ def test_without_keep_alive_the_file_may_move(path):
 def test_with_keep_alive_the_file_may_move(path, goes_on):
     """With keep_alive a moved file is written on until the output is reopened, or for a second."""
     clock = ManualClock()
-    output = FileOutput(str(path), True, encode, clock)
+    output = FileOutput(str(path), True, encode, clock=clock)
     path.rename(f"{path}.1")
     output.deliver([alert("a")])
     goes_on(output)
@@ -76,7 +76,7 @@ def test_with_keep_alive_the_file_may_move(path, goes_on):
 def test_with_keep_alive_a_file_is_not_opened_for_nothing(path):
     """A file that was not moved stays open, and no descriptor is left over."""
     clock = ManualClock()
-    output = FileOutput(str(path), True, encode, clock)
+    output = FileOutput(str(path), True, encode, clock=clock)
     before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for name in "abc":
         clock.advance(1.0)

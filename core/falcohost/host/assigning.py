@@ -27,6 +27,7 @@ from falcohost.host.sources import opened, select_sources, where_offered
 from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
 from falcohost.log import log
+from falcohost.outputs.file import rotation_of
 
 
 class Assigning:
@@ -83,6 +84,11 @@ class Assigning:
             version=falcohost_version(),
             files=[os.fsencode(path) for path in files_of(self._outputs, config.outputs, self._plugins)],
             connects=connects_of(self._outputs, config.outputs, self._plugins),
+            rotations=[
+                (os.fsencode(str(one.block["filename"])), rotation_of(one.block))
+                for one in config.outputs.enabled.values()
+                if one.kind == "file"
+            ],
             runs_programs="program" in config.outputs.kinds,
         )
 

@@ -10,6 +10,7 @@ import msgspec
 from falcohost.engine.facts import Facts, RuleFacts
 from falcohost.host.sealed import read_sealed
 from falcohost.host.stamps import Stamp, Stamps
+from falcohost.rotation import Rotation
 from falcohost.specs import DropPolicy
 from falcohost.store.limits import Limits
 
@@ -64,6 +65,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar outputs: the names of the enabled outputs; *subscribers*: those of subscribers that may raise alerts.
     :ivar files: the files that outputs write to, which the supervisor opens.
     :ivar connects: the addresses to which outputs connect.
+    :ivar rotations: how the supervisor rotates some of *files*.
     :ivar runs_programs: an output runs a program.
     :ivar version: falcohost's version.
     :ivar only_log: forbidden system calls of store and outputs are only logged.
@@ -86,6 +88,7 @@ class Assignment(msgspec.Struct, frozen=True):
     subscribers: list[str] = []
     files: list[bytes] = []
     connects: list[str] = []
+    rotations: list[tuple[bytes, Rotation]] = []
     runs_programs: bool = False
     only_log: bool = False
     version: str = ""

@@ -77,6 +77,7 @@ def wired(
             keep=frozenset({handed.outputs}),
             files=[os.fsdecode(path) for path in assignment.files],
             connects=assignment.connects,
+            rotations={os.fsdecode(path): rotation for path, rotation in assignment.rotations},
             user=users.user("outputs"),
             only_log=assignment.only_log,
             programs=programs_of("outputs", users) if assignment.runs_programs else None,

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from falcohost.hookspecs import OutputSpec
-from falcohost.outputs.file import FileOutput, file_problem
+from falcohost.outputs.file import FileOutput, file_problem, rotation_of
 from falcohost.outputs.http_settings import http_addresses
 from falcohost.outputs.stdout import make_stdout
 from falcohost.outputs.syslog import make_syslog, syslog_problem
@@ -30,7 +30,9 @@ BUILT_IN = {
         OutputSpec(
             name="file",
             description="Appends a line per alert to a file.",
-            make=lambda block, form: FileOutput(str(block["filename"]), bool(block["keep_alive"]), form.line),
+            make=lambda block, form: FileOutput(
+                str(block["filename"]), bool(block["keep_alive"]), form.line, rotation_of(block)
+            ),
             check=lambda block: file_problem(str(block["filename"])),
             files=lambda block: [str(block["filename"])],
         ),

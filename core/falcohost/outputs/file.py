@@ -8,17 +8,36 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from falcohost.alert import Alert
 from falcohost.appending import open_appending
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputError
+from falcohost.log import log
+from falcohost.opening import rotate
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+from falcohost.regular import MIB
+from falcohost.rotation import Rotation
 from falcohost.writable import write_problem
 
 #: Seconds between two looks whether a file that stays open was moved or removed.
 LOOK = 1.0
+
+#: Seconds after which a file is rotated that could not be.
+ROTATE_AGAIN: Final = 60.0
+
+#: A file that is never rotated.
+NEVER: Final = Rotation()
+
+
+def rotation_of(block: Mapping[str, Any]) -> Rotation:
+    """Return how the file of an output with this *block* is rotated."""
+    size, hours = block["max_size_mb"], block["max_age_hours"]
+    if not size and not hours:
+        return NEVER
+    return Rotation(max(1, int(size * MIB)) if size else 0, hours, block["max_files"], block["compress"])
 
 
 def file_problem(filename: str) -> str | None:
@@ -38,13 +57,20 @@ class FileOutput:
     """
 
     def __init__(
-        self, filename: str, keep_alive: bool, encode: Callable[[Alert], bytes], clock: Clock = SYSTEM
+        self,
+        filename: str,
+        keep_alive: bool,
+        encode: Callable[[Alert], bytes],
+        rotation: Rotation = NEVER,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._filename = filename
         self._keep_alive = keep_alive
         self._encode = encode
+        self._rotation = rotation
+        self._clock = clock
         self._now = clock.monotonic
-        self._look_at = 0.0
+        self._look_at = self._rotate_at = 0.0
         self._descriptor: int | None = None
         self._open()
         if not keep_alive:
@@ -56,7 +82,7 @@ class FileOutput:
         :raises OutputError: the file cannot be opened or written.
         """
         data = as_lines(alerts, self._encode)
-        descriptor = self._open()
+        descriptor = self._rotated(self._open())
         try:
             write_all(descriptor, data)
         except ShortWrite as short:
@@ -90,6 +116,21 @@ class FileOutput:
                 self.close()
                 self._descriptor = named
         return self._descriptor
+
+    def _rotated(self, descriptor: int) -> int:
+        """Rotate the file if it is time; return the descriptor to write to."""
+        if self._rotation is NEVER or self._now() < self._rotate_at:
+            return descriptor
+        if not self._rotation.is_due(os.fstat(descriptor), self._clock.time_ns() / 1e9):
+            return descriptor
+        try:
+            rotate(self._filename, self._rotation)
+        except OSError as error:
+            self._rotate_at = self._now() + ROTATE_AGAIN
+            log.error("output file %s cannot be rotated: %s", self._filename, error.strerror)
+            return descriptor
+        self.close()
+        return self._open()
 
     def _opened(self) -> int:
         try:

@@ -12,6 +12,7 @@ from falcohost.host.delivering.broker import FileBroker
 from falcohost.host.delivering.messages import OpenFile
 from falcohost.host.supervision.broker import Broker
 from falcohost.host.supervision.loop import Loop
+from falcohost.rotation import Rotation
 
 
 class Served:
@@ -19,7 +20,7 @@ class Served:
 
     def __init__(self, files):
         self.loop = Loop()
-        self.broker = Broker(self.loop, files)
+        self.broker = Broker(self.loop, files, {files[0]: Rotation(size=3, keep=1)})
         self.link = self.broker.renew()
         self._over = False
         self._thread = threading.Thread(target=self._run)
@@ -57,6 +58,19 @@ def test_a_configured_file_is_opened(served, tmp_path):
 
     assert ("one", "moved") == ((tmp_path / "first").read_text(), (tmp_path / "one").read_text())
     assert not os.get_inheritable(files(str(tmp_path / "one")))
+
+
+def test_rotation(served, tmp_path):
+    """A file is rotated if it is time by its configuration, not whenever the outputs process says so."""
+    files = FileBroker(served.link, [str(tmp_path / "one"), str(tmp_path / "missing" / "two")])
+    (tmp_path / "one").write_text("abc")
+    files.rotate(str(tmp_path / "one"))
+    (tmp_path / "one").write_text("d")
+    for name in ("one", "missing/two"):
+        with pytest.raises(OSError, match="Invalid argument"):
+            files.rotate(str(tmp_path / name))
+
+    assert {"abc", "d"} == {file.read_text() for file in tmp_path.iterdir()}
 
 
 def test_one_that_cannot_be_opened(served, tmp_path):

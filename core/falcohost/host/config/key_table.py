@@ -274,6 +274,20 @@ OUTPUTS: Final = (
         default=False,
         help="keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed",
     ),
+    ConfigKey(
+        key="file_output.max_size_mb",
+        type=float,
+        default=0.0,
+        help="a file that has so many MiB is renamed, and a new one begins; 0: it is never too large",
+    ),
+    ConfigKey(
+        key="file_output.max_age_hours",
+        type=float,
+        default=0.0,
+        help="a file has alerts of one period of so many hours, counted from midnight UTC; 0: of any time",
+    ),
+    ConfigKey(key="file_output.max_files", type=int, default=10, help="how many renamed files are kept"),
+    ConfigKey(key="file_output.compress", type=bool, default=False, help="compresses renamed files with gzip"),
     ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
     ConfigKey(
         key="syslog_output.address",

@@ -14,6 +14,9 @@ from falcohost.outputs.syslog_address import FACILITIES, read_address
 #: Most alerts in one request.
 MOST_BATCH: Final = 1000
 
+#: Most MiB, and most hours, of a file.
+LARGEST_FILE: Final = 1_000_000
+
 #: Longest time that a program may have, in seconds.
 LONGEST_TIMEOUT: Final = 3600
 
@@ -25,11 +28,21 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def file_block(section: Reader) -> Mapping[str, Any]:
     """Return the block of ``file_output``.
 
-    :raises ConfigError: there is no filename.
+    :raises ConfigError: there is no filename, or a number makes no sense.
     """
     if not section.text("filename"):
         raise section.error("filename", "has to be set if the file output is enabled")
-    return {"filename": section.text("filename"), "keep_alive": section.boolean("keep_alive")}
+    numbers = {name: section.number(name) for name in ("max_size_mb", "max_age_hours")}
+    for name, value in numbers.items():
+        if not 0 <= value <= LARGEST_FILE:
+            raise section.error(name, f"has to be from 0 to {LARGEST_FILE:,}, not {value:g}")
+    return {
+        "filename": section.text("filename"),
+        "keep_alive": section.boolean("keep_alive"),
+        **numbers,
+        "max_files": section.integer("max_files", at_least=1),
+        "compress": section.boolean("compress"),
+    }
 
 
 def syslog_block(section: Reader) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -78,6 +79,7 @@ def read_outputs(reader: Reader) -> OutputsConfig:
         kind = _kind(section)
         if section.typed("enabled", True, as_bool, "true or false"):
             found[name] = _output(kind, section.known_as(f"{kind}_output"), named=True)
+    _check_files(found)
     if not keys and not own.names():
         found["stdout"] = OutputConfig("stdout", {"enabled": True})
     return OutputsConfig(found, reader.boolean("buffered_outputs"), reader.integer("output_timeout") / 1000)
@@ -92,6 +94,23 @@ def _output(kind: str, section: Reader, *, named: bool = False) -> OutputConfig:
     if named and kind in _OWN:
         _check_keys(section, kind)
     return OutputConfig(kind, block, selection, f"{section.here}: {section.path}")
+
+
+def _check_files(found: Mapping[str, OutputConfig]) -> None:
+    """Check that no two outputs write to a file that one of them rotates.
+
+    :raises ConfigError: two do.
+    """
+    seen: dict[str, OutputConfig] = {}
+    for one in found.values():
+        if one.kind == "file":
+            other = seen.setdefault(os.path.realpath(one.block["filename"]), one)
+            if other is not one and (_is_rotated(one) or _is_rotated(other)):
+                raise ConfigError(f"{one.where}.filename: another output has this file, which is rotated; take another")
+
+
+def _is_rotated(output: OutputConfig) -> bool:
+    return bool(output.block["max_size_mb"] or output.block["max_age_hours"])
 
 
 def _selection(section: Reader) -> Selection:

@@ -5,6 +5,7 @@ A request is the index of a file in the configuration, never a path, so that thi
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from falcohost.host.delivering.messages import FileOpened, OpenFile
+from falcohost.host.delivering.messages import FileOpened, OpenFile, RotateFile
 from falcohost.host.descriptors import receive_with
 from falcohost.opening import open_here
 
@@ -37,15 +38,26 @@ class FileBroker:
         index = self._files.get(str(Path(filename)))
         if index is None:
             return open_here(filename)
-        request = _encode(OpenFile(index))
+        (descriptor,) = self._ask(OpenFile(index)) or (-1,)
+        if descriptor < 0:
+            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
+        return descriptor
+
+    def rotate(self, filename: str) -> None:
+        """Have the file rotated.
+
+        :raises OSError: it cannot be.
+        """
+        self._ask(RotateFile(self._files[str(Path(filename))]))
+
+    def _ask(self, request: OpenFile | RotateFile) -> list[int]:
         with self._lock:
-            self._link.send(request)
+            self._link.send(_encode(request))
             select.select([self._link], [], [])
             data, descriptors = receive_with(self._link, _SIZE, 1)
-        error = _decode(data).error
-        if error or not descriptors:
+        if error := _decode(data).error:
             raise OSError(error, os.strerror(error))
-        return descriptors[0]
+        return descriptors
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -52,14 +52,20 @@ class NoneLeft(msgspec.Struct, tag=True, frozen=True):
     error: str
 
 
-class OpenFile(msgspec.Struct, frozen=True):
+class OpenFile(msgspec.Struct, tag=True, frozen=True):
     """Over the broker's socket: open the configured file with this zero-based *index*."""
 
     index: int
 
 
+class RotateFile(msgspec.Struct, tag=True, frozen=True):
+    """Over the broker's socket: rotate the configured file with this zero-based *index*."""
+
+    index: int
+
+
 class FileOpened(msgspec.Struct, frozen=True):
-    """Over the broker's socket: the file's descriptor is attached, unless there was an error (errno(3))."""
+    """Over the broker's socket: done, and the descriptor of an opened file is attached; or an error (errno(3))."""
 
     error: int = 0
 

@@ -12,7 +12,8 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 import msgspec
@@ -36,6 +37,7 @@ from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
 from falcohost.outputs.stdout import STDOUT
 from falcohost.programs import run_programs
+from falcohost.rotation import Rotation
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.taker import RunnerStore
 
@@ -56,6 +58,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     :ivar keep: the descriptors that it uses.
     :ivar files: the files that outputs write to, which the supervisor opens.
     :ivar connects: the addresses that outputs connect to.
+    :ivar rotations: how the supervisor rotates files, by their paths.
     :ivar user: the user of the process; None: it stays.
     :ivar only_log: forbidden system calls are only logged.
     :ivar programs: as whom the programs of outputs run; None: no output has one.
@@ -67,6 +70,7 @@ class OutputsGiven(Struct, frozen=True, kw_only=True):
     user: int | None
     only_log: bool = False
     connects: Sequence[str] = ()
+    rotations: Mapping[str, Rotation] = MappingProxyType({})
     programs: Programs | None = None
 
 

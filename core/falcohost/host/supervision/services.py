@@ -68,7 +68,7 @@ class Services:
         self._accuse = accuse
         self._attach_workers = attach_workers
         self._jobs = {"store": store_job(store.directory), "outputs": outputs_job(outputs.files, outputs.connects)}
-        self._broker = Broker(loop, outputs.files)
+        self._broker = Broker(loop, outputs.files, outputs.rotations)
         self._drained = False
         self._counted: int | None = None
         self._stored = _NOTHING_STORED
