@@ -78,7 +78,7 @@ PUBLIC = {
         "SystemClock",
     ],
     "falcohost.digest": ["blake2b"],
-    "falcohost.helpers": ["HELPERS", "Helper", "HelperSpec"],
+    "falcohost.helpers": ["HELPERS", "Helper", "HelperEnded", "HelperSpec"],
     "falcohost.ir": [
         "FALSE",
         "TRUE",

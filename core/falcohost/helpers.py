@@ -8,10 +8,18 @@ from typing import Final
 
 from falcohost.agent import Job
 
-__all__ = ["HELPERS", "Helper", "HelperSpec"]
+__all__ = ["HELPERS", "Helper", "HelperEnded", "HelperSpec"]
 
 #: The key that falcohost adds to the settings of a source with helpers: a :class:`Helper` for each, by name.
 HELPERS: Final = "helpers"
+
+
+class HelperEnded(BaseException):
+    """A helper has ended. A source that finds the other end of its socket closed raises it; its worker is replaced.
+
+    Not an ``Exception``, so that no event is decided without what the helper would have said of it: the next worker
+    reads the event again, if the source can.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

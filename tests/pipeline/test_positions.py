@@ -3,11 +3,18 @@
 import os
 
 import pytest
-from folded import Opened, Told
+from folded import CATALOG, Opened, Told
 
+from falcohost.engine.alerts import AlertMaker
+from falcohost.events import Batch
 from falcohost.host.kept_counts import KeptCounts, make_memory
 from falcohost.lasting import Memory
+from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.positions import PAUSE, Positions
+from falcohost.pipeline.rules import Rules
+from falcohost.pipeline.settings import FoldConfig, PipelineConfig
+from falcohost.rules.loader import LoadOptions, load_rules
+from falcohost.rules.places import RulesFile
 
 
 class Sink:
@@ -174,3 +181,32 @@ def test_what_is_too_large(memory, monkeypatch):
     worker.take(2, map(Opened, range(10, 20)))
 
     assert [] == Worker(memory).counts
+
+
+RULE = "- {rule: opened, desc: d, condition: it.file exists, output: o, priority: NOTICE, source: test}"
+
+
+def test_a_worker_that_is_interrupted_in_a_batch(memory):
+    """It tells no counts of that batch, which is read again, and does not move on."""
+    found = load_rules([RulesFile("rules.yaml", RULE)], {"test": CATALOG}, LoadOptions()).ruleset.enabled("test")
+    sink, moved = Sink(), []
+    config = PipelineConfig(fold=FoldConfig(after=3, window=10))
+    pipeline = Pipeline(
+        Rules.compiled("test", found, first=False),
+        AlertMaker("host").make,
+        sink,
+        config,
+        keeper=KeptCounts(memory),
+    )
+
+    def until_it_is_stopped():
+        yield from map(Opened, range(10))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.take(Batch(until_it_is_stopped(), stored=lambda: moved.append(1)))
+    pipeline.finish()
+    assert ([1, 1, 1], []) == ([alert.count for alert, _ in sink.alerts], moved)
+    pipeline.take(Batch(map(Opened, range(10)), stored=lambda: moved.append(2)))
+    pipeline.finish()
+    assert [2] == moved

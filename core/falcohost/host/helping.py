@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -10,17 +11,19 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from falcohost import log
-from falcohost.errors import SourceError
-from falcohost.helpers import Helper, HelperSpec
+from falcohost.helpers import Helper, HelperEnded, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
 from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
 from falcohost.needs import Needs
+
+#: Seconds until it is known how a helper has ended that has closed its socket.
+PATIENCE: Final = 1.0
 
 
 class Helpers:
@@ -34,6 +37,7 @@ class Helpers:
     def __init__(self, specs: Iterable[HelperSpec], user: int | None, *, only_log: bool) -> None:
         self.running: dict[str, Helper] = {}
         self._ends: dict[int, str] = {}
+        self._ended: tuple[str, bool] | None = None
         for spec in specs:
             helper = _started(spec, user, only_log)
             self.running[spec.name] = helper
@@ -42,15 +46,35 @@ class Helpers:
     def check(self) -> None:
         """Check that all of them are running.
 
-        :raises SourceError: one has ended. If that was for a forbidden system call, this process ends the same way.
+        :raises HelperEnded: one has ended, or was stopped. If it has ended for a forbidden system call, this process
+            ends the same way.
         """
-        for end in select.select(self._ends, (), (), 0)[0] if self._ends else ():
-            name = self._ends[end]
-            code = os.waitstatus_to_exitcode(os.waitpid(self.running[name].pid, 0)[1])
-            if code == -signal.SIGSYS:
-                signal.raise_signal(signal.SIGSYS)
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
-            raise SourceError(f"its helper '{name}' {how}")
+        for name, helper in self.running.items():
+            if self._ended is None:
+                self._look(name, helper.pid)
+        if self._ended is not None:
+            raise HelperEnded
+
+    def how_it_ended(self) -> tuple[str, bool]:
+        """Return how one has ended, in words, and whether somebody else has ended it. Waits for that for a moment."""
+        if self._ended is None:
+            select.select(self._ends, (), (), PATIENCE)
+            with contextlib.suppress(HelperEnded):
+                self.check()
+        return self._ended or ("a helper has closed its socket", False)
+
+    def _look(self, name: str, pid: int) -> None:
+        ended, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+        if not ended:
+            return
+        if os.WIFSTOPPED(status):  # it ends with this process
+            self._ended = f"its helper '{name}' was stopped by {signal.Signals(os.WSTOPSIG(status)).name}", True
+            return
+        code = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGSYS:
+            signal.raise_signal(signal.SIGSYS)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"has ended with status {code}"
+        self._ended = f"its helper '{name}' {how}", code < 0
 
 
 def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:

@@ -124,12 +124,14 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
 class Failed(msgspec.Struct, tag=True, frozen=True):
     """The source failed with this error; the last message. *trace* is the traceback of an unexpected error.
 
-    *tampered*: somebody has changed what it has in the kernel.
+    *tampered*: somebody has changed what it has in the kernel. *killed*: somebody has ended what it needs, so that the
+    next worker need not wait.
     """
 
     error: str
     trace: str = ""
     tampered: bool = False
+    killed: bool = False
 
 
 class NewStore(msgspec.Struct, tag=True, frozen=True):

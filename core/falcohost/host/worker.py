@@ -22,7 +22,7 @@ from falcohost import handed, log
 from falcohost.agent import TamperedError
 from falcohost.errors import FalcohostError
 from falcohost.events import Source
-from falcohost.helpers import HELPERS
+from falcohost.helpers import HELPERS, HelperEnded
 from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, let_go_of_stderr
@@ -92,6 +92,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
     stop = _Stop()
     pipeline: Pipeline | None = None
     source: Source | None = None
+    helpers: Helpers | None = None
     try:
         close_the_way_back()
         beginning = peek(data)
@@ -135,6 +136,10 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
             pipeline.finish(time.monotonic())
         uplink.finish(ended=False)
         end_by_signal()
+    except HelperEnded:
+        text, killed = helpers.how_it_ended() if helpers is not None else ("", False)
+        uplink.send(wire.Failed(text, killed=killed))
+        return 1
     except Exception as error:
         if pipeline is not None:
             pipeline.finish()

@@ -80,6 +80,7 @@ class Pipeline:
         self._rules = rules
         self._sink = sink
         self._folds = config.fold.enabled
+        self._amid = False
         self._again = MOST_AGAIN
 
     def begin(self) -> None:
@@ -97,6 +98,7 @@ class Pipeline:
 
     def take(self, batch: Batch) -> None:
         """Match every event of *batch*. This is the hot path: nothing is allocated for events without a match."""
+        self._amid = batch.stored is not None
         rules, views, event = self._rules, batch.views, self.last
         may_wait = bool(rules.lookups or self.pending)
         if may_wait:
@@ -132,6 +134,7 @@ class Pipeline:
             self.pending.then(lambda: self._reached(batch.cursor, batch.stored))
         else:
             self._reached(batch.cursor, batch.stored)
+        self._amid = False
 
     def answered(self) -> None:
         """Decide what the rows decide that have come, and pass it on; for while the source waits."""
@@ -150,7 +153,13 @@ class Pipeline:
         self._positions.tick()
 
     def finish(self, by: float | None = None) -> None:
-        """Pass on everything that is held back; wait for lookups until the monotonic time *by* at most."""
+        """Pass on everything that is held back; wait for lookups until the monotonic time *by* at most.
+
+        After a batch that was interrupted, and that will be read again, only what is ready: the rest comes again.
+        """
+        if self._amid:
+            self._sink.flush(None)
+            return
         self.pending.finish(by)
         self.fold.flush()
         self._sink.flush(None)

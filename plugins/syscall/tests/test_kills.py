@@ -192,6 +192,19 @@ def test_a_worker_that_is_stopped(agent, folder, syscall_worker):
     assert "Critical" == alert["priority"]
 
 
+@pytest.mark.parametrize(("how", "says"), [("KILL", "was killed by SIGKILL"), ("STOP", "was stopped by SIGSTOP")])
+def test_a_helper_that_is_ended(agent, folder, syscall_worker, children, how, says):
+    """The worker, which cannot read /proc without it, is replaced at once; what happens meanwhile is told."""
+    worker = syscall_worker(agent.process.pid)
+    (helper,) = children(worker)
+    os.kill(helper, signal.Signals[f"SIG{how}"])
+    program = read(folder, f"helper-{how}")
+
+    assert {1} == {len(fields) for fields in wait_for(agent, [program]).values()}
+    agent.wait_for_log(lambda log: f"worker failed: its helper 'proc' {says}; starting it again at once" in log)
+    assert worker != syscall_worker(agent.process.pid)
+
+
 def test_an_end_is_an_alert(agent):
     """A worker that is killed is an alert at once."""
     killed = agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: worker ended")

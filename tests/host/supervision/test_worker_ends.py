@@ -114,6 +114,17 @@ def test_a_worker_that_somebody_else_told_to_end(stage):
     assert stage.loop.outcome is None
 
 
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_worker_whose_helper_has_ended(stage, killed):
+    """If somebody has killed the helper the next worker is there at once; if it fails by itself, later."""
+    stage = stage()
+    stage.last().say(wire.Ready(), wire.Failed("its helper has ended", killed=killed))
+    stage.turn()
+
+    assert (2 if killed else 1) == stage.fails()
+    assert [("one", "worker", "its helper has ended")] == stage.deaths
+
+
 def test_a_source_that_cannot_be_opened(stage, caplog):
     """Its error is told in its own words, and it is tried again while another source runs."""
     stage = stage("one", "two")

@@ -76,7 +76,7 @@ class Child:
         self.kept = kept or Kept()
         self.preparation: Preparation | None = None
         self.next_preparation: Preparation | None = None
-        self.at_once = self._asked = False
+        self.at_once = self._asked = self._spared = False
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
         self.forbidden = False
@@ -122,7 +122,7 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = self.refused = ""
-        self.forbidden = self.at_once = self._asked = self.told_all = False
+        self.forbidden = self.at_once = self._asked = self._spared = self.told_all = False
         self.job = None
         self.speech.begin()
         kept = self.to_keep
@@ -228,8 +228,8 @@ class Child:
         cause = process.reap()
         self.forbidden = cause == FORBIDDEN
         killed = cause.startswith("killed by ") and not self.forbidden
-        open_and_killed = self.ready and (killed or self._asked)
-        self.at_once = not self.error and (open_and_killed or self.preparation is not None)
+        open_and_killed = self.ready and (killed or self._asked or self._spared)
+        self.at_once = (not self.error or self._spared) and (open_and_killed or self.preparation is not None)
         life = self._clock.monotonic() - self._born
         self._lived += life
         self.backoff.lived(life)
@@ -259,7 +259,7 @@ class Child:
             self.ended, self._asked = not message.asked, message.asked
             self.told_all = message.asked and message.stored
         elif isinstance(message, wire.Failed):
-            self.error, self.trace = message.error, message.trace
+            self.error, self.trace, self._spared = message.error, message.trace, message.killed
 
     def _take(self, report: wire.Report) -> None:
         self.report = report

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from falcohost.agent import Job
+from falcohost.helpers import HelperEnded
 from falcohost_syscall.processes.proc_reader import Here, ProcReader, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
@@ -129,7 +130,8 @@ def reading_job(job: Job) -> Job:
 class Remote:
     """Has a helper read (:class:`ProcReader`); *link* is the socket to it.
 
-    What does not come in time is not known. Until it comes nothing else is known, and nobody waits again.
+    What does not come in time is not known. Until it comes nothing else is known, and nobody waits again. All methods
+    raise :class:`HelperEnded` once the helper has ended.
     """
 
     def __init__(self, link: socket.socket) -> None:
@@ -138,6 +140,12 @@ class Remote:
         self._ident = 0
         self._late = False
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIME.pack(0, int(PATIENCE * 1_000_000)))
+
+    def check(self) -> None:
+        """Check that the helper has not ended."""
+        with contextlib.suppress(BlockingIOError):
+            if not _arrived(self._link, socket.MSG_DONTWAIT | socket.MSG_PEEK):
+                raise HelperEnded
 
     def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
         """Return what is asked for."""
@@ -164,18 +172,34 @@ class Remote:
 
     def _ask(self, make: Callable[[int], Request]) -> list[bytes | None] | None:
         with self._lock:
-            try:
-                if self._late:
-                    self._link.recv(LONGEST_ANSWER, socket.MSG_DONTWAIT)
+            with contextlib.suppress(BlockingIOError):  # it is late
+                if self._late and _arrived(self._link, socket.MSG_DONTWAIT):
                     self._late = False
                 self._ident = ident = self._ident % _MOST_IDENT + 1
-                self._link.send(_encode(make(ident)))
+                _send(self._link, _encode(make(ident)))
                 self._late = True
-                while data := self._link.recv(LONGEST_ANSWER):
+                while data := _arrived(self._link):
                     answer = _answer(data)
                     if answer.ident == ident:
                         self._late = False
                         return answer.values
-            except OSError:
-                pass  # it is late, or has ended, which the worker notices
+                raise HelperEnded
             return None
+
+
+def _send(link: socket.socket, data: bytes) -> None:
+    try:
+        link.send(data)
+    except ConnectionError as error:
+        raise HelperEnded from error
+
+
+def _arrived(link: socket.socket, flags: int = 0) -> bytes:
+    """Return the next answer; empty: the helper has ended.
+
+    :raises BlockingIOError: none has come in time.
+    """
+    try:
+        return link.recv(LONGEST_ANSWER, flags)
+    except ConnectionError:
+        return b""

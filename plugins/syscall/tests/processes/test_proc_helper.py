@@ -11,6 +11,7 @@ import time
 import msgspec
 import pytest
 
+from falcohost.helpers import HelperEnded
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import ticks
 from falcohost_syscall.processes.proc_helper import LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
@@ -145,14 +146,26 @@ def test_too_many_processes(ends, monkeypatch):
 
 
 def test_a_helper_that_is_gone(ends):
-    """Nothing is known any more, at once."""
+    """Nothing is decided any more, since what it would have said is not known."""
     here, there = ends
     remote = Remote(here)
+    remote.check()
     there.close()
+    for ask in (remote.check, remote.pids, lambda: remote.read(1, None, ("stat",), 100), lambda: remote.descriptors(1)):
+        with pytest.raises(HelperEnded):
+            ask()
 
-    assert remote.read(1, None, ("stat",), 100) is None
-    assert remote.pids() is None
-    assert [] == remote.descriptors(1)
+
+def test_a_helper_that_ends_while_it_is_asked(ends):
+    """The source does not wait."""
+    here, there = ends
+    remote = Remote(here)
+    threading.Thread(target=lambda: there.recv(1000) and there.close()).start()
+    begun = time.monotonic()
+    with pytest.raises(HelperEnded):
+        remote.pids()
+
+    assert time.monotonic() - begun < PATIENCE
 
 
 def test_a_source_that_is_killed_before_it_has_read_an_answer(ends):

@@ -76,8 +76,9 @@ class ModernEbpf:
         self._settings = settings
         self._config = config.parse(settings)
         helper: Helper | None = settings.get(HELPERS, {}).get(PROC)
-        if helper is not None:
-            READING.reader = Remote(helper.link)
+        self._remote = None if helper is None else Remote(helper.link)
+        if self._remote is not None:
+            READING.reader = self._remote
         self.users = Users()
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)
@@ -189,7 +190,10 @@ class ModernEbpf:
         return self._loader
 
     def batches(self) -> Iterator[Batch]:
-        """Yield new events, or an empty batch at least twice a second, until the driver is closed."""
+        """Yield new events, or an empty batch at least twice a second, until the driver is closed.
+
+        :raises HelperEnded: what reads ``/proc`` has ended.
+        """
         last = time.monotonic()
         if self._reader is not None and self._reader.is_successor:
             self._decoder.passed = self._passed_before = self._reader.restore(self._decoder.apply)
@@ -198,6 +202,8 @@ class ModernEbpf:
             self.users.refresh()
             if self._loader is not None:
                 self._look(self._loader)
+            if self._remote is not None:
+                self._remote.check()
             records, step = reader.read(self._decoder.passed)
             now = time.monotonic()
             if records:
