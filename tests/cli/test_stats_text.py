@@ -288,6 +288,14 @@ def test_a_new_counter_of_the_store_is_shown():
     store = StoreSnapshot(StoreState(kept=False), MoreStore(last=7, pages=1200, torn=3))
     found = Snapshot("0", 1, 1.0, [], [], store)
 
-    assert {"kept": False, "last": 7, "unwritten": 0, "lost": 0, "pages": 1200, "torn": 3} == found.as_json()["store"]
+    assert {
+        "kept": False,
+        "last": 7,
+        "unwritten": 0,
+        "lost": 0,
+        "held": 0,
+        "pages": 1200,
+        "torn": 3,
+    } == found.as_json()["store"]
     *_, line = stats_text(found, full=False)
     assert "store: 7 alerts so far, 1,200 pages, in memory only, 3 torn" == click.unstyle(line)

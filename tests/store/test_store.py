@@ -151,7 +151,7 @@ def test_no_number_is_used_again(store, path, clock, arrival, names):
 
 def test_the_latest_are_read_from_memory(store, monkeypatch, arrival, names):
     """An output that keeps up reads no file; one that is behind reads it, and nobody can tell."""
-    monkeypatch.setattr(store, "_latest", deque(maxlen=4))
+    monkeypatch.setattr(store._latest, "_rows", deque(maxlen=4))
     store.append([arrival(*"abcdefgh")])
     statements = []
     store._disk.change(lambda connection: connection.set_trace_callback(statements.append))
@@ -171,9 +171,9 @@ def test_memory_is_given_back_when_every_output_is_done(store, arrival, names):
     store.answer("slow", 1)
     store.answer("fast", 3)
 
-    assert ["b", "c"] == [row.alert.id for row in store._latest]
+    assert ["b", "c"] == [row.alert.id for row in store._latest._rows]
     store.answer("slow", 3)
-    assert not store._latest
+    assert not store._latest._rows
     assert names(store) == ["a", "b", "c"]
 
 

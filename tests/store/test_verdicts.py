@@ -89,8 +89,7 @@ def test_of_an_earlier_version(path, clock, store, arrival):
     store.append([arrival("a")])
     store.close()
     with sqlite3.connect(path) as file:
-        file.execute("DROP TABLE verdicts")
-        file.execute("PRAGMA user_version = 5")
+        file.executescript("DROP TABLE verdicts; DROP TABLE silences; DROP TABLE held; PRAGMA user_version = 5")
     history = History(path.parent)
 
     assert ([None], {}) == ([one.verdict for one in history.numbered(Wanted())], history.judged())

@@ -46,6 +46,7 @@ _TIME_OF_DAY = re.compile(r"\d\d:\d\d:\d\d\.\d{9}(?=: )")
     metavar="true|false|benign",
     help="Only alerts with this verdict.",
 )
+@click.option("--held", is_flag=True, help="Only alerts that were held back, such as silenced ones.")
 @click.option("--ids", is_flag=True, help="Print the id of each alert before it.")
 @STATE_DIR
 @click.pass_context
@@ -58,6 +59,7 @@ def command(
     follow: bool,
     as_json: bool,
     verdict: str | None,
+    held: bool,
     ids: bool,
     state_dir: str | None,
 ) -> None:
@@ -67,7 +69,7 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    which = replace(wanted(since, rule, source), verdict=verdict or "")
+    which = replace(wanted(since, rule, source), verdict=verdict or "", held=held or None)
     flags: Flags = ctx.obj
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     history = History(state_directory(configured))
@@ -87,7 +89,8 @@ def _chosen(history: History, which: Wanted, last: int, *, follow: bool) -> Iter
 def _text(stored: StoredAlert, *, ids: bool) -> str:
     line = click.style(_dated(stored.alert), fg=colour_of(stored.alert.priority))
     before = f"{click.style(printable(stored.alert.id), dim=True)} " if ids else ""
-    return f"{before}{line}{_said(stored.verdict)}"
+    after = click.style(f"  [held back: {stored.held}]", dim=True) if stored.held else ""
+    return f"{before}{line}{after}{_said(stored.verdict)}"
 
 
 def _said(verdict: Verdict | None) -> str:

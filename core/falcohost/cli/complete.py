@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from falcohost import ConfigKey
     from falcohost.host.plugins import Plugins
     from falcohost.rules.definitions import RuleDef
+    from falcohost.store.history import History
 
 
 #: So many of the last alerts are proposed.
@@ -84,16 +85,30 @@ def sources_of_alerts(ctx: click.Context, parameter: click.Parameter, incomplete
 def alerts(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the ids of the last stored alerts that begin with *incomplete*, each with its alert."""
     from falcohost.engine.texts import printable
-    from falcohost.host.config import load_config
-    from falcohost.store.directory import state_directory
-    from falcohost.store.history import History, Wanted
+    from falcohost.store.history import Wanted
 
-    with _quietly():
-        configured = ctx.params.get("state_dir") or load_config(_config(ctx), ()).state.directory
-        with contextlib.closing(History(state_directory(configured))) as history:
-            found = [(one.id, printable(one.message)) for one in history.alerts(Wanted(), last=_LAST)]
+    with _quietly(), contextlib.closing(_history(ctx)) as history:
+        found = [(one.id, printable(one.message)) for one in history.alerts(Wanted(), last=_LAST)]
         return _items(reversed(found), incomplete)
     return []
+
+
+def silences(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the numbers of the silences, each with its rule."""
+    from falcohost.engine.texts import printable
+
+    with _quietly(), contextlib.closing(_history(ctx)) as history:
+        return _items(((str(one.number), printable(one.rule)) for one in history.silences()), incomplete)
+    return []
+
+
+def _history(ctx: click.Context) -> History:
+    from falcohost.host.config import load_config
+    from falcohost.store.directory import state_directory
+    from falcohost.store.history import History
+
+    configured = ctx.params.get("state_dir") or load_config(_config(ctx), ()).state.directory
+    return History(state_directory(configured))
 
 
 def plugins(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from falcohost.cli.flags import Flags
 from falcohost.engine.catalog import Catalog
+from falcohost.engine.ruleset import Rule
 from falcohost.errors import FalcohostError, RulesError
 from falcohost.hookspecs import SourceSpec
 from falcohost.rules.definitions import RuleDef
@@ -36,19 +37,44 @@ def load(flags: Flags, files: Sequence[str]) -> LoadedRules:
 
     :raises FalcohostError: there are none, or one has an error.
     """
-    from falcohost.host.catalogs import catalogs
     from falcohost.host.config.rules import rules_files
-    from falcohost.host.loading import load_files
-    from falcohost.host.plugins import load_all
 
     names = rules_files(files)
     if not names:
         raise RulesError(f"there is no rules file in {', '.join(files)}: names of rules files end in .yaml or .yml")
+    return _load(flags, names)
+
+
+def load_configured(flags: Flags) -> LoadedRules:
+    """Load the rules files that ``-r`` names, or else those that an agent with this configuration would load.
+
+    :raises FalcohostError: there are none, or one has an error.
+    """
+    return _load(flags, None)
+
+
+def _load(flags: Flags, names: Sequence[str] | None) -> LoadedRules:
+    from falcohost.host.catalogs import catalogs
+    from falcohost.host.loading import files_to_load, load_files
+    from falcohost.host.plugins import load_all
+
     config = flags.configuration()
     plugins = load_all(config.for_plugins)
-    outcome = load_files(names, plugins, config)
+    outcome = load_files(names or files_to_load(config.rules, plugins, flags.rules), plugins, config)
     outcome.check()
     return LoadedRules(outcome, catalogs(plugins), plugins.sources())
+
+
+def exact_rule(outcome: LoadOutcome, name: str) -> Rule:
+    """Return the rule that is called *name*.
+
+    :raises RulesError: there is none, or loading skipped it.
+    """
+    found = next((rule for rule in outcome.ruleset.rules if rule.name == name), None)
+    if found is None:
+        why = _why_left_out(outcome, name) if name in outcome.collector.rules else None
+        raise RulesError(why or f"no rule is called '{name}'{_near(name, outcome.collector.rules)}")
+    return found
 
 
 def find_rules(outcome: LoadOutcome, pattern: str) -> list[CompiledRule]:

@@ -68,13 +68,13 @@ def resend_parked(directory: Path, config: Config, name: str) -> str:
 
 
 def resend_since(directory: Path, config: Config, name: str, since: int) -> str:
-    """Deliver all stored alerts since a time to the output *name*; return what came of it, in words.
+    """Deliver all stored alerts since a time to the output *name*, but for silenced ones; return the result in words.
 
     :raises OutputError: the output does not take alerts now.
     """
     sent = left = 0
     with contextlib.closing(History(directory)) as history, _output(config, name) as output:
-        alerts = filter(config.outputs.enabled[name].selection.wants, history.alerts(Wanted(since)))
+        alerts = filter(config.outputs.enabled[name].selection.wants, history.alerts(Wanted(since, held=False)))
         while some := list(islice(alerts, MOST_TAKEN)):
             refused = _deliver(output, some, sent)
             sent, left = sent + len(some) - len(refused), left + len(refused)

@@ -14,6 +14,8 @@ def stored_json(stored: StoredAlert, *, number: bool = False) -> str:
     """Return *stored* as one line of JSON; *number*: with its number in the store, ``seq``."""
     line = encode_json(stored.alert, _WHOLE).decode()
     known: dict[str, object] = {"seq": stored.seq} if number else {}
+    if stored.held:
+        known["held"] = stored.held
     if (verdict := stored.verdict) is not None:
         known["verdict"] = {
             "verdict": verdict.verdict,

@@ -127,6 +127,7 @@ class StoreNumbers(msgspec.Struct, frozen=True):
             colour="red",
         ),
     ] = 0
+    held: Annotated[int, number("alerts that were silenced", text="{:,} silenced", colour="yellow")] = 0
 
 
 def counted(

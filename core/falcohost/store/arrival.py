@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -72,12 +72,16 @@ class Stored(Struct):
 
 
 class Row(Struct, frozen=True, gc=False):
-    """An alert, its number, whether it may come a second time, and what is stored of it."""
+    """An alert, its number, whether it may come a second time, and what is stored of it.
+
+    :ivar held: why it is delivered to nobody; empty: it is delivered.
+    """
 
     seq: int
     rewinds: bool
     alert: Alert
     body: bytes
+    held: str = ""
 
 
 class SubscriberPosition(NamedTuple):
@@ -94,6 +98,7 @@ class Waiting(Struct):
     :ivar parked: what outputs have refused.
     :ivar metadata: the alerts' metadata, by key; *written*: the keys of metadata that are written already.
     :ivar size: bytes of the bodies in *rows*.
+    :ivar more: writes what else belongs to this transaction.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -104,10 +109,11 @@ class Waiting(Struct):
     written: set[int] = field(default_factory=set)
     parked: list[Parked] = field(default_factory=list)
     size: int = 0
+    more: list[Callable[[sqlite3.Connection], None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Return whether there is anything."""
-        return bool(self.rows or self.cursors or self.ended or self.positions or self.parked)
+        return bool(self.rows or self.cursors or self.ended or self.positions or self.parked or self.more)
 
     def move(self, subscriber: str, mark: int, state: bytes | None) -> None:
         """Set the position of *subscriber* to *mark*, with a new *state* unless that is None."""
@@ -118,7 +124,7 @@ class Waiting(Struct):
         """Write all of it in one transaction, at *now* (:mod:`falcohost.store.age`)."""
         positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
-        if len(positions) == 1 and not (self.rows or self.cursors or self.ended or self.parked):
+        if len(positions) == 1 and not (self.rows or self.cursors or self.ended or self.parked or self.more):
             execute(_POSITION, positions[0])  # the most frequent case; a single statement is a transaction
             return
         # Without a cursor, no source forgets events because of this transaction, so it need not wait for the disk.
@@ -126,6 +132,10 @@ class Waiting(Struct):
             execute("PRAGMA synchronous = FULL")
         execute("BEGIN IMMEDIATE")
         execute_many(_ALERT, self._columns(now))
+        if held := [(row.seq, row.held) for row in self.rows if row.held]:
+            execute_many("INSERT OR REPLACE INTO held VALUES (?, ?)", held)
+        for write in self.more:
+            write(connection)
         if new := self.metadata.keys() - self.written - {NO_KEY}:
             last = self.rows[-1].seq
             execute_many(_METADATA, [metadata_row(key, self.metadata[key], last) for key in new])
@@ -183,7 +193,7 @@ class Waiting(Struct):
         """Forget it, since it is written."""
         self.written |= self.metadata.keys()
         self.size = 0
-        for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata, self.parked):
+        for part in (self.rows, self.cursors, self.ended, self.positions, self.metadata, self.parked, self.more):
             part.clear()
 
 

@@ -15,10 +15,10 @@ from falcohost.errors import StateError
 from falcohost.log import log
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
-SCHEMA = 6
+SCHEMA = 7
 
 #: Versions with the same table of alerts, which can be read without a migration.
-READABLE = (1, 2, 3, 4, 5, 6)
+READABLE = (1, 2, 3, 4, 5, 6, 7)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
@@ -65,6 +65,13 @@ CREATE TABLE verdicts (
 ) STRICT;
 """
 
+#: Silences (:mod:`falcohost.store.silences`); *ended*: when, in seconds since the epoch, or 0. And the numbers of
+#: alerts that are delivered to nobody, with the reason.
+_SILENCES = """
+CREATE TABLE silences (number INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER NOT NULL, silence BLOB NOT NULL) STRICT;
+CREATE TABLE held (seq INTEGER PRIMARY KEY, why TEXT NOT NULL) STRICT;
+"""
+
 #: *stored* is by the clock of :mod:`falcohost.store.age`; before, it was the time of day.
 _TABLES = f"""
 CREATE TABLE alerts (
@@ -84,6 +91,7 @@ CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WIT
 {_AGE}
 {_PARKED}
 {_VERDICTS}
+{_SILENCES}
 """
 
 #: SQL that migrates a file to the next version.
@@ -99,6 +107,7 @@ _MIGRATIONS = {
     """,
     4: _PARKED,
     5: _VERDICTS,
+    6: _SILENCES,
 }
 
 

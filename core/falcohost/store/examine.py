@@ -30,7 +30,16 @@ MOST_PROBLEMS: Final = 100
 _PAGE: Final = 500
 
 #: The tables of which a repair takes everything, with the number of their columns.
-_SMALL: Final = {"cursors": 2, "subscribers": 3, "metadata": 3, "age": 5, "parked": 5, "verdicts": 8}
+_SMALL: Final = {
+    "cursors": 2,
+    "subscribers": 3,
+    "metadata": 3,
+    "age": 5,
+    "parked": 5,
+    "verdicts": 8,
+    "silences": 3,
+    "held": 2,
+}
 
 
 class Part(Struct, frozen=True):
@@ -96,9 +105,10 @@ def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
         )
         parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= 5 else "0"
+        delivered = " AND seq NOT IN (SELECT seq FROM held)" if reader.version >= 7 else ""
         marks = reader.rows(
-            "SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark),"
-            f" {parked}, (SELECT stored FROM alerts WHERE seq > mark ORDER BY seq LIMIT 1)"
+            f"SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark{delivered}),"
+            f" {parked}, (SELECT stored FROM alerts WHERE seq > mark{delivered} ORDER BY seq LIMIT 1)"
             " FROM subscribers ORDER BY name"
         )
         now = stored_age(reader.rows, clock).now() if reader.version >= 4 else 0

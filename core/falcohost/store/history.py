@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from falcohost.alert import Alert
+from falcohost.clock import SYSTEM
 from falcohost.errors import StateError
+from falcohost.store.age import stored_age
 from falcohost.store.body import decode
 from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
 from falcohost.store.metadata import StoredMetadata
+from falcohost.store.silences import Silence, load
 from falcohost.store.verdicts import KINDS, Judged, Verdict
 
 _MOST = 1000
 
 #: The first version of the tables that has verdicts.
 _VERDICTS_SINCE = 6
+#: The same for silences, and alerts that are held back.
+_SILENCES_SINCE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +33,23 @@ class Wanted:
     """Selects alerts: since *since* (ns since the epoch), of rules that match *rule* (``*?[]``), of *source*.
 
     :ivar verdict: only those that have this verdict.
+    :ivar held: only those that were delivered to nobody; False: only those that were not; None: both.
     """
 
     since: int = 0
     rule: str = "*"
     source: str = ""
     verdict: str = ""
+    held: bool | None = None
 
 
 class StoredAlert(NamedTuple):
-    """An alert, its number in the store, and the verdict about it."""
+    """An alert, its number in the store, the verdict about it, and why it was delivered to nobody (empty: it was)."""
 
     seq: int
     alert: Alert
     verdict: Verdict | None = None
+    held: str = ""
 
 
 class History:
@@ -97,7 +105,7 @@ class History:
         """Return the number after which to start."""
         if not last:
             return 0
-        where, values = _where(wanted, 0)
+        where, values = self._where(wanted, 0)
         sql = f"SELECT seq FROM alerts WHERE {where} ORDER BY seq DESC LIMIT 1 OFFSET ?"
         row = self._query(sql, (*values, last)).fetchone()
         return 0 if row is None else int(row[0])
@@ -105,12 +113,13 @@ class History:
     def _behind(self, after: int, wanted: Wanted) -> Iterator[StoredAlert]:
         """Yield the wanted alerts after number *after*, page by page so that the agent can always write."""
         while True:
-            where, values = _where(wanted, after)
+            where, values = self._where(wanted, after)
             sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
             page = self._query(sql, values).fetchall()
             verdicts = self._verdicts(page[0][0], page[-1][0]) if page else {}
+            held = self._held(page[0][0], page[-1][0]) if page else {}
             for seq, body in page:
-                yield StoredAlert(seq, decode(body, self._metadata), verdicts.get(seq))
+                yield StoredAlert(seq, decode(body, self._metadata), verdicts.get(seq), held.get(seq, ""))
             if len(page) < _MOST:
                 return
             after = page[-1][0]
@@ -131,17 +140,48 @@ class History:
         sql = "SELECT seq, verdict, note, by_name, uid, at FROM verdicts WHERE seq BETWEEN ? AND ?"
         return {seq: Verdict(*values) for seq, *values in self._query(sql, (first, last))}
 
+    def silences(self, *, ended: bool = False) -> list[Silence]:
+        """Return the silences, with *ended* also those that have ended; those whose time is over may be among them.
+
+        :raises StateError: they cannot be read.
+        """
+        if self._version < _SILENCES_SINCE:
+            return []
+        try:
+            return load(self._connection, ended=ended)
+        except sqlite3.Error as error:
+            raise StateError(f"the state in {self._path} cannot be read: {error}") from error
+
+    @property
+    def age(self) -> int:
+        """Return the seconds of the clock by which alerts age, and silences end."""
+        return stored_age(lambda sql: self._query(sql, ()).fetchall(), SYSTEM).now()
+
+    def _held(self, first: int, last: int) -> dict[int, str]:
+        if self._version < _SILENCES_SINCE:
+            return {}
+        return dict(self._query("SELECT seq, why FROM held WHERE seq BETWEEN ? AND ?", (first, last)).fetchall())
+
+    def _where(self, wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
+        where, values = "seq > ? AND time >= ? AND rule GLOB ?", [after, wanted.since, wanted.rule]
+        if wanted.source:
+            where, values = f"{where} AND source = ?", [*values, wanted.source]
+        if wanted.verdict:
+            where, values = f"{where} AND seq IN ({self._judged_so})", [*values, wanted.verdict]
+        if wanted.held is not None:
+            where = f"{where} AND seq {'' if wanted.held else 'NOT '}IN ({self._held_back})"
+        return where, tuple(values)
+
+    @property
+    def _judged_so(self) -> str:
+        return "SELECT seq FROM verdicts WHERE verdict = ?" if self._version >= _VERDICTS_SINCE else "SELECT ? WHERE 0"
+
+    @property
+    def _held_back(self) -> str:
+        return "SELECT seq FROM held" if self._version >= _SILENCES_SINCE else "SELECT 0 WHERE 0"
+
     def _query(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
         try:
             return self._connection.execute(sql, values)
         except sqlite3.Error as error:
             raise StateError(f"the state in {self._path} cannot be read: {error}") from error
-
-
-def _where(wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
-    where, values = "seq > ? AND time >= ? AND rule GLOB ?", [after, wanted.since, wanted.rule]
-    if wanted.source:
-        where, values = f"{where} AND source = ?", [*values, wanted.source]
-    if wanted.verdict:
-        where, values = f"{where} AND seq IN (SELECT seq FROM verdicts WHERE verdict = ?)", [*values, wanted.verdict]
-    return where, tuple(values)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections import ChainMap, deque
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,16 +25,14 @@ from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, Subsc
 from falcohost.store.body import decode, encode, key_in
 from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
+from falcohost.store.latest import Latest
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
+from falcohost.store.noise import Noise
 from falcohost.store.parked import Parked
 from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
-
-#: Number of recent alerts in memory, and bytes of them, so that subscribers that keep up need not read the disk.
-MOST_KEPT = 500
-MOST_KEPT_BYTES = 8 << 20
 
 #: So many ids are asked for at once.
 MOST_ASKED = 256
@@ -55,6 +53,7 @@ class Store:
     :param shown: how messages call the file, if not by *path*.
     :ivar kept: the state is on disk.
     :ivar last: number of the last alert; the first is 1, and numbers are never reused.
+    :ivar noise: decides what is delivered.
     :ivar lost: number of alerts that were deleted before every subscriber had them, because of the limits.
     """
 
@@ -76,14 +75,15 @@ class Store:
         self.last: int = self._disk.query(_LAST)[0][0]
         self._waiting = Waiting()
         self._positions: dict[str, SubscriberPosition] = {}
-        self._latest: deque[Row] = deque(maxlen=MOST_KEPT)
-        self._latest_size = 0
+        self._latest = Latest()
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._recent: dict[tuple[str, str], None] = {}
         self._files = 0
         self._age = stored_age(self._disk.query, clock)
+        self.noise = Noise(self._age, clock)
+        self._disk.change(self.noise.load)
         self._surplus = Surplus(limits, self._age, clock)
         self._metadata = StoredMetadata(self._disk.query)
 
@@ -115,7 +115,17 @@ class Store:
     @property
     def behind(self) -> bool:
         """Return whether :meth:`append` has something to do even without new arrivals."""
-        return bool(self._waiting or self._to_acknowledge)
+        return bool(self._waiting or self._to_acknowledge or self.noise.waiting)
+
+    @property
+    def age(self) -> int:
+        """Return the seconds of the clock by which alerts age (:mod:`falcohost.store.age`)."""
+        return self._age.now()
+
+    @property
+    def held(self) -> int:
+        """Return the number of alerts that were stored and held back."""
+        return self.noise.held
 
     @property
     def unwritten(self) -> int:
@@ -165,14 +175,13 @@ class Store:
         return {name: position.mark for name, position in self._positions.items()}
 
     def recent(self, after: int) -> list[Row] | None:
-        """Return all alerts after number *after*; None if they are not all in memory."""
+        """Return all alerts after number *after* that are to be delivered; None if they are not all in memory."""
         with self._lock:
-            if not self._latest or self._latest[0].seq > after + 1:
-                return None
-            return list(islice(self._latest, after + 1 - self._latest[0].seq, None))
+            rows = self._latest.after(after)
+            return None if rows is None else [row for row in rows if not row.held]
 
     def bodies(self, after: int, most: int) -> list[tuple[int, bytes]]:
-        """Return up to *most* alerts after number *after* as bytes, each with its number.
+        """Return up to *most* alerts after number *after* that are to be delivered as bytes, each with its number.
 
         :raises StateError: the file cannot be read.
         """
@@ -189,16 +198,15 @@ class Store:
             return [self._waiting.metadata.get(key) or self._metadata[key] for key in keys if key != NO_KEY]
 
     def read(self, after: int, most: int) -> list[tuple[int, Alert]]:
-        """Return up to *most* alerts after number *after*, each with its number.
+        """Return up to *most* alerts after number *after*, each with its number, also those that are held back.
 
         :raises StateError: the file cannot be read.
         """
         with self._lock:
-            if self._latest and self._latest[0].seq <= after + 1:
-                begin = after + 1 - self._latest[0].seq
-                return [(row.seq, row.alert) for row in islice(self._latest, begin, begin + most)]
+            if (rows := self._latest.after(after, most)) is not None:
+                return [(row.seq, row.alert) for row in rows]
             known = ChainMap(self._waiting.metadata, self._metadata)
-            return [(seq, decode(body, known)) for seq, body in self._bodies(after, most)]
+            return [(seq, decode(body, known)) for seq, body in self._bodies(after, most, held=True)]
 
     def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Write what waits; then run *work* in a transaction of its own, and return what it returns.
@@ -220,6 +228,7 @@ class Store:
             self._settle()
             if self._disk.failing or not self._disk.change(transaction):
                 raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
+            self._disk.change(self.noise.load)
             return done[0]
 
     def close(self) -> None:
@@ -232,11 +241,12 @@ class Store:
             if self._claimed is not None:
                 os.close(self._claimed)
 
-    def _bodies(self, after: int, most: int) -> list[tuple[int, bytes]]:
-        sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
+    def _bodies(self, after: int, most: int, *, held: bool = False) -> list[tuple[int, bytes]]:
+        which = "" if held else " AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = alerts.seq)"
+        sql = f"SELECT seq, alert FROM alerts WHERE seq > ?{which} ORDER BY seq LIMIT ?"
         found: list[tuple[int, bytes]] = self._disk.query(sql, (after, most))
         if len(found) < most and self._waiting.rows:
-            rest = (row for row in self._waiting.rows if row.seq > after)
+            rest = (row for row in self._waiting.rows if row.seq > after and (held or not row.held))
             found += [(row.seq, row.body) for row in islice(rest, most - len(found))]
         return found
 
@@ -263,7 +273,7 @@ class Store:
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []
-        rows, latest = self._waiting.rows, self._latest
+        rows, latest, noise = self._waiting.rows, self._latest, self.noise
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
             known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
@@ -278,16 +288,16 @@ class Store:
                         self._seen.add(key)
                 if arrival.number and arrival.cursor is None:
                     self._recent[alert.source, alert.id] = None
-                size += len(body)
                 self.last += 1
-                row = Row(self.last, rewinds, alert, body)
+                row = noise.row(self.last, rewinds, alert) if noise else Row(self.last, rewinds, alert, body)
+                size += len(row.body)
                 rows.append(row)
-                latest.append(row)
+                latest.add(row)
                 taken.append(alert)
             if len(taken) > before:  # the metadata of alerts that are there already are there too
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             self._waiting.size += size
-            self._keep_latest(size)
+            latest.bound(size)
             if len(self._recent) > MOST_RECENT:  # all at once: to find the first one takes long after deletions
                 for key in [*islice(self._recent, len(self._recent) - MOST_RECENT)]:
                     del self._recent[key]
@@ -296,14 +306,6 @@ class Store:
             if arrival.ended:
                 self._waiting.ended.add(arrival.source)
         return taken
-
-    def _keep_latest(self, more: int) -> None:
-        """Bound what is kept in memory, to which alerts of *more* bytes were added."""
-        self._latest_size += more
-        while self._latest_size > MOST_KEPT_BYTES:  # counted anew each time it has grown that much
-            self._latest_size = sum(len(row.body) for row in self._latest)
-            if self._latest_size > MOST_KEPT_BYTES:
-                self._latest.popleft()
 
     def _known(self, ids: Sequence[str]) -> set[tuple[str, str]]:
         """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
@@ -321,7 +323,7 @@ class Store:
         before = self._positions.get(name)
         self._positions[name] = SubscriberPosition(mark, before.state if before and state is None else state)
         self._waiting.move(name, mark, state)
-        self._forget(min(position.mark for position in self._positions.values()))
+        self._latest.forget(min(position.mark for position in self._positions.values()))
 
     def _settle(self) -> None:
         if not self._disk.worth_trying:
@@ -341,6 +343,7 @@ class Store:
             self._waiting.written.clear()
             self._surplus.renew()
         waiting = self._waiting
+        waiting.more = [self.noise.writing()] if self.noise.waiting else []
         if not waiting:
             return
         now = self._age.now()
@@ -353,6 +356,7 @@ class Store:
             self._cursors.pop(source, None)
         self._seen.clear()
         self._surplus.wrote(waiting.size)
+        self.noise.written()
         waiting.clear()
 
     def _bound(self) -> None:
@@ -364,18 +368,13 @@ class Store:
 
     def _delete_surplus(self, connection: sqlite3.Connection) -> None:
         deleted = self._surplus.delete(connection, self.last, self._behind)
-        self._forget(deleted.until)
+        self._latest.forget(deleted.until)
         self._lose(deleted.missed)
 
     @property
     def _behind(self) -> int:
         """Return the number of the last alert that every subscriber has."""
         return min((position.mark for position in self._positions.values()), default=self.last)
-
-    def _forget(self, until: int) -> None:
-        """Drop alerts up to number *until* from memory."""
-        while self._latest and self._latest[0].seq <= until:
-            self._latest.popleft()
 
     def _lose(self, count: int) -> None:
         if count > 0:

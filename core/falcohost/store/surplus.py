@@ -105,6 +105,7 @@ class Surplus:
         if deleted.until or missed is not None:
             first = one(connection, f"SELECT coalesce(min(seq), {last + 1}) FROM alerts")
             connection.execute("DELETE FROM metadata WHERE last < ?", (first - MOST_LATER,))
+            connection.execute("DELETE FROM held WHERE seq < ?", (first,))
         connection.execute("COMMIT")
         return Deleted(deleted.until, deleted.missed + (missed or 0))
 

@@ -74,6 +74,17 @@ def ruleset(row: RulesetRow, catalogs: Mapping[str, Catalog]) -> Ruleset:
         raise CodecError(str(error)) from None
 
 
+def condition(row: SourceRow, catalog: Catalog) -> Expr:
+    """Return the condition in *row*, with the fields of *catalog*.
+
+    :raises CodecError: *row* is not a valid condition.
+    """
+    try:
+        return _Pools(row, catalog).exprs[-1]
+    except (IndexError, TypeCheckError, ValueTextError) as error:
+        raise CodecError(str(error)) from None
+
+
 def _rule(row: RuleRow, pools: _Pools, types: list[frozenset[str]]) -> Rule:
     return Rule(
         name=row.name,

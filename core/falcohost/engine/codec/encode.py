@@ -50,6 +50,16 @@ def ruleset_row(ruleset: Ruleset) -> RulesetRow:
     return RulesetRow(sources, tuple(tuple(sorted(names)) for names in types), rules)
 
 
+def condition_row(source: str, condition: Expr) -> SourceRow:
+    """Return *condition* over fields of *source* as a row; its last part is the whole.
+
+    :raises CodecError: it contains something that rows cannot represent.
+    """
+    pools = _Pools()
+    pools.expr(condition)
+    return SourceRow(source, tuple(pools.operands), tuple(pools.exprs))
+
+
 def _rule_row(rule: Rule, pools: _Pools, types: dict[frozenset[str], int]) -> RuleRow:
     return RuleRow(
         name=rule.name,

@@ -79,12 +79,12 @@ class EventReader:
         for name, raw in fields.items():
             ref = self._field(name)
             if ref is not None and _is_told(ref, raw):
-                found[key_of(ref)] = _value(ref, raw)
+                found[key_of(ref)] = value_of(ref, raw)
         read = data.get(CONDITION_FIELDS)
         for name, raw in read.items() if isinstance(read, dict) else ():
             ref = self._field(name)
             if ref is not None:
-                found[key_of(ref)] = _value(ref, raw)  # as the condition read it, which outputs may not show
+                found[key_of(ref)] = value_of(ref, raw)  # as the condition read it, which outputs may not show
         return KnownValues(self._completed(found, data))
 
     def _flat(self, data: Mapping[str, Any]) -> list[tuple[FieldRef, object]]:
@@ -93,7 +93,7 @@ class EventReader:
             ref = self._field(name)
             if ref is None:
                 raise self._no_field(name)
-            found.append((ref, _value(ref, raw)))
+            found.append((ref, value_of(ref, raw)))
         return found
 
     def _field(self, name: str) -> FieldRef | None:
@@ -147,7 +147,7 @@ def _is_told(ref: FieldRef, raw: object) -> bool:
     return not ref.field.filter_only and not (several and isinstance(raw, str) and " " in raw)
 
 
-def _value(ref: FieldRef, raw: object) -> object:
+def value_of(ref: FieldRef, raw: object) -> object:
     """Convert the JSON value *raw* to a value of *ref*.
 
     :raises EventValueError: it is not valid for that field.

@@ -23,8 +23,8 @@ from falcohost.host.storing import messages
 from falcohost.log import log
 from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.store.body import decode, encode
+from falcohost.store.latest import MOST_KEPT
 from falcohost.store.metadata import NO_KEY, by_key
-from falcohost.store.store import MOST_KEPT
 
 _SIZE = 1 << 18
 

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from falcohost import log
-from falcohost.alert import Alert
+from falcohost.alert import Alert, Priority
 from falcohost.counters import from_attributes
 from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.engine.facts import Facts, RuleFacts
@@ -46,6 +46,7 @@ from falcohost.store.answers import AnswerAdmission, InternalAdmission
 from falcohost.store.arrival import Arrival
 from falcohost.store.directory import DATABASE
 from falcohost.store.limits import IN_MEMORY, Limits
+from falcohost.store.silences import RULE, told
 from falcohost.store.store import Store
 from falcohost.subscriber import MOST_TAKEN
 
@@ -208,6 +209,7 @@ class StoreProcess:
             self._loop.turn(PAUSE if self._store.behind or self._changed() else LOOKS)
             if not self._finishing:
                 self._raise(self._overseer.look())
+                self._tell_silences()
             self._intake.commit()
             self._report()
             self._loop.watch_writing(self._control, self._control.waits_to_send)
@@ -234,6 +236,13 @@ class StoreProcess:
 
     def _is_delivered(self) -> bool:
         return all(mark >= self._store.last for mark in self._store.marks.values())
+
+    def _tell_silences(self) -> None:
+        """Raise an alert about each silence that has begun or ended."""
+        for silence, what in self._store.noise.look():
+            text, fields = told(silence, what)
+            alert = self._maker.internal(RULE, Priority.NOTICE, text, fields, self._loop.clock.time_ns())
+            self._intake.take(Arrival(INTERNAL, [alert]))
 
     def _raise(self, notice: Notice | None) -> None:
         if notice is not None:

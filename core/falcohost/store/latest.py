@@ -1,0 +1,50 @@
+"""The last alerts of a store, in memory, so that subscribers that keep up need not read the disk."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from falcohost.store.arrival import Row
+
+#: Most alerts, and bytes of them.
+MOST_KEPT: Final = 500
+MOST_KEPT_BYTES: Final = 8 << 20
+
+
+class Latest:
+    """Alerts without gaps between their numbers, the last that a store has."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Row] = deque(maxlen=MOST_KEPT)
+        self._size = 0
+
+    def add(self, row: Row) -> None:
+        """Add the next alert."""
+        self._rows.append(row)
+
+    def bound(self, more: int) -> None:
+        """Drop alerts if there are too many bytes, after alerts of *more* bytes were added."""
+        self._size += more
+        while self._size > MOST_KEPT_BYTES:  # counted anew each time it has grown that much
+            self._size = sum(len(row.body) for row in self._rows)
+            if self._size > MOST_KEPT_BYTES:
+                self._rows.popleft()
+
+    def after(self, number: int, most: int | None = None) -> Iterator[Row] | None:
+        """Return all alerts after *number*, or the first *most* of them; None if they are not all here."""
+        if not self._rows or self._rows[0].seq > number + 1:
+            return None
+        begin = number + 1 - self._rows[0].seq
+        return islice(self._rows, begin, None if most is None else begin + most)
+
+    def forget(self, until: int) -> None:
+        """Drop alerts up to the number *until*."""
+        while self._rows and self._rows[0].seq <= until:
+            self._rows.popleft()
+
+    def clear(self) -> None:
+        """Drop all."""
+        self._rows.clear()
