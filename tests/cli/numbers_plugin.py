@@ -49,6 +49,8 @@ class Number:
 class Counter:
     """Counts to ``count`` (0: for ever), a number each ``interval`` seconds, the first after that time or ``at_once``.
 
+    It ends before that when there is the file ``until``.
+
     With ``cursor`` it goes on where it was. Trouble: ``refuse`` (a text: cannot be opened), ``refuse_once`` (a file:
     cannot be opened until it is gone), ``stumble`` (raises while it is opened), ``slow`` (so many seconds pass while it
     is opened), ``fail_at`` (raises before that number), ``lose`` (reports so many lost), ``deaf`` (does not come back
@@ -81,7 +83,8 @@ class Counter:
     def batches(self):
         """Count."""
         count, interval = self._settings.get("count", 0), self._settings.get("interval", 0.01)
-        while not count or self._now < count:
+        until = Path(self._settings.get("until", "/nowhere"))
+        while (not count or self._now < count) and not until.exists():
             if self._now + 1 == self._settings.get("fail_at"):
                 raise ValueError("a bug in the source")
             if self._settings.get("babble"):

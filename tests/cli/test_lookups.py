@@ -35,7 +35,7 @@ def wait_for_mark(running, until, number):
 
 def test_alerts_wait_for_the_answer(agent, setup):
     """The answer decides, and is in the alert."""
-    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 0.3, "count": 20, "interval": 0.1}), *ONLY_NUMBERS)
+    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 0.3, "count": 20, "interval": 0.04}), *ONLY_NUMBERS)
 
     assert 0 == running.wait()
     assert [("1 is called n1", None), ("3 is called n3", None)] == told(running.alerts)
@@ -63,7 +63,7 @@ def test_what_does_not_come_in_time_is_missing(agent, setup):
 
 def test_a_stop_waits_for_what_waits(agent, setup, until):
     """Events that wait when the agent is told to stop are reported, at the latest when their time is over."""
-    running = agent(*setup(CONFIG % 2.9, RULES, {"names_after": 60, "interval": 0.05}), *ONLY_NUMBERS)
+    running = agent(*setup(CONFIG % 1.5, RULES, {"names_after": 60, "interval": 0.01}), *ONLY_NUMBERS)
     wait_for_mark(running, until, 10)
 
     assert 0 == running.end()
@@ -82,7 +82,7 @@ def test_the_end_of_a_source_waits_for_what_waits(agent, setup):
 
 def test_a_kill_loses_nothing_that_waits(agent, setup, until):
     """Of a source that rewinds, what waited in a worker that was killed is read again, and told once."""
-    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 1, "interval": 0.02, "cursor": True}), *ONLY_NUMBERS)
+    running = agent(*setup(CONFIG % 2, RULES, {"names_after": 0.7, "interval": 0.01, "cursor": True}), *ONLY_NUMBERS)
     wait_for_mark(running, until, 10)
     (worker,) = running.workers()
     os.kill(worker, signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_a_kill_loses_nothing_that_waits(agent, setup, until):
 
 def test_new_rules_wait_for_what_waits(agent, setup, until):
     """The rules that made a candidate decide it, though others are taken over meanwhile."""
-    settings = {"names_after": 1.5, "interval": 0.02}
+    settings = {"names_after": 1.2, "interval": 0.01}
     running = agent(*setup(CONFIG % 2.5, RULES, settings), *ONLY_NUMBERS)
     wait_for_mark(running, until, 10)
     setup(CONFIG % 2.5, RULES.replace("Named", "Other").replace("< 4", "< 0"), settings)

@@ -263,6 +263,7 @@ def test_a_program_of_an_agent(agent, setup, shared):
 #: Two outputs of a kind, each with its alerts.
 NAMED = """
 json_output: true
+falcohost: {watch_interval: 0.2}
 outputs:
   all: {type: file, filename: all.txt}
   few: {type: file, filename: few.txt, rules: [Every n*], priority: notice, sources: [numbers]}

@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -98,26 +99,35 @@ def test_a_directory_with_other_files_is_not_given_away(agent, setup, tmp_path):
     assert 3 == len(running.alerts)
 
 
+@pytest.fixture
+def end():
+    """Return the path of a file that is not there yet, and that workers will see."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "end"
+
+
 @pytest.mark.parametrize("which", [STORE, OUTPUTS])
-def test_one_that_is_killed_is_replaced_at_once(agent, setup, tmp_path, which):
+def test_one_that_is_killed_is_replaced_at_once(agent, setup, tmp_path, end, which):
     """Nothing is lost, nothing is stored twice; outputs may have the last alerts again; the loss is an alert."""
-    running = agent(*setup("json_output: true", numbers={"interval": 0.002, "count": 1500}), *ONLY_NUMBERS)
+    running = agent(*setup("json_output: true", numbers={"interval": 0.002, "until": str(end)}), *ONLY_NUMBERS)
     running.wait_for_alerts(50)
     for kills in range(1, 4):
         os.kill(running.service(which), signal.SIGKILL)
         wait_until(lambda kills=kills: running.stderr.count("has ended and is started again") >= kills)
         seen = len(running.alerts)
         running.wait_for_alerts(seen + 20)
+    end.touch()
     assert 0 == running.wait()
     told = [alert["output"] for alert in running.alerts if alert["rule"] == "Every number"]
     counts = numbers(stored(tmp_path))
 
-    assert list(range(1, 1501)) == counts
-    assert list(range(1, 1501)) == list(dict.fromkeys(numbers(told)))
-    assert (len(told) == 1500) or which == OUTPUTS
+    assert len(counts) >= 110
+    assert list(range(1, len(counts) + 1)) == counts == list(dict.fromkeys(numbers(told)))
+    assert (len(told) == len(counts)) or which == OUTPUTS
     assert 3 == sum(alert["rule"] == RESTARTED for alert in running.alerts)
     assert {"Critical"} == {alert["priority"] for alert in running.alerts if alert["rule"] == RESTARTED}
-    assert "Every number: 1500" in running.stdout
+    assert f"Every number: {len(counts)}" in running.stdout
 
 
 def test_a_supervisor_that_is_killed(agent, setup, tmp_path):

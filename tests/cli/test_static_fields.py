@@ -19,7 +19,12 @@ RULES = """
   source: numbers
 """
 
-FIELDS = "json_output: true\nappend_output: [{suggested_output: true}]\nstatic_fields: {env: %s, data.center: 7}"
+FIELDS = """
+json_output: true
+append_output: [{suggested_output: true}]
+static_fields: {env: %s, data.center: 7}
+falcohost: {watch_interval: 0.2}
+"""
 
 
 def printed(running):
