@@ -38,11 +38,11 @@ print(opened)
 
 @pytest.fixture(scope="module")
 def agent(start_agent, open_folder):
-    """Return an agent that tells five matches by themselves, and counts the others for two seconds."""
+    """Return an agent that tells five matches by themselves, and counts the others for a second."""
     rules = open_folder / "counted.yaml"
     rules.write_text(RULES)
     (open_folder / "counted-file").touch()
-    return start_agent(rules, settings={"falcohost": {"fold": {"after": 5, "window": 2}}})
+    return start_agent(rules, settings={"falcohost": {"fold": {"after": 5, "window": 1}}})
 
 
 def test_every_match_is_told_or_counted(agent, open_folder, syscall_worker, soak):
@@ -63,6 +63,6 @@ def test_every_match_is_told_or_counted(agent, open_folder, syscall_worker, soak
         return sum(found.get("falcohost.count", 1) for found in fields)
 
     wait_until(lambda: counted() >= opened, lambda: f"{counted()} of {opened}")
-    time.sleep(2)  # in which nothing more may come
+    time.sleep(1)  # in which nothing more may come
 
     assert opened == counted()

@@ -132,7 +132,7 @@ def test_every_read_is_told_once(agent, folder, syscall_worker, soak):
             programs.append(read(folder, len(programs)))
             time.sleep(dice.random() * 0.05)
     found = wait_for(agent, programs)
-    time.sleep(1)
+    wait_for(agent, [read(folder, "last")])  # behind what might come twice
 
     assert {} == {name: len(fields) for name, fields in told(agent).items() if len(fields) != 1}
     assert len(found) == len(programs) >= READS * kills
@@ -174,8 +174,7 @@ def test_killed_between_reading_and_storing(agent, folder, syscall_worker):
         os.kill(worker, signal.SIGKILL)
         os.kill(agent.process.pid, signal.SIGCONT)
         wait_for(agent, programs)
-    syscall_worker(agent.process.pid)
-    time.sleep(2)
+    wait_for(agent, [read(folder, "between-last")])  # behind what might come twice
 
     assert {1} == {len(fields) for fields in wait_for(agent, programs).values()}
 

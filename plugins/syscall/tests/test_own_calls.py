@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import ClassVar
@@ -84,9 +83,11 @@ class Answer(BaseHTTPRequestHandler):
     """Answers what the output posts with what it is to do."""
 
     deeds: ClassVar[list[str]] = []
+    posts: ClassVar[int] = 0
 
     def do_POST(self):
         """Read it and say that it was read."""
+        Answer.posts += 1
         self.rfile.read(int(self.headers["Content-Length"]))
         deed = self.deeds.pop().encode() if self.deeds else b""
         self.send_response(200)
@@ -149,28 +150,31 @@ def told(agent, text):
     return any(text in alert["output"] for alert in agent.alerts)
 
 
-def rest(agent):
-    """Return the number of alerts once there have been no more for three seconds."""
-    counts = [len(agent.alerts)]
+def rest(agent, folder, name):
+    """Return the number of alerts once all so far, and what their delivery has raised, are told.
 
-    def is_at_rest():
-        time.sleep(1)
-        counts.append(len(agent.alerts))
-        return len(counts) > 3 and len(set(counts[-4:])) == 1
-
-    wait_until(is_at_rest)
-    return counts[-1]
+    A process opens the file *name* only when every output has had all alerts. So what the outputs have done for these
+    has happened before, and is told before.
+    """
+    agent_has = len(agent.alerts)
+    wait_until(lambda: (folder / "alerts").read_text().count("\n") >= agent_has <= Answer.posts)
+    do(folder, f"open('{folder}/{name}', 'w').close()")
+    wait_until(lambda: told(agent, name))
+    return len(agent.alerts)
 
 
 def test_alerts_do_not_feed_themselves(agent, folder):
     """Alerts about calls of a stranger and about a log are written, posted and stored, and then there are no more."""
-    before = rest(agent)
+    do(folder, f"open('{folder}/touched-first', 'w').close()")
+    wait_until(lambda: told(agent, "touched-first"))
+    before = rest(agent, folder, "touched-before")  # what outputs do once, with their first alerts
     for n in range(20):
         do(folder, f"open('{folder}/touched-{n}', 'w').close()")
         with (folder / "app.log").open("a") as log:
             log.write(json.dumps({"n": n}) + "\n")
     wait_until(lambda: told(agent, "touched-19") and told(agent, "line 19"))
-    after = rest(agent)
+    rest(agent, folder, "touched-behind")
+    after = rest(agent, folder, "touched-behind-all")
     processes = {agent.process.pid, *agent.processes()}
     own = [a["output"] for a in agent.alerts[before:after] if a["output_fields"].get("proc.pid") in processes]
 
@@ -198,7 +202,7 @@ def test_a_worker_that_is_replaced(agent, folder, syscall_worker):
     agent.wait_for_log(lambda log: "Event source 'syscall' is open again" in log)
     do(folder, f"open('{folder}/touched-later', 'w').close()")
     wait_until(lambda: told(agent, "touched-later"))
-    rest(agent)
+    rest(agent, folder, "touched-last")
     worker = syscall_worker(agent.process.pid)
 
     assert not [a for a in agent.alerts if a["output_fields"].get("proc.pid") == worker]
