@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,7 @@ MORE = """
 #: All files differ, so many of them at once are no flood.
 SETTINGS = {"watch_config_files": False, "falcohost": {"fold": {"enabled": False}}}
 
+ATTACKS = Path(__file__).with_name("attacks.py")
 GOES_ON = "The probe of an earlier agent goes on."
 
 
@@ -96,6 +100,10 @@ def test_upgrades(tmp_path, folder, bpf, soak):
 
         assert [1] * marks.made == found
         assert soak(20, 2) == agent.log.count(GOES_ON) == agent.log.count("Ready after") - 1
+        subprocess.run([sys.executable, ATTACKS, str(agent.process.pid), "zero", "calls"], check=True)
+        agent.wait_for(lambda alert: "entries of the map 'calls' were changed" in alert["output"])
+        os.close(os.open(f"{folder}/{folder.name}-0", os.O_WRONLY))
+        wait_until(lambda: counts(agent.alerts, marks)[0] == 2)
     finally:
         agent.kill()
 

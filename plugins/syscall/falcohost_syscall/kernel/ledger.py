@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from sys import byteorder
 from typing import Final, NamedTuple
+
+import msgspec
 
 from falcohost import SourceError
 from falcohost_syscall.kernel.maps import Maps
@@ -22,6 +24,14 @@ class Difference(NamedTuple):
     name: str
     key: bytes
     array: bool
+
+
+class Entries(msgspec.Struct, frozen=True, array_like=True):
+    """What one map has to have, by key: values, and in a program array the numbers of programs."""
+
+    name: str
+    values: dict[bytes, bytes]
+    programs: dict[bytes, int]
 
 
 class Ledger:
@@ -78,6 +88,20 @@ class Ledger:
         found = self._programs.setdefault(map_fd, {})
         for key in keys:
             found.setdefault(key, 0)
+
+    def entries(self) -> dict[int, Entries]:
+        """Return what each map has to have, by the kernel's number of the map, for another process."""
+        return {
+            self._maps.identity(map_fd): Entries(name, self._values.get(map_fd, {}), self._programs.get(map_fd, {}))
+            for map_fd, name in self._names.items()
+        }
+
+    def restore(self, entries: Mapping[int, Entries], descriptors: Iterable[int]) -> None:
+        """Expect these *entries* from now on, in the maps with these *descriptors*."""
+        for map_fd in descriptors:
+            if (found := entries.get(self._maps.identity(map_fd))) is not None:
+                self._names[map_fd] = found.name
+                self._values[map_fd], self._programs[map_fd] = dict(found.values), dict(found.programs)
 
     def differences(self) -> Iterator[Difference]:
         """Yield the entries that are not as they were written."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from sys import byteorder
 from typing import Final, NamedTuple, NoReturn
 
 from falcohost import kept, lasting
@@ -20,12 +21,16 @@ from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import are_traced
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
-from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAM, Controlled
+from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL_PROGRAMS
+from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
+from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, noted
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
+from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.loading import image
 from falcohost_syscall.drivers.modern_ebpf.probe import CONTROL, PROGRAMS
-from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected, condition
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
+from falcohost_syscall.kernel.ledger import Ledger
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.maps import Maps
 from falcohost_syscall.kernel.program_info import misses
@@ -38,33 +43,65 @@ _PACKAGE: Final = Path(__file__).parents[2]
 _SHARED: Final = ("records/record.py", "drivers/modern_ebpf/rings.py", "drivers/modern_ebpf/takeover")
 
 
+class HeldMaps(Maps):
+    """The maps and links of a probe of which only descriptors are left.
+
+    :ivar ledger: what is written into maps by nobody else.
+    """
+
+    def __init__(self, library: Library, left: Left, expected: Expectations) -> None:
+        super().__init__(library)
+        self._by_name = dict(zip(expected.maps, left.held["maps"], strict=True))
+        self._links = [descriptor for descriptor in left.held["links"] if _kind(descriptor) == "link"]
+        self.ledger = Ledger(self)
+        others = [descriptor for descriptor in left.held["links"] if _kind(descriptor) == "map"]
+        self.ledger.restore(expected.entries, [*self._by_name.values(), *others])
+
+    def map_fds(self) -> Mapping[str, int]:
+        """Return the descriptors of the maps, by name."""
+        return self._by_name
+
+    def link_fds(self) -> Sequence[int]:
+        """Return the descriptors of the links."""
+        return self._links
+
+
 class Adopted(Controlled):
     """A probe of which only descriptors are left, and what its loader has told.
 
     :ivar memories: what readers leave for the next one.
     :ivar maps: the maps that a reader needs; *tasks*: the link that lists the running processes.
     :ivar held: what it depends on that the kernel goes on.
+    :ivar object: its maps and links.
+    :ivar asked: the numbers of the calls that the kernel is to look at.
+    :ivar canaries: the values of nobody in maps that the kernel keeps, by name.
     """
 
-    def __init__(self, left: Left, status: Status) -> None:
+    def __init__(self, left: Left, status: Status, expected: Expectations) -> None:
         self._library = library = Library()
-        control = dict(zip((*CONTROL_MAPS, PROGRAM), left.held[CONTROL], strict=True))
-        super().__init__(Kernel(library), Maps(library), control)
+        control = dict(zip((*CONTROL_MAPS, *CONTROL_PROGRAMS), left.held[CONTROL], strict=True))
+        self.object = HeldMaps(library, left, expected)
+        self.asked, self.canaries = frozenset(expected.asked), expected.canaries
+        super().__init__(Kernel(library), self.object, self.object.ledger, control)
         *maps, self.tasks = left.kept[PROBE]
         self.maps = dict(zip(MAPS, maps, strict=True))
         self.memories = {name: left.kept[name][0] for name in (REPORTED, JOURNAL)}
-        self.held = left.held
+        self.held = {name: those for name, those in left.held.items() if name != EXPECTED}
         self.by_function = status.by_function
         self.ring_sizes, self.rows, self.told = status.ring_sizes, set(status.rows), status.where
         self._status = status
 
     def objects(self) -> dict[str, list[int]]:
         """Return the kernel's numbers of the maps, programs and links that were held, by kind."""
-        kinds = {"map": ("maps", "links"), "program": (PROGRAMS, CONTROL), "link": ("links",)}
-        return {
-            kind: sorted({self._access.identity(fd) for name in names for fd in self.held[name]} - {0})
-            for kind, names in kinds.items()
-        }
+        found: dict[str, set[int]] = {"map": set(), "program": {*self.object.ledger.programs()}, "link": set()}
+        for descriptor in chain(*self.held.values()):
+            if (kind := _kind(descriptor)) in found:
+                found[kind].add(self._access.identity(descriptor))
+        return {kind: sorted(numbers - {0}) for kind, numbers in found.items()}
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of a map."""
+        return self.object.map_fds()[name]
 
     def still_sees(self) -> bool:
         """Return True; calls are seen as before.
@@ -74,6 +111,17 @@ class Adopted(Controlled):
         if self.by_function and not are_traced():
             raise LoadAgain("the kernel does not trace functions any more")
         return True
+
+    def set_sentinel(self, of: Expected) -> None:
+        """Replace the filter of the sentinel's call at the tracepoint, so that those of another process pass.
+
+        :raises SourceError: the kernel refused it.
+        """
+        assert of.call is not None
+        filters = load({of.call: condition(of)}, self, processes=False)
+        for (name, place), program in filters.programs.items():
+            self.ledger.put(self.map_fd(name), name, place.to_bytes(4, byteorder), program)
+        filters.close()
 
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""
@@ -138,19 +186,31 @@ class Left(NamedTuple):
         finally:
             ring.close()
 
+    def expected(self) -> Expectations | None:
+        """Return what the probe has to have in the kernel; None: that is not known."""
+        found = noted(self.held[EXPECTED][0])
+        return found if found is not None and len(found.maps) == len(self.held["maps"]) else None
+
     def close(self) -> None:
         """Let go of it."""
         for descriptor in chain(*self.kept.values(), *self.held.values()):
             os.close(descriptor)
 
 
+def _kind(descriptor: int) -> str:
+    """Return ``map``, ``link`` or ``program``; whatever else it is, something else."""
+    kind = str(Path(f"/proc/self/fd/{descriptor}").readlink()).removeprefix("anon_inode:bpf").strip("-_")
+    return "program" if kind == "prog" else kind
+
+
 def left() -> Left | None:
     """Return what an earlier agent has left; None if it is not all there."""
     found = Left(
         {name: kept.inherited(name) for name in (PROBE, STATUS, REPORTED, JOURNAL)},
-        {name: kept.held(name) for name in (CONTROL, "maps", "links", PROGRAMS)},
+        {name: kept.held(name) for name in (CONTROL, "maps", "links", PROGRAMS, EXPECTED)},
     )
-    if not all(found.kept.values()) or len(found.held[CONTROL]) != len(CONTROL_MAPS) + 1:
+    complete = all(found.kept.values()) and found.held[EXPECTED]
+    if not complete or len(found.held[CONTROL]) != len(CONTROL_MAPS) + len(CONTROL_PROGRAMS):
         found.close()
         return None
     return found

@@ -6,13 +6,16 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
+from falcohost_syscall.kernel.ledger import Ledger
 from falcohost_syscall.kernel.maps import Maps
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record
 
-#: The maps, and the program, that this takes.
-MAPS: Final = ("ignored_pids", "ignored_hints", "watched_files", "identified")
-PROGRAM: Final = "identify_file"
+#: The maps, and the programs, that this takes; the second program makes a new set of calls take effect.
+WATCHED: Final = "watched_files"
+MAPS: Final = ("ignored_pids", "ignored_hints", WATCHED, "identified")
+PROGRAMS: Final = ("identify_file", "settle_wanted")
+_IDENTIFY, _SETTLE = PROGRAMS
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 
@@ -21,11 +24,13 @@ class Controlled:
     """A loaded probe, whoever has loaded it.
 
     :ivar kernel: runs its programs.
+    :ivar ledger: what is written into its maps by nobody else.
     """
 
-    def __init__(self, kernel: Kernel, access: Maps, control: Mapping[str, int]) -> None:
-        """Tell it by the descriptors in *control*: of :data:`MAPS` and of :data:`PROGRAM`."""
+    def __init__(self, kernel: Kernel, access: Maps, ledger: Ledger, control: Mapping[str, int]) -> None:
+        """Tell it by the descriptors in *control*: of :data:`MAPS` and of :data:`PROGRAMS`."""
         self.kernel = kernel
+        self.ledger = ledger
         self._access = access
         self.control = control
 
@@ -48,12 +53,16 @@ class Controlled:
 
     def identify(self, fd: int) -> bytes:
         """Return the identity of a descriptor's file (``record.INODE_ID``)."""
-        self.kernel.run(self.control[PROGRAM], _U64.pack(fd))
+        self.kernel.run(self.control[_IDENTIFY], _U64.pack(fd))
         return self._access.lookup(self.control["identified"], _U32.pack(0), record.INODE_ID.size)
 
     def watch(self, file: bytes, names: bytes | None) -> None:
         """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
         if names is None:
-            self._access.delete(self.control["watched_files"], file)
+            self.ledger.delete(self.control[WATCHED], file)
         else:
-            self._access.update(self.control["watched_files"], file, names)
+            self.ledger.set(self.control[WATCHED], WATCHED, file, names)
+
+    def settle(self) -> None:
+        """Have the kernel look at the calls that it was last told to look at."""
+        self.kernel.run(self.control[_SETTLE], bytes(8))

@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from falcohost import SourceError
+from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted
 from falcohost_syscall.drivers.modern_ebpf.feed import Feed
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel.ledger import Difference
 from falcohost_syscall.processes.boot_clock import own_offset
+from falcohost_syscall.records import record
 
 #: Seconds between two checks.
 PERIOD: Final = 1.0
@@ -36,18 +38,22 @@ _WRITTEN: Final = ("calls", "filters", "ignored_pids", "stages", ".data.wanted",
 
 
 class Integrity:
-    """Checks *probe*, which has just been loaded."""
+    """Checks *probe*, which has just been loaded, or is the probe of an earlier agent with its *canaries*.
 
-    def __init__(self, probe: Probe) -> None:
+    :ivar canaries: the values of nobody in maps that the kernel keeps, by name.
+    """
+
+    def __init__(self, probe: Probe | Adopted, canaries: Mapping[str, bytes] | None = None) -> None:
         self._probe = probe
-        self._canaries: dict[str, bytes] = {}
+        self.canaries = dict(canaries or {})
         self._feed = Feed(probe.maps, probe.tasks)
         self._counted = 0
         self._checked = 0.0
         self._broken = ""
-        for name in _CANARIES:
-            self._canaries[name] = os.urandom(probe.object.value_size(name))
-            probe.object.update(probe.map_fd(name), _NOBODY, self._canaries[name])
+        if isinstance(probe, Probe):
+            for name in _CANARIES:
+                self.canaries[name] = os.urandom(probe.object.value_size(name))
+                probe.object.update(probe.map_fd(name), _NOBODY, self.canaries[name])
 
     def check(self) -> Iterator[str]:
         """Mend what can be mended, and yield a sentence for each finding.
@@ -61,11 +67,16 @@ class Integrity:
             return
         self._checked = now
         yield from self._entries()
-        if not self._probe.looks():
+        if not self._looks():
             self._probe.settle()
             yield "entries of the map '.data.asked' were changed; they are made again"
         yield from self._kernels_own()
         yield from self._loaded()
+
+    def _looks(self) -> bool:
+        """Return whether the kernel looks at the calls that it is to look at; it may look at more."""
+        found = self._probe.object.lookup(self._probe.map_fd(".data.asked"), bytes(4), record.COMPAT_BASE)
+        return all(found[place] for place in self._probe.asked)
 
     def _entries(self) -> Iterator[str]:
         found: dict[str, list[Difference]] = {}
@@ -79,7 +90,7 @@ class Integrity:
                 yield self._is_broken(what)
 
     def _kernels_own(self) -> Iterator[str]:
-        for name, canary in self._canaries.items():
+        for name, canary in self.canaries.items():
             if self._probe.object.find(self._probe.map_fd(name), _NOBODY, len(canary)) != canary:
                 yield self._is_broken(f"entries of the map '{name}' were changed or removed")
         counted = self._count()

@@ -22,12 +22,14 @@ from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked, read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
+from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
+from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
-from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING
+from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, told
 from falcohost_syscall.processes.users import stamps
@@ -61,6 +63,8 @@ class Loader:
         self._layout, self._purpose, self._unread = layout(), "", 0
         self._objects: dict[str, list[int]] = {}
         self._integrity: Integrity | None = None
+        self._expected = make()
+        self._noted = Noted(self._expected)
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
 
@@ -78,7 +82,8 @@ class Loader:
         if found is None:
             return False
         former = told.Told(lasting.Memory(found.kept[STATUS][0], writable=False), Status).heard()
-        if former is None or former.layout != self._layout:
+        has = found.expected()
+        if former is None or has is None or former.layout != self._layout:
             self._unread = 0 if former is None else found.unread(former)
             _log.warning(
                 "The probe that an earlier agent has left is of another version, and is loaded anew: %d events that it "
@@ -89,25 +94,40 @@ class Loader:
             return False
         self._asked, self._purpose = read(asked), former.purpose
         wanted = purpose(self._config, asked)
-        self.probe = probe = Adopted(found, former)
-        os.close(found.kept[STATUS][0])
+        self.probe = probe = Adopted(found, former, has)
+        for descriptor in (*found.kept[STATUS], *found.held[EXPECTED]):
+            os.close(descriptor)
         for name, descriptor in probe.memories.items():
             os.close(self._memories[name])
             self._memories[name] = descriptor
         outdated = "" if wanted == former.purpose else "rules, settings or falcohost itself have changed"
-        same = former.expected.pid == self._config.agent_pid
-        if former.expected.row and not same:
-            _log.warning("Until the probe is loaded anew nobody notices if its events stop: the supervisor is another.")
-        expected = former.expected if same else NOTHING
+        expected = self._own_sentinel(probe, former.expected)
+        if former.expected.row and not expected.row:
+            outdated = outdated or "its sentinel events are those of another supervisor"
         self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
         self.collection.watched.watch(map(os.fsdecode, self._asked.watched))
         self._objects = probe.objects()
         for pid in probe.ignored():
             probe.observe(pid)
         self._ignore()
+        self._integrity = Integrity(probe, probe.canaries)
         self._tell()
         _log.info("The probe of an earlier agent goes on.")
         return True
+
+    def _own_sentinel(self, probe: Adopted, former: Expected) -> Expected:
+        """Have *probe* let the sentinels of this agent's supervisor pass, where *former* has those of another one.
+
+        Return what the reader is to expect: nothing if the filter cannot be replaced, since it is at functions.
+        """
+        pid = self._config.agent_pid
+        if not former.row or pid is None or former.pid == pid:
+            return former
+        if probe.by_function:
+            return NOTHING
+        own = Expected(former.row, pid)
+        probe.set_sentinel(own)
+        return own
 
     def _ignore(self) -> None:
         self._ignored = Ignored(self.probe, [pid for pid in (os.getpid(), self._config.agent_pid) if pid])
@@ -157,6 +177,7 @@ class Loader:
     def _hold(self) -> None:
         for name, descriptors in self.probe.held.items():
             kept.hold(name, descriptors)
+        kept.hold(EXPECTED, (self._expected,))
         self._objects = self.probe.objects()
 
     def update(self, asked: bytes) -> None:
@@ -233,6 +254,14 @@ class Loader:
 
     def _tell(self) -> None:
         self._told.say(self.status())
+        if self._integrity is not None:
+            self._noted.note(self._expectations(self._integrity.canaries))
+
+    def _expectations(self, canaries: Mapping[str, bytes]) -> Expectations:
+        """Return what the next loader finds in the kernel; the watched files it sets anew."""
+        probe = self.probe
+        entries = {number: one for number, one in probe.ledger.entries().items() if one.name != WATCHED}
+        return Expectations([*probe.object.map_fds()], entries, dict(canaries), sorted(probe.asked))
 
     def _say_why_not(self, probe: Probe, level: int = logging.WARNING) -> None:
         if reason := probe.attachment.why_not:

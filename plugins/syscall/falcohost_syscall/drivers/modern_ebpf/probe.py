@@ -15,7 +15,8 @@ from typing import Final
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
-from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAM, Controlled
+from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL_PROGRAMS
+from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
@@ -26,8 +27,6 @@ from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record
 
-_SETTLE: Final = "settle_wanted"
-"""The program that makes a new set of calls take effect."""
 #: The program for names that are written to files in /proc, and the call that has the same effect.
 _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
@@ -57,6 +56,7 @@ class Probe(Controlled):
     :ivar object: its maps and programs.
     :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
     :ivar rows: the rows of calls that were ever collected.
+    :ivar asked: the numbers of the calls that the kernel is to look at.
     :ivar ring_sizes: the sizes of its rings of calls and of processes, in bytes.
     :ivar sees_requests: io_uring requests are events too.
     """
@@ -75,11 +75,12 @@ class Probe(Controlled):
         loaded = load(library, self.kernel, settings, options, by_function=by_function)
         self.object, self.attachment, self.hooks, self.sees_requests = loaded
         control = {name: self.object.map_fd(name) for name in CONTROL_MAPS}
-        super().__init__(self.kernel, self.object, control | {PROGRAM: self.object.program_fd(PROGRAM)})
+        control |= {name: self.object.program_fd(name) for name in CONTROL_PROGRAMS}
+        super().__init__(self.kernel, self.object, self.object.ledger, control)
         self.ring_sizes = settings.ring_sizes
         self.rows = {settings.execve, settings.procexit} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
-        self._asked: set[int] = set()
+        self.asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
         self._attached: set[str] = set()
         self._begins: CallTracepoints | None = None
@@ -218,7 +219,7 @@ class Probe(Controlled):
         wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
         wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
         places = {number % record.COMPAT_BASE for number in calls} | {_SOCKETCALL}
-        self._ask(places | self._asked)
+        self._ask(places | self.asked)
         for (name, number), packed in wanted.items():
             if self._calls.get((name, number)) != packed:
                 self._set(name, number, packed)
@@ -256,22 +257,13 @@ class Probe(Controlled):
         value = bytes(place in places for place in range(record.COMPAT_BASE))
         self._set(".data.wanted", 0, value)
         self.settle()
-        self._asked = places
+        self.asked = places
 
     def _set(self, name: str, place: int, value: bytes) -> None:
         self.object.ledger.set(self.object.map_fd(name), name, _U32.pack(place), value)
 
     def _put(self, name: str, place: int, program: int) -> None:
         self.object.ledger.put(self.object.map_fd(name), name, _U32.pack(place), program)
-
-    def settle(self) -> None:
-        """Have the kernel look at the calls that it was last told to look at."""
-        self.kernel.run(self.object.program_fd(_SETTLE), bytes(8))
-
-    def looks(self) -> bool:
-        """Return whether the kernel looks at these calls; it may look at more."""
-        asked = self.object.lookup(self.map_fd(".data.asked"), _U32.pack(0), record.COMPAT_BASE)
-        return all(asked[place] for place in self._asked)
 
     def map_fd(self, name: str) -> int:
         """Return the descriptor of one of the probe's maps."""
@@ -284,13 +276,6 @@ class Probe(Controlled):
         for name, place in self._filters - programs.keys():
             self.object.ledger.delete(self.object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
-
-    def watch(self, file: bytes, names: bytes | None) -> None:
-        """Set further names (``record.WATCHED_FILE``) of the file with this identity, or remove them."""
-        if names is None:
-            self.object.ledger.delete(self.map_fd("watched_files"), file)
-        else:
-            self.object.ledger.set(self.map_fd("watched_files"), "watched_files", file, names)
 
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""

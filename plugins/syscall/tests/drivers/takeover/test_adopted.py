@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from sys import byteorder
 
 import pytest
 
-from falcohost import Plan, handed
+from falcohost import Plan, SourceError, handed
 from falcohost.kept import LoadAgain
 from falcohost_syscall.drivers.modern_ebpf import loader as loader_module
+from falcohost_syscall.drivers.modern_ebpf import sentinel
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted
 from falcohost_syscall.drivers.modern_ebpf.asked import ask
 from falcohost_syscall.drivers.modern_ebpf.config import parse
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, CALL, PID
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import CONTROL, Probe
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE
+from falcohost_syscall.kernel.ring import Ring
+from falcohost_syscall.records.record import HEADER, STAGE_SUBMIT
 
 SETTINGS = {"falcohost": {"pushdown": False}}
 PLAN = Plan("syscall", frozenset({"openat"}), frozenset({"fd.name"}))
@@ -72,12 +77,103 @@ def test_the_same_is_asked_for(leave, former, successor):
     successor.update(asked(PLAN))
 
     assert isinstance(successor.probe, Adopted)
+    assert [] == looked(successor)
     assert former.status().rows == successor.status().rows
     assert {os.getpid()} == successor.probe.ignored()  # the former agent's processes are gone
     for name in (PROBE, JOURNAL):
         assert [os.fstat(one).st_ino for one in former.descriptors[name]] == [
             os.fstat(one).st_ino for one in successor.descriptors[name]
         ]
+
+
+def looked(loader):
+    """Return what the loader finds when it looks for what somebody has changed."""
+    loader._looked = loader._integrity._checked = 0.0
+    return list(loader.look())
+
+
+def entry(loader, name):
+    """Return the descriptor of a map, and a key and the value that the loader has written there."""
+    probe = loader.probe
+    found = next(one for one in probe.ledger.entries().values() if one.name == name)
+    key, value = max(found.values.items(), key=lambda one: sum(one[1]))
+    return probe.map_fd(name), key, value
+
+
+@pytest.mark.parametrize("when", ["between", "later"])
+@pytest.mark.parametrize("name", ["calls", ".data.wanted", ".data.options"])
+def test_a_map_that_somebody_has_changed(leave, former, successor, when, name):
+    """The loader finds it, tells, and mends it, though another one had written it: also what was changed in between."""
+    fd, key, value = entry(former, name)
+    leave()
+    if when == "later":
+        successor.open(asked(PLAN))
+        assert [] == looked(successor)
+    former.probe.object.update(fd, key, bytes(byte ^ 1 for byte in value))
+    if when == "between":
+        successor.open(asked(PLAN))
+
+    assert [f"entries of the map '{name}' were changed (number: 1); they are written again"] == looked(successor)
+    assert value == former.probe.object.find(fd, key, len(value))
+    assert [] == looked(successor)
+
+
+def test_a_canary_that_is_gone(leave, former, successor):
+    """What cannot be mended is told, and everything is loaded anew."""
+    fd, nobody = former.probe.map_fd("large_images"), b"\xff" * 4
+    leave()
+    former.probe.object.delete(fd, nobody)
+    successor.open(asked(PLAN))
+    (said,) = looked(successor)
+    former.probe.object.update(fd, nobody, former._integrity.canaries["large_images"])
+
+    assert "entries of the map 'large_images' were changed or removed; everything is loaded anew" == said
+    with pytest.raises(SourceError, match="loaded anew"):
+        looked(successor)
+
+
+def test_a_program_that_somebody_has_replaced(leave, former, successor):
+    """It is found in the arrays of stages and of filters."""
+    object_ = former.probe.object
+    fd, key = former.probe.map_fd("stages"), STAGE_SUBMIT.to_bytes(4, byteorder)
+    number = int.from_bytes(object_.find(fd, key, 4), byteorder)
+    (name,) = [one for one in object_.loaded() if object_.identity(object_.program_fd(one)) == number]
+    leave()
+    successor.open(asked(PLAN))
+    object_.delete(fd, key)
+    (said,) = looked(successor)
+    object_.update(fd, key, object_.program_fd(name).to_bytes(4, byteorder))
+
+    assert "entries of the map 'stages' were changed (number: 1); everything is loaded anew" == said
+
+
+def test_the_sentinel_of_another_supervisor(bpf):
+    """The probe lets the calls of the new one pass, and not those of the former one any more."""
+    own = os.getpid()
+    former = Loader({**SETTINGS, "agent_pid": 1}, sentinel=True)
+    former.open(asked(PLAN))
+    assert 1 == former.status().expected.pid
+    former.hand_up()
+    left = (handed.KEPT, handed.HELD)
+    handed.inherit(*({name: tuple(map(os.dup, those)) for name, those in kept.items()} for kept in left))
+    successor = Loader({**SETTINGS, "agent_pid": own}, sentinel=True)
+    ring = Ring(former.descriptors[PROBE][0], former.status().ring_sizes[0])
+    try:
+        sentinel.call(76)
+        successor.open(asked(PLAN))
+        assert isinstance(successor.probe, Adopted)
+        assert (former.status().expected.row, own) == (successor.status().expected.row, successor.status().expected.pid)
+        sentinel.call(77)
+        headers = [HEADER.unpack_from(data) for data in ring.drain(limit=1 << 30)]
+        calls = [header for header in headers if (header[PID], header[CALL]) == (own, former.status().expected.row)]
+        assert [77] == [header[ARG0 + sentinel.NUMBER] for header in calls]
+        assert [] == looked(successor)
+    finally:
+        ring.close()
+        successor.close()
+        former.close()
+        for kept in left:
+            kept.clear()
 
 
 def test_what_is_held_is_handed_up_again(leave, successor):
