@@ -92,7 +92,7 @@ def _output(config: Config, name: str) -> Iterator[Output]:
     if name not in enabled:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
     run_programs(programs_of("outputs", Users(config.uids, f"resend {os.getpid()}")))
-    output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(config))
+    output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
     try:
         yield output
     finally:

@@ -196,7 +196,8 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
         message=alert.message if options.message and not internal else UNSET,
         metadata=alert.metadata if options.subjects else UNSET,
         output=valid(alert.message) if internal else alert.output if options.output else UNSET,
-        output_fields=alert.fields if options.output_fields or internal else UNSET,
+        # Receivers refuse alerts without any fields, as those of subscribers may be.
+        output_fields=alert.fields or {"evt.time": alert.time} if options.output_fields or internal else UNSET,
         priority=alert.priority.label,
         rule=valid(alert.rule),
         source=alert.source,

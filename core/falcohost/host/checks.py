@@ -111,15 +111,16 @@ def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
         yield Finding("outputs", "they can be used", str(error))
         return
     for name, spec in outputs.items():
-        problem = _output_problem(spec, config.outputs.enabled[name].block, config)
+        problem = _output_problem(spec, name, config)
         stops = not isinstance(problem, RetriedProblem)
         yield Finding(f"output {name}", "it can be opened", problem, stops=stops)
 
 
-def _output_problem(spec: OutputSpec, block: Mapping[str, Any], config: Config) -> str | None:
+def _output_problem(spec: OutputSpec, name: str, config: Config) -> str | None:
+    block = config.outputs.enabled[name].block
     if spec.check is not None:
         return spec.check(block)
-    return _problem_of(lambda: make_output(spec, block, alert_format(config)).close())
+    return _problem_of(lambda: make_output(spec, block, alert_format(name, config)).close())
 
 
 def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:

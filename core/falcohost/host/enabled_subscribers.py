@@ -13,10 +13,10 @@ from falcohost.hookspecs import Output, OutputSpec
 from falcohost.host.config import Config
 from falcohost.host.config.outputs import OutputsConfig, kind_unknown
 from falcohost.host.config.rules import AlertsConfig
-from falcohost.host.outputs_data import OutputsData
+from falcohost.host.outputs_data import OutputsData, format_of
 from falcohost.host.plugins import Plugins
 from falcohost.outputs import BUILT_IN
-from falcohost.outputs.lines import ConfiguredFormat
+from falcohost.outputs.formats import make_format
 from falcohost.subscriber import SubscriberSpec
 from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
@@ -106,12 +106,11 @@ def open_subscribers(
     show_as_base64(data.base64)
     known = BUILT_IN | plugins.outputs()
     buffered = data.buffered and not unbuffered
-    form = ConfiguredFormat(data.json)
     return Subscribers(
         [
             Runner(
                 name,
-                ToOutput(make_output(known[one.kind], one.settings, form), one.selection),
+                ToOutput(make_output(known[one.kind], one.settings, make_format(one.format, data.json)), one.selection),
                 store,
                 buffered=buffered,
             )
@@ -127,15 +126,13 @@ def open_subscribers(
     )
 
 
-def alert_format(config: Config) -> AlertFormat:
-    """Return the configured format of alerts."""
-    return ConfiguredFormat(json_options(config.alerts))
+def alert_format(name: str, config: Config) -> AlertFormat:
+    """Return the form of alerts of the output *name*."""
+    return make_format(format_of(config.outputs.enabled[name], config.alerts), json_options(config.alerts))
 
 
-def json_options(config: AlertsConfig) -> JsonOptions | None:
-    """Return what alerts in JSON have; None: alerts are text."""
-    if not config.json:
-        return None
+def json_options(config: AlertsConfig) -> JsonOptions:
+    """Return what alerts in JSON have."""
     return JsonOptions(
         output=config.with_output,
         message=config.with_message,

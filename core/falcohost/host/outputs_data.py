@@ -14,6 +14,7 @@ from falcohost.environment import selected
 from falcohost.errors import ConfigError
 from falcohost.host.config import Config
 from falcohost.host.config.outputs import OutputConfig
+from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.worker_data import as_bytes, as_texts
@@ -26,11 +27,13 @@ class OutputData(msgspec.Struct, frozen=True):
     :ivar kind: what it is: ``file``, the name of a plugin's.
     :ivar block: its settings as JSON.
     :ivar selection: the alerts that it gets.
+    :ivar format: the form of alerts.
     """
 
     kind: str
     block: bytes
     selection: Selection
+    format: str
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -48,7 +51,7 @@ class OutputsData(msgspec.Struct, frozen=True):
     :ivar outputs: the enabled outputs by their names.
     :ivar buffered: gather lines for up to a second.
     :ivar timeout: seconds after which a blocked output is reported.
-    :ivar json: write alerts as JSON; None: as text.
+    :ivar json: the keys of alerts in JSON.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar base64: write buffers in base64.
@@ -60,14 +63,14 @@ class OutputsData(msgspec.Struct, frozen=True):
     outputs: Mapping[str, OutputData]
     buffered: bool
     timeout: float
-    json: JsonOptions | None
+    json: JsonOptions
     hostname: str
     iso8601: bool
     base64: bool
 
 
 def outputs_data(
-    names: list[str], config: Config, plugins: Plugins, json_options: JsonOptions | None, hostname: str
+    names: list[str], config: Config, plugins: Plugins, json_options: JsonOptions, hostname: str
 ) -> OutputsData:
     """Return the data of the outputs *names* and of all subscribers.
 
@@ -80,7 +83,7 @@ def outputs_data(
         plugins=[plugin_data(plugin, plugin.settings) for plugin in used],
         environment=as_bytes(selected(os.environ, variables)),
         static=as_bytes(plugins.static),
-        outputs={name: _output(config.outputs.enabled[name]) for name in names},
+        outputs={name: _output(config.outputs.enabled[name], config) for name in names},
         buffered=config.outputs.buffered,
         timeout=config.outputs.timeout,
         json=json_options,
@@ -90,11 +93,17 @@ def outputs_data(
     )
 
 
-def _output(config: OutputConfig) -> OutputData:
+def _output(output: OutputConfig, config: Config) -> OutputData:
     try:
-        return OutputData(config.kind, json.dumps(config.block).encode(), config.selection)
+        block = json.dumps(output.block).encode()
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{config.where} is no plain data: {error}") from error
+        raise ConfigError(f"{output.where} is no plain data: {error}") from error
+    return OutputData(output.kind, block, output.selection, format_of(output, config.alerts))
+
+
+def format_of(output: OutputConfig, alerts: AlertsConfig) -> str:
+    """Return the form of alerts of an output."""
+    return output.format or ("json" if alerts.json else "text")
 
 
 def load_for_outputs(data: OutputsData) -> Plugins:

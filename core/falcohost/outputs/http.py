@@ -26,6 +26,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.texts import printable
 from falcohost.errors import OutputError, OutputRefused
 from falcohost.hookspecs import RetriedProblem
+from falcohost.outputs.formats import together
 from falcohost.outputs.http_settings import HttpSettings, port_of
 
 #: Seconds for a connection, and between two parts of an answer.
@@ -125,10 +126,7 @@ class HttpOutput:
         return response.status_code, answer
 
     def _body(self, alerts: Sequence[Alert]) -> bytes:
-        lines = [self._form.line(alert) for alert in alerts]
-        if not self._settings.batch:
-            return lines[0]
-        return b"[%s]" % b",".join(lines) if self._form.json else b"\n".join(lines)
+        return together(self._form, alerts) if self._settings.batch else self._form.line(alerts[0])
 
     def _heed(self, response: Response) -> None:
         """Take note of the time before which the receiver wants nothing more."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.log import LEVELS
+from falcohost.outputs.formats import FORMATS
 from falcohost.outputs.syslog_address import FACILITIES
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey
@@ -259,6 +260,18 @@ ALERTS: Final = (
     ),
 )
 
+
+def _format(block: str) -> ConfigKey:
+    return ConfigKey(
+        key=f"{block}.format",
+        type=str,
+        default="",
+        shown_default="what `json_output` says",
+        choices=FORMATS,
+        help="the form of alerts ([outputs.md](outputs.md#formats))",
+    )
+
+
 OUTPUTS: Final = (
     ConfigKey(
         key="stdout_output.enabled",
@@ -266,6 +279,7 @@ OUTPUTS: Final = (
         shown_default="true if no output is configured",
         help="writes alerts to standard output",
     ),
+    _format("stdout_output"),
     ConfigKey(key="file_output.enabled", type=bool, default=False, help="writes alerts to a file"),
     ConfigKey(key="file_output.filename", type=str, help="path of the file"),
     ConfigKey(
@@ -274,6 +288,7 @@ OUTPUTS: Final = (
         default=False,
         help="keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed",
     ),
+    _format("file_output"),
     ConfigKey(
         key="file_output.max_size_mb",
         type=float,
@@ -289,6 +304,7 @@ OUTPUTS: Final = (
     ConfigKey(key="file_output.max_files", type=int, default=10, help="how many renamed files are kept"),
     ConfigKey(key="file_output.compress", type=bool, default=False, help="compresses renamed files with gzip"),
     ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
+    _format("syslog_output"),
     ConfigKey(
         key="syslog_output.address",
         type=str,
@@ -316,6 +332,7 @@ OUTPUTS: Final = (
         help="file of its key; empty: it is in the file of the certificate",
     ),
     ConfigKey(key="http_output.enabled", type=bool, default=False, help="posts alerts to a URL"),
+    _format("http_output"),
     ConfigKey(key="http_output.url", type=str, help="the URL, with `https` or `http`"),
     ConfigKey(
         key="http_output.batch",
@@ -352,6 +369,7 @@ OUTPUTS: Final = (
     ),
     ConfigKey(key="http_output.client_key", type=str, default="/etc/ssl/certs/client.key", help="file of its key"),
     ConfigKey(key="program_output.enabled", type=bool, default=False, help="writes alerts to a program"),
+    _format("program_output"),
     ConfigKey(key="program_output.program", type=str, help="the command, for the shell"),
     ConfigKey(
         key="program_output.keep_alive",

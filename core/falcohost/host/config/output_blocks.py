@@ -128,6 +128,7 @@ def _url_problem(url: str) -> str | None:
 
 #: What reads the block of each of these outputs.
 BLOCKS: Final[Mapping[str, Callable[[Reader], Mapping[str, Any]]]] = {
+    "stdout": lambda section: {"enabled": True},
     "file": file_block,
     "syslog": syslog_block,
     "http": http_block,

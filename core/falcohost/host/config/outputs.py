@@ -16,15 +16,16 @@ from falcohost.host.config.output_blocks import BLOCKS
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.sections import read_priority
 from falcohost.host.config.tree import as_bool
+from falcohost.outputs.formats import FORMATS
 from falcohost.subscribers.selection import EVERYTHING, Selection
 
 #: Names of outputs of one's own; longer ones fill tables and messages.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 #: Keys that every output in ``outputs:`` may have.
-COMMON: Final = ("type", "enabled", "priority", "rules", "tags", "sources")
+COMMON: Final = ("type", "enabled", "format", "priority", "rules", "tags", "sources")
 
-_OWN: Final = ("stdout", *BLOCKS)
+_OWN: Final = tuple(BLOCKS)
 _NO_OUTPUTS: Final = ("json_output", "append_output")
 
 
@@ -34,6 +35,7 @@ class OutputConfig(Struct, frozen=True):
     :ivar kind: what it is: ``file``, ``http``, the name of a plugin's.
     :ivar block: the settings of this kind.
     :ivar selection: the alerts that it gets.
+    :ivar format: the form of alerts; empty: what ``json_output`` says.
     :ivar where: how messages call its block, with file and line.
     """
 
@@ -41,6 +43,7 @@ class OutputConfig(Struct, frozen=True):
     block: Mapping[str, Any]
     selection: Selection = EVERYTHING
     where: str = ""
+    format: str = ""
 
 
 class OutputsConfig(Struct, frozen=True):
@@ -93,7 +96,18 @@ def _output(kind: str, section: Reader, *, named: bool = False) -> OutputConfig:
     selection = _selection(section) if named else EVERYTHING
     if named and kind in _OWN:
         _check_keys(section, kind)
-    return OutputConfig(kind, block, selection, f"{section.here}: {section.path}")
+    form = _format(section) if named or kind in _OWN else ""
+    return OutputConfig(kind, block, selection, f"{section.here}: {section.path}", form)
+
+
+def _format(section: Reader) -> str:
+    """Return the form of alerts.
+
+    :raises ConfigError: there is none of this name.
+    """
+    if (name := section.text("format")) and name not in FORMATS:
+        raise section.error("format", f"has to be one of {', '.join(FORMATS)}, not '{name}'")
+    return name
 
 
 def _check_files(found: Mapping[str, OutputConfig]) -> None:
