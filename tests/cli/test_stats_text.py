@@ -294,6 +294,7 @@ def test_a_new_counter_of_the_store_is_shown():
         "unwritten": 0,
         "lost": 0,
         "held": 0,
+        "overflowed": 0,
         "pages": 1200,
         "torn": 3,
     } == found.as_json()["store"]

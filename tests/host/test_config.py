@@ -107,6 +107,21 @@ def test_bools_as_yaml_has_them(write, text, value):
             "falcohost: {watch_interval: 0.05}",
             "1:29: falcohost.watch_interval has to be 0.1 to 3600 seconds, not 0.05",
         ),
+        ("falcohost: {limits: [{max: 3}]}", "1:22: falcohost.limits[0].rule has to be the name of a rule"),
+        (
+            "falcohost: {limits: [{rule: Settings of the agent changed, per: 1m}]}",
+            "1:29: falcohost.limits[0].rule 'Settings of the agent changed' is about falcohost itself",
+        ),
+        (
+            "falcohost: {limits: [{rule: r, max: 0, per: 1m}]}",
+            "1:37: falcohost.limits[0].max has to be 1 or more, not 0",
+        ),
+        (
+            "falcohost: {limits: [{rule: r, per: soon}]}",
+            "1:37: falcohost.limits[0].per has to be a time such as 30s, 1m or 2h, 7d at most, not 'soon'",
+        ),
+        ("falcohost: {limits: [{rule: r, per: 8d}]}", "1:37: falcohost.limits[0].per has to be a time such as 30s"),
+        ("falcohost: {limits: [{rule: r, max: 3}]}", "1:22: falcohost.limits[0].per or suppress is needed"),
         ("falcohost: {fold: {after: 0}}", "1:27: falcohost.fold.after has to be 1 or more, not 0"),
         (
             "falcohost: {fold: {window: 0}}",

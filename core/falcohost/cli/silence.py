@@ -13,7 +13,8 @@ from falcohost.cli import complete
 from falcohost.cli.changing import change, own_name
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import pretty_json
-from falcohost.cli.wanted import LARGEST, STATE_DIR, duration, seconds
+from falcohost.cli.wanted import LARGEST, STATE_DIR
+from falcohost.durations import duration, seconds_of
 from falcohost.engine.texts import printable, valid
 from falcohost.engine.times import local_time, rfc3339
 from falcohost.errors import ConfigError
@@ -58,7 +59,7 @@ def add(
 
     The condition is one of the rule language, over the fields in the rule's output.
     """
-    length = seconds(how_long)
+    length = seconds_of(how_long)
     if length is None or not 0 < length <= LONGEST:
         raise ConfigError(f"--for {how_long}: give a time such as 30m, 2h or 7d, 30 days at most")
     where = None

@@ -5,9 +5,6 @@ from __future__ import annotations
 from falcohost.cli.flags import Flags
 from falcohost.cli.rules_files import exact_rule, load_configured
 from falcohost.engine.catalog import TypeCheckError
-from falcohost.engine.ir import FieldRef
-from falcohost.engine.ruleset import Rule
-from falcohost.engine.tokens import Token
 from falcohost.engine.typecheck import check
 from falcohost.errors import ConfigError
 from falcohost.lang.parser import parse
@@ -27,17 +24,10 @@ def where_of(flags: Flags, name: str, text: str) -> Where | None:
         return None
     try:
         expr = check(parse(text), loaded.catalogs[rule.source]).expr
-        return encoded(expr, shown_fields(rule))
+        return encoded(expr, rule.output.plain)
     except (ConditionSyntaxError, TypeCheckError) as error:
         hint = getattr(error, "hint", None)
         more = f"; {hint}" if hint else ""
         raise ConfigError(f"--where: {error.message}{more} (character {error.pos.offset + 1})") from None
     except WhereError as error:
         raise ConfigError(f"--where: {error}") from None
-
-
-def shown_fields(rule: Rule) -> list[FieldRef]:
-    """Return the fields that an alert of *rule* has as they are, not only as part of something."""
-    operands = [part.operand for part in rule.output.parts if isinstance(part, Token)]
-    operands += [made_of for name, made_of in rule.output.extra if isinstance(made_of, FieldRef)]
-    return [operand for operand in operands if isinstance(operand, FieldRef)]

@@ -13,7 +13,8 @@ import msgspec
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import pretty_json
-from falcohost.cli.wanted import STATE_DIR, choosing, duration, nanoseconds, wanted
+from falcohost.cli.wanted import STATE_DIR, choosing, nanoseconds, wanted
+from falcohost.durations import duration
 from falcohost.engine.texts import printable
 from falcohost.engine.times import local_time
 from falcohost.errors import StateError

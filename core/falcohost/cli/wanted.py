@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -11,13 +10,12 @@ from typing import TypeVar
 import click
 
 from falcohost.cli import complete
+from falcohost.durations import seconds_of
 from falcohost.engine.texts import valid
 from falcohost.errors import ConfigError
 from falcohost.store.history import Wanted
 
 F = TypeVar("F", bound=Callable[..., object])
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 #: The largest number that the store knows: a time in nanoseconds since the epoch, or a count.
 LARGEST = (1 << 63) - 1
@@ -65,26 +63,10 @@ def nanoseconds(when: str) -> int:
 
     :raises ConfigError: it is neither.
     """
-    if (age := seconds(when)) is not None:
+    if (age := seconds_of(when)) is not None:
         return max(0, time.time_ns() - age * 1_000_000_000)
     try:
         return min(max(0, int(datetime.fromisoformat(when).timestamp() * 1e9)), LARGEST)
     except (ValueError, OverflowError) as error:
         problem = f"--since {when}: give a time such as 2026-11-25T14:00, or an age such as 30m, 2h or 7d"
         raise ConfigError(problem) from error
-
-
-def seconds(text: str) -> int | None:
-    """Return the seconds that *text* gives (``30m``, ``2h``, ``7d``); None if it does not."""
-    found = re.fullmatch(r"0*(\d{1,15})([smhdw])", text, re.ASCII)
-    return int(found[1]) * _UNITS[found[2]] if found else None
-
-
-def duration(number: int) -> str:
-    """Return *number* seconds as text, in its two largest units: ``2h 5m``."""
-    parts: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
-        if (count := number // size) or (unit == "s" and not parts):
-            parts.append(f"{count}{unit}")
-        number %= size
-    return " ".join(parts[:2])

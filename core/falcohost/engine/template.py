@@ -71,6 +71,12 @@ class Template:
         return tuple(ref for ref in self.fields if not ref.text.startswith(PER_EVENT))
 
     @cached_property
+    def plain(self) -> tuple[FieldRef, ...]:
+        """Return the fields that alerts have as they are, not only as a part of something."""
+        operands = (*(part.operand for part in self.parts if isinstance(part, Token)), *(of for _, of in self.extra))
+        return tuple(operand for operand in operands if isinstance(operand, FieldRef))
+
+    @cached_property
     def shown(self) -> Callable[[Any], tuple[Any, ...]]:
         """Return the function from an event to the values of :attr:`lasting`, for ``shown_value``."""
         return compile_shown(self.lasting)

@@ -22,6 +22,7 @@ from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins
+from falcohost.host.rate_checks import warn_of_idle_limits
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import opened, select_sources, where_offered
 from falcohost.host.version import falcohost_version
@@ -45,6 +46,7 @@ class Assigning:
         self._options = options
         self._hostname = valid(hostname())
         self.sources = self._chosen() if sources is None else sources
+        warn_of_idle_limits(given.config.state.limits.rates, given.ruleset)
 
     def count(self) -> int:
         """Return how many rules are enabled for all sources."""

@@ -127,7 +127,17 @@ class StoreNumbers(msgspec.Struct, frozen=True):
             colour="red",
         ),
     ] = 0
-    held: Annotated[int, number("alerts that were silenced", text="{:,} silenced", colour="yellow")] = 0
+    held: Annotated[
+        int, number("alerts that were silenced, or held back by limits", text="{:,} held back", colour="yellow")
+    ] = 0
+    overflowed: Annotated[
+        int,
+        number(
+            "alerts that limits have let through, since they had too many values to remember",
+            text="{:,} let through by limits with too many values",
+            colour="yellow",
+        ),
+    ] = 0
 
 
 def counted(

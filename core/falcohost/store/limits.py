@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from falcohost.store.rates import RateLimit
+
 
 @dataclass(frozen=True)
 class Limits:
     """Limits: keep alerts of the last *days* days, and at most *megabytes* MiB of them.
 
     :ivar per_second: so many are taken from one source, in the long run.
+    :ivar rates: how many alerts of a rule are delivered.
     """
 
     days: int = 30
     megabytes: int = 512
     per_second: int = 5000
+    rates: tuple[RateLimit, ...] = ()
 
 
 #: Limits of a store in memory.

@@ -1,4 +1,4 @@
-"""Decides which alerts are stored and delivered to nobody: the silences, as the store uses them.
+"""Decides which alerts are stored and delivered to nobody: silences, and limits of how many are delivered.
 
 This is behind folding: a fold spares the machine, and counts what it leaves out; here every alert is stored, and people
 are spared.
@@ -7,7 +7,8 @@ are spared.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -21,8 +22,15 @@ from falcohost.store import silences
 from falcohost.store.age import Age
 from falcohost.store.arrival import Row
 from falcohost.store.body import encode
+from falcohost.store.rates import HeldBack, Rate, RateLimit
 from falcohost.store.silences import Silence
 from falcohost.store.where import Holds, WhereError, compiled
+
+# What was held back by limits behind the last alert of the rule that was delivered.
+_HELD_BACK: Final = (
+    "SELECT count(*), min(time) FROM alerts JOIN held USING (seq) WHERE rule = ? AND why GLOB 'limit *' AND seq >"
+    " coalesce((SELECT max(seq) FROM alerts WHERE rule = ? AND seq NOT IN (SELECT seq FROM held)), 0)"
+)
 
 
 class _Active:
@@ -35,14 +43,23 @@ class _Active:
         self.holds: Holds = (lambda alert: True) if silence.where is None else compiled(silence.where)
 
 
+#: Seconds after which it is told by itself what limits have held back, at least.
+TELLS: Final = 600.0
+
+
 class Noise:
-    """The silences in a store.
+    """The silences in a store, and the *limits* of what is delivered.
 
     :ivar held: number of alerts that were held back.
     """
 
-    def __init__(self, age: Age, clock: Clock) -> None:
+    def __init__(self, limits: Sequence[RateLimit], age: Age, clock: Clock) -> None:
         self.held = 0
+        self._rates: dict[str, list[Rate]] = {}
+        for place, limit in enumerate(limits):
+            self._rates.setdefault(limit.rule, []).append(Rate(limit, f"limit {place + 1}"))
+        self._held_back: dict[str, HeldBack] = {}
+        self._loaded = False
         self._age = age
         self._clock = clock
         self._active: dict[str, list[_Active]] = {}
@@ -51,7 +68,12 @@ class Noise:
 
     def __bool__(self) -> bool:
         """Return whether there is anything to decide."""
-        return bool(self._active or self._untold)
+        return bool(self._active or self._untold or self._rates)
+
+    @property
+    def overflowed(self) -> int:
+        """Return the number of alerts that limits have let through since they remembered too much."""
+        return sum(rate.overflowed for group in self._rates.values() for rate in group)
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Read the silences anew. One that this version cannot read ends, so that its alerts are delivered."""
@@ -66,11 +88,19 @@ class Noise:
                 self._end(silence, "it cannot be read")
         for silence in silences.untold(connection):
             self._untold.setdefault(silence.rule, []).append(silence)
+        if not self._loaded:
+            self._loaded = True
+            for rule in self._rates:
+                count, since = connection.execute(_HELD_BACK, (rule, rule)).fetchone()
+                if count:
+                    self._held_back[rule] = HeldBack(count, since, self._clock.monotonic() + TELLS)
 
-    def row(self, seq: int, rewinds: bool, alert: Alert) -> Row:
-        """Return what is to be stored of *alert* under the number *seq*."""
-        told, why = self.judge(alert)
-        return Row(seq, rewinds, told, encode(told), why)
+    def row(self, row: Row) -> Row:
+        """Return what is to be stored instead of *row*, which nobody has judged yet."""
+        told, why = self.judge(row.alert)
+        if told is row.alert and not why:
+            return row
+        return Row(row.seq, row.rewinds, told, row.body if told is row.alert else encode(told), why)
 
     def judge(self, alert: Alert) -> tuple[Alert, str]:
         """Return *alert* as it is to be stored, and by what it is held back; empty: it is delivered."""
@@ -82,7 +112,23 @@ class Noise:
                 )
                 self.held += 1
                 return alert, f"silence {silence.number}"
+        if (rates := self._rates.get(alert.rule)) is not None:
+            now = self._clock.monotonic()
+            windows = [(rate, window) for rate in rates if (window := rate.window(alert, now)) is not None]
+            if (full := next((rate for rate, window in windows if window.full), None)) is not None:
+                self._hold_back(alert, now)
+                return alert, full.name
+            for _, window in windows:
+                window.count(now)
+            alert = self._with_held_back(alert)
         return self._with_untold(alert), ""
+
+    def held_back(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each rule of which it is time to tell by itself how many alerts limits have held back, since when."""
+        now = self._clock.monotonic()
+        for rule in [rule for rule, held in self._held_back.items() if now >= held.due]:
+            held = self._held_back.pop(rule)
+            yield rule, held.count, held.since
 
     def look(self) -> Iterator[tuple[Silence, str]]:
         """End silences whose time is over; yield each that nobody was told of, with what there is to tell."""
@@ -119,6 +165,17 @@ class Noise:
     def written(self) -> None:
         """Take note that the changes are written."""
         self._changed.clear()
+
+    def _hold_back(self, alert: Alert, now: float) -> None:
+        self.held += 1
+        held = self._held_back.get(alert.rule)
+        if held is None:
+            held = self._held_back[alert.rule] = HeldBack(0, alert.time, now + TELLS)
+        held.count += 1
+
+    def _with_held_back(self, alert: Alert) -> Alert:
+        held = self._held_back.pop(alert.rule, None)
+        return alert if held is None else annotated(alert, "held back", held.count, held.since)
 
     def _with_untold(self, alert: Alert) -> Alert:
         """Return *alert* with the number of alerts of its rule that were silenced since the last one."""
@@ -164,9 +221,10 @@ class Noise:
 def annotated(alert: Alert, what: str, count: int, since: int) -> Alert:
     """Return *alert*, which tells that *count* alerts of its rule were *what* since the time *since* in ns."""
     said = f" ({count} alerts of this rule were {what} since {rfc3339(since)})"
+    name = f"falcohost.{what.replace(' ', '_')}"
     return msgspec.structs.replace(
         alert,
         message=alert.message + said,
         output=alert.output + said if alert.source != INTERNAL else alert.output,
-        fields={**alert.fields, f"falcohost.{what}": count, f"falcohost.{what}_since": since},
+        fields={**alert.fields, name: count, f"{name}_since": since},
     )

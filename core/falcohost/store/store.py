@@ -82,7 +82,7 @@ class Store:
         self._recent: dict[tuple[str, str], None] = {}
         self._files = 0
         self._age = stored_age(self._disk.query, clock)
-        self.noise = Noise(self._age, clock)
+        self.noise = Noise(limits.rates, self._age, clock)
         self._disk.change(self.noise.load)
         self._surplus = Surplus(limits, self._age, clock)
         self._metadata = StoredMetadata(self._disk.query)
@@ -126,6 +126,11 @@ class Store:
     def held(self) -> int:
         """Return the number of alerts that were stored and held back."""
         return self.noise.held
+
+    @property
+    def overflowed(self) -> int:
+        """Return the number of alerts that limits have let through since they remembered too much."""
+        return self.noise.overflowed
 
     @property
     def unwritten(self) -> int:
@@ -289,7 +294,9 @@ class Store:
                 if arrival.number and arrival.cursor is None:
                     self._recent[alert.source, alert.id] = None
                 self.last += 1
-                row = noise.row(self.last, rewinds, alert) if noise else Row(self.last, rewinds, alert, body)
+                row = Row(self.last, rewinds, alert, body)
+                if noise:
+                    row = noise.row(row)
                 size += len(row.body)
                 rows.append(row)
                 latest.add(row)

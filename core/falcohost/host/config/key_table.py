@@ -100,6 +100,23 @@ FILES: Final = (
         help="alerts that are stored a second of one source, in the long run; 20 times as many at once. A source with "
         "more waits, and an alert says so. At least 100",
     ),
+    ConfigKey(
+        key="falcohost.limits[].rule",
+        type=str,
+        help="a rule of which no more than so many alerts are delivered ([noise](noise.md)); the others are stored",
+    ),
+    ConfigKey(
+        key="falcohost.limits[].by",
+        type=list,
+        help="fields in the rule's output: each combination of their values is counted by itself",
+    ),
+    ConfigKey(key="falcohost.limits[].max", type=int, default=1, help="alerts that are delivered in the time `per`"),
+    ConfigKey(key="falcohost.limits[].per", type=str, help="a time such as `30s`, `1m` or `2h`; default: `suppress`"),
+    ConfigKey(
+        key="falcohost.limits[].suppress",
+        type=str,
+        help="a time: for so long alerts are held back once `max` were delivered; default: until `per` is over",
+    ),
 )
 
 PLUGINS: Final = (

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from falcohost.alert import Priority
 from falcohost.engine.static_fields import NAME
 from falcohost.errors import ConfigError
+from falcohost.host.config.rates import read_rates
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.tree import OPTION
 from falcohost.log import LEVELS, LogConfig
@@ -102,6 +103,7 @@ def read_state(reader: Reader) -> StateConfig:
         days=alerts.integer("max_age_days", at_least=1),
         megabytes=alerts.integer("max_size_mb", at_least=1),
         per_second=alerts.integer("max_per_second", at_least=100),
+        rates=read_rates(ours),
     )
     return StateConfig(ours.text("state_dir"), limits)
 

@@ -22,6 +22,7 @@ from falcohost.alert import Alert, Priority
 from falcohost.counters import from_attributes
 from falcohost.engine.alerts import INTERNAL, AlertMaker
 from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.engine.times import rfc3339
 from falcohost.errors import StateError
 from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
@@ -52,6 +53,9 @@ from falcohost.subscriber import MOST_TAKEN
 
 #: The name of the process.
 NAME: Final = "falcohost-store"
+
+#: Tells what limits have held back, if no alert has told it.
+HELD_BACK: Final = "Falcohost internal: alerts held back"
 
 #: Seconds between two reports.
 PAUSE: Final = 1.0
@@ -238,11 +242,16 @@ class StoreProcess:
         return all(mark >= self._store.last for mark in self._store.marks.values())
 
     def _tell_silences(self) -> None:
-        """Raise an alert about each silence that has begun or ended."""
+        """Raise an alert about each silence that has begun or ended, and about what limits have held back for long."""
         for silence, what in self._store.noise.look():
-            text, fields = told(silence, what)
-            alert = self._maker.internal(RULE, Priority.NOTICE, text, fields, self._loop.clock.time_ns())
-            self._intake.take(Arrival(INTERNAL, [alert]))
+            self._take_internal(RULE, *told(silence, what))
+        for rule, count, since in self._store.noise.held_back():
+            text = f"{count} alerts of the rule '{rule}' were held back by falcohost.limits since {rfc3339(since)}"
+            self._take_internal(HELD_BACK, text, {"rule": rule, "count": count, "since": since})
+
+    def _take_internal(self, rule: str, text: str, fields: Mapping[str, object]) -> None:
+        alert = self._maker.internal(rule, Priority.NOTICE, text, fields, self._loop.clock.time_ns())
+        self._intake.take(Arrival(INTERNAL, [alert]))
 
     def _raise(self, notice: Notice | None) -> None:
         if notice is not None:
