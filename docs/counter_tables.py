@@ -10,12 +10,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost.counters import Over, Shape, Unit, counters
-from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
+from falcohost.host.numbers import Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
 _OVER = {Over.SUM: "continues", Over.LAST: "starts over"}
-_UNIT = {Unit.COUNT: "", Unit.SHARE: ", from 0 to 1", Unit.NANOSECONDS: ", in nanoseconds"}
+_UNIT = {
+    Unit.COUNT: "",
+    Unit.SHARE: ", from 0 to 1",
+    Unit.NANOSECONDS: ", in nanoseconds",
+    Unit.SECONDS: ", in seconds",
+    Unit.BYTES: ", in bytes",
+}
 
 
 def renewed(text: str) -> str:
@@ -25,6 +31,7 @@ def renewed(text: str) -> str:
         "keys": keys(),
         "keys of outputs": short_keys(OutputNumbers),
         "keys of the store": short_keys(StoreNumbers),
+        "keys of processes": short_keys(ProcessNumbers),
     }
     for name, table in tables.items():
         lines = "\n".join(table)

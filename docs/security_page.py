@@ -5,6 +5,8 @@ script/security runs it, as root, and tests/test_security.py compares, so that t
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import re
 import stat
 import sys
@@ -21,6 +23,7 @@ from falcohost.host.confine.calls import ADDED, BASE, DANGEROUS
 from falcohost.needs import CONNECT
 from falcohost.testing.agent import Agent
 from falcohost.testing.ports import Port
+from falcohost.testing.waiting import wait_until
 
 PAGE = Path(__file__).resolve().parent / "security.md"
 _TABLE = "<!-- {name}: written by script/security -->\n(?s:.*?)<!-- end of {name} -->"
@@ -43,6 +46,7 @@ ROLES: Mapping[str, Role] = {
     "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
     "store": Role("decodes alerts, and is the only one that writes the database", "the state directory", "-", 20),
     "outputs": Role("delivers alerts", "any that others may read or change", "connects", 25),
+    "health": Role("answers `/healthz`, `/metrics` and the like", "Python's own", "accepts connections", 25),
     "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 25),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
@@ -74,25 +78,38 @@ CONDITIONS = {
 
 def look(folder: Path) -> dict[str, Confined]:
     """Start an agent with a source of each kind, whose files are in *folder*; return what its processes may do."""
-    port = Port()
+    port, web = Port(), Port()
     (folder / "rules.yaml").write_text("".join(RULES.format(source=s, condition=c) for s, c in CONDITIONS.items()))
     (folder / "token").write_text("a-token-of-an-example-0123456789")
     (folder / "token").chmod(stat.S_IRUSR)
     (folder / "logs").mkdir()
-    agent = Agent(folder, [folder / "rules.yaml"], settings=_settings(folder, port.number))
+    agent = Agent(folder, [folder / "rules.yaml"], settings=_settings(folder, port.number, web.number))
     try:
         agent.wait_until_ready()
+        wait_until(lambda: _answers(web.number))  # so it is confined
         return processes(agent.process.pid)
     finally:
         agent.kill()
         port.close()
+        web.close()
 
 
-def _settings(folder: Path, port: int) -> dict[str, Any]:
+def _answers(port: int) -> bool:
+    """Return whether the endpoints on *port* answer that the agent is ready."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(link), contextlib.suppress(OSError):
+        link.request("GET", "/readyz")
+        return link.getresponse().status == http.client.OK
+    return False
+
+
+def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
     nowhere = "http://127.0.0.1:9"
     token = str(folder / "token")
     app = {"name": "app", "open_params": str(folder / "logs/app.log"), "follow": True}
     return {
+        "webserver": {"enabled": True, "listen_port": web, "prometheus_metrics_enabled": True},
+        "metrics": {"enabled": True},
         "load_plugins": ["k8saudit", "json", "text", "okta"],
         "plugins": [
             {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/audit", "init_config": {"tokenFile": token}},

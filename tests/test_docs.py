@@ -98,6 +98,16 @@ def test_tables_of_counters_are_up_to_date(root):
     assert text.count("\n| `types.NAME.") >= 8
 
 
+def test_tables_of_metrics_are_up_to_date(root):
+    """The tables in docs/metrics.md are what script/docs would write: each metric is in one."""
+    module = generator(root, "metric_tables")
+    text = module.PAGE.read_text()
+
+    assert module.renewed(text) == text, "run script/docs"
+    assert text.count("\n| `falcohost_source_") >= 30
+    assert text.count("\n| `falcosecurity_") == len(module.falco.HELP)
+
+
 def test_every_command_is_documented(root):
     """The README's table of commands has each command of the program, and no other."""
     text = (root / "README.md").read_text()

@@ -8,6 +8,8 @@ import pytest
 
 #: Files that are in the wheel because something reads them when falcohost runs.
 DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed")
+#: The extra of what is no plugin: the endpoints and metrics.
+OTHER_EXTRA = "web"
 LARGEST_OBJECT = 150_000
 """Compressed bytes; a repository keeps each version of an object (decision 0029)."""
 
@@ -52,17 +54,17 @@ def test_each_plugin_folder_has_its_package(sources, packages):
 
 
 def test_each_plugin_has_an_extra(archive, sources):
-    """The wheel offers an extra for each plugin, and ``all``."""
+    """The wheel offers an extra for each plugin, one for the endpoints, and ``all``."""
     extras = message_from_bytes(metadata(archive, "METADATA")).get_all("Provides-Extra")
 
-    assert sorted(extras) == sorted([*sources, "all"])
+    assert sorted(extras) == sorted([*sources, OTHER_EXTRA, "all"])
 
 
 def test_all_is_all(project, sources):
     """``falcohost[all]`` is every extra."""
     everything = project["project"]["optional-dependencies"]["all"]
 
-    assert everything == [f"falcohost[{','.join(sources)}]"]
+    assert everything == [f"falcohost[{','.join([*sources, OTHER_EXTRA])}]"]
 
 
 def test_each_plugin_has_an_entry_point(archive, sources):

@@ -2,7 +2,8 @@
 
 The declaration holds what is counted, what happens to the number when a worker is replaced, its name in JSON and its
 text. Sums over workers (:func:`plus`), the change between two readings (:func:`since`), JSON (:func:`as_json`), the
-text of ``falcohost stats`` and the tables of ``docs/stats.md`` all come from it, so a new counter is one new field::
+text of ``falcohost stats``, the metrics of ``/metrics`` and the tables of ``docs/stats.md`` and ``docs/metrics.md`` all
+come from it, so a new counter is one new field::
 
     class SourceStats(msgspec.Struct, frozen=True):
         received: Annotated[int, number("records read from where the events come from")] = 0
@@ -47,6 +48,8 @@ class Unit(enum.Enum):
     COUNT = "{:,}"
     NANOSECONDS = "{:,} ns"
     SHARE = "{:.1%}"
+    SECONDS = "{:,.1f} s"
+    BYTES = "{:,} bytes"
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,7 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
     :ivar text: its name or heading in the text of ``falcohost stats``; None: not shown. A text with ``{}`` in it is a
         line of its own, left out while the number is 0.
     :ivar json: its name in JSON; None: left out.
+    :ivar label: what the names are names of, as a label in metrics.
     :ivar before: name of the counter of the same shape that it is shown before; empty: the order of declaration.
     :ivar name: the field's name.
     :ivar of: the struct of a row.
@@ -68,6 +72,7 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
     over: Over = Over.SUM
     unit: Unit = Unit.COUNT
     colour: str | None = None
+    label: str = ""
     before: str = ""
     name: str = ""
     of: type[msgspec.Struct] | None = None
@@ -92,13 +97,21 @@ def progress(help: str) -> Counter:
 
 
 def by_name(
-    help: str, *, over: Over = Over.SUM, unit: Unit = Unit.COUNT, text: str, json: str = "", colour: str | None = None
+    help: str,
+    *,
+    label: str = "name",
+    over: Over = Over.SUM,
+    unit: Unit = Unit.COUNT,
+    text: str,
+    json: str = "",
+    colour: str | None = None,
 ) -> Counter:
     """Declare one number per name. *text* follows their sum, or, if they are the last worker's, precedes them.
 
     A text that begins with ``{}`` is a line of its own, left out while all numbers are 0.
     """
-    return Counter(help=help, shape=Shape.BY_NAME, over=over, unit=unit, text=text, json=json, colour=colour)
+    shape = Shape.BY_NAME
+    return Counter(help=help, shape=shape, over=over, unit=unit, text=text, json=json, colour=colour, label=label)
 
 
 def sentences(help: str) -> Counter:
@@ -106,9 +119,9 @@ def sentences(help: str) -> Counter:
     return Counter(help=help, shape=Shape.SENTENCES, over=Over.LAST)
 
 
-def rows(help: str, *, text: str | None) -> Counter:
+def rows(help: str, *, label: str = "name", text: str | None) -> Counter:
     """Declare a table: a struct of numbers per name. *text* heads the names; None: shown with another table's rows."""
-    return Counter(help=help, shape=Shape.ROWS, text=text)
+    return Counter(help=help, shape=Shape.ROWS, text=text, label=label)
 
 
 def counters(of: type[msgspec.Struct]) -> tuple[Counter, ...]:

@@ -37,7 +37,8 @@ class SourceStats(msgspec.Struct, frozen=True):
     received: Annotated[int, number("records that the source received")] = 0
     passed: Annotated[int, number("events passed on to the rules")] = 0
     dropped: Annotated[
-        Mapping[str, int], by_name("events and records lost, by cause", text="lost", json="lost", colour="red")
+        Mapping[str, int],
+        by_name("events and records lost, by cause", label="cause", text="lost", json="lost", colour="red"),
     ] = {}
     filtered: Annotated[int, number("events that the source filtered out because no rule could match them")] = 0
     weakened: Annotated[
@@ -55,16 +56,17 @@ class SourceStats(msgspec.Struct, frozen=True):
     ] = None
     types: Annotated[
         Mapping[str, TypeCount],
-        rows("numbers for each event type, from sources that count them", text="event type"),
+        rows("numbers for each event type, from sources that count them", label="type", text="event type"),
     ] = {}
     unwanted: Annotated[
         Mapping[str, TypeCount],
-        rows("event types that no rule wants, counted only while measuring is on", text=None),
+        rows("event types that no rule wants, counted only while measuring is on", label="type", text=None),
     ] = {}
     fill: Annotated[
         Mapping[str, float],
         by_name(
             "highest fill level of each of the source's buffers in the last second",
+            label="buffer",
             over=Over.LAST,
             unit=Unit.SHARE,
             text="buffers filled at most",
@@ -74,6 +76,7 @@ class SourceStats(msgspec.Struct, frozen=True):
         Mapping[str, int],
         by_name(
             "connections and requests that a listener did not serve, by cause",
+            label="cause",
             text="{} connections and requests not served",
             colour="yellow",
         ),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.health.given import NAME as HEALTH
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.reader import NAME as READER
 from falcohost.testing.cli import run_cli, run_cli_on_terminal
@@ -92,7 +93,7 @@ class Agent:
 
     def workers(self):
         """Return the process ids of the workers."""
-        return [pid for pid, name in children(self.process.pid).items() if name not in (STORE, OUTPUTS, READER)]
+        return [pid for pid, name in children(self.process.pid).items() if name not in (STORE, OUTPUTS, HEALTH, READER)]
 
     def children(self):
         """Return the names of the supervisor's children by process id."""

@@ -89,10 +89,10 @@ def test_unknown_keys_are_warned_of(falcohost, setup):
 
 def test_keys_without_effect_are_named_with_the_reason(falcohost, setup):
     """Known keys that do nothing in this version are named once each, unless they ask for nothing."""
-    more = "webserver: {enabled: true}\nmetrics: {enabled: false}\nlibs_logger: {enabled: true, severity: %s}\n"
+    more = "webserver: {threadiness: 4}\nmetrics: {enabled: false}\nlibs_logger: {enabled: true, severity: %s}\n"
     done = [falcohost(*setup(more % severity), "--dry-run") for severity in ("info", "debug")]
 
-    web = "webserver has no effect: this version has no web server; `falcohost stats --json` prints the numbers"
+    web = "webserver.threadiness has no effect: one thread answers all requests"
     libs = "libs_logger has no effect: falcohost does not use Falco's libraries; `log_level` selects its own messages"
     lines = [[line.split(": ", 1)[1] for line in one.stderr.splitlines() if " no effect" in line] for one in done]
     assert [[web], [web, libs]] == lines

@@ -64,7 +64,7 @@ def test_falcos_own_file_is_read_without_a_warning(root):
     assert unknown_keys(config.document.root, known) == []
     assert config.document.warnings == []
     found = keys_without_effect(config.document.root, known)
-    assert [one.key for one in found] == ["webserver", "engine.modern_ebpf.cpus_for_each_buffer"]
+    assert [one.key for one in found] == ["engine.modern_ebpf.cpus_for_each_buffer"]
     assert all(one.reason for one in found)
     assert list(config.outputs.enabled) == ["stdout", "syslog"]
 
@@ -211,12 +211,12 @@ def test_only_what_is_on_has_no_effect(write):
     """A section that is switched off is not complained of."""
     config = load_config(
         write(
-            "metrics: {enabled: false, interval: 1h}\nwebserver: {enabled: true}\ncapture:\n"
+            "metrics: {enabled: false, interval: 1h}\nwebserver: {threadiness: 4}\ncapture:\n"
             "outputs_queue: {capacity: 0}\nlibs_logger: {enabled: false, severity: info}"
         )
     )
 
-    assert [one.key for one in keys_without_effect(config.document.root, key_tree())] == ["webserver"]
+    assert [one.key for one in keys_without_effect(config.document.root, key_tree())] == ["webserver.threadiness"]
 
 
 # plugins and rules

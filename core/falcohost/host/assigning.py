@@ -15,11 +15,12 @@ from falcohost.engine.ruleset import Ruleset
 from falcohost.engine.texts import valid
 from falcohost.environment import selected
 from falcohost.hookspecs import SourceSpec
-from falcohost.host.assignment import Assignment, Drops, SourceAssignment
+from falcohost.host.assignment import Assignment, Drops, HealthAssignment, SourceAssignment
 from falcohost.host.config import Config
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.health.data import HealthData, health_data
 from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins
 from falcohost.host.rate_checks import warn_of_idle_limits
@@ -92,7 +93,17 @@ class Assigning:
                 if one.kind == "file"
             ],
             runs_programs="program" in config.outputs.kinds,
+            health=_health(self.health),
         )
+
+    @functools.cached_property
+    def health(self) -> HealthData | None:
+        """Return what the health process gets; None: there is none.
+
+        :raises ConfigError: the token cannot be read.
+        """
+        versions = {plugin.name: plugin.version for plugin in self._plugins.loaded}
+        return health_data(self._given, self.sources, versions, self._hostname)
 
     @functools.cached_property
     def _outputs(self) -> list[str]:
@@ -159,6 +170,19 @@ class Assigning:
             if name not in needed:
                 log.info("Event source '%s' is not opened: none of its rules is enabled", name)
         return opened(needed, self._plugins)
+
+
+def _health(data: HealthData | None) -> HealthAssignment | None:
+    if data is None:
+        return None
+    web, metrics = data.web, data.metrics
+    interval = metrics.interval if metrics is not None and (metrics.rule or metrics.file) else 0.0
+    return HealthAssignment(
+        interval=interval,
+        alerts=metrics is not None and metrics.rule,
+        serves=web is not None,
+        tls=web is not None and bool(web.certificate),
+    )
 
 
 def needed_sources(ruleset: Ruleset, plugins: Plugins, options: AgentOptions) -> list[str]:

@@ -48,6 +48,20 @@ class SourceAssignment(msgspec.Struct, frozen=True):
     sentinel: str = ""
 
 
+class HealthAssignment(msgspec.Struct, frozen=True):
+    """What the supervisor has to know of the health process.
+
+    :ivar interval: seconds between two snapshots; 0: there are none.
+    :ivar alerts: they are alerts.
+    :ivar serves: the process listens on a port; *tls*: with TLS.
+    """
+
+    interval: float
+    alerts: bool
+    serves: bool
+    tls: bool
+
+
 class Assignment(msgspec.Struct, frozen=True):
     """The agent's sources, and all that the supervisor needs of the configuration.
 
@@ -68,7 +82,8 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar rotations: how the supervisor rotates some of *files*.
     :ivar runs_programs: an output runs a program.
     :ivar version: falcohost's version.
-    :ivar only_log: forbidden system calls of store and outputs are only logged.
+    :ivar only_log: forbidden system calls of store, outputs and health are only logged.
+    :ivar health: the health process; None: there is none.
     """
 
     sources: list[SourceAssignment]
@@ -92,6 +107,7 @@ class Assignment(msgspec.Struct, frozen=True):
     runs_programs: bool = False
     only_log: bool = False
     version: str = ""
+    health: HealthAssignment | None = None
 
     @property
     def takers(self) -> dict[str, bool]:

@@ -7,9 +7,10 @@ import msgspec
 from falcohost.host.assigning import Assigning, beside_rules, needed_sources
 from falcohost.host.assignment import encoded
 from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.health.data import seal_health
 from falcohost.host.outputs_data import seal_outputs
 from falcohost.host.plugins import Plugins
-from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Teller
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Teller
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.sources import opened
 from falcohost.host.worker_data import seal
@@ -68,8 +69,11 @@ def hand_over_again(
 
 
 def _hand_over(teller: Teller, assigning: Assigning, baseline: Baseline) -> None:
-    outputs, workers = assigning.outputs(), assigning.workers()  # first of all everything that may fail
+    # first of all everything that may fail
+    outputs, workers, health = assigning.outputs(), assigning.workers(), assigning.health
     teller.hand(OUTPUTS, seal_outputs(outputs))
+    if health is not None:
+        teller.hand(HEALTH, seal_health(health))
     teller.hand(BASELINE, sealed("falcohost baseline", _encode(baseline)))
     for worker in workers:
         teller.hand(WORKER, seal(worker), worker.source)

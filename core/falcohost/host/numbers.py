@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from falcohost.counters import Over, Shape, by_name, counters, number, rows
+from falcohost.counters import Over, Shape, Unit, by_name, counters, number, rows
 from falcohost.stats import SourceStats, TypeCount
 
 
@@ -62,9 +62,12 @@ class LookupNumbers(msgspec.Struct, frozen=True):
 class Numbers(SourceStats, frozen=True):
     """All numbers of a source."""
 
-    types: Annotated[Mapping[str, TypeNumbers], rows("numbers for each event type", text="event type")] = {}
+    types: Annotated[
+        Mapping[str, TypeNumbers], rows("numbers for each event type", label="type", text="event type")
+    ] = {}
     unwanted: Annotated[
-        Mapping[str, TypeNumbers], rows("event types that no rule wants, counted only while measuring is on", text=None)
+        Mapping[str, TypeNumbers],
+        rows("event types that no rule wants, counted only while measuring is on", label="type", text=None),
     ] = {}
     failed: Annotated[
         int,
@@ -86,13 +89,18 @@ class Numbers(SourceStats, frozen=True):
         Mapping[str, int],
         by_name(
             "what the source tries again because it fails, with the number of failures in a row",
+            label="what",
             over=Over.LAST,
             text="trying again (failures in a row)",
             colour="red",
         ),
     ] = {}
-    rules: Annotated[Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", text="rule")] = {}
-    lookups: Annotated[Mapping[str, LookupNumbers], rows("numbers for each lookup that was used", text="lookup")] = {}
+    rules: Annotated[
+        Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", label="rule", text="rule")
+    ] = {}
+    lookups: Annotated[
+        Mapping[str, LookupNumbers], rows("numbers for each lookup that was used", label="lookup", text="lookup")
+    ] = {}
 
     @property
     def lost(self) -> int:
@@ -106,7 +114,7 @@ NOTHING = Numbers()
 class OutputNumbers(msgspec.Struct, frozen=True):
     """The numbers of one output or other subscriber, by the names of the attributes of its runner."""
 
-    waiting: Annotated[int, number("alerts that it has not taken yet", text="alerts waiting")] = 0
+    waiting: Annotated[int, number("alerts that it has not taken yet", over=Over.LAST, text="alerts waiting")] = 0
     dropped: Annotated[
         int, number("alerts that it will never get", text="{:,} will not be delivered", colour="red")
     ] = 0
@@ -117,7 +125,13 @@ class StoreNumbers(msgspec.Struct, frozen=True):
 
     last: Annotated[int, number("number of the last alert", text="alerts so far")] = 0
     unwritten: Annotated[
-        int, number("alerts in memory that wait for the disk", text="{:,} waiting for the disk", colour="red")
+        int,
+        number(
+            "alerts in memory that wait for the disk",
+            over=Over.LAST,
+            text="{:,} waiting for the disk",
+            colour="red",
+        ),
     ] = 0
     lost: Annotated[
         int,
@@ -138,6 +152,19 @@ class StoreNumbers(msgspec.Struct, frozen=True):
             colour="yellow",
         ),
     ] = 0
+
+
+class ProcessNumbers(msgspec.Struct, frozen=True):
+    """The numbers of one process of the agent; those but *restarts* are the present process's."""
+
+    restarts: Annotated[int, number("how often it was started again")] = 0
+    cpu: Annotated[float, number("processor time", over=Over.LAST, unit=Unit.SECONDS)] = 0.0
+    rss: Annotated[int, number("memory that it has, with what it shares", over=Over.LAST, unit=Unit.BYTES)] = 0
+    pss: Annotated[
+        int,
+        number("memory that it has; what it shares is divided by those who share it", over=Over.LAST, unit=Unit.BYTES),
+    ] = 0
+    vsz: Annotated[int, number("size of its address space", over=Over.LAST, unit=Unit.BYTES)] = 0
 
 
 def counted(

@@ -50,6 +50,7 @@ Told: TypeAlias = Log | wire.LogLine | Memfd | Failed
 
 ASSIGNMENT: Final = "assignment"
 BASELINE: Final = "baseline"
+HEALTH: Final = "health"
 OUTPUTS: Final = "outputs"
 WORKER: Final = "worker"
 
@@ -61,12 +62,14 @@ class Handed:
     :ivar workers: the memfd of each source's worker.
     :ivar outputs: the memfd of outputs and other subscribers.
     :ivar baseline: the memfd with what the next reader compares.
+    :ivar health: the memfd of the health process; None: there is none.
     """
 
     assignment: Assignment
     workers: Mapping[str, int]
     outputs: int
     baseline: int
+    health: int | None = None
 
 
 class Teller:

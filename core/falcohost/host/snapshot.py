@@ -1,6 +1,6 @@
-"""A running agent's numbers at one moment: its sources, its outputs, its store.
+"""A running agent's numbers at one moment: its sources, its outputs, its store, its processes.
 
-Made on request (:mod:`falcohost.host.control`) and read by ``falcohost stats``.
+Made on request (:mod:`falcohost.host.control`, :mod:`falcohost.host.health`) and read by ``falcohost stats``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from falcohost import counters
-from falcohost.host.numbers import Numbers, OutputNumbers, StoreNumbers
+from falcohost.host.numbers import Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
 
@@ -26,6 +26,7 @@ class SourceState(msgspec.Struct, frozen=True):
     :ivar seconds: how long it has had a worker, in total.
     :ivar at: when the numbers were taken, in seconds of the monotonic clock.
     :ivar measuring: the cost of events is being measured, if the source can.
+    :ivar lag: seconds by which its worker is behind with reading; None: the source does not say.
     """
 
     name: str
@@ -35,6 +36,7 @@ class SourceState(msgspec.Struct, frozen=True):
     seconds: float
     at: float
     measuring: bool
+    lag: float | None = None
 
 
 class SourceSnapshot(msgspec.Struct, frozen=True):
@@ -87,6 +89,25 @@ class StoreSnapshot(msgspec.Struct, frozen=True):
     numbers: StoreNumbers
 
 
+class ProcessState(msgspec.Struct, frozen=True):
+    """Which process it is.
+
+    :ivar process: ``supervisor``, ``store``, ``outputs``, ``health``, ``worker`` or ``loader``.
+    :ivar source: the source of a worker or loader; empty for others.
+    """
+
+    process: str
+    pid: int
+    source: str = ""
+
+
+class ProcessSnapshot(msgspec.Struct, frozen=True):
+    """The state and the numbers of one process; in JSON they form one object."""
+
+    state: ProcessState
+    numbers: ProcessNumbers
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The numbers of the whole agent, *seconds* after its start.
 
@@ -99,6 +120,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     sources: list[SourceSnapshot]
     outputs: list[OutputSnapshot]
     store: StoreSnapshot
+    processes: list[ProcessSnapshot] = []
     span: float | None = None
 
     def since(self, before: Snapshot) -> Snapshot:
@@ -111,7 +133,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def as_json(self) -> object:
         """Return it as it appears in JSON."""
-        parts = {"sources": [*map(_as_json, self.sources)], "outputs": [*map(_as_json, self.outputs)]}
+        parts = {name: [*map(_as_json, getattr(self, name))] for name in ("sources", "outputs", "processes")}
         return msgspec.to_builtins({**msgspec.structs.asdict(self), **parts, "store": _as_json(self.store)})
 
 
@@ -128,15 +150,19 @@ def decode(line: bytes) -> Snapshot:
     return msgspec.convert(_with_parts(msgspec.json.decode(line)), Snapshot)
 
 
-def _as_json(part: SourceSnapshot | OutputSnapshot | StoreSnapshot) -> dict[str, object]:
+def _as_json(part: SourceSnapshot | OutputSnapshot | ProcessSnapshot | StoreSnapshot) -> dict[str, object]:
     """Return state and numbers as one object."""
     return {**msgspec.to_builtins(part.state), **counters.as_json(part.numbers)}
 
 
 def _with_parts(data: Any) -> Mapping[str, Any]:
-    """Return *data* with the state and the numbers of each source, each output and the store separated."""
+    """Return *data* with the state and the numbers of each source, output and process and of the store separated."""
     found = msgspec.convert(data, dict[str, Any])
-    lists: dict[str, type[msgspec.Struct]] = {"sources": Numbers, "outputs": OutputNumbers}
+    lists: dict[str, type[msgspec.Struct]] = {
+        "sources": Numbers,
+        "outputs": OutputNumbers,
+        "processes": ProcessNumbers,
+    }
     parts: dict[str, Any] = {
         name: [_parted(one, of) for one in msgspec.convert(found.get(name), list[dict[str, Any]])]
         for name, of in lists.items()
@@ -148,7 +174,13 @@ def _parted(one: Mapping[str, Any], of: type[msgspec.Struct]) -> Mapping[str, ob
     return {"state": one, "numbers": counters.from_json(one, of)}
 
 
-def snapshot(version: str, children: Iterable[Child], outputs: list[OutputSnapshot], store: StoreSnapshot) -> Snapshot:
+def snapshot(
+    version: str,
+    children: Iterable[Child],
+    outputs: list[OutputSnapshot],
+    store: StoreSnapshot,
+    processes: Iterable[ProcessSnapshot],
+) -> Snapshot:
     """Return the current numbers of an agent of this *version*, which are up to a second old."""
     return Snapshot(
         version,
@@ -157,6 +189,7 @@ def snapshot(version: str, children: Iterable[Child], outputs: list[OutputSnapsh
         [source_snapshot(child) for child in children],
         outputs,
         store,
+        [*processes],
     )
 
 
@@ -170,8 +203,15 @@ def source_snapshot(child: Child) -> SourceSnapshot:
         child.seconds,
         child.report.at or time.monotonic(),
         child.report.measuring,
+        _lag(child),
     )
     return SourceSnapshot(state, child.totals)
+
+
+def _lag(child: Child) -> float | None:
+    """Return by how many seconds the events that the worker has all read are older than its report."""
+    heard = child.report.heard
+    return None if heard is None else max(child.report.at - heard.complete / 1e9, 0.0)
 
 
 def _state(child: Child) -> str:

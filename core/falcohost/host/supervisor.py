@@ -16,6 +16,7 @@ from falcohost.host.progress import Progress
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.health import Health
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.keeping import Keeping
 from falcohost.host.supervision.loop import TURN, Loop, Outcome
@@ -43,6 +44,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     workers: Workers
     internal: InternalAlerts
     services: Services
+    health: Health
     refusals: Refusals
     losses: Losses
     readiness: Readiness
@@ -65,6 +67,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         """Run to the end; return how the run ended."""
         with self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
             self.notify.keep_alive(self.loop)
+            self.health.start()
             self.services.start()
             if self.loop.outcome is None:
                 self.workers.start(self._hear)
@@ -73,12 +76,13 @@ class Supervisor(Struct, frozen=True, kw_only=True):
                 self._look()
             restarts = self.loop.outcome is Outcome.RESTART
             self.notify.ending(restarts=restarts)
+            self.health.end()
             self.services.hurry()
             self.workers.stop(keeps=restarts)
             while self.workers.any_alive:
                 self.loop.turn()
             self.services.finish()
-            while not self.services.over:
+            while not (self.services.over and self.health.over):
                 self.loop.turn()
             self.orphans.end()
         return self.loop.outcome
@@ -89,6 +93,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.outages.check()
         self.sentinels.check()
         self.services.check()
+        self.health.look()
         self.roster.look()
         if self.readiness.reached:
             self.files.look()

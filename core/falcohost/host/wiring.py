@@ -14,19 +14,22 @@ from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
+from falcohost.host.health.given import HealthGiven
 from falcohost.host.kept_counts import make_memory
 from falcohost.host.preload import function
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
 from falcohost.host.restart import age
-from falcohost.host.snapshot import snapshot
+from falcohost.host.snapshot import Snapshot, snapshot
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.accepted import Accepted
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.condition import Condition
 from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
+from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.keeping import Found, Keeping
@@ -123,6 +126,7 @@ def wired(
         summary.take_rules(new.assignment.rules)
         watch.go_over(new.assignment.watched)
         services.go_over(number, new.assignment.facts)
+        health.go_over(new.health)
         workers.go_over(number, new)
 
     status = Status(notify, children)
@@ -138,6 +142,19 @@ def wired(
         return Reader(again(handed.baseline), silent=True, keep={handed.baseline})
 
     accepted = Accepted(assignment.files_read, len(assignment.rules), internal)
+    sentinels = Sentinels(_causes(assignment.sources), children, internal.raise_alert, workers.mend)
+    condition = Condition(children, services, sentinels, loop)
+
+    def numbers() -> Snapshot:
+        return snapshot(assignment.version, children, services.outputs(), services.store(), condition.processes(health))
+
+    health = Health(
+        loop,
+        _health(handed, users),
+        condition.state,
+        Numbers(services.refresh, numbers),
+        internal.raise_alert,
+    )
     reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell, notify=notify)
     return Supervisor(
         loop=loop,
@@ -148,7 +165,8 @@ def wired(
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
-        sentinels=Sentinels(_causes(assignment.sources), children, internal.raise_alert, workers.mend),
+        health=health,
+        sentinels=sentinels,
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading, assignment.watch_interval),
@@ -156,7 +174,7 @@ def wired(
             loop,
             store.directory,
             services.refresh,
-            lambda: snapshot(assignment.version, children, services.outputs(), services.store()),
+            numbers,
             workers.measure,
             reloading.upgrade,
             services.attach_client,
@@ -167,8 +185,23 @@ def wired(
         notify=notify,
         keeping=keeping,
         status=status,
-        roster=Roster(workers, services),
+        roster=Roster(workers, (services, health)),
         tampering=Tampering(internal.raise_alert),
+    )
+
+
+def _health(handed: Handed, users: Users) -> HealthGiven | None:
+    assigned = handed.assignment.health
+    if handed.health is None or assigned is None:
+        return None
+    return HealthGiven(
+        data=handed.health,
+        user=users.user("health"),
+        only_log=handed.assignment.only_log,
+        interval=assigned.interval,
+        alerts=assigned.alerts,
+        serves=assigned.serves,
+        tls=assigned.tls,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.host.health.given import NAME as HEALTH
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.reader import NAME as READER
 from falcohost.testing.waiting import PATIENCE
@@ -91,7 +92,7 @@ class Agent:
 
     def workers(self) -> list[int]:
         """Return its workers' process ids; none if the supervisor has ended."""
-        return [pid for pid, name in self.processes().items() if name not in (STORE, OUTPUTS, READER)]
+        return [pid for pid, name in self.processes().items() if name not in (STORE, OUTPUTS, HEALTH, READER)]
 
     def processes(self) -> dict[int, str]:
         """Return the names of the supervisor's children by process id; none if it has ended."""
@@ -104,7 +105,7 @@ class Agent:
         return found
 
     def service(self, name: str) -> int | None:
-        """Return the process id of the store (:data:`STORE`) or of the outputs (:data:`OUTPUTS`); None: it has none."""
+        """Return the process id of a service by its process's name, such as :data:`STORE`; None: it has none."""
         return next((pid for pid, found in self.processes().items() if found == name), None)
 
     def worker(self) -> int | None:

@@ -9,36 +9,17 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
-from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.web import Application, RequestHandler
 
-from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
+from falcohost.web.door import Door
 from falcohost.web.handler import Desk, WebhookHandler, finish_and_close
-from falcohost.web.handshake import THREADS, hang_up, shaken
 
 #: Seconds for sending the last answers when the listener is closed.
 FAREWELL = 1.0
 
 #: Largest body of a request to another path.
 _ELSEWHERE = 64 << 10
-
-#: Seconds between two checks for connections that take too long.
-_SWEEP = 5.0
-
-#: Connections that are accepted before others have their turn.
-_AT_ONCE = 16
-
-#: Bytes that are read ahead from a connection.
-_AHEAD = 96 << 10
-
-#: Bytes that are read from a connection at a time.
-_CHUNK = 48 << 10
 
 
 class Server:
@@ -86,7 +67,16 @@ class Server:
             default_handler_class=_Elsewhere,
             log_function=lambda _: None,
         )
-        door = _Door(_limited(application, self._tls, self._desk), self._tls, self._desk)
+        desk = self._desk
+        door = Door(
+            application,
+            self._tls,
+            desk.limits,
+            desk.connections,
+            desk.refusals,
+            largest_body=_ELSEWHERE,
+            proves=desk.secret.client_ca is not None,
+        )
         for listening in self._listening:
             self._loop.add_reader(listening, door.accept, listening)
         sweeping = asyncio.create_task(door.sweep())
@@ -107,113 +97,3 @@ class _Elsewhere(RequestHandler):
         self.clear_header("Server")
         self.set_header("Content-Type", "application/json")
         finish_and_close(self, b'{"message":"nothing is served here"}\n')
-
-
-class _Server(HTTPServer):
-    """Tells the table of connections when one has ended."""
-
-    connections: Connections
-
-    def on_close(self, server_conn: Any) -> None:
-        """Forget a connection that has ended."""
-        self.connections.detach(server_conn.stream)
-        super().on_close(server_conn)
-
-
-class _Closes(IOStream):
-    """Reads no further request from its buffer once it is closed, as tornado's would."""
-
-    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
-        """Read the headers of the next request.
-
-        :raises StreamClosedError: the connection is closed.
-        """
-        if self.closed():
-            raise StreamClosedError(real_error=self.error)
-        return super().read_until_regex(regex, max_bytes)
-
-
-class _ClosesTLS(_Closes, SSLIOStream):
-    """The same over TLS."""
-
-
-class _Door:
-    """Lets connections in: makes room for them, and does the TLS handshake."""
-
-    def __init__(self, server: _Server, tls: ssl.SSLContext | None, desk: Desk) -> None:
-        self._server = server
-        self._tls = tls
-        self._desk = desk
-        self._threads = ThreadPoolExecutor(THREADS, "handshakes")
-        self._handshakes: set[asyncio.Task[None]] = set()
-
-    def accept(self, listening: socket.socket) -> None:
-        """Let in some of the connections that wait; those that are open have their turn before the next ones."""
-        for _ in range(_AT_ONCE):
-            try:
-                connection, address = listening.accept()
-            except OSError:  # nobody waits any more, or one has left; or too many files are open
-                return
-            self._arrived(connection, address)
-
-    def _arrived(self, connection: socket.socket, address: Any) -> None:
-        """Serve a new connection."""
-        host = address[0] if isinstance(address, tuple) else "(local)"
-        if self._tls is None:
-            stream = _Closes(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
-            self._serve(self._desk.connections.arrive(host, stream.close), stream, address)
-            return
-        connection.setblocking(False)
-        wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        one = self._desk.connections.arrive(host, lambda: hang_up(wrapped))
-        task = asyncio.get_running_loop().create_task(self._shake(one, wrapped, address))
-        self._handshakes.add(task)
-        task.add_done_callback(self._handshakes.discard)
-
-    async def sweep(self) -> None:
-        """Close connections that take too long, again and again."""
-        while True:
-            await asyncio.sleep(_SWEEP)
-            self._desk.connections.sweep()
-
-    async def close(self) -> None:
-        """End all connections after their answers are sent."""
-        await self._server.close_all_connections()
-        self._desk.connections.close()
-        if self._handshakes:
-            await asyncio.wait(self._handshakes)
-        self._threads.shutdown()
-
-    @property
-    def _buffer(self) -> int:
-        return max(_AHEAD, self._desk.limits.header)
-
-    async def _shake(self, one: Connection, connection: ssl.SSLSocket, address: Any) -> None:
-        if not await shaken(connection, self._desk.limits.header_time, self._threads):
-            self._desk.connections.leave(one)
-            self._desk.refusals.turn_away(BAD_HANDSHAKE)
-            connection.close()
-            return
-        stream = _ClosesTLS(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
-        one.end = stream.close
-        if self._desk.secret.client_ca is not None:
-            self._desk.connections.prove(one)
-        self._serve(one, stream, address)
-
-    def _serve(self, one: Connection, stream: IOStream, address: Any) -> None:
-        self._desk.connections.attach(one, stream)
-        self._server.handle_stream(stream, address)
-
-
-def _limited(application: Application, tls: ssl.SSLContext | None, desk: Desk) -> _Server:
-    limits = desk.limits
-    server = _Server(
-        application,
-        protocol="http" if tls is None else "https",
-        max_header_size=limits.header,
-        max_body_size=_ELSEWHERE,
-        idle_connection_timeout=limits.header_time,
-        body_timeout=limits.body_time,
-    )
-    server.connections = desk.connections
-    return server

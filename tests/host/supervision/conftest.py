@@ -13,11 +13,13 @@ from falcohost.engine.facts import RuleFacts
 from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven
 from falcohost.host.drops import DropMonitor
+from falcohost.host.health.messages import State
 from falcohost.host.progress import Progress
 from falcohost.host.stamps import stamps
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.keeping import Keeping
@@ -139,6 +141,13 @@ def supervised(stage, tmp_path):
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
             watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
+            health=Health(
+                loop,
+                None,
+                lambda: State(ready=True, works=True),
+                Numbers(services.refresh, lambda: None),
+                internal.raise_alert,
+            ),
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
@@ -150,7 +159,7 @@ def supervised(stage, tmp_path):
             notify=Notify(),
             keeping=Keeping(Notify(), {}),
             status=Status(Notify(), workers.children),
-            roster=Roster(workers, services),
+            roster=Roster(workers, (services,)),
             tampering=Tampering(internal.raise_alert, played.clock),
         )
 

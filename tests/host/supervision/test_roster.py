@@ -34,7 +34,7 @@ def played(monkeypatch):
     """Return them, a clock, and the roster; each process was started when its pid says."""
     monkeypatch.setattr(roster, "since", lambda pid: pid * 10)
     played, clock = Played(), ManualClock()
-    return SimpleNamespace(agent=played, clock=clock, roster=Roster(played, played, clock))
+    return SimpleNamespace(agent=played, clock=clock, roster=Roster(played, (played,), clock))
 
 
 def services(played):

@@ -11,6 +11,7 @@ from falcohost.errors import ConfigError
 from falcohost.host.config import overrides
 from falcohost.host.config.document import Document, empty_document, include_files, read_document
 from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.config.health import HealthConfig, read_health
 from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.outputs import OutputsConfig, read_outputs
 from falcohost.host.config.reader import Reader
@@ -75,6 +76,7 @@ class Config:
     uids: range
     only_logs: bool
     trust: TrustConfig
+    health: HealthConfig
     others: Mapping[str, Any]
 
     @property
@@ -140,5 +142,6 @@ def parse(document: Document) -> Config:
         uids=read_uids(reader),
         only_logs=read_only_logs(reader),
         trust=read_trust(reader),
+        health=read_health(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from falcohost.host.config.health_keys import HEALTH
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.log import LEVELS
 from falcohost.outputs.formats import FORMATS
@@ -443,5 +444,6 @@ SECTIONS: Final = {
     "Alerts": ALERTS,
     "Outputs": OUTPUTS,
     "Messages": MESSAGES,
+    "Endpoints and metrics": HEALTH,
 }
 KEYS: Final = (*(key for section in SECTIONS.values() for key in section), *IDLE)

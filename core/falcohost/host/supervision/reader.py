@@ -27,7 +27,7 @@ from falcohost.host.confine.reading import confine_reader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
-from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
 from falcohost.host.sealed import unsealed
 from falcohost.libc import die_with_parent, name_process
 
@@ -171,7 +171,8 @@ class Reader:
         memfds = self._memfds
         assignment = read_assignment(memfds[ASSIGNMENT, ""])
         names = [source.name for source in assignment.sources]
-        wanted = [(OUTPUTS, ""), (BASELINE, ""), *((WORKER, name) for name in names)]
+        health = [(HEALTH, "")] if assignment.health is not None else []
+        wanted = [(OUTPUTS, ""), (BASELINE, ""), *health, *((WORKER, name) for name in names)]
         if missing := [what for what in wanted if what not in memfds]:
             raise ValueError(f"a memfd is missing: {missing[0]}")
         return Handed(
@@ -179,6 +180,7 @@ class Reader:
             {name: memfds.pop((WORKER, name)) for name in names},
             memfds.pop((OUTPUTS, "")),
             memfds.pop((BASELINE, "")),
+            memfds.pop((HEALTH, ""), None) if assignment.health is not None else None,
         )
 
     def _reap(self) -> tuple[int, str]:

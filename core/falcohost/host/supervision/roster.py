@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -14,7 +14,6 @@ from falcohost.agent import AgentProcess, Job
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host import wire
 from falcohost.host.supervision.child import Child
-from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.workers import Workers
 
 # The field of /proc/PID/stat behind the name of the process that says when it was started.
@@ -26,10 +25,20 @@ REMEMBERED: Final = 30.0
 MOST_REMEMBERED: Final = 64
 
 
+class HasProcesses(Protocol):
+    """Has processes that are of no source."""
+
+    def running(self) -> Iterable[tuple[str, int]]:
+        """Return the name and the pid of each that there is."""
+
+    def job(self, name: str) -> Job | None:
+        """Return the job of the process *name*; None: it still prepares it."""
+
+
 class Roster:
     """The agent's processes. All of them are children of this one, so that a pid stays theirs until they are reaped."""
 
-    def __init__(self, workers: Workers, services: Services, clock: Clock = SYSTEM) -> None:
+    def __init__(self, workers: Workers, services: Sequence[HasProcesses], clock: Clock = SYSTEM) -> None:
         self._workers = workers
         self._services = services
         self._clock = clock
@@ -70,8 +79,8 @@ class Roster:
 
     def _found(self) -> Iterator[tuple[int, str, str, Job | None]]:
         yield os.getpid(), "supervisor", "", None
-        for role, service in self._services.running():
-            yield service, role, "", self._services.job(role)
+        for services in self._services:
+            yield from ((pid, role, "", services.job(role)) for role, pid in services.running())
         yield from _of_sources(self._workers.children)
 
 

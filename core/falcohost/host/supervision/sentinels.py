@@ -94,6 +94,11 @@ class Sentinels:
         ]
         self._last = clock.monotonic()
 
+    @property
+    def missing(self) -> bool:
+        """Return whether events of a source do not arrive."""
+        return any(one.is_missing for one in self._watched)
+
     def check(self) -> None:
         """Once a second, look at what has come back, and cause the next events."""
         now = self._clock.monotonic()
@@ -129,6 +134,11 @@ class _Watched:
         self._pause = MENDS
         self._silent_since = 0.0
         self._sample: tuple[float, Times] | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether its events do not arrive."""
+        return bool(self._told)
 
     def begin(self, now: float) -> None:
         """Begin to count anew: what was caused before may be missing, and silence is no sign."""

@@ -55,6 +55,7 @@ class Service(Generic[T]):
     :ivar finishing: it may end by itself; if it is killed, it is replaced a few times.
     :ivar ending: it is not replaced any more.
     :ivar answers: it has opened what it needs, and has said something.
+    :ivar restarts: how often it was started again.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Service(Generic[T]):
     ) -> None:
         self.name = name
         self.finishing = self.ending = False
+        self.restarts = -1
         self._loop = loop
         self._start = start
         self._kinds = kinds
@@ -114,6 +116,7 @@ class Service(Generic[T]):
         except OSError as error:
             self._later(f"cannot start a process: {error.strerror}")
             return
+        self.restarts += 1
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
         self._asked = 0.0
         self._was_stopped = self.answers = self._hung = False

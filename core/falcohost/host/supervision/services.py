@@ -162,6 +162,15 @@ class Services:
         """Yield which of them have a process, and its pid."""
         yield from ((one.name, one.pid) for one in (self._store, self._outputs) if one.alive)
 
+    @property
+    def alive(self) -> bool:
+        """Return whether both have a process."""
+        return self._store.alive and self._outputs.alive
+
+    def restarts(self, name: str) -> int:
+        """Return how often the process *name* was started again."""
+        return max((self._store if name == self._store.name else self._outputs).restarts, 0)
+
     def job(self, name: str) -> Job | None:
         """Return the job of the process *name*; None: it still prepares it."""
         service = self._store if name == self._store.name else self._outputs

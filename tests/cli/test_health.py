@@ -1,0 +1,399 @@
+"""The endpoints of a running agent: what they answer, to whom, when it does not work, and what their process may do."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from falcohost.host.health.endpoints import LIMITS
+from falcohost.host.health.given import NAME as HEALTH
+from falcohost.testing import skip_or_fail
+from falcohost.testing.certificates import self_signed
+from falcohost.testing.ports import Port
+
+SOURCE = ("--enable-source", "numbers")
+TOKEN = "a-token-of-a-test-0123456789"
+
+#: Everything that can be switched on.
+CONFIG = """
+json_output: true
+webserver: {{enabled: true, listen_port: {port}, prometheus_metrics_enabled: true}}
+metrics: {{enabled: true, interval: 300ms, output_rule: true, output_file: {folder}/snapshots}}
+"""
+
+
+#: Python code after which a package is missing.
+MISSING = """
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *more: None if name == "prometheus_client" else find(name, *more)
+"""
+
+
+class Client:
+    """Asks an agent's endpoints."""
+
+    def __init__(self, running, port):
+        self.agent = running
+        self.port = port
+
+    def ask(self, path, method="GET", host="localhost", **headers):
+        """Return status, headers and text of an answer."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(link):
+            link.putrequest(method, path, skip_host=True)
+            for name, value in {"Host": host, **headers}.items():
+                if value is not None:
+                    link.putheader(name, value)
+            link.endheaders()
+            answer = link.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+
+    def status(self, path, **how):
+        """Return the status of an answer; 0: nobody listens."""
+        try:
+            return self.ask(path, **how)[0]
+        except OSError:
+            return 0
+
+    @property
+    def process(self):
+        """The pid of the process that answers."""
+        return self.agent.service(HEALTH)
+
+
+@contextlib.contextmanager
+def serving(home, until, config=CONFIG, **numbers):
+    """Run an agent with endpoints; return what asks them once they answer."""
+    port = Port()
+    text = config.format(port=port.number, folder=home.folder)
+    started = home.agent(*home.setup(text, numbers={"interval": 0.02, "lose": 3} | numbers), *SOURCE)
+    port.close()
+    client = Client(started, port.number)
+    until(lambda: client.status("/readyz") == 200, lambda: started.stderr)
+    yield client
+
+
+@pytest.fixture(scope="module")
+def client(module_home, until):
+    """Return what asks an agent that no test disturbs."""
+    with serving(module_home, until) as client:
+        yield client
+
+
+def of_process(pid):
+    """Return what /proc/PID/status says."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: found.strip() for name, _, found in (line.partition(":") for line in lines)}
+
+
+def value(text, name):
+    """Return the value that stands behind *name*, with its labels, in the metrics *text*; 0 if it is not there."""
+    lines = (line.rpartition(" ") for line in text.splitlines())
+    return next((float(found) for named, _, found in lines if named == name), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/healthz", 200, '{"status":"ok"}\n'),
+        ("/readyz", 200, '{"status":"ok"}\n'),
+        ("/healthz?x=1", 200, '{"status":"ok"}\n'),
+        ("/", 404, '{"status":"not found"}\n'),
+        ("/healthz/", 404, '{"status":"not found"}\n'),
+    ],
+)
+def test_answers(client, path, status, text):
+    """An agent that works says so, and nothing else; another path is not found."""
+    found = client.ask(path)
+
+    assert (status, text, "application/json") == (found[0], found[2], found[1]["Content-Type"])
+    assert "Server" not in found[1]
+
+
+def test_versions(client):
+    """Falco's object of versions, with those of the plugins."""
+    found = json.loads(client.ask("/versions")[2])
+
+    assert ("0.44.1", "0.1.0") == (found["falco_version"], found["falcohost_version"])
+    assert "1.0" == found["plugin_versions"]["numbers"]
+
+
+def test_metrics(client, until):
+    """The numbers are those that the agent counts."""
+    status, headers, text = client.ask("/metrics")
+    name = 'falcohost_source_lost_total{cause="thrown away",source="numbers"}'
+    lost = until(lambda: value(client.ask("/metrics")[2], name))
+
+    assert (200, "text/plain; version=0.0.4; charset=utf-8") == (status, headers["Content-Type"])
+    assert 3 == lost
+    assert 1 == value(text, 'falcohost_source_up{source="numbers"}')
+    assert 'falcosecurity_falco_version_info{version="0.44.1"} 1.0' in text
+    assert 'falcohost_process_restarts_total{process="health",source=""} 0.0' in text
+
+
+def test_the_same_without_a_body(client):
+    """HEAD answers what GET does, without the body; nothing else is allowed."""
+    assert (200, "") == client.ask("/healthz", "HEAD")[::2]
+    assert (200, "") == client.ask("/metrics", "HEAD")[::2]
+    assert [405, 405, 405] == [client.ask("/healthz", method)[0] for method in ("POST", "PUT", "DELETE")]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:80", 200), ("127.0.0.1", 200), ("[::1]:8765", 200), ("10.1.2.3:9", 200), ("LOCALHOST.", 200),
+        ("evil.example", 403), ("evil.example:8765", 403), ("localhost@evil.example", 400), ("[", 403), ("", 403),
+        ("127.0.0.1.evil.example", 403),
+    ],
+)  # fmt: skip
+def test_other_names(client, host, status):
+    """A request has to be for this host: a web page cannot have a browser ask under a name of its own."""
+    assert {status} == {client.ask(path, host=host)[0] for path in ("/healthz", "/metrics", "/versions")}
+
+
+def test_snapshots(client, until):
+    """Each snapshot is an alert of Falco's rule, and a line of the file, with the same fields."""
+    file = client.agent.folder.parent / "snapshots"
+
+    def alerts():
+        return [one for one in client.agent.alerts if one["rule"] == "Falco internal: metrics snapshot"]
+
+    def numbers():
+        return [json.loads(line)["output_fields"]["falco.num_evts"] for line in file.read_text().splitlines()]
+
+    until(lambda: len(alerts()) >= 3 and numbers()[-1] > numbers()[0])
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    first = alerts()[0]
+    said = (first["priority"], first["source"], first["output"])
+
+    assert ("Informational", "internal", "Falco metrics snapshot") == said
+    assert [1, 2, 3] == [line["sample"] for line in lines[:3]]
+    assert "numbers" == first["output_fields"]["evt.source"]
+    assert first["output_fields"]["falco.num_evts"] in [line["output_fields"]["falco.num_evts"] for line in lines]
+
+
+def test_what_it_may_do(client):
+    """It is a user of its own without capabilities, may open no file but Python's, and no connections."""
+    status = of_process(client.process)
+
+    assert ("1", "2") == (status["NoNewPrivs"], status["Seccomp"])
+    if os.geteuid() == 0:
+        users = [of_process(pid)["Uid"].split()[0] for pid in client.agent.children()]
+        assert len(users) == len({*users} - {"0"})
+        assert {"0000000000000000"} == {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+
+
+def test_connections_are_limited(client):
+    """One address cannot have more than its connections: the oldest is closed; and others are still answered."""
+    held = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(LIMITS.peer_connections + 20)]
+    try:
+        assert 200 == client.status("/healthz")
+        held[0].settimeout(60)
+        assert b"" == held[0].recv(1)
+    finally:
+        for one in held:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000 + b"\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n\r\n" + b"a" * 2000,
+        b"\x16\x03\x01\x02\x00" + b"\0" * 500,
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET " + b"/" * 9000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["headers", "body", "tls", "hosts", "path"],
+)
+def test_requests_that_are_none(client, sent):
+    """What is too large or no request closes the connection, and the process goes on."""
+    before = client.process
+    with socket.create_connection(("127.0.0.1", client.port), timeout=60) as link:
+        link.sendall(sent)
+        link.shutdown(socket.SHUT_WR)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := link.recv(4096):
+                answer += data
+
+    assert b" 200 " not in answer
+    assert (200, before) == (client.status("/healthz"), client.process)
+
+
+def test_many_scrapes_are_few_questions(client, until):
+    """Thirty requests at once are answered with the numbers of a moment, not with thirty."""
+    link = [http.client.HTTPConnection("127.0.0.1", client.port, timeout=60) for _ in range(30)]
+    for one in link:
+        one.request("GET", "/metrics", headers={"Host": "localhost"})
+    texts = {one.getresponse().read() for one in link}
+    for one in link:
+        one.close()
+
+    assert 1 <= len(texts) <= 5
+
+
+def test_prometheus_scrapes(client, tmp_path, until):
+    """Prometheus takes the metrics: the target is up, and has the values."""
+    if (prometheus := shutil.which("prometheus")) is None:
+        skip_or_fail("prometheus", "prometheus is missing: apt-get install prometheus")
+    port = Port()
+    target = f"127.0.0.1:{client.port}"
+    scrape = {"job_name": "falcohost", "static_configs": [{"targets": [target]}]}
+    config = {"global": {"scrape_interval": "500ms"}, "scrape_configs": [scrape]}
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    command = [
+        prometheus, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+        f"--web.listen-address=127.0.0.1:{port.number}",
+    ]  # fmt: skip
+    port.close()
+
+    def query(text):
+        link = http.client.HTTPConnection("127.0.0.1", port.number, timeout=60)
+        with contextlib.closing(link):
+            try:
+                link.request("GET", f"/api/v1/query?query={text}")
+                return [one["value"][1] for one in json.loads(link.getresponse().read())["data"]["result"]]
+            except (OSError, KeyError, ValueError):
+                return []
+
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log, stdout=log)
+        try:
+            until(lambda: query("up") == ["1"], lambda: (tmp_path / "log").read_text())
+            assert ["3"] == until(lambda: query("falcohost_source_lost_total"))
+            assert ["1"] == query("falcosecurity_falco_version_info")
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_a_token(home, until):
+    """Metrics are for those who show the token; the other endpoints ask for none."""
+    (home.folder / "token").write_text(f"{TOKEN}\n")
+    ours = "falcohost: {{webserver: {{token_file: {folder}/token, hosts: [metrics.example]}}}}\n"
+    with serving(home, until, CONFIG + ours) as client:
+        wrong = [None, "Bearer", "Bearer x", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN]
+
+        assert {401} == {client.ask("/metrics", Authorization=one)[0] for one in wrong}
+        assert "Bearer" == client.ask("/metrics")[1]["Www-Authenticate"]
+        assert 200 == client.status("/metrics", Authorization=f"Bearer {TOKEN}")
+        assert 200 == client.status("/healthz")
+        hosts = [client.status("/readyz", host=host) for host in ("metrics.example", "x.example")]
+        assert [200, 403] == hosts
+
+
+def test_tls(home, until):
+    """With a certificate the endpoints speak HTTPS, and nothing else."""
+    self_signed(home.folder / "cert.pem")
+    port = Port()
+    block = f"ssl_enabled: true, ssl_certificate: {home.folder}/cert.pem"
+    config = f"webserver: {{enabled: true, listen_port: {port.number}, {block}}}\n"
+    running = home.agent(*home.setup(config, numbers={"interval": 0.02}), *SOURCE)
+    port.close()
+    trusting = ssl.create_default_context(cafile=home.folder / "cert.pem")
+
+    def ask():
+        link = http.client.HTTPSConnection("localhost", port.number, timeout=60, context=trusting)
+        with contextlib.closing(link):
+            try:
+                link.request("GET", "/readyz")
+                return link.getresponse().status
+            except OSError:
+                return 0
+
+    until(lambda: ask() == 200, lambda: running.stderr)
+    assert 200 != Client(running, port.number).status("/healthz")
+    running.process.send_signal(signal.SIGTERM)
+    assert 0 == running.wait()
+
+
+def test_a_worker_that_cannot_be_opened(home, until):
+    """The agent does not work while a source is down, and works again when it is back."""
+    blocked = home.folder / "blocked"
+    with serving(home, until, refuse_once=str(blocked)) as client:
+        blocked.touch()
+        os.kill(client.agent.workers()[0], signal.SIGKILL)
+
+        until(lambda: (client.status("/healthz"), client.status("/readyz")) == (503, 503))
+        assert '{"status":"failing"}\n' == client.ask("/healthz")[2]
+        blocked.unlink()
+        until(lambda: (client.status("/healthz"), client.status("/readyz")) == (200, 200))
+
+
+def test_a_supervisor_that_hangs(home, until):
+    """The agent does not work while its supervisor is stopped; when it is killed, nobody answers any more."""
+    with serving(home, until) as client:
+        client.agent.process.send_signal(signal.SIGSTOP)
+        until(lambda: client.status("/healthz") == 503)
+        client.agent.process.send_signal(signal.SIGCONT)
+        until(lambda: client.status("/healthz") == 200)
+        client.agent.process.kill()
+        client.agent.wait()
+        until(lambda: client.status("/healthz") == 0)
+
+
+def test_its_own_end(home, until):
+    """If its process is killed or stopped, another takes its place; the source goes on, and an alert tells."""
+    with serving(home, until) as client:
+        first, worker = client.process, client.agent.workers()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: client.status("/readyz") == 200 and client.process != first)
+        second = client.process
+        os.kill(second, signal.SIGSTOP)
+        until(lambda: client.process != second and client.status("/readyz") == 200)
+
+        told = [one for one in client.agent.alerts if one["rule"] == "Falcohost internal: process restarted"]
+        assert {"health"} == {one["output_fields"]["process"] for one in told}
+        assert worker == client.agent.workers()
+        text = client.ask("/metrics")[2]
+        assert 2 == value(text, 'falcohost_process_restarts_total{process="health",source=""}')
+
+
+def test_a_port_that_is_taken(home, until):
+    """The agent detects without its endpoints, says why, and serves them when the port is free."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = CONFIG.format(port=port, folder=home.folder)
+        running = home.agent(*home.setup(config, numbers={"interval": 0.02}), *SOURCE)
+        running.wait_for("webserver: cannot listen on 127.0.0.1")
+        running.wait_for("Ready after")
+        assert running.wait_for_alerts(1)
+    until(lambda: Client(running, port).status("/readyz") == 200, lambda: running.stderr)
+    assert 1 == running.stderr.count("cannot listen")
+
+
+def test_rules_that_are_reloaded(home, until):
+    """After a reload the metrics have the new rules, from the same process."""
+    with serving(home, until) as client:
+        process = client.process
+        rules = (home.folder / "rules.yaml").read_text()
+        (home.folder / "rules.yaml").write_text(rules.replace("Every number", "Each number"))
+        client.agent.process.send_signal(signal.SIGHUP)
+        name = 'falcosecurity_falco_rules_matches_total{priority="5",rule_name="Each number"'
+        until(lambda: name in client.ask("/metrics")[2], lambda: client.agent.stderr)
+
+        assert process == client.process
+
+
+def test_nothing_without_the_packages(home):
+    """Without the packages of the extra the agent runs, and says how to install them."""
+    site = home.folder / "missing"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(MISSING)
+    home.environment["PYTHONPATH"] = f"{site}:{home.environment['PYTHONPATH']}"
+    running = home.agent(*home.setup("webserver: {enabled: true}\n", numbers={"interval": 0.02}), *SOURCE)
+    running.wait_for("Ready after")
+
+    assert "webserver is enabled, but prometheus_client is not installed: pip install" in running.stderr
+    assert HEALTH not in running.children().values()
