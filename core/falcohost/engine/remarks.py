@@ -29,6 +29,8 @@ DEPRECATED_FIELDS = {
     "evt.wait_latency": _LATENCY,
 }
 
+_MAY_BE_UNSAFE = ("ka.", "jevt.")
+
 _TRANSFORMERS = ("val", "tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt")
 
 
@@ -47,6 +49,10 @@ class Remark:
 
 def may_be_remarked(check: CheckNode) -> bool:
     """Return whether :func:`tree_remarks` may have a warning about *check*, wherever it stands."""
+    if check.left.__class__ is FieldNode and (check.right.__class__ is ValueNode or check.right.__class__ is ListNode):
+        name = check.left.name
+        if name not in DEPRECATED_FIELDS and not name.startswith(_MAY_BE_UNSAFE):  # as most are
+            return False
     if _is_unsafe_na_check(check):
         return True
     return any(isinstance(found, FieldNode) and found.name in DEPRECATED_FIELDS for found in _walk(check))
@@ -64,6 +70,8 @@ def tree_remarks(node: Node) -> list[Remark]:
 
 def constant_remarks(text: str, op: str, pos: Pos, catalog: Catalog) -> Iterator[Remark]:
     """Yield warnings about the constant *text* after *op*; *pos* is the start of the right side, as in Falco."""
+    if op != "regex" and "." not in text and ")" not in text:  # as most are
+        return
     if op == "regex" and not _needs_regex(text):
         message = f"regex check with '{text}' may be optimized with simpler operators such as"
         yield Remark(REMARK, f"{message} '=', 'contains', 'startswith', 'endswith'", pos)
@@ -88,7 +96,7 @@ def _walk(node: object) -> Iterator[object]:
 
 
 def _is_unsafe_na_check(node: CheckNode) -> bool:
-    if not isinstance(node.left, FieldNode) or not node.left.name.startswith(("ka.", "jevt.")):
+    if not isinstance(node.left, FieldNode) or not node.left.name.startswith(_MAY_BE_UNSAFE):
         return False
     if node.modifier is not None or node.op not in ("==", "=", "!=", "in", "intersects", "pmatch"):
         return False

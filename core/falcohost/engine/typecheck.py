@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -59,12 +60,22 @@ class _Known(Struct, frozen=True):
     remarks: tuple[Remark, ...]
 
 
+#: What a check of a field against one constant consists of.
+_Key: TypeAlias = tuple[str, str | None, str, str | None, str]
+
+
 class TypeChecker:
-    """Checks conditions over one catalog. Shared macros are checked once: nodes are cached by identity."""
+    """Checks conditions over one catalog.
+
+    Shared macros are checked once: nodes are cached by identity. What rules often repeat is one object: a check of a
+    field against one constant, without a remark.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._known: dict[int, _Known] = {}
+        self._checks: dict[_Key | None, Expr] = {}
+        self._kinds: dict[tuple[int, str, str | None], tuple[Operand, ValueType]] = {}
         self._remarks: list[Remark] = []
         self._remarked = False  # a check with a warning of tree_remarks was among all conditions
 
@@ -77,6 +88,8 @@ class TypeChecker:
         return CheckedCondition(expr, (*(tree_remarks(node) if self._remarked else ()), *self._remarks))
 
     def _expr(self, node: Node) -> Expr:
+        if node.__class__ is CheckNode and node.right.__class__ is ValueNode:
+            return self._check(node)
         known = self._known.get(id(node))
         if known is not None:
             self._remarks += known.remarks
@@ -113,17 +126,38 @@ class TypeChecker:
             raise error.at(node.pos) from None
 
     def _checked(self, node: CheckNode) -> Expr:
+        key = _key(node)
+        known = self._checks.get(key)
+        if known is not None:
+            return known
+        before = len(self._remarks)
+        expr = self._new_check(node)
+        if key is not None and len(self._remarks) == before:
+            self._checks[key] = expr
+        return expr
+
+    def _new_check(self, node: CheckNode) -> Expr:
         left = check_left(node.left, self._catalog)
         if node.right is None:
             return Exists(left)
         op = "=" if node.op == "==" else node.op
-        kind = value_type(left)
-        reason = refusal(op, node.modifier, kind.kind, kind.is_list)
-        if reason is not None:
-            raise TypeCheckError(f"filter error: {reason}")
+        kind = self._kind(left, op, node.modifier)
         if isinstance(node.right, (FieldNode, TransformNode)):
             return Check(left, op, self._right(node.right, left, op), node.modifier)
         return Check(left, op, self._constants(node, left, op, kind), node.modifier)
+
+    def _kind(self, left: FieldRef | Transform, op: str, modifier: str | None) -> ValueType:
+        """Return the type of *left*, which *op* has to take."""
+        key = (id(left), op, modifier)
+        known = self._kinds.get(key)
+        if known is not None:
+            return known[1]
+        kind = value_type(left)
+        reason = refusal(op, modifier, kind.kind, kind.is_list)
+        if reason is not None:
+            raise TypeCheckError(f"filter error: {reason}")
+        self._kinds[key] = left, kind
+        return kind
 
     def _right(self, node: FieldNode | TransformNode, left: FieldRef | Transform, op: str) -> Operand:
         right = check_operand(node, self._catalog)
@@ -155,6 +189,13 @@ class TypeChecker:
         if complaint is not None:
             raise TypeCheckError(complaint, item.pos, unknown=complaint.startswith("unknown event type"))
         return value
+
+
+def _key(node: CheckNode) -> _Key | None:
+    left, right = node.left, node.right
+    if right.__class__ is ValueNode and left.__class__ is FieldNode:
+        return left.name, left.arg, node.op, node.modifier, right.text
+    return None
 
 
 def _value_nodes(node: CheckNode) -> list[ValueNode]:

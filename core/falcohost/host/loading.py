@@ -124,12 +124,16 @@ def _warn_of_absent_fields(append: Iterable[AppendOutput], fields: Mapping[str, 
 
 @contextlib.contextmanager
 def _gc_paused() -> Iterator[None]:
-    """Pause the cyclic garbage collector: loading allocates much that stays and hardly any cycles."""
+    """Pause the cyclic garbage collector: loading allocates much that stays and hardly any cycles.
+
+    Afterwards the collector leaves out what there is: to walk all rules again and again would take as long as loading.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if enabled:
             gc.enable()
 

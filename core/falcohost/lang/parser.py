@@ -1,7 +1,8 @@
-"""The condition language: text in, tree out. The grammar is ``condition.lark``; this file builds the tree.
+"""The condition language: text in, tree out. The grammar is ``condition.lark``.
 
-Nothing here knows about events, sources or plugins: the compiler checks whether a field exists. The parser is created
-when the first condition is parsed. :mod:`falcohost.lang.complaints` replaces Lark's error messages by Falco's.
+:mod:`falcohost.lang.descent` reads it without Lark. Lark reads what descent refuses; this file builds the tree for it,
+and :mod:`falcohost.lang.complaints` replaces its error messages by Falco's. Nothing here knows about events, sources
+or plugins: the compiler checks whether a field exists.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from falcohost.lang.depth import MAX_DEPTH, is_too_deep
-from falcohost.lang.syntax import LIST_ITEM, ConditionSyntaxError, position_at, read_list, unquoted_at
+from falcohost.lang.syntax import ConditionSyntaxError, argument_in, list_of_values, position_at, unquoted_at
 from falcohost.lang.tree import (
     AndNode,
     CheckNode,
@@ -30,8 +31,6 @@ from falcohost.lang.tree import (
 if TYPE_CHECKING:
     from lark import Lark, Token
 
-    from falcohost.lang.driver import Driver
-
 #: Most characters of a condition with lists expanded; bounds memory when lists contain lists that contain lists.
 MAX_LENGTH = 1024 * 1024
 
@@ -41,7 +40,10 @@ def parse(text: str) -> Node:
 
     :raises ConditionSyntaxError: it is not one; the message is Falco's.
     """
-    node: Node = _parsed(text, "start")
+    from falcohost.lang import descent  # its regular expressions are not compiled where all rules are cached
+
+    _check_length(text)
+    node: Node = _checked(text, descent.parse(text) or _by_lark(text, "start"))
     return node
 
 
@@ -51,29 +53,37 @@ def parse_operand(text: str) -> FieldNode | TransformNode:
 
     :raises ConditionSyntaxError: it is neither.
     """
-    node: FieldNode | TransformNode = _parsed(text, "operand")
+    from falcohost.lang import descent
+
+    _check_length(text)
+    node: FieldNode | TransformNode = _checked(text, descent.parse_operand(text) or _by_lark(text, "operand"))
     return node
 
 
-def _parsed(text: str, start: str) -> Any:
-    from lark import UnexpectedInput
+def _checked(text: str, node: Any) -> Any:
+    """Return *node*, unless it nests too deep."""
+    if is_too_deep(node, text):
+        raise ConditionSyntaxError(f"exceeded max depth limit of {MAX_DEPTH}", Pos())
+    return node
 
+
+def _check_length(text: str) -> None:
     if not text:
         raise ConditionSyntaxError("filter input string is empty", Pos())
     if len(text) > MAX_LENGTH:
         raise ConditionSyntaxError(f"condition is longer than {MAX_LENGTH} characters", Pos())
+
+
+def _by_lark(text: str, start: str) -> Any:
+    """Return what Lark makes of *text*; it reads the same as :mod:`falcohost.lang.descent`, and explains errors."""
+    from lark import UnexpectedInput
+
     try:
-        driver = _driver()
-        node = None if driver is None else driver.parse(text, start)
-        if node is None:
-            node = _lark().parse(text, start=start)
+        return _lark().parse(text, start=start)
     except UnexpectedInput:
         from falcohost.lang.complaints import complaint
 
         raise complaint(_lark(), text, start) from None
-    if is_too_deep(node, text):
-        raise ConditionSyntaxError(f"exceeded max depth limit of {MAX_DEPTH}", Pos())
-    return node
 
 
 @cache
@@ -91,24 +101,8 @@ def _lark() -> Lark:
     )
 
 
-@cache
-def _driver() -> Driver | None:
-    from falcohost.lang.driver import Driver
-
-    try:
-        return Driver(_lark())
-    except (AttributeError, TypeError, ValueError):  # another version of Lark
-        return None
-
-
 def _pos(token: Token) -> Pos:
     return Pos(token.start_pos or 0, token.line or 1, token.column or 1)
-
-
-def _argument(bracketed: str, pos: Pos) -> str:
-    """Return the argument in *bracketed*, which includes the brackets and begins at *pos*."""
-    text = bracketed[1:-1]
-    return unquoted_at(text, position_at("[", 1, pos)) if text[0] in "\"'" else text
 
 
 class _TreeBuilder:
@@ -155,7 +149,7 @@ class _TreeBuilder:
         name, bracket, argument = token.partition("[")
         if not bracket:
             return FieldNode(str(token), None, pos)
-        return FieldNode(name, _argument(bracket + argument, position_at(name, len(name), pos)), pos)
+        return FieldNode(name, argument_in(bracket + argument, position_at(name, len(name), pos)), pos)
 
     def val(self, found: list[Any]) -> TransformNode:
         token, field = found
@@ -166,7 +160,7 @@ class _TreeBuilder:
         argument = None
         if isinstance(operands[-1], str):
             last = operands.pop()
-            argument = _argument(last, _pos(last))
+            argument = argument_in(last, _pos(last))
         return TransformNode(token[:-1], tuple(operands), argument, _pos(token))
 
     def operands(self, found: list[Any]) -> ListNode:
@@ -187,13 +181,4 @@ class _TreeBuilder:
 
     def values(self, found: list[Any]) -> ListNode:
         (token,) = found
-        pos = _pos(token)
-        if "\\" in token or "\n" in token:
-            return ListNode(read_list(token, pos), pos)
-        # The fast path for most lists: nothing to unescape, and on one line.
-        items = []
-        for match in LIST_ITEM.finditer(token):
-            place = Pos(pos.offset + match.start(), pos.line, pos.column + match.start())
-            text = match[0]
-            items.append(ValueNode(text[1:-1], True, place) if text[0] in "\"'" else ValueNode(text, False, place))
-        return ListNode(tuple(items), pos)
+        return list_of_values(token, _pos(token))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from falcohost.lang.quoting import EscapeError, unquote
-from falcohost.lang.tree import NOWHERE, Pos, ValueNode
+from falcohost.lang.tree import NOWHERE, ListNode, Pos, ValueNode
 
 STRING_OPERATORS = (
     *("==", "=", "!=", "glob", "iglob", "contains", "icontains", "bcontains"),
@@ -86,6 +86,31 @@ def read_list(text: str, pos: Pos) -> tuple[ValueNode, ...]:
     if text[offset : offset + 1] != ")":
         raise ConditionSyntaxError("expected a ')' token", position_at(text, offset, pos))
     return tuple(values)
+
+
+def list_of_values(text: str, pos: Pos) -> ListNode:
+    """Return the list *text*, which is at *pos*.
+
+    :raises ConditionSyntaxError: a bad escape.
+    """
+    if "\\" in text or "\n" in text:
+        return ListNode(read_list(text, pos), pos)
+    # The fast path for most lists: nothing to unescape, and on one line.
+    items = []
+    for match in LIST_ITEM.finditer(text):
+        place = Pos(pos.offset + match.start(), pos.line, pos.column + match.start())
+        item = match[0]
+        items.append(ValueNode(item[1:-1], True, place) if item[0] in "\"'" else ValueNode(item, False, place))
+    return ListNode(tuple(items), pos)
+
+
+def argument_in(bracketed: str, pos: Pos) -> str:
+    """Return the argument in *bracketed*, which includes the brackets and begins at *pos*.
+
+    :raises ConditionSyntaxError: a bad escape.
+    """
+    text = bracketed[1:-1]
+    return unquoted_at(text, position_at("[", 1, pos)) if text[0] in "\"'" else text
 
 
 def _value(text: str, pos: Pos) -> ValueNode:

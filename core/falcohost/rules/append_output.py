@@ -31,7 +31,8 @@ class AppendOutput(Struct, frozen=True):
 
     def matches(self, rule: RuleDef) -> bool:
         """Return whether the entry applies to *rule*."""
-        return self.source in ("", rule.source) and self.rule in ("", rule.name) and set(self.tags) <= set(rule.tags)
+        named = self.source in ("", rule.source) and self.rule in ("", rule.name)
+        return named and (not self.tags or set(self.tags) <= set(rule.tags))
 
 
 class RuleOutput(Struct, frozen=True):

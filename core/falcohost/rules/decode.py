@@ -33,14 +33,15 @@ def optional_text(item: YamlMap, key: str, context: Context, *, may_be_empty: bo
         if may_be_empty:
             return None
         raise invalid(f"Mapping for key '{key}' is empty", context)
+    if isinstance(node, ScalarNode):
+        if node.value:
+            return Scalar(node.value, context.file, node)
+        if may_be_empty:
+            return None
     value_context = context.at("value for", place_of(node), key)
     if not isinstance(node, ScalarNode):
         raise invalid("Value is not a scalar value", value_context)
-    if not node.value and may_be_empty:
-        return None
-    if not node.value:
-        raise invalid("Value must be non-empty", value_context)
-    return Scalar(node.value, context.file, node)
+    raise invalid("Value must be non-empty", value_context)
 
 
 def required_text(item: YamlMap, key: str, context: Context) -> Scalar:
@@ -114,7 +115,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 def warn_of_unknown_keys(item: YamlMap, known: tuple[str, ...], context: Context, result: FileResult) -> None:
     """Add a warning for each key of *item* that is not among *known*."""
-    for key, _, _ in item.entries():
+    for key, _, _ in item.entries:
         if key not in known:
             message = f"Unknown key '{key}'. The key will be ignored."
             result.warn(WarningCode.LOAD_UNKNOWN_KEY, message, context, hint=did_you_mean(key, known))

@@ -7,9 +7,7 @@ keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -121,14 +119,14 @@ def place_of(node: Node) -> Place:
 
 def is_null(node: Node) -> bool:
     """Return whether *node* is null."""
-    if not isinstance(node, ScalarNode) or node.style:
+    if node.__class__ is not ScalarNode or node.style:
         return False
-    return node.tag.endswith(":null") or (node.value in _NULLS and node.tag == "tag:yaml.org,2002:str")
+    return node.value in _NULLS if node.tag == "tag:yaml.org,2002:str" else node.tag.endswith(":null")
 
 
 def is_scalar(node: Node) -> bool:
     """Return whether *node* is a string (null is not)."""
-    return isinstance(node, ScalarNode) and not is_null(node)
+    return node.__class__ is ScalarNode and not is_null(node)
 
 
 def to_bool(text: str) -> bool | None:
@@ -150,33 +148,35 @@ def to_unsigned(text: str) -> int | None:
     return number if number < 1 << 32 else None
 
 
-@dataclass(frozen=True)
 class YamlMap:
-    """A YAML map, by key."""
+    """A YAML map, by key.
 
-    node: MappingNode
+    :ivar entries: each key, the node of the key, and the node of its value.
+
+    :raises YamlSyntaxError: a key is not a string.
+    """
+
+    __slots__ = ("_values", "entries", "node")
+
+    def __init__(self, node: MappingNode) -> None:
+        self.node = node
+        self.entries: list[tuple[str, ScalarNode, Node]] = []
+        self._values: dict[str, Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                raise YamlSyntaxError("bad conversion", place_of(key))
+            name = "null" if is_null(key) else key.value
+            self.entries.append((name, key, value))
+            self._values.setdefault(name, value)
 
     @property
     def place(self) -> Place:
         """Return where it begins."""
         return place_of(self.node)
 
-    @cached_property
-    def _values(self) -> dict[str, Node]:
-        values: dict[str, Node] = {}
-        for key, _, value in self.entries():
-            values.setdefault(key, value)
-        return values
-
-    def entries(self) -> Iterator[tuple[str, Node, Node]]:
-        """Yield each key, the node of the key, and the node of its value.
-
-        :raises YamlSyntaxError: a key is not a string.
-        """
-        for key, value in self.node.value:
-            if not isinstance(key, ScalarNode):
-                raise YamlSyntaxError("bad conversion", place_of(key))
-            yield ("null" if is_null(key) else key.value), key, value
+    def items(self) -> Iterable[tuple[str, Node]]:
+        """Return each key, once, with its value."""
+        return self._values.items()
 
     def get(self, key: str) -> Node | None:
         """Return the value of *key*, or None if there is no such key."""

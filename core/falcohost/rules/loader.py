@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.ruleset import Ruleset
+from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost.lang.syntax import ConditionSyntaxError
@@ -54,12 +54,16 @@ def load_rules(
     unmet = unmet_requirement(collector.plugin_requirements, options.plugins, options.install_hints)
     ruleset = Ruleset(
         tuple(
-            replace(found.rule, enabled=is_enabled(found.definition, options.selections, options.minimum_priority))
+            _switched(found.rule, is_enabled(found.definition, options.selections, options.minimum_priority))
             for found in compiled.rules
             if found.rule is not None
         )
     )
     return LoadOutcome(tuple(results), unmet, ruleset, collector, compiled)
+
+
+def _switched(rule: Rule, enabled: bool) -> Rule:
+    return rule if rule.enabled == enabled else replace(rule, enabled=enabled)
 
 
 class _FieldChecks:

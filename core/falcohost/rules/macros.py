@@ -6,10 +6,11 @@ Trees are shared, not copied, so that :mod:`falcohost.rules.origins` can find wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost.lang.depth import MAX_DEPTH
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, Node, NotNode, OrNode, Pos
@@ -27,6 +28,9 @@ class TreeSize(Struct, frozen=True):
 
     checks: int
     depth: int
+
+
+_ONE = TreeSize(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class _Expander:
     def expand(self, node: Node) -> tuple[Node, TreeSize]:
         match node:
             case CheckNode():
-                return node, TreeSize(1, 1)
+                return node, _ONE
             case IdentifierNode():
                 return self._macro(node)
             case NotNode():
@@ -113,10 +117,10 @@ class _Expander:
         self.found[name] = body
         if body is None:
             self.unresolved.append(Unresolved(name, node.pos))
-            return node, TreeSize(1, 1)
+            return node, _ONE
         if name in self._path:
             self.unresolved.append(Unresolved(name, node.pos, f"reference loop in macro '{name}'"))
-            return node, TreeSize(1, 1)
+            return node, _ONE
         if len(self._path) >= MAX_DEPTH:
             return node, TreeSize(1, MAX_DEPTH + 1)
         self._path.append(name)

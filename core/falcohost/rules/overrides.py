@@ -65,7 +65,7 @@ def _entries(item: YamlMap, context: Context) -> Iterator[tuple[str, Node, Scala
     if isinstance(node, SequenceNode):
         raise _bad_map(context)
     if isinstance(node, MappingNode):
-        for key, key_node, operation in YamlMap(node).entries():
+        for key, key_node, operation in YamlMap(node).entries:
             if not isinstance(operation, ScalarNode):
                 raise _bad_map(context)
             yield key, key_node, operation

@@ -7,7 +7,6 @@ Positions are counted in characters from 0, as the YAML parser does; Falco's rep
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from falcohost.lang.tree import Pos
 
@@ -66,7 +65,7 @@ class Context(Struct, frozen=True):
 
     def at(self, kind: str, place: Place, name: str = "") -> Context:
         """Return the context of an item inside this context."""
-        return replace(self, locations=(*self.locations, Location(kind, name, self.file.name, place)))
+        return Context(self.file, (*self.locations, Location(kind, name, self.file.name, place)), self.condition)
 
     def in_condition(self, condition: str, pos: Pos | None) -> Context:
         """Return the context of *pos* in *condition*, which begins here.

@@ -115,7 +115,7 @@ def _read_item(node: Node, context: Context, result: FileResult) -> Iterator[Def
         if key in item:
             return reader(item, context, result)
     where = context.at("rules content item", item.place)
-    keys = [key for key, _, _ in item.entries()]
+    keys = [key for key, _, _ in item.entries]
     hint = did_you_mean(keys[0], _READERS) if keys else None
     result.warn(WarningCode.LOAD_UNKNOWN_ITEM, "Unknown top level item", where, hint=hint)
     return iter(())

@@ -34,6 +34,7 @@ _REPLACEABLE = (
     *_APPENDABLE,
     *("priority", "capture", "capture_duration", "enabled", "warn_evttypes", "skip-if-unknown-filter"),
 )
+_MAY_APPEND, _MAY_REPLACE = frozenset(_APPENDABLE), frozenset(_REPLACEABLE)
 _KEYS = ("rule", *_REPLACEABLE, "source", "override", "append")
 _ENABLED_DEPRECATED = (
     "The standalone 'enabled' key usage is deprecated. The correct approach requires also a 'replace' entry under the "
@@ -50,7 +51,7 @@ def read_rule(item: YamlMap, parent: Context, result: FileResult) -> Iterator[De
     name = required_text(item, "rule", parent.at("rule", item.place)).value
     context = parent.at("rule", item.place, name)
     source = optional_text(item, "source", context, may_be_empty=True)
-    overrides = read_overrides(item, frozenset(_APPENDABLE), frozenset(_REPLACEABLE), context, result)
+    overrides = read_overrides(item, _MAY_APPEND, _MAY_REPLACE, context, result)
     if overrides:
         yield from _updates(item, name, source.value if source else "", overrides, context, result)
     elif overrides.legacy:

@@ -138,13 +138,15 @@ def _check_items(node: SequenceNode, schema: Schema, path: str) -> Iterator[tupl
 
 def _check_properties(item: YamlMap, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
     properties = schema["properties"]
-    keys = [key for key, _, _ in item.entries()]
-    for key in sorted(properties.keys() & set(keys)):
-        value = item.get(key)
-        wrong = [] if value is None else list(_check(value, properties[key], f"{path}[{key}]"))
-        if wrong:
-            yield from wrong
-            yield path, f"Failed to validate against schema associated with property name '{key}'."
+    keys = [key for key, _, _ in item.entries]
+    wrong = {
+        key: list(_check(value, properties[key], f"{path}[{key}]"))
+        for key, value in item.items()
+        if key in properties and not (properties[key] is _TEXT and is_scalar(value))
+    }
+    for key in sorted(key for key, found in wrong.items() if found):
+        yield from wrong[key]
+        yield path, f"Failed to validate against schema associated with property name '{key}'."
     unknown = next((key for key in keys if key not in properties), "" if len(set(keys)) < len(keys) else None)
     if unknown is not None:
         message = "Object contains a property that could not be validated using 'properties' or 'additionalProperties'"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 from msgspec import Struct
 
@@ -130,16 +128,16 @@ class TextPiece(Struct, frozen=True):
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class SourceText:
+class SourceText(Struct, frozen=True):
     """A text made of pieces."""
 
     pieces: tuple[TextPiece, ...]
 
-    @cached_property
+    @property
     def value(self) -> str:
         """Return the whole text."""
-        return "".join(piece.text for piece in self.pieces)
+        pieces = self.pieces
+        return pieces[0].text if len(pieces) == 1 else "".join(piece.text for piece in pieces)
 
     @classmethod
     def of(cls, scalar: Scalar, *, condition: bool = False) -> SourceText:

@@ -77,6 +77,14 @@ def _rule_row(rule: Rule, pools: _Pools, types: dict[frozenset[str], int]) -> Ru
 
 
 def _template_row(template: Template, pools: _Pools) -> TemplateRow:
+    """Return the row of *template*, which rules may share."""
+    row = pools.templates.get(id(template))
+    if row is None:
+        row = pools.templates[id(template)] = _new_template_row(template, pools)
+    return row
+
+
+def _new_template_row(template: Template, pools: _Pools) -> TemplateRow:
     parts = tuple(
         TokenRow(pools.operand(part.operand), part.width) if isinstance(part, Token) else part
         for part in template.parts
@@ -99,6 +107,7 @@ class _Pools:
         self._operand_numbers: dict[bytes, int] = {}
         self._expr_numbers: dict[bytes, int] = {}
         self._met: dict[int, int] = {}
+        self.templates: dict[int, TemplateRow] = {}
 
     def operand(self, operand: Operand) -> int:
         """Return the number of *operand*."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 from falcohost import Arg
@@ -46,8 +47,11 @@ def failed(row: Call, _: Arg) -> Fact:
 
 def result(row: Call, _: Arg) -> Fact:
     """Describe the name of the error, or ``SUCCESS``."""
-    if not has_result(row):
-        return constant(None)
+    return _named_result() if has_result(row) else constant(None)
+
+
+@functools.cache
+def _named_result() -> Fact:
     named = [number for number in range(-_LAST_ERRNO, 0) if flags.errno_name(number)]
     cases: list[tuple[Condition, Any]] = [(within(RET, (0, RET.highest)), "SUCCESS")]
     cases += [(within(RET, (number, number)), flags.errno_name(number)) for number in named]

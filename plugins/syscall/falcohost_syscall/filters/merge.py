@@ -35,14 +35,27 @@ _SEARCH: Final = 6  # a loop over the text
 
 def merged(condition: Condition) -> Condition:
     """Return an equivalent of *condition* with fewer tests; each ``and`` begins with its cheap ones."""
+    return _merged(condition, {})
+
+
+def _merged(condition: Condition, known: dict[int, Condition]) -> Condition:
+    """Return the equivalent; *known* are those of parts by their ids, since rules share macros."""
     if isinstance(condition, Literal):
         return condition
+    found = known.get(id(condition))
+    if found is None:
+        found = known[id(condition)] = _newly_merged(condition, known)
+    return found
+
+
+def _newly_merged(condition: All | Any, known: dict[int, Condition]) -> Condition:
+    items = (_merged(item, known) for item in condition.items)
     if isinstance(condition, All):
-        joined = all_of(map(merged, condition.items))
+        joined = all_of(items)
         if not isinstance(joined, All):
             return joined
         return all_of(sorted(_unite(_intersect(joined.items), negated=True), key=_cost))
-    joined = any_of(map(merged, condition.items))
+    joined = any_of(items)
     if not isinstance(joined, Any):
         return joined
     return any_of(sorted(_unite(_group(_factored(_absorb(joined.items))), negated=False), key=_cost))

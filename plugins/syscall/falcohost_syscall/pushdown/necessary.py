@@ -12,15 +12,23 @@ from falcohost_syscall.filters.merge import merged
 
 def necessary(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Condition:
     """Return a condition that holds wherever *expr* does; *decide* returns the bounds of a check."""
-    return merged(_bounds(expr, decide).over)
+    return merged(_bounds(expr, decide, {}).over)
 
 
-def _bounds(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Bounds:
+def _bounds(expr: Expr, decide: Callable[[Check | Exists], Bounds], known: dict[int, Bounds]) -> Bounds:
+    """Return the bounds of *expr*; *known* are those of its parts by their ids, since rules share macros."""
+    found = known.get(id(expr))
+    if found is None:
+        found = known[id(expr)] = _new_bounds(expr, decide, known)
+    return found
+
+
+def _new_bounds(expr: Expr, decide: Callable[[Check | Exists], Bounds], known: dict[int, Bounds]) -> Bounds:
     if isinstance(expr, (Check, Exists)):
         return decide(expr)
     if isinstance(expr, Not):
-        item = _bounds(expr.item, decide)
+        item = _bounds(expr.item, decide, known)
         return Bounds(negate(item.under), negate(item.over))
-    items = [_bounds(item, decide) for item in expr.items]
+    items = [_bounds(item, decide, known) for item in expr.items]
     join = all_of if isinstance(expr, And) else any_of
     return Bounds(join(item.over for item in items), join(item.under for item in items))

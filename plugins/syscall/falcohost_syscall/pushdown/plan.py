@@ -40,7 +40,9 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
         if row.want & WANT_MESSAGES:
             continue  # one call makes several events
         condition = necessary(specialise(plan.condition, name), decide(row, users))
-        condition = merged(any_of((condition, _noted(row, plan, needed))))
+        noted = _noted(row, plan, needed)
+        if noted != FALSE:
+            condition = merged(any_of((condition, noted)))
         if condition != TRUE:
             found[name] = condition
     return found
