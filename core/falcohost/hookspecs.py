@@ -51,7 +51,8 @@ class SourceSpec:
     :ivar name: the name that rules give in ``source:`` (``syscall``).
     :ivar description: one line that ends with a full stop.
     :ivar make: called in the worker process with the plugin's settings plus ``agent_pid``, the id of the process that
-        writes the alerts; returns the source, unopened.
+        writes the alerts; returns the source, unopened. Also called where the configuration is read, to check the
+        settings: if it raises, the agent does not start.
     :ivar event_types: the values that ``evt.type`` can have; None: not known.
     :ivar on_request: event types so frequent that only rules that name them get them.
     :ivar event_params: called by ``--list-events``; returns the parameters of each event type.
@@ -71,8 +72,8 @@ class SourceSpec:
         nothing but define names.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a
         sentence that says what is wrong and how to fix it. Raises :class:`AddressTaken` if the address is in use,
-        perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. Without *check*, and if it yields
-        nothing, *make* is called.
+        perhaps by a running agent. A :class:`RetriedProblem` does not stop a start. *make* has been called before,
+        and what it raises is told instead.
     :ivar drops: for a source that cannot rewind: returns what to do about lost events.
     :ivar off: returns a sentence if the settings switch the source off, else None.
     :ivar reads_files: it can read the files that ``open_params`` names, so that ``falcohost run FILE`` works with it.

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.event_fields import hostname
@@ -20,17 +22,18 @@ from falcohost.hookspecs import OutputSpec, RetriedProblem, SourceSpec
 from falcohost.host.config import Config
 from falcohost.host.connection import Connection
 from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
-from falcohost.host.extras import owner
 from falcohost.host.given import AgentOptions
 from falcohost.host.listening import listens
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import source_settings
-from falcohost.host.sources import select_sources, switched_off
+from falcohost.host.sources import problem_of, settings_problems, sources_to_check
 from falcohost.store.directory import directory_problem, state_directory
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
 from falcohost.subscriber import SubscriberSpec
 from falcohost.writable import write_problem
+
+_VALID = "its settings are valid"
 
 
 class Finding(Struct, frozen=True):
@@ -63,13 +66,20 @@ def start_findings(
     yield from _outputs(config, plugins)
     yield from _subscribers(config, plugins)
     try:
-        names = _sources(config, plugins, ruleset, options)
+        names = sources_to_check(config, plugins, ruleset, options)
     except FalcohostError as error:
         yield Finding("sources", "they can be chosen", str(error))
         return
     specs, settings = plugins.sources(), source_settings(plugins)
-    for name in names:
-        yield from _source(specs[name], settings[name], agent)
+    wrong = settings_problems(names, plugins)
+    for name, problem in wrong.items():
+        yield Finding(name, _VALID, problem)
+    found = {name: list(_source(specs[name], settings[name], agent)) for name in names if name not in wrong}
+    needed = [name for name in found if ruleset is None or ruleset.enabled(name) or name in options.enable_sources]
+    one_opens = any(all(one.problem is None or not one.stops for one in found[name]) for name in needed or found)
+    for finding in itertools.chain.from_iterable(found.values()):
+        # As long as one source opens, the agent runs, and tries the others again.
+        yield replace(finding, stops=finding.stops and not one_opens)
 
 
 def running_agent(state: str) -> int | None:
@@ -80,26 +90,6 @@ def running_agent(state: str) -> int | None:
         return None
     with contextlib.closing(connection):
         return connection.supervisor
-
-
-def _sources(config: Config, plugins: Plugins, ruleset: Ruleset | None, options: AgentOptions) -> list[str]:
-    """Return the sources that a start opens, and those that the configuration has settings for.
-
-    :raises FalcohostError: the options do not fit the sources.
-    """
-    known = plugins.sources()
-    selected = select_sources(list(known), options.enable_sources, options.disable_sources)
-    asked = {*options.enable_sources, *_with_settings(config, plugins)}
-    wanted = [name for name in selected if ruleset is None or name in asked or ruleset.enabled(name)]
-    off = switched_off(selected, plugins)
-    return [name for name in wanted or selected if name not in off]
-
-
-def _with_settings(config: Config, plugins: Plugins) -> Set[str]:
-    """Return the sources of plugins that are loaded by name and have a block with settings."""
-    blocks = config.plugins.settings
-    owners = {owner(name) for name in config.plugins.names if blocks.get(name)}
-    return {spec.name for plugin in plugins.loaded if plugin.name in owners for spec in plugin.sources}
 
 
 def _outputs(config: Config, plugins: Plugins) -> Iterator[Finding]:
@@ -120,7 +110,7 @@ def _output_problem(spec: OutputSpec, name: str, config: Config) -> str | None:
     block = config.outputs.enabled[name].block
     if spec.check is not None:
         return spec.check(block)
-    return _problem_of(lambda: make_output(spec, block, alert_format(name, config)).close())
+    return problem_of(lambda: make_output(spec, block, alert_format(name, config)).close())
 
 
 def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:
@@ -131,7 +121,7 @@ def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:
     maker = AlertMaker(hostname(), iso8601=config.alerts.iso_8601)
     with contextlib.closing(Store(None, IN_MEMORY)) as store:
         for settings, spec in offered:
-            problem = _problem_of(functools.partial(_make_and_close, spec, settings, store, maker))
+            problem = problem_of(functools.partial(_make_and_close, spec, settings, store, maker))
             yield Finding(f"subscriber {spec.name}", "it can be made", problem)
 
 
@@ -140,7 +130,7 @@ def _make_and_close(spec: SubscriberSpec, settings: Mapping[str, Any], store: St
 
 
 def _source(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> Iterator[Finding]:
-    """Yield what the source's own check finds; if it finds nothing to check, whether the source can be made."""
+    """Yield what the own check of a source finds whose settings are valid."""
     try:
         found = [
             Finding(spec.name, what, problem, stops=not isinstance(problem, RetriedProblem))
@@ -155,19 +145,8 @@ def _source(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) ->
     except Exception as error:
         yield Finding(spec.name, "its check runs", f"{type(error).__name__}: {error}")
         return
-    yield from found or [Finding(spec.name, "its settings are valid", _problem_of(lambda: spec.make(settings)))]
+    yield from found or [Finding(spec.name, _VALID, None)]
 
 
 def _own_check(spec: SourceSpec, settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     return () if spec.check is None else spec.check(settings)
-
-
-def _problem_of(do: Callable[[], object]) -> str | None:
-    """Return the error of *do*; None if there is none."""
-    try:
-        do()
-    except FalcohostError as error:
-        return str(error)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return None

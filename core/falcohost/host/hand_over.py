@@ -12,7 +12,7 @@ from falcohost.host.outputs_data import seal_outputs
 from falcohost.host.plugins import Plugins
 from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Teller
 from falcohost.host.sealed import read_sealed, sealed
-from falcohost.host.sources import opened
+from falcohost.host.sources import check_settings, opened
 from falcohost.host.worker_data import seal
 
 
@@ -51,6 +51,7 @@ def hand_over(
     :raises FalcohostError: the agent cannot start like this.
     """
     assigning = Assigning(given, plugins, options)
+    check_settings(given.config, plugins, given.ruleset, options)
     _hand_over(teller, assigning, Baseline(config, missing, beside_rules(given.config), assigning.sources))
 
 

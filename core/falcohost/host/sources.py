@@ -1,10 +1,15 @@
-"""Selects the event sources to open."""
+"""Selects the event sources to open, and checks their settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence, Set
 
-from falcohost.errors import ConfigError
+from falcohost.engine.ruleset import Ruleset
+from falcohost.errors import ConfigError, FalcohostError
+from falcohost.host.config import Config
+from falcohost.host.extras import owner
+from falcohost.host.given import AgentOptions
 from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
 from falcohost.log import log
@@ -60,3 +65,52 @@ def switched_off(selected: Sequence[str], plugins: Plugins) -> dict[str, str]:
     specs, settings = plugins.sources(), source_settings(plugins)
     reasons = {name: off(settings[name]) for name in selected if (off := specs[name].off) is not None}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def sources_to_check(config: Config, plugins: Plugins, ruleset: Ruleset | None, options: AgentOptions) -> list[str]:
+    """Return the sources that a start opens, and those that the configuration has settings for.
+
+    :param ruleset: the rules, which decide which sources are opened; None: they are not valid.
+    :raises FalcohostError: the options do not fit the sources.
+    """
+    known = plugins.sources()
+    selected = select_sources(list(known), options.enable_sources, options.disable_sources)
+    asked = {*options.enable_sources, *_with_settings(config, plugins)}
+    wanted = [name for name in selected if ruleset is None or name in asked or ruleset.enabled(name)]
+    off = switched_off(selected, plugins)
+    return [name for name in wanted or selected if name not in off]
+
+
+def _with_settings(config: Config, plugins: Plugins) -> Set[str]:
+    """Return the sources of plugins that are loaded by name and have a block with settings."""
+    blocks = config.plugins.settings
+    owners = {owner(name) for name in config.plugins.names if blocks.get(name)}
+    return {spec.name for plugin in plugins.loaded if plugin.name in owners for spec in plugin.sources}
+
+
+def check_settings(config: Config, plugins: Plugins, ruleset: Ruleset, options: AgentOptions) -> None:
+    """Check that the sources can be made that a start opens, or that the configuration has settings for.
+
+    :raises ConfigError: one cannot.
+    """
+    wrong = settings_problems(sources_to_check(config, plugins, ruleset, options), plugins)
+    if wrong:
+        raise ConfigError("\n".join(f"{name}: {problem}" for name, problem in wrong.items()))
+
+
+def settings_problems(names: Iterable[str], plugins: Plugins) -> dict[str, str]:
+    """Return why those of the sources *names* cannot be made whose settings are wrong, by source."""
+    specs, settings = plugins.sources(), source_settings(plugins)
+    found = {name: problem_of(functools.partial(specs[name].make, settings[name])) for name in names}
+    return {name: problem for name, problem in found.items() if problem is not None}
+
+
+def problem_of(do: Callable[[], object]) -> str | None:
+    """Return the error of *do*; None if there is none."""
+    try:
+        do()
+    except FalcohostError as error:
+        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None

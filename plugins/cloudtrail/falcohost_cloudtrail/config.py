@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from falcohost import ConfigError, aws, jsonlog
 from falcohost.aws import AwsSettings
 from falcohost.jsonlog import FOLLOW
 from falcohost.settings import OPEN_PARAMS, Settings
+from falcohost_cloudtrail.interval import read_interval
 from falcohost_cloudtrail.s3 import CONCURRENCY, LATE, S3Settings
 from falcohost_cloudtrail.sqs import SqsSettings
 
@@ -102,10 +104,12 @@ def _s3(values: Settings, found: re.Match[str], *, follow: bool) -> S3Settings:
     if not _ACCOUNT_LIST.fullmatch(accounts):
         raise ConfigError(f"plugin '{NAME}': {_ACCOUNTS} is not a list of account ids; use 12 digits each, with commas")
     every = values.whole_number(_EVERY, 60, at_least=1)
+    interval = values.text(_INTERVAL)
+    read_interval(interval, datetime.now(UTC))  # an age counts from when the source is opened
     return S3Settings(
         bucket=found[1],
         prefix=found[2],
-        interval=values.text(_INTERVAL),
+        interval=interval,
         accounts=tuple(re.findall(r"\d+", accounts)),
         every=every if follow else 0,
         late=values.whole_number(_LATE, LATE),
