@@ -97,16 +97,23 @@ def reader(clock, close_later):
 class Bucket:
     """The bucket of a trail."""
 
-    def __init__(self, aws):
+    def __init__(self, aws, name):
+        self.name = name
         self.client = aws.client("s3")
-        self.client.create_bucket(Bucket=trail.BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     def put(self, key, body):
         """Put an object there."""
-        self.client.put_object(Bucket=trail.BUCKET, Key=key, Body=body)
+        self.client.put_object(Bucket=self.name, Key=key, Body=body)
 
 
 @pytest.fixture
-def bucket(aws):
-    """Return a bucket."""
-    return Bucket(aws)
+def make_bucket(aws):
+    """Return a function that makes a bucket of a name."""
+    return lambda name: Bucket(aws, name)
+
+
+@pytest.fixture
+def bucket(make_bucket):
+    """Return the bucket of the trail."""
+    return make_bucket(trail.BUCKET)

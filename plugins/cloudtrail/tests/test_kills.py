@@ -8,6 +8,7 @@ import random
 import threading
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -55,11 +56,13 @@ def survive(tmp_path, soak):
     """Return a function that kills an agent that reads what a trail delivers, and compares what is stored."""
     running = []
 
-    def survive(trail_, block):
-        (tmp_path / "rules.yaml").write_text(trail.RULES)
+    def survive(name, trail_, block):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "rules.yaml").write_text(trail.RULES)
         settings = {"plugins": [{"name": "cloudtrail", "library_path": "libcloudtrail.so"} | block]}
         more = {"load_plugins": ["cloudtrail"], "engine": {"kind": "nodriver"}}
-        killed = Killed(tmp_path, [tmp_path / "rules.yaml"], settings | more)
+        killed = Killed(folder, [folder / "rules.yaml"], settings | more)
         running.append((killed, trail_))
         trail_.start()
         kill_often(killed, soak(*KILLS), random.Random(1))
@@ -85,20 +88,21 @@ def survive(tmp_path, soak):
         killed.agent.kill()
 
 
-def test_bucket(aws, bucket, survive):
-    """A bucket that is followed."""
+def bucket_is_followed(aws, bucket, survive):
+    """Follow a bucket."""
     init_config = {"aws": aws.settings, "follow": True, "s3PollInterval": 1}
-    survive(Trail(bucket.put, random.Random(2)), {"open_params": f"s3://{BUCKET}/", "init_config": init_config})
+    block = {"open_params": f"s3://{BUCKET}/", "init_config": init_config}
+    survive("bucket", Trail(bucket.put, random.Random(2)), block)
 
 
-def test_queue(aws, bucket, survive):
-    """A queue, whose messages come back if the worker that had them was killed."""
+def queue_is_read(aws, bucket, survive):
+    """Read what a queue names, whose messages come back if the worker that had them was killed."""
     client = aws.client("sqs")
     url = client.create_queue(QueueName=f"q-{uuid.uuid4()}")["QueueUrl"]
 
     def deliver(name, body):
         bucket.put(name, body)
-        client.send_message(QueueUrl=url, MessageBody=json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": [name]}))
+        client.send_message(QueueUrl=url, MessageBody=json.dumps({"s3Bucket": bucket.name, "s3ObjectKey": [name]}))
 
     def is_empty():
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -107,6 +111,15 @@ def test_queue(aws, bucket, survive):
 
     init_config = {"aws": aws.settings, "sqsVisibilityTimeout": 3}
     where = f"sqs://{url.rpartition('/')[2]}"
-    survive(Trail(deliver, random.Random(3)), {"open_params": where, "init_config": init_config})
+    survive("queue", Trail(deliver, random.Random(3)), {"open_params": where, "init_config": init_config})
 
     wait_until(is_empty)
+
+
+def test_killed_at_any_moment(aws, make_bucket, survive):
+    """A bucket that is followed, and a queue; at the same time, since both take long and mostly wait."""
+    with ThreadPoolExecutor() as pool:
+        ways = {bucket_is_followed: make_bucket(BUCKET), queue_is_read: make_bucket("queued")}
+        running = [pool.submit(way, aws, bucket, survive) for way, bucket in ways.items()]
+    for one in running:
+        one.result()
