@@ -20,6 +20,9 @@ from falcohost.testing.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent
 
+# Test files compiled with their assertions are kept for the next run, as everything else is (script/setup).
+sys.dont_write_bytecode = False
+
 Length = TypeVar("Length")
 
 

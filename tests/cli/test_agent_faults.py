@@ -3,6 +3,8 @@
 import re
 import signal
 
+import pytest
+
 from falcohost.testing.agent import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
@@ -80,6 +82,17 @@ TROUBLE = """
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def stalled(module_home):
+    """Return an agent whose source stops behind six numbers.
+
+    It runs beside all tests of this file: it takes seconds until a source counts as stalled.
+    """
+    more = "json_output: true\nrule_matching: all\nfalcohost: {source_timeout: 5}"
+    settings = {"deaf": 6, "interval": 0.01}
+    return module_home.agent(*module_home.setup(more, rules=TROUBLE, numbers=settings), *ONLY_NUMBERS)
+
+
 def test_a_rule_that_raises_costs_its_own_alerts_only(agent, setup):
     """The log names the rule and its field, at once and with their number at the end; other rules fire all the same."""
     running = agent(*setup("rule_matching: all", rules=TROUBLE, numbers={"count": 6}), *ONLY_NUMBERS)
@@ -116,10 +129,20 @@ def test_what_failed_is_told_at_the_end_of_a_run_that_is_stopped(agent, setup):
     assert re.search(told, running.stderr)
 
 
-def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
+def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
+    """The supervisor survives a worker that does not speak its language; the other source does not notice."""
+    running = agent(*setup("json_output: true", numbers={"babble": True}))
+    running.wait_for("its worker sent an invalid message")
+    seen = len(running.alerts)
+    running.wait_for_alerts(seen + 5)
+
+    assert running.end() == 0
+    assert "Traceback" not in running.stderr
+
+
+def test_a_source_that_does_not_come_back(stalled, module_home, until):
     """It is reported by the log and an alert, and its worker is replaced, which still says what it has counted."""
-    more = "json_output: true\nrule_matching: all\nfalcohost: {source_timeout: 5}"
-    running = agent(*setup(more, rules=TROUBLE, numbers={"deaf": 6, "interval": 0.01}), *ONLY_NUMBERS)
+    running = stalled
     alert = until(lambda: [one for one in running.alerts if one["source"] == "internal"])[0]
 
     assert "Falcohost internal: source stalled" == alert["rule"]
@@ -130,17 +153,6 @@ def test_a_source_that_does_not_come_back(agent, setup, falcohost, until):
     running.wait_for("worker failed: killed by SIGKILL; starting it again at once")
     running.wait_for("Event source 'numbers' is open again")
     assert "rule 'Trouble' could not be evaluated on 3 events in all" in running.stderr
-    stats = falcohost("stats").stdout
+    stats = module_home.run("stats").stdout
     assert "numbers: open for" in stats
     assert 6 <= int(re.search(r"([0-9]+) (?:events )?received", stats)[1])
-
-
-def test_a_worker_that_sends_rubbish_is_killed(agent, setup):
-    """The supervisor survives a worker that does not speak its language; the other source does not notice."""
-    running = agent(*setup("json_output: true", numbers={"babble": True}))
-    running.wait_for("its worker sent an invalid message")
-    seen = len(running.alerts)
-    running.wait_for_alerts(seen + 5)
-
-    assert running.end() == 0
-    assert "Traceback" not in running.stderr
