@@ -15,6 +15,7 @@ import pytest
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.overseer import GONE, HANGS, WORKS
 from falcohost.host.storing.process import NAME as STORE
+from falcohost.host.supervision.signals import SAME
 from falcohost.store.history import History, Wanted
 from falcohost.testing.waiting import wait_until
 
@@ -168,6 +169,7 @@ def test_a_second_signal_does_not_wait_for_outputs(agent, setup, tmp_path):
     running = agent(*setup(config, numbers={"interval": 0, "count": 3000}), *ONLY_NUMBERS)
     wait_until(lambda: "has ended" in running.stderr)
     running.process.send_signal(signal.SIGTERM)
+    time.sleep(2 * SAME)  # or it counts as the same signal
 
     assert 0 == running.end()
     os.close(reader)

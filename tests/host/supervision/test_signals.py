@@ -10,7 +10,8 @@ import pytest
 
 from falcohost.host.forked import HANDLED
 from falcohost.host.supervision.loop import Loop
-from falcohost.host.supervision.signals import Signals
+from falcohost.host.supervision.signals import SAME, Signals
+from falcohost.testing.clock import ManualClock
 
 
 def opened():
@@ -32,6 +33,20 @@ def test_signals_come_in_order_out_of_the_loop():
         loop.turn(0)
 
     assert handled == [signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM]
+
+
+def test_a_signal_that_is_sent_twice():
+    """What ends the run counts once if it comes twice at once, as timeout(1) sends it; others count each time."""
+    loop, handled = Loop(ManualClock()), []
+    with Signals(loop, handled.append):
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+            loop.turn(0)
+        loop.clock.advance(SAME)
+        os.kill(os.getpid(), signal.SIGINT)
+        loop.turn(0)
+
+    assert handled == [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGHUP, signal.SIGINT]
 
 
 @pytest.fixture

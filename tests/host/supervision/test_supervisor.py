@@ -8,6 +8,7 @@ from played import of
 from falcohost.host import wire
 from falcohost.host.numbers import Numbers
 from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.signals import SAME
 
 
 def test_a_signal_ends_the_run(supervised, stored, caplog):
@@ -87,7 +88,7 @@ def test_a_second_signal_kills(supervised, caplog):
     def hang():
         stage.last().ends_by = signal.SIGKILL
 
-    stage.script(hang, interrupt, lambda: None, lambda: None, interrupt)
+    stage.script(hang, interrupt, lambda: None, lambda: stage.clock.advance(SAME), interrupt)
 
     assert supervisor.run() is Outcome.STOPPED
     assert [signal.SIGTERM, signal.SIGKILL] == stage.last().signals

@@ -6,9 +6,15 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from typing import Final
 
 from falcohost.host.forked import HANDLED, WAITING
 from falcohost.host.supervision.loop import Loop
+
+#: Seconds within which a signal that ends the run counts once: timeout(1) sends each twice, also to its own group.
+SAME: Final = 0.1
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signals:
@@ -17,6 +23,7 @@ class Signals:
     def __init__(self, loop: Loop, handle: Callable[[int], None]) -> None:
         self._loop = loop
         self._handle = handle
+        self._last = (0, 0.0)  # a signal that ends the run, and when it came
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def __enter__(self) -> None:
@@ -38,4 +45,13 @@ class Signals:
 
     def _arrived(self) -> None:
         for number in os.read(self._read, 64):
-            self._handle(number)
+            if not self._repeats(number):
+                self._handle(number)
+
+    def _repeats(self, number: int) -> bool:
+        """Return whether the signal is the one before, sent twice."""
+        if number not in _ENDING:
+            return False
+        (before, at), now = self._last, self._loop.clock.monotonic()
+        self._last = number, now
+        return before == number and now - at < SAME
