@@ -34,6 +34,7 @@ COMMANDS = {
     "run": "Monitor this host, or read files, and print alerts.",
     "rules": "Explain rules and show their cost.",
     "alerts": "Print stored alerts.",
+    "tune": "Propose exceptions of a rule from its stored alerts.",
     "silence": "Have alerts of a rule stored, but delivered to nobody for a while.",
     "store": "Print what is stored; check and repair the store.",
     "stats": "Print statistics of the running agent.",

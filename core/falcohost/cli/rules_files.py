@@ -45,22 +45,24 @@ def load(flags: Flags, files: Sequence[str]) -> LoadedRules:
     return _load(flags, names)
 
 
-def load_configured(flags: Flags) -> LoadedRules:
+def load_configured(flags: Flags, more: Sequence[str] = ()) -> LoadedRules:
     """Load the rules files that ``-r`` names, or else those that an agent with this configuration would load.
 
+    :param more: files to load behind these.
     :raises FalcohostError: there are none, or one has an error.
     """
-    return _load(flags, None)
+    return _load(flags, None, more)
 
 
-def _load(flags: Flags, names: Sequence[str] | None) -> LoadedRules:
+def _load(flags: Flags, names: Sequence[str] | None, more: Sequence[str] = ()) -> LoadedRules:
     from falcohost.host.catalogs import catalogs
     from falcohost.host.loading import files_to_load, load_files
     from falcohost.host.plugins import load_all
 
     config = flags.configuration()
     plugins = load_all(config.for_plugins)
-    outcome = load_files(names or files_to_load(config.rules, plugins, flags.rules), plugins, config)
+    files = names or files_to_load(config.rules, plugins, flags.rules)
+    outcome = load_files([*files, *more], plugins, config)
     outcome.check()
     return LoadedRules(outcome, catalogs(plugins), plugins.sources())
 

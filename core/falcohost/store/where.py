@@ -63,7 +63,7 @@ def encoded(expr: Expr, output: Iterable[FieldRef]) -> Where:
 
     :raises WhereError: it reads others, or such as cannot be read from an alert.
     """
-    shown = {ref.text for ref in output if _is_readable(ref)}
+    shown = {ref.text for ref in output if is_readable(ref)}
     read = [*dict.fromkeys(fields(expr))]
     for ref in read:
         if ref.text not in shown:
@@ -110,7 +110,7 @@ def compiled(where: Where) -> Holds:
     return holds
 
 
-def _is_readable(ref: FieldRef) -> bool:
+def is_readable(ref: FieldRef) -> bool:
     """Return whether an alert has the value that conditions compare, and one for all events that it stands for."""
     field = ref.field
     differs = field.json is not None or field.shown is not None or field.filter_only or field.print_only

@@ -91,12 +91,18 @@ def _check(check: Check | Exists, values: Values, asked: bool) -> Traced:
     read = {ref: values(ref) for ref in fields(check)}
     known = {key_of(ref): value for ref, value in read.items() if value is not UNKNOWN}
     if len(known) == len(read):
-        answer: bool | None = bool(compile_condition(detached(check))(Reading(known)))
+        answer: bool | None = bool(_decider(check)(Reading(known)))
     elif any(value in (None, ()) for value in known.values()):
         answer = False  # one absent value makes the check false
     else:
         answer = _of_any_event(check)
     return Traced(check, answer, asked, (), (*read.items(), *_transformed(check, known)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _decider(check: Check | Exists) -> Callable[[Reading], object]:
+    """Return the engine's code for *check*, which is often asked of many events."""
+    return compile_condition(detached(check))
 
 
 def _of_any_event(check: Check | Exists) -> bool | None:
