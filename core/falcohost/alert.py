@@ -76,7 +76,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     :ivar depth: number of subscribers in the chain that led to it: 0 for a rule's alert, 1 for an alert that a
         subscriber raised about such alerts.
     :ivar read: the values that the rule's condition read and the output does not show, as a MessagePack map by fields'
-        names; about 8 KiB at most. Not delivered unless ``falcohost.json_include_condition_fields`` says so.
+        names; about 12 KiB at most. Not delivered unless ``falcohost.json_include_condition_fields`` says so.
     """
 
     id: str

@@ -154,6 +154,22 @@ def test_an_event_that_does_not_say_enough(explain):
     ]
 
 
+def test_an_alert_of_a_long_value(explain):
+    """What the alert does not keep is told with its length; what its checks said decides all the same."""
+    read = {"falcohost.left_out": {"fd.name": 60_000, "proc.name": 0}, "falcohost.true": ["proc.name = cat"]}
+    alert = {
+        "rule": "Files below etc",
+        "source": "syscall",
+        "output_fields": {"evt.type": "open"},
+        "condition_fields": read,
+    }
+    text = explain(event=alert)
+
+    assert "fd.name: 60,000 bytes, which the alert does not keep: at most 1,024 of a value" in " ".join(text.split())
+    assert "proc.name: not known in full, so the alert does not keep it" in " ".join(text.split())
+    assert "true     │ │ proc.name = cat" in text
+
+
 def test_an_alert(explain):
     """An alert in JSON is an event, and names the rule that is explained."""
     alert = {"rule": "Files below etc", "source": "syscall", "output_fields": FIRES | {"mine": "x", "evt.time": 7}}

@@ -8,9 +8,18 @@ import pytest
 from world import CATALOG, TYPES, Happening, rule
 
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
-from falcohost.engine.condition_values import MOST_ALERTS, MOST_VALUE, MOST_VALUES, kept_values
-from falcohost.engine.explain.trace import trace
+from falcohost.engine.condition_values import (
+    ANSWERED,
+    LEFT_OUT,
+    MOST_ABOUT,
+    MOST_ALERTS,
+    MOST_VALUE,
+    MOST_VALUES,
+    kept_values,
+)
+from falcohost.engine.explain.trace import LeftOut, trace
 from falcohost.engine.explain.values import EventReader
+from falcohost.store.admission import check_read
 from falcohost.testing.clock import ManualClock
 
 
@@ -65,8 +74,60 @@ def test_a_stored_alert_is_explained(condition, value, shown):
 
 @pytest.mark.parametrize("odd", ["x" * (MOST_VALUE + 1), "bad \udcff", object(), ("\udcff",)])
 def test_what_cannot_be_kept_is_left_out(odd):
-    """A value that is too long, or cannot be stored, is unknown; the others are kept, and the alert is made."""
-    assert {"n.port": 22} == kept("s.text exists and n.port = 22", s_text=odd, n_port=22)
+    """A value that is too long, or cannot be stored, is left out; the others are kept, and the alert is made."""
+    found = kept("s.text exists and n.port = 22", s_text=odd, n_port=22)
+
+    assert 22 == found.pop("n.port")
+    assert {"s.text": MOST_VALUE + 1 if isinstance(odd, str) and len(odd) > 99 else 0} == found.pop(LEFT_OUT)
+    assert {ANSWERED[True]: ["s.text exists"]} == found
+
+
+LONG = "x" * 30_000 + "needle" + "y" * 30_000
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        ("s.text contains needle and n.port = 22", True),
+        ("s.text contains nothing or n.port = 22", True),
+        ("not s.text startswith y and n.port = 22", True),
+        ("s.text = a", False),
+        ("tolower(s.text) contains needle", True),
+        ("s.text contains needle and s.other = a", False),
+        (f"s.text in (a, {', '.join(f'constant{number}' for number in range(100))}) or s.text endswith y", True),
+    ],
+)
+def test_what_a_condition_found_in_a_long_value_is_kept(condition, answer):
+    """The value is too long for the store; what the checks said of it, and how long it was, are not."""
+    one = rule("R", condition)
+    event = Happening({"s.text": LONG, "n.port": 22})
+    line = encode_json(AlertMaker("host").make(one, event), JsonOptions(condition_fields=True))
+    known = EventReader(CATALOG, TYPES).read(json.loads(line))
+    ref = CATALOG.resolve("s.text")
+
+    assert len(line) < 2000
+    assert answer is trace(one.condition, known.value, known.answer).answer
+    assert LeftOut(len(LONG)) == known.value(ref)
+
+
+def test_answers_of_another_condition_do_not_count():
+    """A rule that was changed since asks other checks: of these the alert knows nothing."""
+    event = Happening({"s.text": LONG})
+    line = encode_json(
+        AlertMaker("host").make(rule("R", "s.text contains needle"), event), JsonOptions(condition_fields=True)
+    )
+    known = EventReader(CATALOG, TYPES).read(json.loads(line))
+
+    assert trace(rule("R", "s.text contains x").condition, known.value, known.answer).answer is None
+
+
+def test_answers_are_bounded():
+    """However many checks read a long value, an alert grows by a bounded number of bytes, which the store takes."""
+    condition = " or ".join(f"s.text contains {'z' * 100}{number}" for number in range(300))
+    read = AlertMaker("host").make(rule("R", condition), Happening({"s.text": LONG})).read
+
+    assert MOST_ABOUT // 2 < len(read) < MOST_ABOUT + 1024
+    check_read(read)
 
 
 def test_a_field_that_fails_is_left_out():
@@ -78,7 +139,9 @@ def test_a_field_that_fails_is_left_out():
                 raise KeyError(key)
             return super().get(key)
 
-    assert {"s.text": "a"} == kept("s.text = a or s.other = b", event=Happening(Failing({"s.text": "a"})))
+    found = kept("s.text = a or s.other = b", event=Happening(Failing({"s.text": "a"})))
+
+    assert {"s.text": "a", LEFT_OUT: {"s.other": 0}} == found
 
 
 def test_the_values_of_an_alert_are_bounded():
@@ -87,7 +150,7 @@ def test_the_values_of_an_alert_are_bounded():
     event = Happening({("s.key", f"k{number}"): "x" * 500 for number in range(100)})
 
     read = AlertMaker("host").make(rule("R", condition), event).read
-    assert MOST_VALUES // 2 < len(read) <= MOST_VALUES + 1024
+    assert MOST_VALUES // 2 < len(read) <= MOST_VALUES + MOST_ABOUT + 1024
 
 
 def test_in_a_flood_only_some_alerts_keep_values():
@@ -114,6 +177,7 @@ def test_in_a_flood_only_some_alerts_keep_values():
         b"\x91" * 5000,
         msgspec.msgpack.encode({"a": 1})[:-1],
         b"\x00" * 99,
+        msgspec.msgpack.encode({LEFT_OUT: {"a": [b"x"]}, ANSWERED[True]: [1], ANSWERED[False]: b"\xff"}),
     ],
 )
 def test_damaged_values_are_none(data):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from falcohost.cli.rules_files import LoadedRules
-from falcohost.engine.explain.trace import Values
+from falcohost.engine.explain.trace import Answers, Values, no_answer
 from falcohost.engine.explain.values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.engine.paths import getter
 from falcohost.errors import ConfigError
@@ -84,15 +84,16 @@ class Readers:
         self._loaded = loaded
         self._readers: dict[str, EventReader] = {}
 
-    def values(self, given: Given, source: str) -> Values:
-        """Return the field values of *given* as an event of *source*.
+    def values(self, given: Given, source: str) -> tuple[Values, Answers]:
+        """Return the field values of *given* as an event of *source*, and what is known of its checks besides.
 
         :raises ConfigError: it is not exactly one event of that source.
         """
         if self.says_fields(given, source):
-            return self.known(given, source).value
+            known = self.known(given, source)
+            return known.value, known.answer
         event = self._record(given, source)
-        return lambda ref: getter(ref.field)(event, ref.arg)
+        return lambda ref: getter(ref.field)(event, ref.arg), no_answer
 
     def says_fields(self, given: Given, source: str) -> bool:
         """Return whether *given* is an alert or an object of fields, and not a record of the log of *source*."""

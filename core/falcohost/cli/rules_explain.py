@@ -80,5 +80,5 @@ def _asked(
     readers = Readers(loaded)
     values = {source: readers.values(given, source) for source in {rule.rule.source for rule in concerned}}
     return [
-        (one, ask(one, values[one.rule.source], earlier_rules(one.rule, loaded) if first else [])) for one in concerned
+        (one, ask(one, *values[one.rule.source], earlier_rules(one.rule, loaded) if first else [])) for one in concerned
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from falcohost.cli.rules_explanation import Asked, Explanation
-from falcohost.engine.explain.trace import UNKNOWN, Traced
+from falcohost.engine.explain.trace import LeftOut, Traced, is_known
 from falcohost.engine.render import json_value
 from falcohost.engine.shown import shown, shown_operand
 from falcohost.lang.printer import to_text
@@ -73,9 +73,9 @@ def _answer(traced: Traced) -> dict[str, Any]:
     data: dict[str, Any] = {"answer": traced.answer, "asked": traced.asked}
     if not traced.items:
         data["values"] = {
-            shown_operand(operand): {"known": False}
-            if value is UNKNOWN
-            else {"known": True, "value": json_value(value)}
+            shown_operand(operand): {"known": True, "value": json_value(value)}
+            if is_known(value)
+            else {"known": False, **({"bytes": value.size} if isinstance(value, LeftOut) else {})}
             for operand, value in traced.values
         }
     return data

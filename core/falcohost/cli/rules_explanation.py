@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from falcohost.cli.rules_files import LoadedRules
 from falcohost.engine.explain.reasons import reasons, undecided
-from falcohost.engine.explain.trace import Traced, Values, trace
+from falcohost.engine.explain.trace import Answers, Traced, Values, trace
 from falcohost.engine.index.witness import Witness, witness
 from falcohost.engine.ir import FieldRef, fields
 from falcohost.engine.matcher import Matcher
@@ -145,10 +145,13 @@ def _pushed(spec: SourceSpec, rule: Rule) -> Iterable[tuple[str, str]]:
         return [("unknown", f"the plugin failed to say: {type(error).__name__}: {error}")]
 
 
-def ask(found: Explanation, values: Values, earlier: Iterable[Rule]) -> Asked:
-    """Evaluate a rule for an event with *values*; the first of the *earlier* rules that also matches is reported."""
+def ask(found: Explanation, values: Values, answers: Answers, earlier: Iterable[Rule]) -> Asked:
+    """Evaluate a rule for an event with *values*; the first of the *earlier* rules that also matches is reported.
+
+    :param answers: tells what checks said whose values are not known.
+    """
     condition = found.condition
-    traced = trace(condition.expr, values)
+    traced = trace(condition.expr, values, answers)
     before = next((rule for rule in earlier if trace(rule.condition, values).answer), None) if traced.answer else None
     wanted = {found.expr: found for found in (reasons(traced) or tuple(undecided(traced)))}
     checks = {

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import click
 
 from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, lines, width
-from falcohost.engine.explain.trace import UNKNOWN, Traced
+from falcohost.engine.condition_values import MOST_VALUE
+from falcohost.engine.explain.trace import UNKNOWN, LeftOut, Traced
 from falcohost.engine.ir import Operand
 from falcohost.engine.render import text_renderer
 from falcohost.engine.shown import shown_operand
@@ -64,6 +65,10 @@ def value_text(operand: Operand, value: object) -> str:
     """Return *value* of *operand* as a rule would write it; an absent value is ``absent``."""
     if value is UNKNOWN:
         return "unknown"
+    if isinstance(value, LeftOut):
+        if value.size:
+            return f"{value.size:,} bytes, which the alert does not keep: at most {MOST_VALUE:,} of a value"
+        return "not known in full, so the alert does not keep it"
     if value is None or value == ():
         return "absent"
     text = text_renderer(operand)(value)

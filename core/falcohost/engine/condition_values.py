@@ -1,26 +1,32 @@
 """Keeps the values that a rule's condition read, so that a stored alert can be explained later.
 
 Values that the alert's output shows unchanged are not kept twice. Values are kept as MessagePack, which only those
-decode who ask for them. A value that is long, not known or not valid Unicode is left out: it counts as unknown. In a
-flood the values of most alerts are left out, since reading them costs as much as half an alert.
+decode who ask for them. A value that is long, not known or not valid Unicode is left out. Instead, the alert keeps how
+long it was, and what the checks that read it said. In a flood the values of most alerts are left out, since reading
+them costs as much as half an alert.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.beginnings import opened
 from falcohost.engine.code.expressions import read
-from falcohost.engine.code.module import Module
+from falcohost.engine.code.module import Module, compile_condition
 from falcohost.engine.evttypes import event_types
-from falcohost.engine.ir import FieldRef, checks, fields, operand_fields
+from falcohost.engine.ir import Check, Exists, FieldRef, checks, fields, operand_fields
 from falcohost.engine.operands import value_type
 from falcohost.engine.render import json_value
+from falcohost.engine.shown import shown
+from falcohost.engine.texts import text_bytes, valid
 from falcohost.engine.tokens import Token
+from falcohost.engine.unknown import certain, possible
 from falcohost.fields import Compare
 
 if TYPE_CHECKING:
@@ -32,6 +38,17 @@ Keep: TypeAlias = Callable[[Any], bytes]
 #: Most bytes of one value, and of all values of an alert.
 MOST_VALUE = 1024
 MOST_VALUES = 8192
+
+#: Most bytes of what is kept about values that are left out.
+MOST_ABOUT = 4096
+
+#: Names that no field has: of the fields that are left out, with their length in bytes (0: not known in full), and of
+#: the checks of them that were true and false, as :func:`check_name` names them.
+LEFT_OUT = "falcohost.left_out"
+ANSWERED = {True: "falcohost.true", False: "falcohost.false"}
+
+#: Most characters of the name of a check.
+_LONGEST_NAME = 120
 
 #: Most alerts of one rule of which the values are kept in one second.
 MOST_ALERTS = 32
@@ -108,15 +125,50 @@ def keeper(rule: Rule) -> Keep:
     single = [(ref.text, module.function([f"    return {read(module.names, ref)}"])) for ref in refs]
     functions = module.functions()
     all_at_once, one_by_one = functions[whole], [(name, functions[function]) for name, function in single]
+    answers = _Answers(rule)
 
     def keep(event: Any) -> bytes:
         try:
             data: bytes = all_at_once(event)
         except Exception:  # one of the values cannot be read or encoded
-            return _each(one_by_one, event)
-        return data if len(data) <= MOST_VALUE else _each(one_by_one, event)
+            return _each(one_by_one, answers, event)
+        return data if len(data) <= MOST_VALUE else _each(one_by_one, answers, event)
 
     return keep
+
+
+def check_name(check: Check | Exists) -> str:
+    """Return the text of *check*; a long one ends with its length and its checksum."""
+    text = valid(shown(check))
+    if len(text) <= _LONGEST_NAME:
+        return text
+    return f"{text[:_LONGEST_NAME]}… {len(text)} {zlib.crc32(text.encode()):08x}"
+
+
+class _Answers:
+    """Evaluates single checks of a rule, for values that are too long to be kept."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._compiled: dict[Check | Exists, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {}
+
+    def of(self, names: dict[str, int], event: Any) -> Iterator[tuple[str, bool]]:
+        """Yield the name and the answer of each check that reads a field in *names*, and whose answer is certain."""
+        for check in dict.fromkeys(checks(self._rule.condition)):
+            if any(ref.text in names for ref in fields(check)):
+                answer = self._ask(check, event)
+                if answer is not None:
+                    yield check_name(check), answer
+
+    def _ask(self, check: Check | Exists, event: Any) -> bool | None:
+        if check not in self._compiled:
+            over = opened(check)
+            self._compiled[check] = compile_condition(certain(over)), compile_condition(possible(over))
+        is_certain, is_possible = self._compiled[check]
+        try:
+            return True if is_certain(event) else None if is_possible(event) else False
+        except Exception:  # a value cannot be read
+            return None
 
 
 def kept_values(data: bytes) -> dict[str, object]:
@@ -127,26 +179,56 @@ def kept_values(data: bytes) -> dict[str, object]:
         values = _decode(data)
     except (ValueError, RecursionError):
         return {}
-    return {
+    about = {name: values.pop(name) for name in (LEFT_OUT, *ANSWERED.values()) if name in values}
+    found = {
         name: value.decode() if isinstance(value, bytes) else json_value(value)
         for name, value in values.items()
         if not isinstance(value, bytes) or value.isascii()  # JSON has no other bytes
     }
+    return found | {name: value for name, value in about.items() if _is_about(value)}
 
 
-def _each(readers: list[tuple[str, Callable[[Any], object]]], event: Any) -> bytes:
+def _is_about(value: object) -> bool:
+    """Return whether *value* is what :func:`_about` writes: it comes from a worker."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and type(size) is int for name, size in value.items())
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _each(readers: list[tuple[str, Callable[[Any], object]]], answers: _Answers, event: Any) -> bytes:
     """Encode each value that can be read and encoded and is not too long, as far as there is room."""
-    found: dict[str, msgspec.Raw] = {}
+    found: dict[str, object] = {}
+    left: dict[str, int] = {}
     size = 0
     for name, get in readers:
         try:
-            value = _encode(get(event))
+            plain = get(event)
+            value = _encode(plain)
         except Exception:
+            left[name] = 0
             continue
         if len(value) <= MOST_VALUE and size + len(value) + len(name) <= MOST_VALUES:
             found[name] = msgspec.Raw(value)
             size += len(value) + len(name)
-    return _encode(found)
+        else:
+            left[name] = len(text_bytes(plain) if isinstance(plain, str) else value)
+    return _encode(found | _about(left, answers, event) if left else found)
+
+
+def _about(left: dict[str, int], answers: _Answers, event: Any) -> dict[str, object]:
+    """Return what is kept about the values that are *left* out, as far as there is room."""
+    names: dict[str, int] = {}
+    answered: dict[str, list[str]] = {name: [] for name in ANSWERED.values()}
+    room = MOST_ABOUT
+    for name, length in left.items():
+        room -= len(name.encode()) + 16
+        if room >= 0:
+            names[name] = length
+    for name, answer in answers.of(left, event):
+        room -= len(name.encode()) + 4
+        if room >= 0:
+            answered[ANSWERED[answer]].append(name)
+    return {LEFT_OUT: names} | {name: found for name, found in answered.items() if found}
 
 
 def _address(value: object) -> str:

@@ -40,8 +40,23 @@ class Unknown(enum.Enum):
 
 UNKNOWN = Unknown.UNKNOWN
 
-#: Returns the value of a field, None if it is absent, or UNKNOWN.
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A value that the alert does not have, since it was *size* bytes long; 0: not all of it was known."""
+
+    size: int
+
+
+#: Returns the value of a field, None if it is absent, LeftOut, or UNKNOWN.
 Values: TypeAlias = Callable[[FieldRef], object]
+
+#: Returns what a check said when the alert was raised, if that is known.
+Answers: TypeAlias = Callable[[Check | Exists], bool | None]
+
+
+def no_answer(check: Check | Exists) -> None:
+    """Return that no answer is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +76,45 @@ class Traced:
     values: tuple[tuple[Operand, object], ...] = ()
 
 
-def trace(expr: Expr, values: Values) -> Traced:
-    """Evaluate each part of *expr* for *values*. Nested ``and`` and ``or`` are allowed."""
-    return _trace(expr, values, asked=True)
+def trace(expr: Expr, values: Values, answers: Answers = no_answer) -> Traced:
+    """Evaluate each part of *expr* for *values*. Nested ``and`` and ``or`` are allowed.
+
+    :param answers: asked about checks whose values are not known.
+    """
+    return _trace(expr, values, answers, asked=True)
 
 
-def _trace(expr: Expr, values: Values, *, asked: bool) -> Traced:
+def _trace(expr: Expr, values: Values, answers: Answers, *, asked: bool) -> Traced:
     if isinstance(expr, Not):
-        item = _trace(expr.item, values, asked=asked)
+        item = _trace(expr.item, values, answers, asked=asked)
         return Traced(expr, None if item.answer is None else not item.answer, asked, (item,))
     if isinstance(expr, (And, Or)):
-        return _chain(expr, values, asked)
-    return _check(expr, values, asked)
+        return _chain(expr, values, answers, asked)
+    return _check(expr, values, answers, asked)
 
 
-def _chain(expr: And | Or, values: Values, asked: bool) -> Traced:
+def _chain(expr: And | Or, values: Values, answers: Answers, asked: bool) -> Traced:
     decisive = isinstance(expr, Or)
     answer: bool | None = not decisive
     items = []
     for part in expr.items:
-        item = _trace(part, values, asked=asked and answer is not decisive)
+        item = _trace(part, values, answers, asked=asked and answer is not decisive)
         items.append(item)
         if answer is not decisive and item.answer is not (not decisive):
             answer = item.answer
     return Traced(expr, answer, asked, tuple(items))
 
 
-def _check(check: Check | Exists, values: Values, asked: bool) -> Traced:
+def _check(check: Check | Exists, values: Values, answers: Answers, asked: bool) -> Traced:
     read = {ref: values(ref) for ref in fields(check)}
-    known = {key_of(ref): value for ref, value in read.items() if value is not UNKNOWN}
+    known = {key_of(ref): value for ref, value in read.items() if is_known(value)}
     if len(known) == len(read):
         answer: bool | None = bool(_decider(check)(Reading(known)))
     elif any(value in (None, ()) for value in known.values()):
         answer = False  # one absent value makes the check false
     else:
         answer = _of_any_event(check)
+        answer = answers(check) if answer is None else answer
     return Traced(check, answer, asked, (), (*read.items(), *_transformed(check, known)))
 
 
@@ -103,6 +122,11 @@ def _check(check: Check | Exists, values: Values, asked: bool) -> Traced:
 def _decider(check: Check | Exists) -> Callable[[Reading], object]:
     """Return the engine's code for *check*, which is often asked of many events."""
     return compile_condition(detached(check))
+
+
+def is_known(value: object) -> bool:
+    """Return whether *value* is a value, and does not say that there is none."""
+    return value is not UNKNOWN and not isinstance(value, LeftOut)
 
 
 def _of_any_event(check: Check | Exists) -> bool | None:

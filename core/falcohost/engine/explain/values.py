@@ -10,13 +10,14 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.explain.trace import UNKNOWN, Key, key_of
-from falcohost.engine.ir import FieldRef
+from falcohost.engine.condition_values import ANSWERED, LEFT_OUT, check_name
+from falcohost.engine.explain.trace import UNKNOWN, Key, LeftOut, key_of
+from falcohost.engine.ir import Check, Exists, FieldRef
 from falcohost.engine.operands import ValueType, value_type
 from falcohost.engine.paths import getter
 from falcohost.engine.texts import printable, text_bytes
@@ -41,13 +42,27 @@ class EventValueError(FalcohostError):
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """The known field values of an event; None if absent."""
+    """What is known of an event.
+
+    :ivar values: values of fields; None if absent.
+    :ivar left_out: the lengths of values that the alert does not have, by the fields' names.
+    :ivar answers: what checks said of these, by :func:`~falcohost.engine.condition_values.check_name`.
+    """
 
     values: Mapping[Key, object]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, bool] = field(default_factory=dict)
 
     def value(self, ref: FieldRef) -> object:
-        """Return the value of *ref*, or UNKNOWN."""
-        return self.values.get(key_of(ref), UNKNOWN)
+        """Return the value of *ref*, LeftOut, or UNKNOWN."""
+        found = self.values.get(key_of(ref), UNKNOWN)
+        if found is UNKNOWN and ref.text in self.left_out:
+            return LeftOut(self.left_out[ref.text])
+        return found
+
+    def answer(self, check: Check | Exists) -> bool | None:
+        """Return what *check* said when the alert was raised, if the alert has that."""
+        return self.answers.get(check_name(check)) if self.answers else None
 
 
 class EventReader:
@@ -80,12 +95,13 @@ class EventReader:
             ref = self._field(name)
             if ref is not None and _is_told(ref, raw):
                 found[key_of(ref)] = value_of(ref, raw)
-        read = data.get(CONDITION_FIELDS)
-        for name, raw in read.items() if isinstance(read, dict) else ():
+        given = data.get(CONDITION_FIELDS)
+        read: dict[str, Any] = given if isinstance(given, dict) else {}
+        for name, raw in read.items():
             ref = self._field(name)
             if ref is not None:
                 found[key_of(ref)] = value_of(ref, raw)  # as the condition read it, which outputs may not show
-        return KnownValues(self._completed(found, data))
+        return KnownValues(self._completed(found, data), _left_out(read), _answers(read))
 
     def _flat(self, data: Mapping[str, Any]) -> list[tuple[FieldRef, object]]:
         found = []
@@ -123,12 +139,26 @@ class EventReader:
         times = [value.ts for value in found.values() if isinstance(value, _Time)]
         found = {key: value for key, value in found.items() if not isinstance(value, _Time)}
         event = SimpleNamespace(type=found.get(("evt.type", None)), ts=times[0] if times else None)
-        for field in self._catalog.fields:
-            follows = (event.type and field.name == "evt.dir") or (event.ts and field.name.startswith(_OF_TIME))
-            if follows and (field.name, None) not in found:
+        for one in self._catalog.fields:
+            follows = (event.type and one.name == "evt.dir") or (event.ts and one.name.startswith(_OF_TIME))
+            if follows and (one.name, None) not in found:
                 with suppress(AttributeError):  # its getter needs more attributes
-                    found[field.name, None] = getter(field)(event, None)
+                    found[one.name, None] = getter(one)(event, None)
         return found
+
+
+def _left_out(read: Mapping[str, object]) -> dict[str, int]:
+    found = read.get(LEFT_OUT)
+    sizes = found.items() if isinstance(found, dict) else ()
+    return {name: size for name, size in sizes if isinstance(name, str) and isinstance(size, int)}
+
+
+def _answers(read: Mapping[str, object]) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for answer, key in ANSWERED.items():
+        names = read.get(key)
+        found |= {name: answer for name in (names if isinstance(names, list) else ()) if isinstance(name, str)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
