@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.outputs.receiver import Receiver
 
 from falcohost.testing.ports import Port
+from falcohost.testing.receiver import Receiver
 
 NUMBERS = ("--enable-source", "numbers")
 

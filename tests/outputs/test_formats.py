@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.outputs.receiver import Receiver
-from tests.outputs.test_http import block
 
 from falcohost.alert import Priority, RuleMetadata
 from falcohost.engine.alerts import JsonOptions
+from falcohost.host.config import parse
+from falcohost.host.config.document import read_text
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.plugins import load_all
 from falcohost.outputs.formats import FORMATS, make_format, together
@@ -22,6 +22,7 @@ from falcohost.outputs.formats import ocsf as ocsf_format
 from falcohost.outputs.formats.facts import _FACTS
 from falcohost.outputs.http import make_output
 from falcohost.testing.outputs import alert
+from falcohost.testing.receiver import Receiver
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -294,8 +295,12 @@ def test_otlp_of_anything(fields):
 def test_otlp_over_http():
     """A batch is one request with all alerts in order, each under its host."""
     receiver = Receiver()
+    url = f"http://127.0.0.1:{receiver.port}/v1/logs"
+    text = f"http_output: {{enabled: true, url: '{url}', batch: 100, keep_alive: true}}"
     try:
-        output = make_output(block(receiver, batch=100, keep_alive=True), make_format("otlp", JsonOptions()))
+        output = make_output(
+            parse(read_text(text, "x")).outputs.enabled["http"].block, make_format("otlp", JsonOptions())
+        )
         output.deliver([example(SYSCALL, id=str(number), hostname=f"h{number % 2}") for number in range(10)])
         output.close()
         ((headers, body),) = receiver.requests

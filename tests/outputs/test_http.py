@@ -6,7 +6,6 @@ import ssl
 
 import msgspec
 import pytest
-from tests.outputs.receiver import Receiver
 
 from falcohost import OutputError, OutputRefused, RetriedProblem
 from falcohost.outputs import http
@@ -16,6 +15,7 @@ from falcohost.testing.certificates import self_signed
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 from falcohost.testing.ports import Port
+from falcohost.testing.receiver import Receiver
 
 BLOCK = {
     "url": "", "batch": 0, "headers": {}, "user_agent": "", "secret": "", "secret_file": "", "ca_cert": "",

@@ -13,12 +13,11 @@ import click
 from falcohost.alert import Alert
 from falcohost.cli.jsonline import json_line
 from falcohost.engine.texts import printable
-from falcohost.errors import ConfigError, OutputError, OutputRefused
-from falcohost.hookspecs import Output
+from falcohost.errors import ConfigError, OutputError
 from falcohost.host.config import Config
 from falcohost.host.confine.programs import programs_of
 from falcohost.host.confine.users import Users
-from falcohost.host.enabled_subscribers import alert_format, enabled_outputs, make_output
+from falcohost.host.enabled_subscribers import alert_format, enabled_outputs, make_output, make_redactor
 from falcohost.host.loading import plugin_names
 from falcohost.host.plugins import load_plugins
 from falcohost.outputs.lines import encode_text
@@ -26,6 +25,7 @@ from falcohost.programs import run_programs
 from falcohost.store.history import History, Wanted
 from falcohost.store.parked import Parked, ParkedAlerts
 from falcohost.subscriber import MOST_TAKEN
+from falcohost.subscribers.taker import ToOutput
 
 
 def show_parked(directory: Path, output: str, *, as_json: bool) -> None:
@@ -82,8 +82,8 @@ def resend_since(directory: Path, config: Config, name: str, since: int) -> str:
 
 
 @contextlib.contextmanager
-def _output(config: Config, name: str) -> Iterator[Output]:
-    """Yield the output *name* of the configuration.
+def _output(config: Config, name: str) -> Iterator[ToOutput]:
+    """Yield the output *name* of the configuration, which gets its alerts as it gets them from the agent.
 
     :raises ConfigError: it is not enabled there.
     """
@@ -93,21 +93,20 @@ def _output(config: Config, name: str) -> Iterator[Output]:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
     run_programs(programs_of("outputs", Users(config.uids, f"resend {os.getpid()}")))
     output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
+    own = config.outputs.enabled[name]
+    taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction) if own.redact else None)
     try:
-        yield output
+        yield taker
     finally:
         output.close()
 
 
-def _deliver(output: Output, alerts: Sequence[Alert], sent: int) -> frozenset[int]:
+def _deliver(output: ToOutput, alerts: Sequence[Alert], sent: int) -> frozenset[int]:
     """Deliver *alerts*; return the indexes of those that are refused for good."""
     try:
-        output.deliver(list(alerts))
-    except OutputRefused as error:
-        return frozenset(error.refused)
+        return frozenset(output.take(0, list(alerts)).refused)
     except OutputError as error:
         raise OutputError(f"{error}; {sent:,} alerts were delivered before, try again later") from error
-    return frozenset()
 
 
 def _pieces(found: Sequence[Parked]) -> Iterator[Sequence[Parked]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from falcohost.alert import AlertFormat
+from falcohost.alert import Alert, AlertFormat
 from falcohost.engine.alerts import INTERNAL, AlertMaker, JsonOptions
 from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
@@ -17,6 +17,7 @@ from falcohost.host.outputs_data import OutputsData, format_of
 from falcohost.host.plugins import Plugins
 from falcohost.outputs import BUILT_IN
 from falcohost.outputs.formats import make_format
+from falcohost.outputs.redaction_settings import Redaction
 from falcohost.subscriber import SubscriberSpec
 from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
@@ -106,11 +107,16 @@ def open_subscribers(
     show_as_base64(data.base64)
     known = BUILT_IN | plugins.outputs()
     buffered = data.buffered and not unbuffered
+    redactor = make_redactor(data.redaction) if any(one.redact for one in data.outputs.values()) else None
     return Subscribers(
         [
             Runner(
                 name,
-                ToOutput(make_output(known[one.kind], one.settings, make_format(one.format, data.json)), one.selection),
+                ToOutput(
+                    make_output(known[one.kind], one.settings, make_format(one.format, data.json)),
+                    one.selection,
+                    redactor if one.redact else None,
+                ),
                 store,
                 buffered=buffered,
             )
@@ -124,6 +130,13 @@ def open_subscribers(
         store,
         timeout=data.timeout,
     )
+
+
+def make_redactor(redaction: Redaction) -> Callable[[Alert], Alert]:
+    """Return what replaces secrets in alerts."""
+    from falcohost.outputs.redaction import Redactor  # RE2 and what it reads take memory
+
+    return Redactor(redaction)
 
 
 def alert_format(name: str, config: Config) -> AlertFormat:

@@ -18,6 +18,7 @@ from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.worker_data import as_bytes, as_texts
+from falcohost.outputs.redaction_settings import Redaction
 from falcohost.subscribers.selection import Selection
 
 
@@ -28,12 +29,14 @@ class OutputData(msgspec.Struct, frozen=True):
     :ivar block: its settings as JSON.
     :ivar selection: the alerts that it gets.
     :ivar format: the form of alerts.
+    :ivar redact: secrets are replaced.
     """
 
     kind: str
     block: bytes
     selection: Selection
     format: str
+    redact: bool
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -51,6 +54,7 @@ class OutputsData(msgspec.Struct, frozen=True):
     :ivar outputs: the enabled outputs by their names.
     :ivar buffered: gather lines for up to a second.
     :ivar timeout: seconds after which a blocked output is reported.
+    :ivar redaction: which secrets are replaced, and how.
     :ivar json: the keys of alerts in JSON.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
@@ -63,6 +67,7 @@ class OutputsData(msgspec.Struct, frozen=True):
     outputs: Mapping[str, OutputData]
     buffered: bool
     timeout: float
+    redaction: Redaction
     json: JsonOptions
     hostname: str
     iso8601: bool
@@ -86,6 +91,7 @@ def outputs_data(
         outputs={name: _output(config.outputs.enabled[name], config) for name in names},
         buffered=config.outputs.buffered,
         timeout=config.outputs.timeout,
+        redaction=config.outputs.redaction,
         json=json_options,
         hostname=hostname,
         iso8601=config.alerts.iso_8601,
@@ -98,7 +104,7 @@ def _output(output: OutputConfig, config: Config) -> OutputData:
         block = json.dumps(output.block).encode()
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{output.where} is no plain data: {error}") from error
-    return OutputData(output.kind, block, output.selection, format_of(output, config.alerts))
+    return OutputData(output.kind, block, output.selection, format_of(output, config.alerts), output.redact)
 
 
 def format_of(output: OutputConfig, alerts: AlertsConfig) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -73,10 +73,16 @@ class RunnerStore(Protocol):
 
 
 class ToOutput:
-    """Delivers those alerts to *output* that are in *selection*; it has no answer, and recovers by itself."""
+    """Delivers those alerts to *output* that are in *selection*; it has no answer, and recovers by itself.
 
-    def __init__(self, output: Output, selection: Selection = EVERYTHING) -> None:
+    :param redact: returns an alert as the output may have it.
+    """
+
+    def __init__(
+        self, output: Output, selection: Selection = EVERYTHING, redact: Callable[[Alert], Alert] | None = None
+    ) -> None:
         self._output = output
+        self._redact = redact
         self._wants = selection.wants
         self.reopen, self.close = output.reopen, output.close
 
@@ -86,7 +92,8 @@ class ToOutput:
         if not places:
             return NOTHING
         try:
-            self._output.deliver([alerts[place] for place in places])
+            chosen = [alerts[place] for place in places]
+            self._output.deliver(chosen if self._redact is None else [*map(self._redact, chosen)])
         except OutputRefused as error:
             refused = sorted(error.refused.keys() & {*range(len(places))})
             return Taken(refused={places[index]: error.refused[index] for index in refused})

@@ -279,6 +279,15 @@ ALERTS: Final = (
 )
 
 
+def _redact(block: str) -> ConfigKey:
+    return ConfigKey(
+        key=f"{block}.redact",
+        type=bool,
+        shown_default="what `falcohost.redact.all` says",
+        help="replaces secrets ([outputs.md](outputs.md#redaction))",
+    )
+
+
 def _format(block: str) -> ConfigKey:
     return ConfigKey(
         key=f"{block}.format",
@@ -298,6 +307,7 @@ OUTPUTS: Final = (
         help="writes alerts to standard output",
     ),
     _format("stdout_output"),
+    _redact("stdout_output"),
     ConfigKey(key="file_output.enabled", type=bool, default=False, help="writes alerts to a file"),
     ConfigKey(key="file_output.filename", type=str, help="path of the file"),
     ConfigKey(
@@ -307,6 +317,7 @@ OUTPUTS: Final = (
         help="keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed",
     ),
     _format("file_output"),
+    _redact("file_output"),
     ConfigKey(
         key="file_output.max_size_mb",
         type=float,
@@ -323,6 +334,7 @@ OUTPUTS: Final = (
     ConfigKey(key="file_output.compress", type=bool, default=False, help="compresses renamed files with gzip"),
     ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
     _format("syslog_output"),
+    _redact("syslog_output"),
     ConfigKey(
         key="syslog_output.address",
         type=str,
@@ -351,6 +363,7 @@ OUTPUTS: Final = (
     ),
     ConfigKey(key="http_output.enabled", type=bool, default=False, help="posts alerts to a URL"),
     _format("http_output"),
+    _redact("http_output"),
     ConfigKey(key="http_output.url", type=str, help="the URL, with `https` or `http`"),
     ConfigKey(
         key="http_output.batch",
@@ -388,6 +401,7 @@ OUTPUTS: Final = (
     ConfigKey(key="http_output.client_key", type=str, default="/etc/ssl/certs/client.key", help="file of its key"),
     ConfigKey(key="program_output.enabled", type=bool, default=False, help="writes alerts to a program"),
     _format("program_output"),
+    _redact("program_output"),
     ConfigKey(key="program_output.program", type=str, help="the command, for the shell"),
     ConfigKey(
         key="program_output.keep_alive",
@@ -403,6 +417,26 @@ OUTPUTS: Final = (
         type=float,
         default=30.0,
         help="seconds for which it may read nothing, or a run may last, before it is killed",
+    ),
+    ConfigKey(
+        key="falcohost.redact.all",
+        type=bool,
+        default=False,
+        help="replaces secrets in the alerts of Falco's outputs, too; those in `outputs` do it anyway",
+    ),
+    ConfigKey(
+        key="falcohost.redact.patterns",
+        type=list,
+        help="further regular expressions of secrets (RE2); the first group of each is the secret, or else the match",
+    ),
+    ConfigKey(
+        key="falcohost.redact.fields",
+        type=list,
+        shown_default="`[proc.env]`",
+        help="patterns of names of fields whose values are replaced; `*` stands for any text",
+    ),
+    ConfigKey(
+        key="falcohost.redact.built_in", type=bool, default=True, help="falcohost's own patterns of secrets count"
     ),
     ConfigKey(
         key="outputs",

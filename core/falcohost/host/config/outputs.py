@@ -17,13 +17,14 @@ from falcohost.host.config.reader import Reader
 from falcohost.host.config.sections import read_priority
 from falcohost.host.config.tree import as_bool
 from falcohost.outputs.formats import FORMATS
+from falcohost.outputs.redaction_settings import Redaction, pattern_problem
 from falcohost.subscribers.selection import EVERYTHING, Selection
 
 #: Names of outputs of one's own; longer ones fill tables and messages.
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 #: Keys that every output in ``outputs:`` may have.
-COMMON: Final = ("type", "enabled", "format", "priority", "rules", "tags", "sources")
+COMMON: Final = ("type", "enabled", "format", "redact", "priority", "rules", "tags", "sources")
 
 _OWN: Final = tuple(BLOCKS)
 _NO_OUTPUTS: Final = ("json_output", "append_output")
@@ -36,6 +37,7 @@ class OutputConfig(Struct, frozen=True):
     :ivar block: the settings of this kind.
     :ivar selection: the alerts that it gets.
     :ivar format: the form of alerts; empty: what ``json_output`` says.
+    :ivar redact: secrets in alerts are replaced.
     :ivar where: how messages call its block, with file and line.
     """
 
@@ -44,6 +46,7 @@ class OutputConfig(Struct, frozen=True):
     selection: Selection = EVERYTHING
     where: str = ""
     format: str = ""
+    redact: bool = False
 
 
 class OutputsConfig(Struct, frozen=True):
@@ -52,11 +55,13 @@ class OutputsConfig(Struct, frozen=True):
     :ivar enabled: each enabled output by its name.
     :ivar buffered: gather lines for up to a second.
     :ivar timeout: seconds after which a blocked output is reported.
+    :ivar redaction: which secrets are replaced.
     """
 
     enabled: Mapping[str, OutputConfig]
     buffered: bool
     timeout: float
+    redaction: Redaction = Redaction()
 
     @property
     def kinds(self) -> list[str]:
@@ -70,25 +75,41 @@ def read_outputs(reader: Reader) -> OutputsConfig:
     :raises ConfigError: a value of falcohost's own outputs is missing or not usable, or a name or a key is.
     """
     found: dict[str, OutputConfig] = {}
+    redact = reader.section("falcohost").section("redact").boolean("all")
     keys = [key for key in reader.names() if key.endswith("_output") and key not in _NO_OUTPUTS]
     for key in keys:
         section = reader.section(key)
         if section.boolean("enabled"):
-            found[key.removesuffix("_output")] = _output(key.removesuffix("_output"), section)
+            found[key.removesuffix("_output")] = _output(key.removesuffix("_output"), section, redact=redact)
     own = reader.section("outputs")
     for name in own.names():
         section = own.section(name)
         _check_name(own, name)
         kind = _kind(section)
         if section.typed("enabled", True, as_bool, "true or false"):
-            found[name] = _output(kind, section.known_as(f"{kind}_output"), named=True)
+            found[name] = _output(kind, section.known_as(f"{kind}_output"), redact=True, named=True)
     _check_files(found)
     if not keys and not own.names():
         found["stdout"] = OutputConfig("stdout", {"enabled": True})
-    return OutputsConfig(found, reader.boolean("buffered_outputs"), reader.integer("output_timeout") / 1000)
+    timeout = reader.integer("output_timeout") / 1000
+    return OutputsConfig(found, reader.boolean("buffered_outputs"), timeout, _redaction(reader))
 
 
-def _output(kind: str, section: Reader, *, named: bool = False) -> OutputConfig:
+def _redaction(reader: Reader) -> Redaction:
+    """Return which secrets are replaced.
+
+    :raises ConfigError: a pattern is no regular expression.
+    """
+    section = reader.section("falcohost").section("redact")
+    patterns = section.texts("patterns")
+    for pattern, where in zip(patterns, section.places("patterns"), strict=True):
+        if problem := pattern_problem(pattern):
+            raise ConfigError(f"{where}: falcohost.redact.patterns: '{pattern}' is no regular expression: {problem}")
+    fields = section.texts("fields") if section.has("fields") else Redaction().fields
+    return Redaction(patterns, fields, section.boolean("built_in"))
+
+
+def _output(kind: str, section: Reader, *, redact: bool, named: bool = False) -> OutputConfig:
     if kind in BLOCKS:
         block = BLOCKS[kind](section)
     else:
@@ -97,7 +118,9 @@ def _output(kind: str, section: Reader, *, named: bool = False) -> OutputConfig:
     if named and kind in _OWN:
         _check_keys(section, kind)
     form = _format(section) if named or kind in _OWN else ""
-    return OutputConfig(kind, block, selection, f"{section.here}: {section.path}", form)
+    if named or kind in _OWN:
+        redact = section.typed("redact", redact, as_bool, "true or false")
+    return OutputConfig(kind, block, selection, f"{section.here}: {section.path}", form, redact)
 
 
 def _format(section: Reader) -> str:
