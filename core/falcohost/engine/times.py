@@ -15,7 +15,7 @@ def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
     """
     seconds, nanoseconds = divmod(ts, SECOND)
     form = "%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S"
-    text = _formatted(form, seconds + time.localtime().tm_gmtoff)
+    text = _formatted(form, seconds + _offset(int(time.time()), time.timezone))
     return f"{text}.{nanoseconds:09}" if fraction else text
 
 
@@ -33,6 +33,12 @@ def iso8601(ts: int) -> str:
 def rfc3339(ts: int) -> str:
     """Return the ``time`` of an alert in JSON: ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ``."""
     return utc_time(ts) + "Z"
+
+
+@functools.lru_cache(maxsize=1)
+def _offset(now: int, zone: int) -> int:
+    """Return the UTC offset of local time at *now* in seconds, as long as *zone* (``time.timezone``) is the same."""
+    return time.localtime(now).tm_gmtoff
 
 
 @functools.lru_cache(maxsize=256)  # there are many alerts in a second

@@ -69,6 +69,9 @@ def pack(
     :param number: that of the first.
     """
     bodies = [*map(encode, alerts)]
+    if sum(map(len, bodies)) <= MOST_BODIES:  # as most are
+        yield PackedAlerts(number, bodies, _metadata(alerts), cursor, rewinds, ended)
+        return
     begin = size = 0
     for end, body in enumerate(bodies):
         if size + len(body) > MOST_BODIES and end > begin:

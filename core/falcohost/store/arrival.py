@@ -63,6 +63,11 @@ class Answer(Struct, frozen=True):
     metadata: ByKey = {}
     refused: Sequence[Refusal] = ()
 
+    @property
+    def is_mark(self) -> bool:
+        """Return whether it says no more than what was taken."""
+        return not self.alerts and self.state is None and not self.refused
+
 
 class Stored(Struct):
     """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""

@@ -59,9 +59,11 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     _, at, key = _unpack(body)
     alert = _decode(body[_SIZE:])
     force_setattr(alert, "metadata", metadata[key])  # nobody else has it yet, and a copy would cost as much as decoding
-    if at != _NOWHERE:
-        rest = alert.output
-        force_setattr(alert, "output", rest + alert.message if at == len(rest) else _whole(alert, at))
+    rest = alert.output
+    if at == len(rest):
+        force_setattr(alert, "output", rest + alert.message)
+    elif at != _NOWHERE:
+        force_setattr(alert, "output", _whole(alert, at))
     return alert
 
 

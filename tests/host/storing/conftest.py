@@ -43,17 +43,18 @@ class Taking:
 
     def __init__(self, store, **options):
         self.store = store
-        self.loop = Loop(ManualClock())
+        self.clock = ManualClock()
+        self.loop = Loop(self.clock)
         self.stored, self.accused = [], []
         self.intake = Intake(
             self.loop,
             store,
             AlertMaker("host"),
             Admissions(),
-            AnswerAdmission({}),
+            AnswerAdmission({"stdout": False}),
             lambda alerts: self.stored.append([one.id for one in alerts]),
             lambda *told: self.accused.append(told),
-            ManualClock(),
+            self.clock,
             **options,
         )
 

@@ -1,12 +1,15 @@
 """Tests the intake: what workers send is stored in one transaction and acknowledged, whatever becomes of them."""
 
 import gc
+import socket
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from falcohost.host import data, wire
+from falcohost.host.storing import messages
+from falcohost.host.storing.intake import MARKS_WAIT
 from falcohost.store.arrival import Arrival
 from falcohost.testing.outputs import alert
 
@@ -209,3 +212,44 @@ def test_a_flood_at_the_end(paced, of):
         paced.turn()
     assert 2400 == len(ids_of(paced, "one"))
     assert paced.intake.silent
+
+
+def test_marks_wait_for_alerts(taking, of):
+    """A mark is stored in the transaction of the next alerts; without any it waits no longer than a moment."""
+    outputs, there = socket.socketpair()
+    taking.intake.attach_outputs(there)
+    wire.send(outputs, messages.Hello(0, {"stdout": 0}))
+    taking.turn()
+    taking.intake.commit(last=True)
+    source = taking.source("one")
+    source.send([of("one", "a"), of("one", "b")], None, rewinds=False)
+    taking.turn()
+    wire.send(outputs, messages.Answer("stdout", 1))
+    taking.turn()
+    assert {"stdout": 0} == taking.store.marks
+
+    source.send([of("one", "c")], None, rewinds=False)
+    taking.turn()
+    assert {"stdout": 1} == taking.store.marks
+
+    wire.send(outputs, messages.Answer("stdout", 2))
+    taking.turn()
+    assert {"stdout": 1} == taking.store.marks
+    taking.clock.advance(MARKS_WAIT)
+    taking.turn()
+    assert {"stdout": 2} == taking.store.marks
+
+
+def test_a_mark_that_waits_is_stored_at_the_end(taking, of):
+    """The last transaction has what still waits."""
+    outputs, there = socket.socketpair()
+    taking.intake.attach_outputs(there)
+    source = taking.source("one")
+    source.send([of("one", "a")], None, rewinds=False)
+    wire.send(outputs, messages.Hello(0, {"stdout": 0}))
+    taking.turn()
+    wire.send(outputs, messages.Answer("stdout", 1))
+    taking.turn()
+    taking.intake.commit(last=True)
+
+    assert {"stdout": 1} == taking.store.marks

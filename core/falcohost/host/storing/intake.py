@@ -24,6 +24,9 @@ from falcohost.store.store import Store
 #: Seconds for which a careful store process handles each message by itself.
 CAREFUL: Final = 60.0
 
+#: Seconds for which marks wait for alerts, to be stored in the same transaction.
+MARKS_WAIT: Final = 0.05
+
 _TOO_MANY = "Falcohost internal: too many alerts"
 _GIVEN_UP = "Falcohost internal: alerts given up"
 
@@ -65,6 +68,7 @@ class Intake:
         self._answers: list[Answer] = []
         self._outputs: OutputsLink | None = None
         self._given_up = 0
+        self._marks_wait_until: float | None = None
         self._caution = caution = caution or Caution(Handled(admissions))
         self._careful_until = clock.monotonic() + CAREFUL if caution.careful else 0.0
         self._sources = Sources(loop, admissions, self.take, accuse, caution, aside or Aside(None), per_second)
@@ -103,8 +107,8 @@ class Intake:
         """Add what has arrived."""
         self._arrived.append(arrival)
 
-    def commit(self) -> None:
-        """Store what has arrived since the last call; then acknowledge it."""
+    def commit(self, *, last: bool = False) -> None:
+        """Store what has arrived since the last call; then acknowledge it. Marks may wait, unless it is the *last*."""
         cursors: dict[str, str] = {}
         arrived, self._arrived = self._arrived, []
         if arrived and self._careful_until > self._clock.monotonic():
@@ -113,8 +117,9 @@ class Intake:
                 cursors |= self._store_all([arrival], ())
             arrived = []
             self._caution.handled.end()
-        if arrived or self._answers or self._store.behind:
+        if arrived or self._store.behind or (self._answers and (last or not self._marks_wait())):
             answers, self._answers[:] = self._answers[:], []
+            self._marks_wait_until = None
             cursors |= self._store_all(arrived, answers)
         self._caution.handled.end()
         self._tell_waiting()
@@ -122,6 +127,20 @@ class Intake:
         if self._outputs is not None:
             self._outputs.tell()
             self._loop.watch_writing(self._outputs, self._outputs.waits_to_send)
+
+    def _marks_wait(self) -> bool:
+        """Return whether outputs have only said what they have taken, and that a moment ago.
+
+        A transaction for each mark would cost as much as one for alerts. Until it is stored the outputs know it: they
+        say it again to a store that takes this one's place.
+        """
+        if not all(one.is_mark for one in self._answers):
+            return False
+        now = self._clock.monotonic()
+        if self._marks_wait_until is None:
+            self._marks_wait_until = now + MARKS_WAIT
+            self._loop.after(MARKS_WAIT, lambda: None)  # ends the turn
+        return now < self._marks_wait_until
 
     def _store_all(self, arrived: Sequence[Arrival], answers: Sequence[Answer]) -> dict[str, str]:
         """Store all of these; return the cursors that are written."""

@@ -220,7 +220,7 @@ class StoreProcess:
         if not self._finishing:
             self._outlive()
         self._desk.close()
-        self._intake.commit()
+        self._intake.commit(last=True)
         self._store.close()
         self._report(last=True)
         while self._control.waits_to_send and not self._control.closed:
