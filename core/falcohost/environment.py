@@ -62,6 +62,10 @@ SUPERVISOR: Final = (
 PROXIES: Final = ("*_PROXY", "*_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
+# What stands for other characters in a pattern, besides its first asterisk.
+_ODD: Final = frozenset("*?[")
+
+
 class _Programs:
     also: tuple[str, ...] = ()
 
@@ -69,7 +73,17 @@ class _Programs:
 def selected(variables: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Return those of *variables* that *names* name; ``*`` stands for any characters."""
     patterns = tuple(names)
-    return {name: value for name, value in variables.items() if any(fnmatchcase(name, one) for one in patterns)}
+    return {name: value for name, value in variables.items() if any(_names(one, name) for one in patterns)}
+
+
+def _names(pattern: str, name: str) -> bool:
+    """Return whether *pattern* names the variable *name*; regular expressions, which are large, are for odd ones."""
+    begin, star, end = pattern.partition("*")
+    if not _ODD.isdisjoint(begin + end):
+        return fnmatchcase(name, pattern)
+    if not star:
+        return name == pattern
+    return len(name) >= len(begin) + len(end) and name.startswith(begin) and name.endswith(end)
 
 
 def let_programs_have(names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from falcohost.host.assignment import Assignment
 from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
-from falcohost.host.memory import settle
+from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
 from falcohost.host.restart import restart
@@ -61,6 +61,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     preload(module for source in assignment.sources for module in source.modules)
     supervisor = wired(handed, options, again, maker, store, users, notify, found)
     settle()
+    fill_holes()
     outcome = supervisor.run()
     supervisor.progress.erase()
     _report_sources(supervisor, verbose=options.verbose)

@@ -9,9 +9,23 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable
 
+from falcohost.host import data, wire
 from falcohost.host.confine.confinement import import_lazy
 from falcohost.host.confine.files import know_packages
+from falcohost.host.delivering import messages as delivering
+from falcohost.host.storing import messages as storing
 from falcohost.log import log
+
+#: What the processes that are forked receive.
+_RECEIVED = (
+    wire.Down,
+    data.ToSource,
+    data.PackedAlerts,
+    storing.FromSupervisor,
+    storing.FromOutputs,
+    storing.ToOutputs,
+    delivering.FromSupervisor,
+)
 
 
 def function(name: str) -> Callable[..., object]:
@@ -33,3 +47,5 @@ def preload(modules: Iterable[str]) -> None:
         except Exception as error:
             log.debug("%s cannot be imported beforehand: %s", name, error)
     know_packages()
+    for kinds in _RECEIVED:
+        wire.decoder(kinds)

@@ -81,7 +81,7 @@ def read_sealed(descriptor: int, largest: int = LARGEST) -> bytes:
     size = os.fstat(descriptor).st_size
     if size > largest:
         raise ValueError(f"it has {size} bytes, more than {largest}")
-    data = bytearray()
+    data = os.pread(descriptor, size, 0)
     while len(data) < size and (block := os.pread(descriptor, size - len(data), len(data))):
         data += block
-    return bytes(data)
+    return data

@@ -20,7 +20,7 @@ from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
-from falcohost_syscall.drivers.modern_ebpf.asked import Asked, read
+from falcohost_syscall.drivers.modern_ebpf.asked import read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
@@ -32,7 +32,7 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal, told
-from falcohost_syscall.processes.users import stamps
+from falcohost_syscall.processes.users import Stamp, stamps
 from falcohost_syscall.watched.files import WatchedFiles
 
 # Where accounts, types of the kernel and its settings are; of the files that rules name, only the inode is looked at.
@@ -51,7 +51,8 @@ class Loader:
     def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False) -> None:
         self._config = config.parse(settings)
         self._sentinel = sentinel
-        self._asked: Asked
+        self._asked = b""
+        self._accounts: list[Stamp] | None = None
         self._looked = 0.0
         self._memories = {
             STATUS: lasting.make("falcohost status", told.HALF),
@@ -92,7 +93,8 @@ class Loader:
             )
             found.close()
             return False
-        self._asked, self._purpose = read(asked), former.purpose
+        known, self._purpose = read(asked), former.purpose
+        self._asked, self._accounts = asked, known.accounts
         wanted = purpose(self._config, asked)
         self.probe = probe = Adopted(found, former, has)
         for descriptor in (*found.kept[STATUS], *found.held[EXPECTED]):
@@ -105,7 +107,7 @@ class Loader:
         if former.expected.row and not expected.row:
             outdated = outdated or "its sentinel events are those of another supervisor"
         self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
-        self.collection.watched.watch(map(os.fsdecode, self._asked.watched))
+        self.collection.watched.watch(map(os.fsdecode, known.watched))
         self._objects = probe.objects()
         for pid in probe.ignored():
             probe.observe(pid)
@@ -183,14 +185,14 @@ class Loader:
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
         wanted = purpose(self._config, asked)
-        self._asked = read(asked)
+        self._asked, self._accounts = asked, read(asked).accounts
         if wanted != self._purpose:
             self._collect()
             self._purpose = wanted
             self._tell()
 
     def _collect(self) -> None:
-        self.collection.update(self._asked)
+        self.collection.update(read(self._asked))  # decoded it would take half a megabyte
         self._hold()
         self._tell()
 
@@ -227,7 +229,7 @@ class Loader:
 
     def outdated(self) -> bool:
         """Return whether accounts have changed on which it depends what the rules ask for."""
-        return self._asked.accounts is not None and self._asked.accounts != stamps()
+        return self._accounts is not None and self._accounts != stamps()
 
     def status(self) -> Status:
         """Return what a reader wants to know."""
