@@ -13,6 +13,7 @@ from falcohost.host import data, wire
 from falcohost.host.confine.confinement import import_lazy
 from falcohost.host.confine.files import know_packages
 from falcohost.host.delivering import messages as delivering
+from falcohost.host.plugins.registry import prepare_registry
 from falcohost.host.storing import messages as storing
 from falcohost.log import log
 
@@ -46,6 +47,7 @@ def preload(modules: Iterable[str]) -> None:
             importlib.import_module(name)
         except Exception as error:
             log.debug("%s cannot be imported beforehand: %s", name, error)
-    know_packages()
+    prepare_registry()
     for kinds in _RECEIVED:
         wire.decoder(kinds)
+    know_packages()

@@ -7,7 +7,7 @@ which places with few values are safe: what somebody does below a folder of his 
 
 from __future__ import annotations
 
-import random
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -107,7 +107,7 @@ class _Sample:
     def replaced(self, value: object) -> object:
         """Put *value* in the place of another one, and return that; return *value* itself if none gives way."""
         for _ in range(_TRIES):
-            place = random.randrange(len(self._values))
+            place = _below(len(self._values))
             old = self._values[place]
             if self._gives_way(old):
                 self._remove(place, old)
@@ -155,3 +155,8 @@ def _key(value: object) -> object:
 
 def _size(key: object) -> int:
     return len(key) + 8 if isinstance(key, str) else 8
+
+
+def _below(most: int) -> int:
+    """Return a random number below *most*. Each fork of a process with Python's generator copies 40 pages for it."""
+    return int.from_bytes(os.urandom(8), "big") % most

@@ -85,9 +85,21 @@ def import_lazy() -> None:
 
     Who forks others does this before, so that they share the memory of it.
     """
+    if not _Lazy.imported:
+        _import_lazy()
+        _Lazy.imported = True
+    know_packages()
+
+
+class _Lazy:
+    """Whether this process, or one that has forked it, has imported everything."""
+
+    imported = False
+
+
+def _import_lazy() -> None:
     with contextlib.suppress(ImportError):
         importlib.import_module("_strptime")
     for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
         with contextlib.suppress(LookupError):
             codecs.lookup(name)
-    know_packages()
