@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -114,7 +113,8 @@ def _compress(folder: int, name: str) -> None:
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
                 os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
                 with gzip.GzipFile(name, "wb", 6, file, status.st_mtime) as packed:
-                    shutil.copyfileobj(plain, packed, 1 << 20)
+                    while block := plain.read(1 << 20):
+                        packed.write(block)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException:

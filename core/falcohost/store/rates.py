@@ -6,7 +6,7 @@ with further ones are delivered, so that nobody can have an alert held back by m
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Final
 
 import msgspec
@@ -75,7 +75,7 @@ class Rate:
         self._limit = limit
         self._several = [f"falcohost.values.{field}" for field in limit.by]
         self._windows: dict[bytes, Window] = {}
-        self._secret = secrets.token_bytes(16)
+        self._secret = os.urandom(16)
         self._forget_at = 0.0
 
     def window(self, alert: Alert, now: float) -> Window | None:
