@@ -27,13 +27,13 @@ def test_kept(running, falcohost, home):
 
     one, two, three = (alert["id"] for alert in stored()[:3])
     done = falcohost("alerts", "verdict", one, "false", "--note", "tests\x1b[2J", "--by", "Ann")
-    assert (0, "Alert 1 has the verdict false.\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert (0, f"Alert {one} has the verdict false.\n", "") == (done.returncode, done.stdout, done.stderr)
     os.kill(running.service(STORE), signal.SIGKILL)
     running.wait_for("is started again")
     assert 0 == falcohost("alerts", "verdict", two, "true").returncode
     running.end()
     done = falcohost("alerts", "verdict", three, "benign", "--by", "Ben")
-    assert (0, "Alert 3 has the verdict benign.\n") == (done.returncode, done.stdout)
+    assert (0, f"Alert {three} has the verdict benign.\n") == (done.returncode, done.stdout)
 
     found = [alert.get("verdict") for alert in stored()[:4]]
     assert [("false", "tests\x1b[2J", "Ann"), ("benign", "", "Ben")] == [

@@ -92,3 +92,23 @@ def test_mistakes(configured, silence):
         assert 1 == done.returncode
         assert problem in done.stderr
         assert 1 == done.stderr.count("\n")
+
+
+def test_a_rule_of_another_configuration(agent, configured, falcohost, tmp_path):
+    """A rule that only the running agent has is known from its alerts; otherwise it is said what was read."""
+    running = agent(*configured)
+    running.wait_for_alerts(1)
+    (tmp_path / "other.yaml").write_text("engine: {kind: nodriver}\nload_plugins: [numbers]\n")
+    (tmp_path / "none.yaml").write_text(
+        "- {rule: R, desc: d, condition: number.value = 1, output: o, priority: INFO, source: numbers}\n"
+    )
+    other = ("-c", str(tmp_path / "other.yaml"), "-r", str(tmp_path / "none.yaml"), "silence", "add", "--for", "1h")
+    assert 0 == falcohost(*other, "--rule", "Every number", "--where", "number.value > 1000000").returncode
+    done = falcohost(*other, "--rule", "Every number", "--where", "evt.num = 1")
+    assert "alerts of this rule do not have the field evt.num; they have: number.value" in done.stderr
+    done = falcohost(*other, "--rule", "Every numbr")
+    problem = (
+        f"no rule is called 'Every numbr'; did you mean 'Every number'? (read: {tmp_path / 'none.yaml'}; -c FILE names"
+    )
+    assert (1, True) == (done.returncode, problem in done.stderr)
+    running.end()

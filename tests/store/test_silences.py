@@ -20,7 +20,8 @@ from falcohost.store.limits import Limits
 from falcohost.store.orders import AddSilence, EndSilence, carry_out
 from falcohost.store.silences import RULE
 from falcohost.store.store import Store
-from falcohost.store.where import Where, WhereError, encoded
+from falcohost.store.where import Where, WhereError
+from falcohost.store.where_code import encoded
 from falcohost.testing.outputs import alert
 
 FIELDS = Catalog(

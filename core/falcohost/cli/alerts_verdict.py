@@ -34,5 +34,5 @@ def command(flags: Flags, alert: str, verdict: Kind, note: str, by: str, state_d
     """
     config = load_config(flags.config, flags.options)
     directory = state_directory(state_dir or config.state.directory)
-    done = change(directory, config, GiveVerdict(valid(alert), verdict, valid(note), valid(by) or own_name()))
-    click.echo(f"Alert {done.number} has the verdict {verdict}.")
+    change(directory, config, GiveVerdict(valid(alert), verdict, valid(note), valid(by) or own_name()))
+    click.echo(f"Alert {alert} has the verdict {verdict}.")

@@ -22,6 +22,9 @@ from falcohost.rules.people import problem_for_people
 from falcohost.rules.results import Problem
 from falcohost.rules.rule_compiler import CompiledRule
 
+#: Most files that a message names.
+_FILES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
@@ -67,16 +70,24 @@ def _load(flags: Flags, names: Sequence[str] | None, more: Sequence[str] = ()) -
     return LoadedRules(outcome, catalogs(plugins), plugins.sources())
 
 
-def exact_rule(outcome: LoadOutcome, name: str) -> Rule:
+def exact_rule(outcome: LoadOutcome, name: str, others: Iterable[str] = ()) -> Rule:
     """Return the rule that is called *name*.
 
+    :param others: names of rules that are known otherwise, for the message.
     :raises RulesError: there is none, or loading skipped it.
     """
     found = next((rule for rule in outcome.ruleset.rules if rule.name == name), None)
     if found is None:
         why = _why_left_out(outcome, name) if name in outcome.collector.rules else None
-        raise RulesError(why or f"no rule is called '{name}'{_near(name, outcome.collector.rules)}")
+        raise RulesError(why or _no_rule(outcome, name, others))
     return found
+
+
+def _no_rule(outcome: LoadOutcome, name: str, others: Iterable[str]) -> str:
+    files = [result.name for result in outcome.results]
+    read = f"{', '.join(files[:_FILES])}{f' and {len(files) - _FILES} more' if len(files) > _FILES else ''}"
+    near = _near(name, {**outcome.collector.rules, **dict.fromkeys(others)})
+    return f"no rule is called '{name}'{near} (read: {read}; -c FILE names the agent's configuration, -r FILE rules)"
 
 
 def find_rules(outcome: LoadOutcome, pattern: str) -> list[CompiledRule]:

@@ -62,12 +62,13 @@ def add(
     length = seconds_of(how_long)
     if length is None or not 0 < length <= LONGEST:
         raise ConfigError(f"--for {how_long}: give a time such as 30m, 2h or 7d, 30 days at most")
+    config = load_config(flags.config, flags.options)
+    directory = state_directory(state_dir or config.state.directory)
     where = None
     if not (own and is_own(rule) and not text):  # of falcohost's own alerts, there are no rules
         from falcohost.cli.silence_where import where_of
 
-        where = where_of(flags, rule, text)
-    config = load_config(flags.config, flags.options)
+        where = where_of(flags, directory, valid(rule), text)
     order = AddSilence(
         rule=valid(rule),
         seconds=length,
@@ -77,7 +78,7 @@ def add(
         by=valid(by) or own_name(),
         own=own,
     )
-    done = change(state_directory(state_dir or config.state.directory), config, order)
+    done = change(directory, config, order)
     click.echo(f"Silence {done.number} goes on for {duration(length)}.")
 
 

@@ -16,7 +16,7 @@ from falcohost.cli.wanted import LARGEST, STATE_DIR, nanoseconds
 from falcohost.engine.texts import printable, valid
 from falcohost.errors import ConfigError, StateError
 from falcohost.store.directory import state_directory
-from falcohost.store.history import History, Wanted
+from falcohost.store.history import History, Wanted, exactly
 
 #: So many of the last alerts are read, if nothing else is said.
 _LAST = 2000
@@ -59,7 +59,7 @@ def command(
     what somebody can hide behind: the values come from alerts, so look at them first.
     """
     tuner = Tuner(flags, rule)
-    wanted = Wanted(nanoseconds(since) if since else 0, rule=_exactly(valid(rule)))
+    wanted = Wanted(nanoseconds(since) if since else 0, rule=exactly(valid(rule)))
     configured = state_dir or flags.configuration().state.directory
     with contextlib.closing(History(state_directory(configured))) as history:
         stored = list(history.numbered(wanted, last=last))
@@ -85,11 +85,6 @@ def command(
         _write(path, found[pick - 1].text)
         if not as_json:
             click.echo(f"\nProposal {pick} is in {path}. Name it in rules_files behind the file of the rule.")
-
-
-def _exactly(name: str) -> str:
-    """Return a pattern that matches *name* alone."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _counted(verdicts: Counter[str]) -> str:

@@ -20,7 +20,7 @@ from falcohost.engine.explain.values import EventReader, EventValueError, KnownV
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import RulesError
 from falcohost.store.history import StoredAlert
-from falcohost.store.where import is_readable
+from falcohost.store.where_code import is_readable
 
 _VALUES = "falcohost.values."
 
@@ -83,7 +83,7 @@ class Tuner:
 
     def _row(self, data: dict[str, Any], verdict: str) -> Row:
         given = {**data.get("condition_fields", {}), **data["output_fields"]}
-        shown = {ref.text for ref in self._rule.output.plain if is_readable(ref)}
+        shown = dict.fromkeys(ref.text for ref in self._rule.output.plain if is_readable(ref))
         values = {name: str(given[name]) for name in shown if type(given.get(name)) in (str, int)}
         several = {
             name.removeprefix(_VALUES): [str(one) for one in listed]

@@ -43,6 +43,11 @@ class Wanted:
     held: bool | None = None
 
 
+def exactly(name: str) -> str:
+    """Return a pattern for :class:`Wanted` that matches *name* alone."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
 class StoredAlert(NamedTuple):
     """An alert, its number in the store, the verdict about it, and why it was delivered to nobody (empty: it was)."""
 
@@ -123,6 +128,10 @@ class History:
             if len(page) < _MOST:
                 return
             after = page[-1][0]
+
+    def rules(self) -> list[str]:
+        """Return the names of the rules that have alerts."""
+        return [name for (name,) in self._query("SELECT DISTINCT rule FROM alerts ORDER BY rule", ())]
 
     def judged(self) -> dict[str, Judged]:
         """Return how many alerts of each rule have which verdict, also of those that are not stored any more."""

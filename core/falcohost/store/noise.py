@@ -24,7 +24,7 @@ from falcohost.store.arrival import Row
 from falcohost.store.body import encode
 from falcohost.store.rates import HeldBack, Rate, RateLimit
 from falcohost.store.silences import Silence
-from falcohost.store.where import Holds, WhereError, compiled
+from falcohost.store.where import Holds, WhereError
 
 # What was held back by limits behind the last alert of the rule that was delivered.
 _HELD_BACK: Final = (
@@ -40,7 +40,11 @@ class _Active:
 
     def __init__(self, silence: Silence) -> None:
         self.silence = silence
-        self.holds: Holds = (lambda alert: True) if silence.where is None else compiled(silence.where)
+        self.holds: Holds = lambda alert: True
+        if silence.where is not None:
+            from falcohost.store.where_code import compiled  # what others do without; the store process has it
+
+            self.holds = compiled(silence.where)
 
 
 #: Seconds after which it is told by itself what limits have held back, at least.

@@ -9,7 +9,7 @@ from msgspec import Struct
 from falcohost.errors import StateError
 from falcohost.store import silences, verdicts
 from falcohost.store.store import Store
-from falcohost.store.where import Where, WhereError, compiled
+from falcohost.store.where import Where, WhereError
 
 
 class GiveVerdict(Struct, tag=True, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +85,8 @@ def carry_out(store: Store, order: Order, uid: int, now: int) -> Done:
 
 
 def _check(where: Where) -> None:
+    from falcohost.store.where_code import compiled
+
     try:
         compiled(where)
     except WhereError as error:

@@ -5,6 +5,7 @@ It is forked by the supervisor, and never returns into the code that forked it; 
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -140,6 +141,7 @@ def _opened(given: StoreGiven, parent: int) -> tuple[Store, Aside]:
     directory = shown = given.directory
     needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
     boot_id()  # while /proc is there
+    importlib.import_module("falcohost.store.where_code")  # which silences need, and the supervisor does without
     if directory is not None and given.user is not None:
         import_lazy()
         try:
