@@ -18,6 +18,17 @@ def receiver():
     running.close()
 
 
+def test_at_once(agent, setup, receiver):
+    """A confined process makes several requests at once."""
+    url = f"http://127.0.0.1:{receiver.port}/"
+    config = f"json_output: true\nhttp_output: {{enabled: true, url: '{url}', keep_alive: true, concurrency: 4}}"
+    running = agent(*setup(config, numbers={"count": 30, "interval": 0}), *NUMBERS)
+    assert 0 == running.wait()
+
+    found = [json.loads(body)["output_fields"].get("number.value") for body in receiver.bodies]
+    assert list(range(1, 31)) == sorted(filter(None, found))
+
+
 def test_parked(agent, falcohost, setup, receiver, until):
     """An alert that is refused for good holds up no other; it is delivered again when somebody says so."""
     receiver.answer = lambda body: (413, {}, b"too large") if b"value=2)" in body else (200, {}, b"")

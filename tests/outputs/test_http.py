@@ -2,7 +2,9 @@
 
 import gzip
 import hmac
+import random
 import ssl
+import threading
 
 import msgspec
 import pytest
@@ -16,11 +18,12 @@ from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 from falcohost.testing.ports import Port
 from falcohost.testing.receiver import Receiver
+from falcohost.testing.waiting import PATIENCE
 
 BLOCK = {
-    "url": "", "batch": 0, "headers": {}, "user_agent": "", "secret": "", "secret_file": "", "ca_cert": "",
-    "ca_bundle": "", "ca_path": "", "client_cert": "", "client_key": "", "insecure": False, "mtls": False,
-    "echo": False, "compress_uploads": False, "keep_alive": False,
+    "url": "", "batch": 0, "concurrency": 1, "headers": {}, "user_agent": "", "secret": "", "secret_file": "",
+    "ca_cert": "", "ca_bundle": "", "ca_path": "", "client_cert": "", "client_key": "", "insecure": False,
+    "mtls": False, "echo": False, "compress_uploads": False, "keep_alive": False,
 }  # fmt: skip
 
 
@@ -215,3 +218,76 @@ def test_tls(tmp_path):
 def test_addresses(url, address):
     """What the output connects to is the host and the port of its URL."""
     assert [address] == http_addresses({"url": url})
+
+
+def test_at_once(receiver):
+    """So many requests are made at once, and no more; all have arrived when deliver returns."""
+    there, most, changed = 0, 0, threading.Condition()
+
+    def answer(body):
+        nonlocal there, most
+        with changed:
+            there, most = there + 1, max(most, there + 1)
+            changed.notify_all()
+            changed.wait_for(lambda: most == 4, PATIENCE)
+        with changed:
+            there -= 1
+        return 200, {}, b""
+
+    receiver.answer = answer
+    output = make_output(block(receiver, concurrency=4, keep_alive=True), Form())
+    output.deliver(rules(*map(str, range(20))))
+    output.close()
+
+    assert sorted(one.output.encode() for one in rules(*map(str, range(20)))) == sorted(receiver.bodies)
+    assert 4 == most
+    assert receiver.connections <= 4
+
+
+@pytest.mark.parametrize("batch", [0, 3])
+def test_at_once_with_failures(receiver, batch):
+    """Whatever a receiver answers, all arrive, and only what it did not accept is posted again."""
+    chance, accepted, lock = random.Random(batch), [], threading.Lock()
+
+    def answer(body):
+        names = msgspec.json.decode(body) if batch else [msgspec.json.decode(body)]
+        with lock:
+            lot = chance.random()
+            if "rule 7" in names:
+                return 400, {}, b"not this"
+            if lot < 0.2:
+                return 500, {}, b""
+            accepted.extend(names)
+            return (0, {}, b"") if lot < 0.3 else (200, {}, b"")
+
+    receiver.answer = answer
+    output = make_output(block(receiver, concurrency=5, keep_alive=True, batch=batch), Form(json=True))
+    alerts = rules(*map(str, range(40)))
+    refused = None
+    for _ in range(200):
+        try:
+            output.deliver(alerts)
+        except OutputRefused as error:
+            refused = error.refused
+            break
+        except OutputError:
+            continue
+    output.close()
+
+    assert {7: "400: not this"} == refused
+    assert {one.rule for one in alerts} - {"rule 7"} == set(accepted)
+
+
+def test_at_once_stops_after_an_error(receiver):
+    """After an error no request begins; those that had begun count."""
+    receiver.answer = lambda body: (500, {}, b"") if b"rule 3 " in body else (200, {}, b"")
+    output = make_output(block(receiver, concurrency=2, keep_alive=True), Form())
+    with pytest.raises(OutputError, match="500"):
+        output.deliver(rules(*map(str, range(200))))
+    before = len(receiver.bodies)
+    receiver.answer = lambda body: (200, {}, b"")
+    output.deliver(rules(*map(str, range(200))))
+    output.close()
+
+    assert before < 100
+    assert 201 == len(receiver.bodies)

@@ -10,7 +10,9 @@ import gzip
 import hmac
 import socket
 import ssl
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -51,12 +53,15 @@ class HttpOutput:
         self._session = session
         self._form = form
         self._clock = clock
+        self._threads: ThreadPoolExecutor | None = None
         self._not_before = 0.0
         self._arrived: set[str] = set()
         self._refused: dict[str, str] = {}
 
     def deliver(self, alerts: list[Alert]) -> None:
-        """Post *alerts* in their order. Those that have arrived before an error are not posted again after it.
+        """Post *alerts*, in their order unless several are posted at once.
+
+        Those that have arrived before an error are not posted again after it.
 
         :raises OutputRefused: the receiver will never take some of them.
         :raises OutputError: it has not taken all of the others.
@@ -65,8 +70,7 @@ class HttpOutput:
             raise OutputError(f"{self._settings.shown} has asked to wait before the next attempt")
         left = [alert for alert in alerts if alert.id not in self._arrived and alert.id not in self._refused]
         step = self._settings.batch or 1
-        for begin in range(0, len(left), step):
-            self._post(left[begin : begin + step])
+        self._post_all([left[begin : begin + step] for begin in range(0, len(left), step)])
         refused = {n: self._refused[alert.id] for n, alert in enumerate(alerts) if alert.id in self._refused}
         self._arrived.clear()
         self._refused.clear()
@@ -79,7 +83,35 @@ class HttpOutput:
 
     def close(self) -> None:
         """Close the connections."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
         self._session.close()
+
+    def _post_all(self, parts: Sequence[Sequence[Alert]]) -> None:
+        """Post *parts*, as many at once as the settings say; after an error none that has not begun.
+
+        :raises OutputError: one has not arrived; those that had begun have come to their end.
+        """
+        if self._settings.concurrency == 1:
+            for part in parts:
+                self._post(part)
+            return
+        if self._threads is None:  # not before: no thread may be older than the confinement of the process
+            self._threads = ThreadPoolExecutor(self._settings.concurrency, "http")
+        failed = threading.Event()
+
+        def post(part: Sequence[Alert]) -> None:
+            if not failed.is_set():
+                try:
+                    self._post(part)
+                except OutputError:
+                    failed.set()
+                    raise
+
+        begun = [self._threads.submit(post, part) for part in parts]
+        wait(begun)
+        for one in begun:
+            one.result()
 
     def _post(self, alerts: Sequence[Alert]) -> None:
         """Post *alerts* in one request; halves of them if the receiver takes them for malformed or too large."""
@@ -119,7 +151,7 @@ class HttpOutput:
         except (RequestException, OSError) as error:
             raise OutputError(f"cannot post to {settings.shown}: {_reason(error)}") from error
         finally:
-            if not settings.keep_alive:
+            if not settings.keep_alive and settings.concurrency == 1:  # others may be using theirs
                 self._session.close()
         if settings.echo:
             print(answer, flush=True)
@@ -167,9 +199,9 @@ def signature(secret: bytes, body: bytes, now: int) -> str:
 class _Adapter(HTTPAdapter):
     """Connects with the certificates that were read at the start, and with no others."""
 
-    def __init__(self, context: ssl.SSLContext | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, connections: int) -> None:
         self._context = context
-        super().__init__(pool_connections=1, pool_maxsize=1)
+        super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Have the connections use the context."""
@@ -187,7 +219,9 @@ def _session(settings: HttpSettings) -> Session:
         session.verify = not settings.insecure
         if settings.insecure:
             disable_warnings(InsecureRequestWarning)  # the configuration says so
-        session.mount("https://", _Adapter(_context(settings)))
+        session.mount("https://", _Adapter(_context(settings), settings.concurrency))
+    else:
+        session.mount("http://", _Adapter(None, settings.concurrency))
     return session
 
 

@@ -24,6 +24,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     :ivar shown: how messages call the receiver: without its path, which may be a secret.
     :ivar headers: more headers.
     :ivar batch: most alerts in one request, which is an array then; 0: each is posted alone, as by Falco.
+    :ivar concurrency: most requests at once.
     :ivar secret: the key of the signature; empty: there is none.
     :ivar trusts: files and folders of certificates to trust; empty: those of the system.
     """
@@ -34,6 +35,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     user_agent: str
     headers: Mapping[str, str]
     batch: int
+    concurrency: int
     compress: bool
     keep_alive: bool
     echo: bool
@@ -59,6 +61,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
             user_agent=str(block["user_agent"]) or USER_AGENT,
             headers={str(name): str(value) for name, value in block["headers"].items()},
             batch=int(block["batch"]),
+            concurrency=int(block["concurrency"]),
             compress=bool(block["compress_uploads"]),
             keep_alive=bool(block["keep_alive"]),
             echo=bool(block["echo"]),

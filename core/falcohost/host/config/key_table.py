@@ -372,6 +372,12 @@ OUTPUTS: Final = (
         help="most alerts in one request, at most 1000: a JSON array, or lines of text; 0: each alert alone",
     ),
     ConfigKey(
+        key="http_output.concurrency",
+        type=int,
+        default=1,
+        help="most requests at once, at most 32; with more than one, alerts may arrive in another order",
+    ),
+    ConfigKey(
         key="http_output.headers", type=dict, secret=True, shown_default="none", help="more headers, by their names"
     ),
     ConfigKey(key="http_output.user_agent", type=str, default="falcohost", help="the header `User-Agent`"),

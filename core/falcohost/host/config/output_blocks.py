@@ -14,6 +14,9 @@ from falcohost.outputs.syslog_address import FACILITIES, read_address
 #: Most alerts in one request.
 MOST_BATCH: Final = 1000
 
+#: Most requests at once.
+MOST_AT_ONCE: Final = 32
+
 #: Most MiB, and most hours, of a file.
 LARGEST_FILE: Final = 1_000_000
 
@@ -75,6 +78,9 @@ def http_block(section: Reader) -> Mapping[str, Any]:
     batch = section.integer("batch")
     if batch > MOST_BATCH:
         raise section.error("batch", f"has to be at most {MOST_BATCH}, not {batch}")
+    concurrency = section.integer("concurrency", at_least=1)
+    if concurrency > MOST_AT_ONCE:
+        raise section.error("concurrency", f"has to be at most {MOST_AT_ONCE}, not {concurrency}")
     if section.text("secret") and section.text("secret_file"):
         raise section.error("secret_file", "cannot be set together with secret")
     headers = section.section("headers")
@@ -87,6 +93,7 @@ def http_block(section: Reader) -> Mapping[str, Any]:
     return {
         "url": url,
         "batch": batch,
+        "concurrency": concurrency,
         "headers": given,
         **{name: section.text(name) for name in texts},
         **{name: section.boolean(name) for name in switches},
