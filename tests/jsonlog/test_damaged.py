@@ -13,6 +13,7 @@ from falcohost.jsonlog import JsonSource, Origin, Texts, file_input
 from falcohost.jsonlog.brackets import is_paired
 from falcohost.jsonlog.inputs import Limits
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_AN_OBJECT, NOT_JSON, TOO_DEEP
+from falcohost.testing.clock import ManualClock
 
 from .conftest import LOG
 
@@ -81,7 +82,7 @@ def test_a_packed_file_that_is_completed_later(tmp_path):
     packed = gzip.compress(b'{"Records":[' + b",".join(b'{"n":%d}' % n for n in range(3000)) + b"]}", compresslevel=0)
     log = tmp_path / "log.gz"
     log.write_bytes(packed[: len(packed) // 2])
-    source = JsonSource(LOG, file_input(str(log), plugin="tester", follow=True))
+    source = JsonSource(LOG, file_input(str(log), plugin="tester", follow=True, clock=ManualClock()))
     source.open(Plan(source="app"), None)
     keys, count = set(), 0
     for batch in source.batches():

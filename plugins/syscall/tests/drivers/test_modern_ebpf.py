@@ -322,6 +322,6 @@ def test_objects_are_built_from_the_sources():
     """The objects that are checked in are what the sources give, for every processor."""
     if not shutil.which("clang-19") or not shutil.which("llvm-strip-19"):
         skip_or_fail("clang", "clang-19 is missing, with which the probe is built: install clang-19 and llvm-19")
-    done = subprocess.run(["make", "-s", "-C", str(BPF), "check"], capture_output=True, text=True)
+    done = subprocess.run(["make", "-j", "-s", "-C", str(BPF), "check"], capture_output=True, text=True)
 
     assert 0 == done.returncode, done.stdout + done.stderr
