@@ -21,7 +21,7 @@ def test_rotation(tmp_path):
         idle = 0 if found else idle + 1
         if len(lines) == 5:
             break
-        if idle == 4 and steps:
+        if idle == 2 and steps:
             steps.pop(0)()
             idle = 0
     source.close()
