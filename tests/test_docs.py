@@ -108,6 +108,15 @@ def test_tables_of_metrics_are_up_to_date(root):
     assert text.count("\n| `falcosecurity_") == len(module.falco.HELP)
 
 
+def test_table_of_internal_alerts_is_up_to_date(root):
+    """The table in docs/internal_alerts.md is what script/docs would write."""
+    module = generator(root, "internal_tables")
+    text = module.PAGE.read_text()
+
+    assert module.renewed(text) == text, "run script/docs"
+    assert text.count(" internal: ") >= len(module.ALERTS)
+
+
 def test_every_command_is_documented(root):
     """The README's table of commands has each command of the program, and no other."""
     text = (root / "README.md").read_text()

@@ -14,6 +14,7 @@ from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.health.given import NAME as HEALTH
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.reader import NAME as READER
+from falcohost.testing.agent import QUIET
 from falcohost.testing.cli import run_cli, run_cli_on_terminal
 from falcohost.testing.waiting import PATIENCE, wait_until
 
@@ -153,7 +154,7 @@ class Home:
         block = f"plugins: [{{name: numbers, init_config: {json.dumps(settings)}}}]\n"
         (self.folder / "falco.yaml").write_text(CONFIG + block + config)
         (self.folder / "rules.yaml").write_text(rules)
-        return ["-c", str(self.folder / "falco.yaml"), "-r", str(self.folder / "rules.yaml")]
+        return ["-c", str(self.folder / "falco.yaml"), "-r", str(self.folder / "rules.yaml"), *QUIET]
 
     def agent(self, *arguments, stdout=None):
         """Start an agent and return it running."""

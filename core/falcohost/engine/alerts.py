@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -56,10 +56,15 @@ class AlertMaker:
     """Makes the alerts of one host.
 
     :param iso8601: write times in text as ISO 8601 in UTC (``time_format_iso_8601``) instead of local time.
+    :param off: the rules of falcohost's alerts about itself that are not raised.
+    :ivar off: the same.
     :ivar hostname: the name of the host, as it stands in alerts.
     """
 
-    def __init__(self, hostname: str, *, iso8601: bool = False, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, hostname: str, *, iso8601: bool = False, clock: Clock = SYSTEM, off: Set[str] = frozenset()
+    ) -> None:
+        self.off = off
         self.hostname = valid(hostname)
         self._iso8601 = iso8601
         self._values = ConditionValues(clock)

@@ -53,7 +53,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     handed = reader.wait(notify.alive)
     assignment = handed.assignment
     take_precedence(assignment.nice)
-    maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601)
+    maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601, off=frozenset(assignment.off))
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
     store = _claimed(assignment, users, maker, recalls=bool(found))
     if options.pidfile is not None:

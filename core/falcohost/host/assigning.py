@@ -94,6 +94,8 @@ class Assigning:
             ],
             runs_programs="program" in config.outputs.kinds,
             health=_health(self.health),
+            off=list(config.internal.off),
+            heartbeat=config.internal.heartbeat,
         )
 
     @functools.cached_property

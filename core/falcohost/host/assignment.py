@@ -83,6 +83,8 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar runs_programs: an output runs a program.
     :ivar version: falcohost's version.
     :ivar only_log: forbidden system calls of store, outputs and health are only logged.
+    :ivar off: the rules of alerts about falcohost itself that are not raised.
+    :ivar heartbeat: seconds between two heartbeats; 0: there are none.
     :ivar health: the health process; None: there is none.
     """
 
@@ -108,6 +110,8 @@ class Assignment(msgspec.Struct, frozen=True):
     only_log: bool = False
     version: str = ""
     health: HealthAssignment | None = None
+    off: list[str] = []
+    heartbeat: float = 0.0
 
     @property
     def takers(self) -> dict[str, bool]:

@@ -118,6 +118,9 @@ class OutputNumbers(msgspec.Struct, frozen=True):
     dropped: Annotated[
         int, number("alerts that it will never get", text="{:,} will not be delivered", colour="red")
     ] = 0
+    refused: Annotated[
+        int, number("alerts that it has refused for good, which are parked", text="{:,} refused", colour="red")
+    ] = 0
 
 
 class StoreNumbers(msgspec.Struct, frozen=True):

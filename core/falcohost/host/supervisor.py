@@ -15,10 +15,13 @@ from falcohost.host.control import Control
 from falcohost.host.progress import Progress
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.health import Health
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.keeping import Keeping
+from falcohost.host.supervision.lagging import Lagging
+from falcohost.host.supervision.life import Life
 from falcohost.host.supervision.loop import TURN, Loop, Outcome
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
@@ -50,6 +53,9 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     readiness: Readiness
     watchdog: Watchdog
     outages: Outages
+    downs: Downs
+    lagging: Lagging
+    life: Life
     sentinels: Sentinels
     reloading: Reloading
     files: Files
@@ -91,6 +97,9 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.readiness.check()
         self.watchdog.check()
         self.outages.check()
+        self.downs.check()
+        self.lagging.check()
+        self.life.look()
         self.sentinels.check()
         self.services.check()
         self.health.look()
@@ -130,7 +139,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
 
     def _signal(self, number: int) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
-            self._stop()
+            self._stop(signal.Signals(number).name)
         elif self.loop.outcome is not None:
             log.info("%s received, which is too late: the run ends", signal.Signals(number).name)
         elif number == signal.SIGUSR1:
@@ -139,10 +148,11 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         elif number == signal.SIGHUP:
             self.reloading.begin("SIGHUP received")
 
-    def _stop(self) -> None:
+    def _stop(self, name: str) -> None:
         """End the run, also one that would end in a restart; where it ends already, wait for nothing."""
         if self.loop.outcome in (None, Outcome.RESTART):
             log.info("SIGINT received, exiting...")
+            self.life.stopped(name)
         else:
             (self.workers if self.workers.any_alive else self.services).kill()
         self.loop.end(Outcome.STOPPED)

@@ -27,12 +27,15 @@ from falcohost.host.supervision.accepted import Accepted
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.condition import Condition
 from falcohost.host.supervision.deaths import Deaths
+from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.keeping import Found, Keeping
+from falcohost.host.supervision.lagging import Lagging
+from falcohost.host.supervision.life import Life
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
@@ -130,12 +133,14 @@ def wired(
         workers.go_over(number, new)
 
     status = Status(notify, children)
+    life = Life(internal.raise_alert, assignment.version, assignment.heartbeat)
 
     def log_ready(sources: Sequence[str]) -> None:
         status.tell()
         notify.ready()
+        rules = assignment.count(sources)
+        life.started(sources, rules)
         if sources:
-            rules = assignment.count(sources)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
     def load() -> Reader:
@@ -167,6 +172,9 @@ def wired(
         watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
         health=health,
         sentinels=sentinels,
+        downs=Downs(children, internal.raise_alert),
+        lagging=Lagging(services.outputs, services.store, internal.raise_alert),
+        life=life,
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
         files=Files(watch, Renewals(children, loop), reloading, assignment.watch_interval),

@@ -44,7 +44,7 @@ class Agent:
         self._out, self._err = folder / "stdout", folder / "stderr"
         config = folder / "falco.yaml"
         config.write_text(json.dumps({**_SETTINGS, **(settings or {})}))
-        command = [*before, str(PROGRAM), "-U", "-c", str(config)]
+        command = [*before, str(PROGRAM), "-U", "-c", str(config), *QUIET]
         for path in rules:
             command += ["-r", str(path)]
         with self._out.open("wb") as out, self._err.open("wb") as err:
@@ -175,6 +175,9 @@ def _watched(pid: int) -> Iterator[int | None]:
 
 #: The last line of the log before events are read.
 READY = "Ready after"
+
+#: Options of an agent that does not tell that it is stopped, which is not what a test wants to know.
+QUIET: Sequence[str] = ("-o", "falcohost.internal.agent_stopped=false")
 
 _SETTINGS: Json = {
     "json_output": True,

@@ -18,11 +18,14 @@ from falcohost.host.progress import Progress
 from falcohost.host.stamps import stamps
 from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
+from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
 from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.keeping import Keeping
+from falcohost.host.supervision.lagging import Lagging
+from falcohost.host.supervision.life import STOPPED, Life
 from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
@@ -101,7 +104,7 @@ def supervised(stage, tmp_path):
     lock = claim(state)
 
     def supervised(*names, actions=("ignore",), sink=Sink, watched=()):
-        played, maker = stage(*names, begun=False), AlertMaker("localhost")
+        played, maker = stage(*names, begun=False), AlertMaker("localhost", off={STOPPED})
         loop, workers, summary = played.loop, played.workers, Summary(["rule a"])
         link = InternalLink(loop)
         internal = InternalAlerts(maker, link.send)
@@ -149,6 +152,9 @@ def supervised(stage, tmp_path):
                 internal.raise_alert,
             ),
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
+            downs=Downs(workers.children, internal.raise_alert, played.clock),
+            lagging=Lagging(services.outputs, services.store, internal.raise_alert, played.clock),
+            life=Life(internal.raise_alert, "1", 0, played.clock, lambda: 0.0),
             outages=Outages(workers.children, internal.raise_alert, played.clock),
             reloading=reloading,
             files=Files(Watch(stamps(watched)), Renewals(workers.children, loop), reloading, 1.0, played.clock),

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from falcohost.host import wire
 from falcohost.host.numbers import NOTHING
-from falcohost.host.supervision.outages import FAILING, Outages
+from falcohost.host.supervision.outages import FAILING, WORKS, Outages
 
 NO = {"one: sqs://q: there is no such queue": 7}
 
@@ -34,14 +34,15 @@ def watched(stage):
 
 
 def test_a_lasting_outage(watched):
-    """Each outage is told once, after a minute, with its reason; the next one again."""
+    """Each outage is told once, after a minute, with its reason, and so is its end; the next one again."""
     assert [] == watched(60, NO)
     ((rule, priority, text, fields),) = watched(300, NO)
 
     assert (FAILING, "ERROR", {"source": "one", "attempts": 7, "seconds": 60}) == (rule, priority.name, fields)
     assert text == "event source 'one' sees nothing of what it tries again: one: sqs://q: there is no such queue"
-    assert [] == watched(1, {})
-    assert 1 == len(watched(62, NO))
+    ((rule, priority, _, fields),) = watched(5, {})
+    assert (WORKS, "NOTICE", {"source": "one", "seconds": 360}) == (rule, priority.name, fields)
+    assert [FAILING] == [rule for rule, *_ in watched(62, NO)]
 
 
 def test_short_outages(watched):

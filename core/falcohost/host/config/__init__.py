@@ -12,6 +12,7 @@ from falcohost.host.config import overrides
 from falcohost.host.config.document import Document, empty_document, include_files, read_document
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.health import HealthConfig, read_health
+from falcohost.host.config.internal import InternalConfig, read_internal
 from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.outputs import OutputsConfig, read_outputs
 from falcohost.host.config.reader import Reader
@@ -77,6 +78,7 @@ class Config:
     only_logs: bool
     trust: TrustConfig
     health: HealthConfig
+    internal: InternalConfig
     others: Mapping[str, Any]
 
     @property
@@ -143,5 +145,6 @@ def parse(document: Document) -> Config:
         only_logs=read_only_logs(reader),
         trust=read_trust(reader),
         health=read_health(reader),
+        internal=read_internal(reader),
         others=without_known(document.root, key_tree()),
     )

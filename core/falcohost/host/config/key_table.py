@@ -9,6 +9,7 @@ from typing import Final
 
 from falcohost.host.config.health_keys import HEALTH
 from falcohost.host.config.idle_keys import IDLE
+from falcohost.host.config.internal_keys import INTERNAL
 from falcohost.log import LEVELS
 from falcohost.outputs.formats import FORMATS
 from falcohost.outputs.syslog_address import FACILITIES
@@ -485,5 +486,6 @@ SECTIONS: Final = {
     "Outputs": OUTPUTS,
     "Messages": MESSAGES,
     "Endpoints and metrics": HEALTH,
+    "Alerts about falcohost itself": INTERNAL,
 }
 KEYS: Final = (*(key for section in SECTIONS.values() for key in section), *IDLE)

@@ -38,6 +38,7 @@ class Delivery(msgspec.Struct, frozen=True):
     kind: str
     busy: float
     dropped: int
+    refused: int = 0
 
 
 class Deliveries(msgspec.Struct, tag=True, frozen=True):

@@ -259,7 +259,8 @@ class OutputsProcess:
         states = []
         for one in self._subscribers.runners:
             busy = one.busy()
-            states.append(messages.Delivery(one.name, one.kind, busy if busy >= PAUSE else 0.0, one.dropped))
+            lasting = busy if busy >= PAUSE else 0.0
+            states.append(messages.Delivery(one.name, one.kind, lasting, one.dropped, one.refused))
         if (now := messages.Deliveries(states)) != self._said or self._asked:
             self._said, self._asked = now, False
             self._supervisor.say(now)

@@ -176,6 +176,12 @@ class Intake:
             self._outputs.close()
             self._outputs = None
 
+    def take_internal(self, rule: str, priority: Priority, text: str, fields: Mapping[str, object]) -> None:
+        """Take an alert about falcohost itself, unless it is switched off."""
+        if rule not in self._maker.off:
+            alert = self._maker.internal(rule, priority, text, fields, self._clock.time_ns())
+            self.take(Arrival(INTERNAL, [alert]))
+
     def _tell_waiting(self) -> None:
         """Raise an alert about sources that have to wait."""
         for name, pace in self._sources.paces.items():
@@ -186,13 +192,11 @@ class Intake:
                 )
                 fields = {"source": name, "seconds": round(pace.waited, 3), "per_second": self._per_second}
                 pace.waited = 0.0
-                alert = self._maker.internal(_TOO_MANY, Priority.WARNING, text, fields, self._clock.time_ns())
-                self.take(Arrival(INTERNAL, [alert]))
+                self.take_internal(_TOO_MANY, Priority.WARNING, text, fields)
 
     def _tell_given_up(self) -> None:
         """Raise an alert about alerts that the store had to delete before every output had them."""
         count, self._given_up = self._store.lost - self._given_up, self._store.lost
         if count:
             text = f"{count} alerts were given up before every output had them"
-            alert = self._maker.internal(_GIVEN_UP, Priority.CRITICAL, text, {"count": count}, self._clock.time_ns())
-            self.take(Arrival(INTERNAL, [alert]))
+            self.take_internal(_GIVEN_UP, Priority.CRITICAL, text, {"count": count})

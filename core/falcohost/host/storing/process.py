@@ -45,7 +45,6 @@ from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.store.admission import Admission
 from falcohost.store.age import boot_id
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
-from falcohost.store.arrival import Arrival
 from falcohost.store.directory import DATABASE
 from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.silences import RULE, told
@@ -246,20 +245,15 @@ class StoreProcess:
     def _tell_silences(self) -> None:
         """Raise an alert about each silence that has begun or ended, and about what limits have held back for long."""
         for silence, what in self._store.noise.look():
-            self._take_internal(RULE, *told(silence, what))
+            self._intake.take_internal(RULE, Priority.NOTICE, *told(silence, what))
         for rule, count, since in self._store.noise.held_back():
             text = f"{count} alerts of the rule '{rule}' were held back by falcohost.limits since {rfc3339(since)}"
-            self._take_internal(HELD_BACK, text, {"rule": rule, "count": count, "since": since})
-
-    def _take_internal(self, rule: str, text: str, fields: Mapping[str, object]) -> None:
-        alert = self._maker.internal(rule, Priority.NOTICE, text, fields, self._loop.clock.time_ns())
-        self._intake.take(Arrival(INTERNAL, [alert]))
+            fields = {"rule": rule, "count": count, "since": since}
+            self._intake.take_internal(HELD_BACK, Priority.NOTICE, text, fields)
 
     def _raise(self, notice: Notice | None) -> None:
         if notice is not None:
-            rule, priority, text = notice
-            alert = self._maker.internal(rule, priority, text, {}, self._loop.clock.time_ns())
-            self._intake.take(Arrival(INTERNAL, [alert]))
+            self._intake.take_internal(notice.rule, notice.priority, notice.text, {})
 
     def _is_over(self) -> bool:
         if not self._finishing or not self._intake.silent:

@@ -21,8 +21,9 @@ class InternalAlerts:
         self._clock = clock
 
     def raise_alert(self, rule: str, priority: Priority, text: str, fields: Mapping[str, object]) -> None:
-        """Raise an alert about falcohost itself."""
-        self._send(self._maker.internal(rule, priority, text, fields, self._clock.time_ns()))
+        """Raise an alert about falcohost itself, unless it is switched off."""
+        if rule not in self._maker.off:
+            self._send(self._maker.internal(rule, priority, text, fields, self._clock.time_ns()))
 
     def raise_undecided(self, source: str, told: wire.Undecided) -> None:
         """Raise an alert about a rule that *source* could not decide."""

@@ -1,4 +1,4 @@
-"""Raises an alert about a source that tries in vain to reach what it reads: it is open, but sees nothing."""
+"""Raises alerts about a source that tries in vain to reach what it reads: it is open, but sees nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 FAILING: Final = "Falcohost internal: source failing"
+WORKS: Final = "Falcohost internal: source works again"
 
 #: Seconds of failures in a row before the alert.
 LASTING: Final = 60.0
@@ -32,8 +33,7 @@ class Outages:
         for child in self._children:
             name, failing = child.name, child.totals.retrying
             if not failing:
-                self._since.pop(name, None)
-                self._told.discard(name)
+                self._works(name, now)
                 continue
             since = self._since.setdefault(name, now)
             if name not in self._told and now - since >= LASTING:
@@ -42,3 +42,10 @@ class Outages:
                 text = f"event source '{name}' sees nothing of what it tries again: {what}"
                 fields = {"source": name, "attempts": count, "seconds": int(now - since)}
                 self._raise_alert(FAILING, Priority.ERROR, text, fields)
+
+    def _works(self, name: str, now: float) -> None:
+        since = self._since.pop(name, now)
+        if name in self._told:
+            self._told.remove(name)
+            text = f"event source '{name}' reaches what it reads again, after {now - since:.0f} s"
+            self._raise_alert(WORKS, Priority.NOTICE, text, {"source": name, "seconds": int(now - since)})

@@ -186,7 +186,8 @@ class Services:
         last, marks = self._stored.numbers.last, self._stored.marks
         return [
             OutputSnapshot(
-                OutputState(one.name, one.busy, one.kind), OutputNumbers(last - marks.get(one.name, last), one.dropped)
+                OutputState(one.name, one.busy, one.kind),
+                OutputNumbers(last - marks.get(one.name, last), one.dropped, one.refused),
             )
             for one in self._deliveries
         ]
