@@ -290,6 +290,7 @@ def test_a_new_counter_of_the_store_is_shown():
 
     assert {
         "kept": False,
+        "size": 0,
         "last": 7,
         "unwritten": 0,
         "lost": 0,

@@ -59,11 +59,13 @@ class OutputState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     :ivar busy: seconds that the current delivery has taken.
     :ivar kind: ``output`` or ``subscriber``.
+    :ivar lag: seconds for which the first alert that it has not taken has been waiting; 0: none is.
     """
 
     name: str
     busy: float
     kind: str = "output"
+    lag: float = 0.0
 
 
 class OutputSnapshot(msgspec.Struct, frozen=True):
@@ -77,9 +79,11 @@ class StoreState(msgspec.Struct, frozen=True):
     """The state of the store.
 
     :ivar kept: alerts are stored on disk.
+    :ivar size: bytes of its files.
     """
 
     kept: bool
+    size: int = 0
 
 
 class StoreSnapshot(msgspec.Struct, frozen=True):

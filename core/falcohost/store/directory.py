@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -180,3 +181,12 @@ def _check(directory: Path, users: Container[int]) -> None:
         )
     if (reason := distrust(directory, {*trusted_users(), status.st_uid}, listed=True)) is not None:
         raise StateError(f"other users can change the state directory {directory}: {reason}")
+
+
+def size_of(directory: Path) -> int:
+    """Return how many bytes the files of the database have."""
+    sizes = 0
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            sizes += (directory / f"{DATABASE}{end}").stat().st_size
+    return sizes

@@ -58,8 +58,8 @@ def snapshot():
         4711,
         100.0,
         [SourceSnapshot(SourceState("syscall", "open", "", 2, 99.0, 5.0, False, 0.25), NUMBERS)],
-        [OutputSnapshot(OutputState("stdout", 3.0), OutputNumbers(5, 6))],
-        StoreSnapshot(StoreState(True), StoreNumbers(12, 0, 1)),
+        [OutputSnapshot(OutputState("stdout", 3.0, lag=7.5), OutputNumbers(5, 6))],
+        StoreSnapshot(StoreState(True, 4096), StoreNumbers(12, 0, 1)),
         [
             ProcessSnapshot(ProcessState("supervisor", 4711), ProcessNumbers(0, 1.5, 3 << 20, 1 << 20, 9 << 20)),
             ProcessSnapshot(ProcessState("worker", 4712, "syscall"), ProcessNumbers(2, 8.5, 5 << 20, 2 << 20, 1 << 20)),

@@ -75,6 +75,8 @@ def test_a_new_counter_needs_no_other_line(snapshot, monkeypatch):
         ("process_restarts_total", ("worker", "syscall"), 2),
         ("store_last_total", (), 12),
         ("source_up", ("syscall",), 1),
+        ("output_lag_seconds", ("stdout", "output"), 7.5),
+        ("store_size_bytes", (), 4096),
     ],
 )
 def test_values(snapshot, name, labels, value):

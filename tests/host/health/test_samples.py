@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from falcohost.host.health.machine import Machine
+from falcohost.host.health.messages import MOST_FIELDS, is_too_large
 from falcohost.host.health.samples import Samples
+from falcohost.host.numbers import RuleNumbers
 
 
 @pytest.fixture
@@ -94,3 +96,14 @@ def test_a_line(samples, snapshot):
 
     assert {"sample": 1, "output_fields": fields} == json.loads(line)
     assert line.endswith(b"}\n") and 1 == line.count(b"\n")
+
+
+def test_a_snapshot_has_a_limit(samples, snapshot):
+    """Of names that somebody has made many and long most are left out, with their number."""
+    rules = {f"{number} {'x' * 400}": RuleNumbers(1) for number in range(20_000)}
+    fields = take(samples, later(snapshot, rules=rules))
+
+    assert not is_too_large(fields)
+    assert MOST_FIELDS >= len(fields)
+    assert fields["falcohost.left_out"] > 15_000
+    assert "falco.num_evts" in fields

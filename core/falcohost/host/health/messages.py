@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from falcohost.host.wire import LogLine
 
-_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
-_Value: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)] | int | float
+#: Most characters of a field's name or text, most fields of a sample, and most characters of all of them.
+MOST_TEXT: Final = 512
+MOST_FIELDS: Final = 4096
+MOST_IN_ALL: Final = 1 << 18
 
-#: Most fields of a sample.
-MOST_FIELDS = 1 << 16
+_Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=MOST_TEXT)]
 
 
 class Tell(msgspec.Struct, tag=True, frozen=True):
@@ -55,8 +57,18 @@ class Working(msgspec.Struct, tag=True, frozen=True):
 class Sample(msgspec.Struct, tag=True, frozen=True):
     """To the supervisor: the fields of a snapshot's alert about one source, as it was asked."""
 
-    fields: Annotated[dict[_Name, _Value], msgspec.Meta(max_length=MOST_FIELDS)]
+    fields: Annotated[dict[_Text, _Text | int | float], msgspec.Meta(max_length=MOST_FIELDS)]
 
 
 FromSupervisor: TypeAlias = Tell | State | Numbers | NewData
 ToSupervisor: TypeAlias = LogLine | Ask | Working | Sample
+
+
+def size_of(name: str, value: str | float) -> int:
+    """Return how many characters a field has."""
+    return len(name) + len(str(value))
+
+
+def is_too_large(fields: Mapping[str, str | int | float]) -> bool:
+    """Return whether *fields* are more than a sample may have."""
+    return sum(size_of(name, value) for name, value in fields.items()) > MOST_IN_ALL

@@ -67,9 +67,13 @@ UPTIME: Final = Metric("uptime_seconds", "seconds since the agent was started")
 UP: Final = Metric("source_up", "1 if the source is open, or has ended as it should; else 0", ("source",))
 STARTS: Final = Metric("source_restarts_total", "how often its worker was started again", ("source",), rises=True)
 LAG: Final = Metric("source_lag_seconds", "seconds by which its worker is behind with reading, if known", ("source",))
+WAITS: Final = Metric(
+    "output_lag_seconds", "seconds for which the first alert that it has not taken has been waiting", ("output", "kind")
+)
+SIZE: Final = Metric("store_size_bytes", "size of the files of the store")
 BUSY: Final = Metric("output_busy_seconds", "seconds that the current delivery has taken", ("output", "kind"))
 KEPT: Final = Metric("store_kept", "1 if alerts are stored on disk, 0 if in memory only")
-STATES: Final = (INFO, UPTIME, UP, STARTS, LAG, BUSY, KEPT)
+STATES: Final = (INFO, UPTIME, UP, STARTS, LAG, BUSY, WAITS, KEPT, SIZE)
 
 
 def metrics() -> Iterator[Metric]:
@@ -89,8 +93,10 @@ def points(snapshot: Snapshot) -> Iterator[Point]:
         yield from _numbers("source", source.numbers, (source.state.name,))
     for output in snapshot.outputs:
         yield Point(BUSY, (output.state.name, output.state.kind), output.state.busy)
+        yield Point(WAITS, (output.state.name, output.state.kind), output.state.lag)
         yield from _numbers("output", output.numbers, (output.state.name, output.state.kind))
     yield Point(KEPT, (), float(snapshot.store.state.kept))
+    yield Point(SIZE, (), float(snapshot.store.state.size))
     yield from _numbers("store", snapshot.store.numbers, ())
     for numbers, labels in _processes(snapshot.processes):
         yield from _numbers("process", numbers, labels)

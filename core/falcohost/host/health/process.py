@@ -6,6 +6,7 @@ It is forked by the supervisor, and never returns into the code that forked it; 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import select
 import signal
@@ -134,10 +135,10 @@ def _listening(
     log.log.info("webserver: listening on %s", where)
     if not web.given:
         log.log.warning("webserver.listen_address is not set, so only this machine reaches the endpoints")
-    elif web.metrics and token is None and web.address not in ("127.0.0.1", "::1"):
-        log.log.warning(
-            "webserver: whoever reaches %s reads /metrics: falcohost.webserver.token_file is not set", where
-        )
+    if web.metrics and token is None:
+        who = "every user of this machine" if ipaddress.ip_address(web.address).is_loopback else "whoever can reach it"
+        what = "webserver: %s can read at %s/metrics which rules there are, and which have matched: "
+        log.log.warning(f"{what}falcohost.webserver.token_file is not set", who, where)
     return found
 
 

@@ -12,7 +12,7 @@ import msgspec
 from falcohost.host.health.data import HealthData
 from falcohost.host.health.falco import cpu_share, dropped, sanitised, started
 from falcohost.host.health.machine import Machine
-from falcohost.host.health.messages import MOST_FIELDS
+from falcohost.host.health.messages import MOST_FIELDS, MOST_IN_ALL, MOST_TEXT, size_of
 from falcohost.host.health.points import INFO, points
 from falcohost.host.snapshot import Snapshot, SourceSnapshot
 from falcohost.lang.default_source import DEFAULT_SOURCE
@@ -59,7 +59,7 @@ class Samples:
             fields |= self._events(source, now) | self._rules(source) | own.get(source.state.name, {}) | own[""]
             self._before[source.state.name] = now, source
             kept = fields.items() if metrics.empty else (one for one in fields.items() if _says(*one))
-            yield dict(sorted(kept)[:MOST_FIELDS])
+            yield _within_limits(sorted(kept))
 
     def line(self, fields: Fields) -> bytes:
         """Return the line of a file."""
@@ -144,3 +144,16 @@ class Samples:
 def _says(name: str, value: str | float) -> bool:
     """Return whether a value is not empty, or is there nevertheless."""
     return bool(value) or name.startswith(_ALWAYS)
+
+
+def _within_limits(fields: list[tuple[str, str | int | float]]) -> Fields:
+    """Return as many *fields* as a sample may have, and, if that is not all, how many are left out."""
+    kept: Fields = {}
+    room = MOST_IN_ALL - MOST_TEXT
+    for number, (name, value) in enumerate(fields):
+        room -= size_of(name, value)
+        if len(kept) == MOST_FIELDS - 1 or room < 0:
+            return kept | {"falcohost.left_out": len(fields) - number}
+        if len(name) <= MOST_TEXT and (not isinstance(value, str) or len(value) <= MOST_TEXT):
+            kept[name] = value
+    return kept

@@ -25,6 +25,9 @@ from falcohost.host.wire import MAX_MESSAGE
 #: Falco's rule of snapshots.
 SNAPSHOT: Final = "Falco internal: metrics snapshot"
 
+#: Seconds between two answers, whoever asks how often.
+PAUSE: Final = 0.5
+
 #: Most bytes of the numbers in one message.
 _MOST: Final = MAX_MESSAGE // 2
 
@@ -62,6 +65,7 @@ class Health:
         self._told: messages.State | None = None
         self._asked = self._sampling = False
         self._samples = 0
+        self._answered = 0.0
         self._reloaded = time.time_ns()
         self._process: Service[messages.ToSupervisor] = Service(
             "health",
@@ -138,15 +142,22 @@ class Health:
     def _hear(self, message: messages.ToSupervisor) -> None:
         if isinstance(message, messages.Ask) and not self._asked:
             self._asked = True
-            self._numbers.refresh(self._answer)
+            self._loop.after(max(self._answered + PAUSE - self._loop.clock.monotonic(), 0.0), self._refresh)
         elif isinstance(message, messages.Sample) and self._samples > 0:
             self._samples -= 1
+            if messages.is_too_large(message.fields):
+                self._process.kill("it sent a snapshot that is too large")
+                return
             fields: Mapping[str, object] = message.fields
             self._raise_alert(SNAPSHOT, Priority.INFORMATIONAL, "Falco metrics snapshot", fields)
+
+    def _refresh(self) -> None:
+        self._numbers.refresh(self._answer)
 
     def _answer(self) -> None:
         if self._asked:
             self._asked = False
+            self._answered = self._loop.clock.monotonic()
             self._send(sample=False)
 
     def _sample(self) -> None:

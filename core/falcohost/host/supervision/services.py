@@ -18,6 +18,7 @@ from falcohost.host.snapshot import OutputSnapshot, OutputState, StoreSnapshot, 
 from falcohost.host.storing import messages as storing
 from falcohost.host.storing.process import Rules, StoreGiven, run_store, seal_facts
 from falcohost.host.summary import Summary
+from falcohost.host.supervision.arrivals import Arrivals
 from falcohost.host.supervision.broker import Broker
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loop import Loop, Outcome
@@ -26,6 +27,7 @@ from falcohost.host.supervision.service import Service
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
+from falcohost.store.directory import size_of
 
 #: Most characters of an accusation.
 MOST_TEXT = 1024
@@ -72,6 +74,7 @@ class Services:
         self._drained = False
         self._counted: int | None = None
         self._stored = _NOTHING_STORED
+        self._arrivals = Arrivals()
         self._waiting: list[Callable[[], None]] = []
         self._deliveries: list[delivering.Delivery] = []
         self._store: Service[storing.ToSupervisor] = Service(
@@ -183,18 +186,23 @@ class Services:
 
     def outputs(self) -> list[OutputSnapshot]:
         """Return the states and numbers of all outputs and subscribers."""
-        last, marks = self._stored.numbers.last, self._stored.marks
-        return [
-            OutputSnapshot(
-                OutputState(one.name, one.busy, one.kind),
-                OutputNumbers(last - marks.get(one.name, last), one.dropped, one.refused),
-            )
-            for one in self._deliveries
-        ]
+        return [self._output(one) for one in self._deliveries]
+
+    def _output(self, one: delivering.Delivery) -> OutputSnapshot:
+        last = self._stored.numbers.last
+        mark = self._stored.marks.get(one.name, last)
+        lag = self._arrivals.lag(mark, self._loop.clock.monotonic())
+        return OutputSnapshot(
+            OutputState(one.name, one.busy, one.kind, lag), OutputNumbers(last - mark, one.dropped, one.refused)
+        )
 
     def store(self) -> StoreSnapshot:
         """Return the state and numbers of the store."""
-        return StoreSnapshot(StoreState(self._stored.kept), self._stored.numbers)
+        return StoreSnapshot(StoreState(self._stored.kept, self._size()), self._stored.numbers)
+
+    def _size(self) -> int:
+        """Return how many bytes the files of the store have; 0 if it is in memory."""
+        return 0 if self._given.directory is None else size_of(self._given.directory)
 
     def _fork_store(self) -> ForkedProcess:
         parent, caution = os.getpid(), self._suspects.caution()
@@ -230,6 +238,8 @@ class Services:
     def _hear_store(self, message: storing.ToSupervisor) -> None:
         if isinstance(message, storing.StoreReport):
             self._stored = message
+            self._arrivals.note(message.numbers.last, self._loop.clock.monotonic())
+            self._arrivals.forget(min(message.marks.values(), default=message.numbers.last))
             waiting, self._waiting = self._waiting, []
             for then in waiting:
                 then()
