@@ -79,6 +79,17 @@ def test_compressed(path):
     assert contents(path) == "much " * 1000
 
 
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_what_others_have_put_there(path, kind):
+    """A FIFO or a link with the name of a rotated file is neither waited for nor followed, and not removed."""
+    other = path.with_name("events.txt.20261128T021500Z")
+    os.mkfifo(other) if kind == "fifo" else other.symlink_to("/etc/passwd")
+
+    with pytest.raises(OSError, match=r"no regular file|symbolic links"):
+        compress(str(path))
+    assert [".20261128T021500Z"] == names(path)
+
+
 class Killed(BaseException):
     """A process is killed."""
 

@@ -105,7 +105,9 @@ def _compress(folder: int, name: str) -> None:
 
     part = name + PART
     flags = os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(name, os.O_RDONLY | flags, dir_fd=folder), "rb") as plain:
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK | flags, dir_fd=folder), "rb") as plain:
+        if not stat.S_ISREG(os.fstat(plain.fileno()).st_mode):
+            raise OSError(errno.EINVAL, f"{name} is no regular file")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600, dir_fd=folder)
         try:
             with os.fdopen(descriptor, "wb") as file:

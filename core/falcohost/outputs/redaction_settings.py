@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 #: Most bytes that RE2 takes for one expression and its automata.
-_MEMORY: Final = 64 << 20
+_MEMORY: Final = 8 << 20
 
 
 class Redaction(Struct, frozen=True):

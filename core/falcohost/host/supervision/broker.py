@@ -21,6 +21,7 @@ from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.delivering.messages import FileOpened, OpenFile, RotateFile
 from falcohost.host.descriptors import send_with
+from falcohost.host.precedence import give_up_precedence
 from falcohost.host.supervision.errand import Errand
 from falcohost.host.supervision.loop import Loop
 from falcohost.log import log
@@ -140,6 +141,7 @@ class Broker:
 
 def _compress(filename: str, parent: int) -> None:
     importlib.import_module("gzip")
+    give_up_precedence()
     close_the_way_back()
     folder = (Path(filename).absolute().parent,)
     confine(Confinement(capabilities=_COMPRESSES, needs=Needs(frozenset({WRITE}), folder, folder)), parent)
