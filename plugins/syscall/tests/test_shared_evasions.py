@@ -1,0 +1,67 @@
+"""The techniques against the agent itself that are kept beside the repository are seen, by their own runner."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import PROGRAM
+from falcohost.testing.waiting import PATIENCE
+
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+
+HASHES = "Password hashes read"
+#: By the beginning of its name: a rule that has to see it.
+SEEN = {
+    "11": "Program given capabilities",
+    "13": "Scheduled job written",
+    "50": HASHES,
+    "51": HASHES,
+    "53": "Private SSH key read",
+    "54": HASHES,
+    "55": HASHES,
+    "56": "Agent reached through the kernel",
+}
+#: Those that run always; the others have tests of their own and take a minute.
+ALWAYS = ("51", "56")
+
+# They were written for two agents of two processes each, and give their workers 45 s to come back.
+_THEN_AND_NOW = (("len(pids) == 2 and ", ""), ("time.sleep(45)", "time.sleep(2)"), ("n == 2", "n >= 1"))
+
+
+@pytest.fixture(scope="module")
+def rows(bpf, soak, tmp_path_factory):
+    """Return what the runner says of each technique that it has run, by the beginning of its name."""
+    if not (SHARED / "evasions" / "run.py").exists():
+        skip_or_fail("evasions", f"there are no techniques in {SHARED / 'evasions'}")
+    folder = tmp_path_factory.mktemp("evasions")
+    for file in (SHARED / "evasions").iterdir():
+        if file.is_file():
+            text = file.read_text()
+            for then, now in _THEN_AND_NOW:
+                text = text.replace(then, now)
+            (folder / file.name).write_text(text)
+    names = soak(tuple(SEEN), ALWAYS)
+    command = [sys.executable, folder / "run.py", PROGRAM, SHARED, *names]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=10 * PATIENCE, check=False)
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(found) == len(names), done.stdout + done.stderr
+    return {row["name"][:2]: row for row in found}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_is_seen(rows, name):
+    """The technique does what it sets out to do, and a rule sees it."""
+    if name not in rows:
+        pytest.skip("runs with --soak")
+    if name == "56" and not shutil.which("bpftool"):
+        skip_or_fail("bpftool", "bpftool is missing")
+
+    assert rows[name]["deed"]
+    assert SEEN[name] in rows[name]["told"]
