@@ -31,6 +31,8 @@ SILENT: Final = 60.0
 
 #: How often a process is replaced that is killed while it finishes.
 LAST_LIVES: Final = 3
+#: Seconds that one gets to end which has nothing left to do.
+LAST_SECONDS: Final = 2.0
 
 T = TypeVar("T")
 
@@ -157,6 +159,14 @@ class Service(Generic[T]):
             if why:
                 log.error("the %s process (pid %d) is killed: %s", self.name, self._process.pid, why)
             self._process.signal(signal.SIGKILL)
+
+    def give_up(self) -> None:
+        """Start no process again; kill the present one, unless it ends soon by itself."""
+        self.ending = True
+        if self._restart is not None:
+            self._loop.cancel(self._restart)
+            self._restart = None
+        self._loop.after(LAST_SECONDS, self.kill)
 
     def _serve(self) -> None:
         if self._process is None or self._channel.closed:

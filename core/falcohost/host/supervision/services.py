@@ -22,7 +22,7 @@ from falcohost.host.supervision.arrivals import Arrivals
 from falcohost.host.supervision.broker import Broker
 from falcohost.host.supervision.internal_link import InternalLink
 from falcohost.host.supervision.loop import Loop, Outcome
-from falcohost.host.supervision.process import ForkedProcess, start_fork
+from falcohost.host.supervision.process import ENDED, ForkedProcess, start_fork
 from falcohost.host.supervision.service import Service
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.watchdog import RaiseAlert
@@ -86,7 +86,7 @@ class Services:
             self._hear_store,
             self._store_begun,
             raise_alert,
-            suspects.ended,
+            self._store_ended,
         )
         self._outputs: Service[delivering.ToSupervisor] = Service(
             "outputs",
@@ -207,6 +207,12 @@ class Services:
     def _fork_store(self) -> ForkedProcess:
         parent, caution = os.getpid(), self._suspects.caution()
         return start_fork(lambda link: run_store(self._given, self._rules, link, parent, self._counted, caution))
+
+    def _store_ended(self, cause: str, *, hung: bool) -> None:
+        """Without a store there is nothing to deliver: whatever becomes of the outputs, they are not started again."""
+        self._suspects.ended(cause, hung=hung)
+        if self._store.finishing and cause == ENDED:
+            self._outputs.give_up()
 
     def _store_begun(self) -> None:
         self._internal.renew(self.attach(INTERNAL))
