@@ -47,6 +47,9 @@ class Poster:
             elif what == "connect":
                 with socket.socket() as one:
                     one.connect_ex(("127.0.0.1", int(target)))
+            elif what == "send":
+                with socket.socket(type=socket.SOCK_DGRAM) as one:
+                    one.sendto(b"x", ("127.0.0.1", int(target)))
 
     def reopen(self):
         pass
@@ -66,7 +69,7 @@ RULES = """
 - rule: Anything
   desc: Whatever processes do whose command line names this folder, among them all of the agent.
   condition: >
-    evt.type in (open, openat, openat2, creat, write, connect, rename, unlink, execve, ptrace)
+    evt.type in (open, openat, openat2, creat, write, connect, sendto, rename, unlink, execve, ptrace)
     and proc.cmdline contains {folder}
   output: "%evt.type %fd.name | %proc.name %proc.pid"
   priority: NOTICE
@@ -183,15 +186,16 @@ def test_alerts_do_not_feed_themselves(agent, folder):
 
 
 def test_what_is_not_of_the_job(agent, folder, open_folder):
-    """An output that opens a file or connects elsewhere is seen doing so, like anybody."""
+    """An output that opens a file, connects or sends elsewhere is seen doing so, like anybody."""
     stranger = open_folder / "stranger"
     stranger.touch(mode=0o644)
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         port = elsewhere.getsockname()[1]
-        Answer.deeds += [f"connect={port}", f"open={stranger}"]
+        Answer.deeds += [f"connect={port}", f"open={stranger}", "send=9"]
         do(folder, f"open('{folder}/touched-again', 'w').close()")
         outputs = agent.service(OUTPUTS)
         wait_until(lambda: told(agent, f"openat {stranger} | {OUTPUTS} {outputs}"))
+        wait_until(lambda: told(agent, "sendto") and told(agent, f":9 | {OUTPUTS} {outputs}"))
         wait_until(lambda: told(agent, f"127.0.0.1:{port} | {OUTPUTS} {outputs}"))
 
 

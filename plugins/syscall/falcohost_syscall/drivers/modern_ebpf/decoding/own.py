@@ -37,6 +37,7 @@ _NEW_NAMESPACE: Final = 0x7E020080
 # Files in /proc that show memory, which none of them reads.
 _MEMORY: Final = ("/mem", "/kcore")
 _SELF: Final = "/proc/self"
+_SENDS: Final = frozenset({"sendto", "sendmsg", "sendmmsg"})
 _MAKES: Final = frozenset({"clone", "clone3", "fork", "vfork"})
 
 
@@ -110,6 +111,8 @@ class _Work:
             return False
         if row.name == "connect":
             return self._any or self._reaches(event)
+        if row.name in _SENDS and (end := event.passed_address) is not None:
+            return self._any or self._sends_to(end)
         if row.name in _MAKES:
             return not event.h[ARG0] & _NEW_NAMESPACE
         if row.opens:
@@ -136,8 +139,15 @@ class _Work:
         if socket is None:
             return False
         if socket.peer_path or not socket.is_ip:
-            return any(_below(socket.peer_path or "", (one,)) for one in self._sockets)
-        end: Endpoint = socket.remote
+            return self._sends_to(Endpoint(path=socket.peer_path or ""))
+        return self._sends_to(socket.remote)
+
+    def _sends_to(self, end: Endpoint) -> bool:
+        """Return whether *end* is one of its addresses, or none at all: that of the kernel (netlink(7))."""
+        if end.path is not None:
+            return any(_below(end.path, (one,)) for one in self._sockets)
+        if not end.ip:
+            return True
         return ("*", end.port) in self._ends or (str(end.address), end.port) in self._ends
 
 
