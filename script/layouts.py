@@ -46,6 +46,7 @@ CLASSES = {
     "queue": Class("Queue", "the data of SEC_QUEUE"),
     "caps": Class("Caps", "the data of SEC_CAPS"),
     "execed": Class("Execed", "the data of SEC_EXEC"),
+    "caller": Class("Caller", "who makes calls of one kind"),
     "process": Class("Kept", "the cached context of a process, and what of it was sent", "zero"),
     "large_image": Class("LargeImage", "texts of a process that are too long for :class:`Kept`"),
     "inode_id": Class("InodeId", "the identity of a file, whatever its names"),

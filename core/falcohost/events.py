@@ -142,6 +142,7 @@ class Batch:
     :ivar stored: for a source without cursors that can read again what its worker had not finished when it ended:
         called, in the worker, once the store has the alerts of these events and of all earlier ones.
     :ivar again: an earlier worker may have read these events, so that the store may have their alerts already.
+    :ivar matched: called with each of these events that a rule matches, or may match, before the next is requested.
     """
 
     events: Iterable[Event]
@@ -149,6 +150,7 @@ class Batch:
     views: bool = False
     stored: Callable[[], object] | None = None
     again: bool = False
+    matched: Callable[[Event], object] | None = None
 
 
 #: A field's name, and its argument or None.

@@ -112,12 +112,17 @@ class Pipeline:
         if batch.again and self._again > 0:
             take = self._alert_again
         matched = self._may_match if may_wait else self._matched
+        told = batch.matched
         for event in cast("Iterable[Viewed]", batch.events):
             try:
                 if views and (others := event.alternatives):
                     if found := match_views((event, *others)):
+                        if told is not None:
+                            told(event)
                         matched(event, found, take)
                 elif met := match(event):
+                    if told is not None:
+                        told(event)
                     if may_wait:
                         matched(event, [(rule, event) for rule in met], take)
                     else:

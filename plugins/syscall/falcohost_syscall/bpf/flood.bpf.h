@@ -1,8 +1,8 @@
 /* Fairness in the rings. A ring that is read promptly has room for everybody. When more is unread than its reader soon gets
  * through, each process, each cgroup and each user has budgets of bytes, so that a flood pushes out its own records and not
  * those of others, which are told in time. The budgets of groups are needed for floods by many processes, and that of users
- * for those who may make cgroups. What filters could not decide, and long texts, have smaller budgets of their own, so that
- * they cost nothing else. */
+ * for those who may make cgroups. What filters could not decide, what passed them again and again and matched no rule, and long
+ * texts have smaller budgets of their own, so that they cost nothing else. */
 #ifndef FALCOHOST_FLOOD_BPF_H
 #define FALCOHOST_FLOOD_BPF_H
 
@@ -23,6 +23,7 @@
 enum account {
 	OF_CALLS,     /* process and call: an eighth; group: a quarter */
 	OF_UNSURE,    /* calls of which filters could not know all: an eighth of that */
+	OF_UNMATCHED, /* calls of a caller and a kind of which hardly any matched lately (unmatched): the same */
 	OF_PROCESSES, /* execs, exits, contexts: as calls */
 	OF_MORE,      /* long texts, and contexts for calls of which filters could not know all: a quarter of that */
 };
@@ -59,6 +60,14 @@ struct {
 	__type(key, struct group);
 	__type(value, struct spent);
 } groups_spent SEC(".maps");
+
+/* Whose calls of a kind pass the filters and then match no rule: until when (CLOCK_BOOTTIME) that holds. The reader writes it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct caller);
+	__type(value, __u64);
+} unmatched SEC(".maps");
 
 static const struct spent nothing;
 
@@ -118,6 +127,7 @@ struct asking {
 	__u64 for_seldom; /* while no more is unread, who has few events gets room though its group has spent its budget */
 	__u64 free, least; /* what is shared out in budgets, and what is at least */
 	__u32 size, account;
+	struct caller caller;
 };
 
 struct {
@@ -161,10 +171,10 @@ static __always_inline void measure_pace(struct pace *pace, struct asking *askin
 static __always_inline bool is_read_soon(struct asking *asking)
 {
 	__u64 unread = asking->unread, bytes = asking->ring_bytes, room, soon;
-	bool doubtful = asking->account == OF_UNSURE || asking->account == OF_MORE;
+	bool doubtful = asking->account != OF_CALLS && asking->account != OF_PROCESSES;
 	struct pace *pace;
 
-	if (asking->account <= OF_UNSURE) {
+	if (asking->account <= OF_UNMATCHED) {
 		pace = &paces[RING_OF_CALLS];
 		measure_pace(pace, asking, bpf_ringbuf_query(&call_ring, BPF_RB_CONS_POS));
 	} else {
@@ -173,7 +183,7 @@ static __always_inline bool is_read_soon(struct asking *asking)
 	}
 	soon = pace->soon ? pace->soon : bytes / 2;
 	room = at_most(at_least(soon * 2, bytes / (doubtful ? 64 : 32)), bytes);
-	asking->for_seldom = doubtful ? 0 : at_most(room, bytes / 4 * 3);
+	asking->for_seldom = doubtful && asking->account != OF_UNMATCHED ? 0 : at_most(room, bytes / 4 * 3);
 	asking->free = unread < room ? room - unread : 0;
 	asking->least = doubtful ? 0 : at_most(bytes, (bytes - at_most(unread, bytes)) * 4) / LEAST_SHARE;
 	if (asking->account == OF_MORE)
@@ -183,9 +193,9 @@ static __always_inline bool is_read_soon(struct asking *asking)
 
 static __always_inline __u64 budget_of(struct asking *asking, __u32 share)
 {
-	static const __u8 smaller[] = {0, 3, 0, 2};
+	static const __u8 smaller[8] = {[OF_UNSURE] = 3, [OF_UNMATCHED] = 3, [OF_MORE] = 2};
 
-	return at_least(asking->free >> smaller[asking->account & 3], asking->least) >> share;
+	return at_least(asking->free >> smaller[asking->account & 7], asking->least) >> share;
 }
 
 /* Whether a group has room; its process had none since the given time. In a group without budget, a process with few events
@@ -213,7 +223,7 @@ static __always_inline bool charge(struct asking *asking, struct header *event)
 
 	asking->process.start = event->start;
 	asking->process.pid = event->pid;
-	asking->process.what = asking->account << 16 | (asking->account <= OF_UNSURE ? event->call : 0);
+	asking->process.what = asking->account << 16 | (asking->account <= OF_UNMATCHED ? event->call : 0);
 	process = spent_by(&processes_spent, &asking->process);
 	if (!process)
 		return true;
@@ -235,6 +245,18 @@ static __always_inline bool charge(struct asking *asking, struct header *event)
 	return true;
 }
 
+/* Whether hardly any of the caller's calls of this kind have matched a rule lately. */
+static __always_inline bool is_unmatched(struct asking *asking, struct header *event)
+{
+	__u64 *until;
+
+	asking->caller.who = event->uid ? event->uid : event->cgroup;
+	asking->caller.call = event->call;
+	asking->caller.by_user = !!event->uid;
+	until = bpf_map_lookup_elem(&unmatched, &asking->caller);
+	return until && *until > event->ts && *until - event->ts <= UNMATCHED_FOR;
+}
+
 /* Whether a record that the current process causes gets room in a ring of which much is unread. */
 GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 account)
 {
@@ -247,8 +269,8 @@ GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 acco
 	asking->ts = event->ts;
 	asking->unread = unread;
 	asking->size = size;
-	asking->account = account;
-	asking->ring_bytes = account <= OF_UNSURE ? settings.ring_bytes : settings.proc_ring_bytes;
+	asking->account = account == OF_CALLS && is_unmatched(asking, event) ? OF_UNMATCHED : account;
+	asking->ring_bytes = account <= OF_UNMATCHED ? settings.ring_bytes : settings.proc_ring_bytes;
 	return is_read_soon(asking) || charge(asking, event);
 }
 

@@ -108,6 +108,14 @@ enum tag {
 };
 #define ENTERED_KEPT 256
 
+/* Who makes calls of one kind: a user, or root's processes in one cgroup (the header's uid, or cgroup). */
+struct caller {
+	__u64 who;
+	__u32 call;
+	__u32 by_user;
+};
+#define UNMATCHED_FOR 20000000000ULL /* ns: the longest time for which it holds that hardly any of them match */
+
 struct fdinfo {
 	__u64 ino;
 	__u32 mode;      /* i_mode */

@@ -224,6 +224,7 @@ LED_TO2: Final = 2
 
 # #define, in record.h and facts.h and scratch.bpf.h
 ENTERED_KEPT: Final = 256
+UNMATCHED_FOR: Final = 20000000000
 EXE_KEPT: Final = 256
 ARGS_KEPT: Final = 512
 NOT_KEPT: Final = 0xFFFF
@@ -374,6 +375,14 @@ class Execed(NamedTuple):
     env_size: int
 
 
+class Caller(NamedTuple):
+    """``struct caller``: who makes calls of one kind."""
+
+    who: int
+    call: int
+    by_user: int
+
+
 class Kept(NamedTuple):
     """``struct process``: the cached context of a process, and what of it was sent."""
 
@@ -491,6 +500,7 @@ FORKED: Final = struct.Struct("=4IQI4x")
 QUEUE: Final = struct.Struct("=2I")
 CAPS: Final = struct.Struct("=2Q")
 EXECED: Final = struct.Struct("=6Q9I4x")
+CALLER: Final = struct.Struct("=Q2I")
 KEPT: Final = struct.Struct("=6Q16s2Q5I3H4B2x88s16s256s512s")
 LARGE_IMAGE: Final = struct.Struct("=Q2I4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
@@ -620,6 +630,7 @@ PLACES: Final = {
 SIZES: Final = {
     "call_count": 40,
     "call_spec": 32,
+    "caller": 16,
     "caps": 16,
     "execed": 88,
     "facts": 320,

@@ -31,11 +31,12 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Reader, Since, inherited
 from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
+from falcohost_syscall.drivers.modern_ebpf.unmatched import LASTS, MANY, Unmatched
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
-from falcohost_syscall.processes.boot_clock import boot_time
+from falcohost_syscall.processes.boot_clock import boot_time, own_offset
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.proc_helper import Remote, reading_job
@@ -94,6 +95,7 @@ class ModernEbpf:
         self._received = self._passed_before = 0
         self._counted = Since({}, {})
         self._status = Status()
+        self._unmatched = Unmatched()
         self._lost = 0
         self._swept = 0.0
 
@@ -209,8 +211,11 @@ class ModernEbpf:
             if records:
                 self._received += len(records)
                 stored = functools.partial(reader.progress.stored, step)
-                events = reader.not_told(records, self._decoder.events(records, step))
-                yield Batch(events, views=self._config.all_names, stored=stored, again=reader.again)
+                events, matched = reader.not_told(records, self._decoder.events(records, step)), None
+                if len(records) >= MANY:
+                    events, matched = self._unmatched.counted(events), self._unmatched.matched
+                yield Batch(events, views=self._config.all_names, stored=stored, again=reader.again, matched=matched)
+                self._tell_unmatched(reader, now)
                 last = now
             elif now - last >= IDLE:
                 last = now
@@ -218,6 +223,12 @@ class ModernEbpf:
                 yield Batch(())
             if self._reader is not None:
                 reader.feed.rings.wait(PERIOD)
+
+    def _tell_unmatched(self, reader: Reader, now: float) -> None:
+        """Have the probe give small budgets to calls that pass filters and match nothing."""
+        for caller in self._unmatched.found(now):
+            until = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + own_offset() + int(LASTS * 1e9)
+            reader.feed.set_unmatched(caller, until)
 
     def _look(self, loader: Loader) -> None:
         loader.look()

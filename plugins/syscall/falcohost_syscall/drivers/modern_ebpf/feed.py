@@ -16,7 +16,7 @@ from falcohost_syscall.kernel.maps import Maps
 from falcohost_syscall.records import record
 
 #: The maps of the probe that a reader needs.
-MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "processes", "large_images")
+MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "processes", "large_images", "unmatched")
 #: Those of them that a reader only reads.
 ONLY_READ: Final = frozenset({"lost", "call_counts"})
 #: The program that lists the running processes.
@@ -75,6 +75,10 @@ class Feed:
     def set_container(self, key: int, place: int) -> None:
         """Tell filters what the cgroups behind *key* are (``facts.containers.told_of``)."""
         self._access.update(self._maps["containers"], _U64.pack(key), bytes([place]))
+
+    def set_unmatched(self, caller: record.Caller, until: int) -> None:
+        """Tell the probe that hardly any of these calls match a rule, up to a time in nanoseconds since boot."""
+        self._access.update(self._maps["unmatched"], record.CALLER.pack(*caller), _U64.pack(until))
 
     def lost(self) -> dict[str, int]:
         """Return how often the probe lost something since it was loaded, by cause (enum lost of bpf/record.h)."""

@@ -1,0 +1,76 @@
+"""Finds whose calls of a kind pass the filters again and again and match no rule, so that fewer of them pass.
+
+What filters can know decides what passes them. A rule that asks for more lets every call of its kind pass, so that who
+makes many of these fills the ring. The reader alone sees that none of them matches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import CALL, CGROUP, FLAGS, KIND, UID
+from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.records.record import FLAG_CUT, FLAG_REWRITTEN, FLAG_UNREADABLE, KIND_CALL, Caller
+
+#: Seconds over which is counted.
+SPAN: Final = 1.0
+#: Events at once from which on they are counted: the reader is behind.
+MANY: Final = 256
+#: Of so many events one is counted, as looking at each takes too long.
+STEP: Final = 8
+#: Least number of counted events of one caller in that time.
+LEAST: Final = 128
+#: Of how many counted events one matches at most.
+SHARE: Final = 16
+#: Seconds for which it holds.
+LASTS: Final = 10.0
+
+# Those have a budget of their own in any case.
+_DOUBTFUL: Final = FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN
+
+
+class Unmatched:
+    """Counts some of the events, by their callers."""
+
+    def __init__(self) -> None:
+        self._passed: Counter[Caller] = Counter()
+        self._matched: Counter[Caller] = Counter()
+        self._counted: object = None
+        self._since = 0.0
+
+    def counted(self, events: Iterable[SyscallEvent]) -> Iterator[SyscallEvent]:
+        """Yield *events*, and count some of them."""
+        for place, event in enumerate(events):
+            if not place % STEP and (caller := _caller(event)) is not None:
+                self._passed[caller] += 1
+                self._counted = event
+            yield event
+
+    def matched(self, event: object) -> None:
+        """Count an event that a rule may match, if it was counted."""
+        if event is self._counted and (caller := _caller(event)) is not None:
+            self._matched[caller] += 1
+
+    def found(self, now: float) -> list[Caller]:
+        """Return those of whom many events came and hardly any matched, once for each span of time."""
+        if now - self._since < SPAN:
+            return []
+        matched = self._matched
+        found = [caller for caller, count in self._passed.items() if count >= max(LEAST, SHARE * matched[caller])]
+        self._since, self._counted = now, None
+        self._passed.clear()
+        matched.clear()
+        return found
+
+
+def _caller(event: object) -> Caller | None:
+    """Return who has made the call; None if *event* is no call, or one of which filters could not know all."""
+    if not isinstance(event, RecordEvent):
+        return None
+    h = event.h
+    if h[KIND] != KIND_CALL or h[FLAGS] & _DOUBTFUL:
+        return None
+    return Caller(h[UID] or h[CGROUP], h[CALL], int(h[UID] != 0))

@@ -1,0 +1,174 @@
+"""Calls that pass the filters and match nothing, again and again, have a small budget; it costs no others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import pytest
+from read_probe import ReadProbe
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.cli import run_cli
+from falcohost.testing.waiting import wait_until
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf.decoding.names import NamedEvent
+from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.drivers.modern_ebpf.unmatched import Unmatched
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.processes.table import ProcessTable
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.records import parts
+from falcohost_syscall.records import record as R
+
+RING = 1 << 23
+RARE, OTHER = 146, 147
+ROW, OTHER_ROW = 2, 3
+USER = 65534
+AS_USER = f"os.setgid({USER}); os.setuid({USER})"
+MADE = 14_000
+
+
+@pytest.fixture
+def probe(machine):
+    """Return a loaded probe that nobody reads, and that takes its reader for a quick one."""
+    if os.uname().machine != "x86_64":
+        skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
+    with ReadProbe(LoadSettings(execve=300, ring_size=RING, process_ring_size=RING), Options(execve=True)) as driver:
+        driver.set_calls({RARE: R.CallSpec(ROW, R.WANT_CWD), OTHER: R.CallSpec(OTHER_ROW, R.WANT_CWD)})
+        driver.set_pace(RING // 2)
+        yield driver
+
+
+def run(script):
+    """Run Python to its end and return its pid."""
+    child = subprocess.Popen([sys.executable, "-ISc", f"import os, sys\n{script}"], env={})
+    assert child.wait() == 0
+    return child.pid
+
+
+def calls(probe):
+    """Return the headers of all calls that wait."""
+    found = []
+    while batch := probe.read():
+        found += map(parts.header, batch)
+    return [header for header in found if header.kind == R.KIND_CALL]
+
+
+def mark(probe, seconds, who=USER):
+    """Tell the probe for so many seconds from now that hardly any of the calls match."""
+    until = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(seconds * 1e9)
+    probe.feed.set_unmatched(R.Caller(who, ROW, 1), until)
+
+
+def test_a_small_budget(probe):
+    """The caller's calls of this kind get a sixty-fourth of what is free; those of others, and of other kinds, all."""
+    mark(probe, 15)
+    flood = f"for _ in range({MADE}): os.sched_get_priority_max(1)"
+    other = "for _ in range(5000): os.sched_get_priority_min(1)"
+    one, two = run(f"{AS_USER}\n{flood}\n{other}"), run(f"{AS_USER}\nos.sched_get_priority_max(1)")
+    three = run(f"os.setgid(61235); os.setuid(61235)\n{flood}")
+    found = calls(probe)
+
+    def of(pid, row):
+        return sum(header.pid == pid and header.call == row for header in found)
+
+    assert 0 < of(one, ROW) < MADE / 4
+    assert (5000, 1, MADE) == (of(one, OTHER_ROW), of(two, ROW), of(three, ROW))
+    assert MADE - of(one, ROW) == probe.lost()["flood"]
+
+
+@pytest.mark.parametrize("seconds", [-1, 3600])
+def test_it_ends(probe, seconds):
+    """What was said long ago does not hold any more, nor does what nobody says for so long."""
+    mark(probe, seconds)
+    pid = run(f"{AS_USER}\nfor _ in range({MADE}): os.sched_get_priority_max(1)")
+
+    assert MADE == sum(header.pid == pid for header in calls(probe))
+
+
+#: What the flood does passes the kernel's filter, since only user space knows the time as text.
+RULES = """
+- rule: Never
+  desc: Passes the filters.
+  condition: evt.type = sched_get_priority_max and evt.datetime contains never
+  output: never
+  priority: NOTICE
+- rule: Marked
+  desc: What somebody else does, by the same call.
+  condition: evt.type = sched_get_priority_max and proc.cmdline contains mark-
+  output: "%proc.cmdline"
+  priority: NOTICE
+"""
+
+
+class Numbers(NamedTuple):
+    """How many events of the source have passed the kernel's filters so far, and were lost to floods."""
+
+    passed: int
+    lost: int
+
+
+def numbers(agent):
+    """Return the numbers of an agent's source."""
+    done = run_cli("stats", "--json", "--state-dir", str(agent.folder / "state"))
+    found = next(one for one in json.loads(done.stdout)["sources"] if one["name"] == "syscall")
+    return Numbers(found["passed"], found["lost"].get("flood", 0))
+
+
+def test_a_flood_by_number(start_agent, tmp_path):
+    """Of a user's calls that only pass hardly any come through, and others of the user are told meanwhile."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    agent = start_agent(rules)
+    flood = f"import os\n{AS_USER}\nwhile True: os.sched_get_priority_max(1)"
+    floods = [subprocess.Popen([sys.executable, "-ISc", flood], env={}) for _ in range(2)]
+    made = iter(range(1000))
+    try:
+        wait_until(lambda: numbers(agent).lost > 300_000)
+        before = numbers(agent)
+        wait_until(lambda: numbers(agent).lost > before.lost + 1_000_000)
+        after = numbers(agent)
+
+        def is_told():
+            run(f"{AS_USER}\nos.sched_get_priority_max(1) # mark-{next(made)}")
+            return agent.alerts
+
+        wait_until(is_told)
+    finally:
+        for one in floods:
+            one.kill()
+            one.wait()
+
+    assert after.passed - before.passed < (after.lost - before.lost) / 8
+    assert next(made) < 10
+
+
+def test_who_matches_is_left_alone():
+    """Of those who make many calls, it is those of whom hardly any matches; who makes few is not among them."""
+    found = Unmatched()
+    calls = {user: call_of(user) for user in (1, 2, 3)}
+    for event in found.counted([calls[1]] * 5000 + [calls[2]] * 5000 + [calls[3]] * 50):
+        if event is calls[2]:
+            found.matched(event)
+
+    assert [R.Caller(1, ROW, 1)] == found.found(100.0)
+    assert [] == found.found(100.5)
+    assert [] == found.found(200.0)
+
+
+def call_of(user):
+    """Return a call of a user."""
+    values = dict.fromkeys(R.Header._fields, 0) | {"kind": R.KIND_CALL, "call": ROW, "uid": user, "comm": b""}
+    data = R.HEADER.pack(*members(values))
+    return NamedEvent(BY_NAME["close"], R.HEADER.unpack(data), data, 0, None, Context(ProcessTable(), Users()))
+
+
+def members(values):
+    """Return the values of a header as they are packed: its arguments one by one."""
+    for name, value in values.items():
+        yield from (0,) * 6 if name == "args" else (value,)
