@@ -295,3 +295,29 @@ def test_outputs_by_name(agent, setup, falcohost, tmp_path):
     done = falcohost(*command[:2], "store", "resend", "--output", "new", "--since", "1h")
     assert "alerts were delivered" in done.stdout, done
     assert kept.splitlines()[0] in (tmp_path / "new.txt").read_text().splitlines()
+
+
+def test_resending_to_a_program(agent, setup, falcohost, shared):
+    """A program gets alerts again from a command of root, but not as root; without their secrets, as from the agent."""
+    got = shared / "got"
+    program = f'echo $(id -u) "$(cat)" >> {got}'
+    rules = """
+- rule: Every number
+  desc: Fires on every number.
+  condition: number.value > 0
+  output: Counted (password=%number.value value=%number.value) Bearer abcdefgh
+  priority: NOTICE
+  source: numbers
+"""
+    config = f"outputs: {{pager: {{type: program, program: '{program}', keep_alive: false}}}}"
+    command = setup(config, rules=rules, numbers={"count": 2, "interval": 0})
+    assert 0 == agent(*command, *ONLY_NUMBERS).wait()
+    before = got.read_text().splitlines()
+    done = falcohost(*command[:2], "store", "resend", "--output", "pager", "--since", "1h")
+
+    lines = got.read_text().splitlines()
+    assert "2 alerts were delivered." in done.stdout, done
+    assert 2 * len(before) == len(lines) == 4
+    assert "0" not in {line.partition(" ")[0] for line in lines}
+    assert [line.partition(" ")[2] for line in before] == [line.partition(" ")[2] for line in lines[2:]]
+    assert all(line.endswith("Bearer ***") for line in lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -91,7 +90,8 @@ def _output(config: Config, name: str) -> Iterator[ToOutput]:
     enabled = enabled_outputs(config.outputs, plugins.outputs())
     if name not in enabled:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
-    run_programs(programs_of("outputs", Users(config.uids, f"resend {os.getpid()}")))
+    # The users that the agent's programs have, unless it runs and has them.
+    run_programs(programs_of("outputs", Users(config.uids, config.state.directory)))
     output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
     own = config.outputs.enabled[name]
     taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction) if own.redact else None)
