@@ -86,6 +86,10 @@ class Speech:
         """Return whether the worker has not answered yet to new rules, which may take it long."""
         return bool(self._outstanding)
 
+    def expects(self, reload: int) -> bool:
+        """Return whether the worker has begun with the rules before this *reload*, and has not answered to it yet."""
+        return reload in self._outstanding
+
     def expect(self, reload: int, rules: Collection[str]) -> None:
         """Expect the worker's answer to the *rules* of *reload*; both these and former ones may be named."""
         self._outstanding.add(reload)

@@ -87,6 +87,18 @@ def test_new_rules_go_to_the_loader_first(prepared):
     assert [] == prepared.last().hear()
 
 
+def test_new_rules_while_the_worker_is_replaced(prepared):
+    """One that has begun with the new rules is not told of them again, which it could only answer wrongly."""
+    data = {"one": sealed("one", b"new")}
+    prepared.workers.go_over(5, SimpleNamespace(workers=data, assignment=SimpleNamespace(facts={"one": ()})))
+    prepared.is_killed()
+    prepared.loader.say(wire.RulesTaken(5))
+    prepared.turn()
+
+    assert [] == prepared.last().hear()
+    assert ("one", wire.RulesTaken(5)) == prepared.heard[-1]
+
+
 def next_loader(stage):
     """Have the loader end; return the process of the next one, which is preparing."""
     stage.loader.end("killed by SIGKILL")

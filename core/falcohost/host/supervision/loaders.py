@@ -115,7 +115,7 @@ class Loaders:
         if loader.link.closed:
             self._loop.forget(loader.link)
         for message in messages:
-            if isinstance(message, wire.RulesTaken) and not message.error:
+            if isinstance(message, wire.RulesTaken) and not message.error and child.speech.expects(message.number):
                 self._of.send(child, wire.NewRules(message.number), child.data)
             elif isinstance(message, wire.RulesTaken | wire.LogLine | wire.Tampered):
                 self._of.hear(child, message)
