@@ -111,8 +111,7 @@ def test_nobody_else_is_heard(service, who):
     """Neither a user nor another process of the service can tell systemd anything about it."""
     names = ("MainPID", "SubState", "StatusText", "NRestarts")
     before = [service.show(name) for name in names]
-    for lie in LIES:
-        service.lie(lie, inside=who != "a user")
+    service.lie(LIES, inside=who != "a user")
 
     assert before == [service.show(name) for name in names]
     assert 0 == service.journal.count("Watchdog request")

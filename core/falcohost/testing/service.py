@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -88,17 +88,18 @@ class Service:
         """Send a process a signal."""
         assert self._machine.run("kill", f"-{how}", str(pid)).returncode == 0
 
-    def lie(self, message: str, *, inside: bool) -> None:
-        """Tell systemd something about the service: as a user, or *inside* of it, as one of its other processes."""
+    def lie(self, messages: Iterable[str], *, inside: bool) -> None:
+        """Tell systemd *messages* about the service: as a user, or *inside* of it, as one of its other processes."""
         send = (
-            "import os, socket, sys, time; group, message = sys.argv[1:]\n"
+            "import os, socket, sys, time; group, *messages = sys.argv[1:]\n"
             "if group: open(f'/sys/fs/cgroup{group}/cgroup.procs', 'w').write('0')\n"
             "os.setgid(65534); os.setuid(65534)\n"
             "link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); link.connect('/run/systemd/notify')\n"
-            "link.send(message.encode()); time.sleep(0.3)\n"  # systemd has to find it in its cgroup
+            "for message in messages: link.send(message.encode())\n"
+            "time.sleep(0.3)\n"  # systemd has to find it in its cgroup
         )
         group = self.show("ControlGroup") if inside else ""
-        done = self._machine.run(sys.executable, "-c", send, group, message)
+        done = self._machine.run(sys.executable, "-c", send, group, *messages)
         assert done.returncode == 0, done.stdout
 
     def wait_until_open(self) -> None:
