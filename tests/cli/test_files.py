@@ -7,7 +7,7 @@ import pytest
 
 FAILURE = "Falco internal: hot restart failure"
 #: Seconds between two checks of files; users have 1.
-WATCHED_OFTEN = "falcohost: {watch_interval: 0.2}"
+WATCHED_OFTEN = "falcohost: {watch_interval: 0.2, fold: {enabled: false}}"
 TAKEN = "Event source 'numbers' now uses the new rules"
 
 FIRST = "- {rule: First, desc: d, condition: number.value > 0, output: o, priority: INFO, source: numbers}"
@@ -22,7 +22,7 @@ def two(setup, tmp_path):
         paths = [first or tmp_path / "first.yaml", second or tmp_path / "second.yaml"]
         files = [str(path) for path in paths]
         config = f"json_output: true\nrule_matching: all\nrules_files: {files}\n{WATCHED_OFTEN}\n{more}"
-        command = setup(config, numbers={"interval": 0.2})  # a flood would be folded, and waited for
+        command = setup(config, numbers={"interval": 0.02})
         if first is None:
             paths[0].write_text(FIRST)
         if second is None:

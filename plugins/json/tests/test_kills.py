@@ -7,6 +7,9 @@ import shutil
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from falcohost.testing.kills import KILLS, Killed, kill_all, kill_often, kill_workers
 from falcohost.testing.waiting import PATIENCE
@@ -84,15 +87,22 @@ def records(source, numbers):
     return Counter(f"{source} {number}" for number in numbers)
 
 
-def test_killed_while_files_are_read(tmp_path):
-    """Files that are read once are read on where the agent was killed, and once more when all was read."""
+@pytest.fixture(scope="module", autouse=True)
+def files_are_read(tmp_path_factory):
+    """Return what comes of kills while files are read, beside the other kills of this file, which mostly wait."""
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(kill_while_files_are_read, tmp_path_factory.mktemp("read"))
+
+
+def kill_while_files_are_read(folder):
+    """Kill an agent while it reads files; compare what is stored."""
     count = 16_000
-    (tmp_path / "logs").mkdir()
+    (folder / "logs").mkdir()
     for file in range(4):
         text = b"".join(b'{"n":%d}\n' % (number + 1) for number in range(file, count, 4))
-        (tmp_path / "logs" / f"{file}").write_bytes(gzip.compress(text) if file % 2 else text)
-    settings = configured(tmp_path, {"app": {"open_params": str(tmp_path / "logs")}})
-    killed = Killed(tmp_path, [tmp_path / "rules.yaml"], settings)
+        (folder / "logs" / f"{file}").write_bytes(gzip.compress(text) if file % 2 else text)
+    settings = configured(folder, {"app": {"open_params": str(folder / "logs")}})
+    killed = Killed(folder, [folder / "rules.yaml"], settings)
     expected = records("app", range(1, count + 1))
     try:
         for victim, moment in ((kill_all, 0.05), (kill_workers, 0.1), (kill_all, 0.15)):
@@ -144,3 +154,8 @@ def test_killed_at_any_moment(tmp_path, soak):
         found = killed.stored()
         assert sorted(expected("last") - found) == []
         assert sorted(found - expected("last")) == []
+
+
+def test_killed_while_files_are_read(files_are_read):
+    """Files that are read once are read on where the agent was killed, and once more when all was read."""
+    files_are_read.result()
