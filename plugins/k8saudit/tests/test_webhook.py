@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import itertools
@@ -283,9 +284,19 @@ class Sender(threading.Thread):
             return False
 
 
-def test_nothing_is_lost_or_doubled_by_kills(hook, soak):
-    """Worker and supervisor are killed at any moment while senders send: each alert is stored, and stored once."""
-    served, names, dice = hook(), itertools.count(), random.Random(5)
+@pytest.fixture(scope="module", autouse=True)
+def kills(tmp_path_factory, soak):
+    """Return what comes of kills while senders send, beside all other tests of this file, since they mostly wait."""
+    with (
+        contextlib.closing(Hook(tmp_path_factory.mktemp("killed"))) as served,
+        ThreadPoolExecutor() as pool,
+    ):
+        yield pool.submit(kill_while_senders_send, served, soak(*KILLS))
+
+
+def kill_while_senders_send(served, kills):
+    """Kill worker and supervisor at any moment; compare what is stored."""
+    names, dice = itertools.count(), random.Random(5)
     over = threading.Event()
 
     def lists():
@@ -298,7 +309,7 @@ def test_nothing_is_lost_or_doubled_by_kills(hook, soak):
     senders = [Sender(served, lists()) for _ in range(4)]
     for sender in senders:
         sender.start()
-    kill_often(served, soak(*KILLS), dice)
+    kill_often(served, kills, dice)
     over.set()
     for sender in senders:
         sender.join(PATIENCE)
@@ -353,3 +364,8 @@ def test_an_api_server_over_tls(hook, tmp_path):
     assert curl(tmp_path, *shown, *token, *sent)[0] == 60  # it does not know the server
     assert served.stored() == ["a ResponseComplete get u", "b RequestReceived get u"]
     assert "s3cret" not in served.agent.log + served.agent.output
+
+
+def test_nothing_is_lost_or_doubled_by_kills(kills):
+    """Worker and supervisor are killed at any moment while senders send: each alert is stored, and stored once."""
+    kills.result()
