@@ -397,3 +397,17 @@ def test_nothing_without_the_packages(home):
 
     assert "webserver is enabled, but prometheus_client is not installed: pip install" in running.stderr
     assert HEALTH not in running.children().values()
+
+
+def test_an_agent_that_starts_anew(home, until):
+    """After a change of the configuration the agent starts anew in place, and serves the same port again."""
+    with serving(home, until) as client:
+        process = client.process
+        file = home.folder / "falco.yaml"
+        file.write_text(file.read_text().replace("json_output: true", "json_output: true\ntime_format_iso_8601: true"))
+        client.agent.process.send_signal(signal.SIGHUP)
+        client.agent.wait_for("restarting...")
+        until(lambda: client.process not in (0, None, process) and client.status("/readyz") == 200)
+
+        assert 1 == client.agent.stderr.count("restarting...")
+        assert "cannot listen" not in client.agent.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Iterable, Mapping
@@ -21,7 +20,6 @@ from falcohost.installing import how_to_install
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.log import log
 from falcohost.regular import read_regular
-from falcohost.web.secret import read_token
 
 #: The name of the credential, or of the environment variable, with the token for ``/metrics``.
 VARIABLE: Final = "FALCOHOST_METRICS_TOKEN"
@@ -119,6 +117,8 @@ def _misses(health: HealthConfig) -> bool:
 def _token(web: WebConfig | None) -> bytes | None:
     if web is None or not web.metrics:
         return None
+    from falcohost.web.secret import read_token  # only those who have endpoints need this
+
     try:
         return read_token("webserver", web.token_file, VARIABLE)
     except SourceError as error:
@@ -139,6 +139,8 @@ def _engine(given: Configured, source: str) -> str:
 
 def _hashes(paths: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of the files at *paths*, by their names."""
+    import hashlib  # OpenSSL, which hardly anybody else needs
+
     found = {}
     for path in paths:
         try:
