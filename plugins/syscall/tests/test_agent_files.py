@@ -59,6 +59,7 @@ FILE_DEEDS = {
     "opened by a descriptor": "os.close(os.open(sys.argv[2], os.O_WRONLY))",
     "cut": "os.truncate(path, os.stat(path).st_size)",
     "moved": "os.rename(path, path + '.1'); os.rename(path + '.1', path)",
+    "linked": "os.link(path, path + '.2'); os.unlink(path + '.2')",
     "covered": "alone(); assert libc.mount(b'/dev/null', path.encode(), None, 0x1000, None) == 0",
     "shown": "os.fchmod(fd, mode)",
 }
