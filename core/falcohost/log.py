@@ -61,6 +61,9 @@ class _Once(logging.Filter):
 
 log.addFilter(_Once())
 
+# One for all processes: each handler is noted in the memory that forks share.
+_NOWHERE = logging.NullHandler()
+
 
 class LogConfig(Struct, frozen=True):
     """Where log messages go. *level* is one of :data:`LEVELS`."""
@@ -113,7 +116,7 @@ def forward(send: Callable[[int, str], None]) -> None:
 
 def mute() -> None:
     """Drop all messages until the next of these calls."""
-    _install([logging.NullHandler()], logging.getLogger().level)
+    _install([_NOWHERE], logging.getLogger().level)
 
 
 class _Forward(logging.Handler):

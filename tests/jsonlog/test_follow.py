@@ -345,7 +345,7 @@ def test_goes_on_from_each_cursor(tmp_path, finite, pack, monkeypatch):
     monkeypatch.setattr(position, "_SHARE", 0)
     for name in ("a", "b"):
         text = b"".join(
-            b'{"n":"%s%d","text":"%s"}\n' % (name.encode(), n, os.urandom(400).hex().encode()) for n in range(800)
+            b'{"n":"%s%d","text":"%s"}\n' % (name.encode(), n, os.urandom(400).hex().encode()) for n in range(1600)
         )
         (tmp_path / name).write_bytes(pack(text))
         os.utime(tmp_path / name, (1, 1))
@@ -355,7 +355,7 @@ def test_goes_on_from_each_cursor(tmp_path, finite, pack, monkeypatch):
         source.open(Plan(source="app"), cursor)
         keys, cursors = [], []
         for batch in source.batches():
-            if batch.events == () and len(keys) + len(skipped) >= 1600:
+            if batch.events == () and len(keys) + len(skipped) >= 3200:
                 break
             keys += [event.key for event in batch.events]
             cursors.append((len(keys), batch.cursor))
@@ -364,7 +364,7 @@ def test_goes_on_from_each_cursor(tmp_path, finite, pack, monkeypatch):
 
     skipped = []
     whole, cursors = read()
-    assert len(set(whole)) == 1600
+    assert len(set(whole)) == 3200
     assert len(cursors) > 5
     for count, cursor in cursors:
         skipped = whole[:count]

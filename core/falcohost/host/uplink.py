@@ -21,7 +21,7 @@ from falcohost.store.admission import MOST_CURSOR
 
 #: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
 GATHER = 0.05
-MOST_GATHERED = 256
+MOST_GATHERED = 512
 
 #: Most descriptors that arrive at once; a message with one ends what arrives at once.
 MOST_ATTACHED = 4

@@ -13,7 +13,7 @@ from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, Refused
 Read: TypeAlias = Callable[[int], bytes]
 
 #: Small enough that a block and its decoded records stay in the processor's cache.
-BLOCK = 256 << 10
+BLOCK = 384 << 10
 
 #: The first bytes of a gzip file.
 MAGIC = b"\x1f\x8b"

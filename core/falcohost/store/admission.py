@@ -162,8 +162,10 @@ class Admission:
         check_text(alert, facts.breaks)
         if alert.read:
             check_read(alert.read)
-        check_fields(alert.fields)
-        if len(alert.subjects) > MOST_SUBJECTS or not all(map(_is_subject, alert.subjects)):
+        if len(alert.fields) > MOST_FIELDS or not _PLAIN.issuperset(map(type, alert.fields.values())):
+            check_fields(alert.fields)
+        subjects = alert.subjects
+        if subjects and (len(subjects) > MOST_SUBJECTS or not all(map(_is_subject, subjects))):
             raise Refused("an alert with too many subjects, or with one that is too long")
 
     def _former_facts(self, alert: Alert) -> RuleFacts | None:
@@ -179,10 +181,9 @@ def check_text(alert: Alert, breaks: int) -> None:
 
     :raises Refused: they could forge another line, or are not about the same alert.
     """
-    message, output = alert.message, alert.output
-    before = output.removesuffix(message)
-    end = _ENDS[alert.priority]
-    if not (output.endswith(message) and before.endswith(end) and len(before) - len(end) <= MOST_BEFORE):
+    message, output, end = alert.message, alert.output, _ENDS[alert.priority]
+    at = len(output) - len(message)
+    if not (output.endswith(message) and output.endswith(end, 0, at) and at - len(end) <= MOST_BEFORE):
         raise Refused("an alert whose line does not end with its priority and message")
     if output.isascii() and output.isprintable():
         return
