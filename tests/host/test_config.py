@@ -147,6 +147,22 @@ def test_mistakes_are_told_with_their_place(error_of, write, text, error):
     assert error_of(path).startswith(f"{path}:{error}")
 
 
+def test_a_tab_is_called_so(error_of, write):
+    """Nobody sees it in an editor, so the message names it."""
+    path = write("engine:\n\tkind: nodriver\n")
+
+    assert error_of(path).startswith(f"{path}:2:1: invalid YAML: ")
+    assert error_of(path).endswith("; this is a tab, and YAML indents with blanks only")
+
+
+def test_a_loop_of_links_is_called_so(error_of, tmp_path):
+    """A file that is there and leads nowhere is not only not found."""
+    (tmp_path / "loop").symlink_to("loop")
+
+    expected = f"Could not find configuration file at {tmp_path}/loop: Too many levels of symbolic links"
+    assert expected == error_of(str(tmp_path / "loop"))
+
+
 def test_aliases_do_not_explode(error_of, write):
     """A file of a few lines that stands for billions of values is refused."""
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30)]

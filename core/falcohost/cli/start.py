@@ -13,6 +13,7 @@ from msgspec.structs import replace as replace_fields
 from falcohost import log as host_log
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line
+from falcohost.errors import ConfigError
 from falcohost.host.config import Config, find_config
 from falcohost.host.config.keys import keys_without_effect, unknown_keys
 from falcohost.host.plugins import Plugins
@@ -76,8 +77,11 @@ def start(
 
     :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
     """
+    from falcohost.host.open_files import open_files_problem
     from falcohost.host.supervision.reader import Reader
 
+    if problem := open_files_problem():
+        raise ConfigError(problem)
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)
     reader = Reader(loading.first)

@@ -24,6 +24,7 @@ from falcohost.host.connection import Connection
 from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
 from falcohost.host.given import AgentOptions
 from falcohost.host.listening import listens
+from falcohost.host.open_files import open_files_problem
 from falcohost.host.plugins import Plugins
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import problem_of, settings_problems, sources_to_check
@@ -61,6 +62,8 @@ def start_findings(
     agent = running_agent(config.state.directory)
     problem = directory_problem(config.state.directory, ours=agent is not None, users=config.uids)
     yield Finding("state directory", "it can be used", problem, stops=False)
+    if problem := open_files_problem():
+        yield Finding("open files", "enough of them are allowed", problem)
     if options.pidfile is not None and (reason := write_problem(options.pidfile)):
         yield Finding("pidfile", "it can be written", f"Could not write pid to pidfile {options.pidfile}: {reason}")
     yield from _outputs(config, plugins)

@@ -94,8 +94,11 @@ def find_config(path: str | None) -> str | None:
     :raises ConfigError: *path* does not exist.
     """
     if path is not None:
-        if not Path(path).exists():
-            raise ConfigError(f"Could not find configuration file at {path}")
+        try:
+            Path(path).stat()
+        except OSError as error:
+            why = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
+            raise ConfigError(f"Could not find configuration file at {path}{why}") from None
         return path
     return next((file for file in DEFAULT_FILES if Path(file).exists()), None)
 

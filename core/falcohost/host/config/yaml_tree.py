@@ -25,7 +25,9 @@ def read_mapping(text: str, name: str, warnings: list[str]) -> Mapping:
         mark = error.problem_mark
         where = Where(name, mark.line + 1, mark.column + 1) if mark else Where(name)
         context = f" {error.context}" if error.context else ""
-        raise ConfigError(f"{where}: invalid YAML: {error.problem}{context}") from error
+        is_tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
+        hint = "; this is a tab, and YAML indents with blanks only" if is_tab else ""
+        raise ConfigError(f"{where}: invalid YAML: {error.problem}{context}{hint}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{name}: invalid YAML: {error}") from error
     if node is None:
