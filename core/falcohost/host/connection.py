@@ -136,7 +136,10 @@ class Connection:
         try:
             self._link.sendall(msgspec.json.encode(Request(store=True)) + b"\n")
             if self._answers.readline() != GREETING:
-                raise NoStore("falcohost does not take this command: it is just ending, or of an earlier version")
+                raise NoStore(
+                    "falcohost does not take this command: its store is being replaced, it is ending, or it is of an "
+                    "earlier version"
+                )
             self._link.sendall(msgspec.json.encode(order) + b"\n")
             return msgspec.json.decode(self._answers.readline(), type=Done)
         except TimeoutError as error:

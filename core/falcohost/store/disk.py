@@ -8,12 +8,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
 from falcohost.store.database import connect, is_broken, put_aside
+
+T = TypeVar("T")
 
 #: Seconds between retries after a failure.
 RETRY = 1.0
@@ -62,6 +64,30 @@ class Disk:
             self.failing = False
             log.log(NOTICE, "the state in %s is writable again", self._shown)
         return True
+
+    def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run *work* in a transaction, and return what it returns when that is on the disk.
+
+        :raises StateError: *work* raises it, or the disk cannot be written; then nothing has changed.
+        """
+        done: list[T] = []
+
+        def transaction(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                done.append(work(connection))
+            except StateError:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+            if self.failing or not self.change(transaction):
+                raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
+        finally:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        return done[0]
 
     def close(self) -> None:
         """Release the file."""

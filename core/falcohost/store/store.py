@@ -218,23 +218,11 @@ class Store:
 
         :raises StateError: *work* raises it, or the file cannot be written; then nothing has changed.
         """
-        done: list[T] = []
-
-        def transaction(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                done.append(work(connection))
-            except StateError:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
         with self._lock:
             self._settle()
-            if self._disk.failing or not self._disk.change(transaction):
-                raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
+            done = self._disk.transact(work)
             self._disk.change(self.noise.load)
-            return done[0]
+            return done
 
     def close(self) -> None:
         """Write what is left and release the file."""
