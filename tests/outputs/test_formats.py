@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from falcohost import OutputRefused
 from falcohost.alert import Priority, RuleMetadata
 from falcohost.engine.alerts import JsonOptions
 from falcohost.host.config import parse
@@ -239,6 +240,8 @@ def test_ecs_of_anything(fields):
 
 # OTLP
 
+OLD = "rejected: too old"
+
 
 def decoded(data):
     """Return the log records of a request, read by OpenTelemetry's own classes, with their hosts."""
@@ -311,6 +314,37 @@ def test_otlp_over_http():
     assert ["h0"] * 5 + ["h1"] * 5 == [host for host, _ in decoded(body)]
     ids = [dict(attributes_of(record.attributes))["falcohost.id"] for _, record in decoded(body)]
     assert ["0", "2", "4", "6", "8", "1", "3", "5", "7", "9"] == ids
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        ({"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": "too \x1bold"}}, dict.fromkeys((0, 1), OLD)),
+        ({"partialSuccess": {"rejectedLogRecords": 2}}, {0: "rejected: ", 1: "rejected: "}),
+        ({"partialSuccess": {"rejectedLogRecords": "1", "errorMessage": "one"}}, {}),
+        ({"partialSuccess": {"errorMessage": "a warning"}}, {}),
+        ({}, {}),
+        ([], {}),
+        ({"partialSuccess": {"rejectedLogRecords": -5}}, {}),
+    ],
+)
+def test_otlp_partial_success(answer, refused, caplog):
+    """What a receiver rejects is parked if that is all of a request, and else told."""
+    receiver = Receiver()
+    receiver.answer = lambda body: (200, {}, json.dumps(answer).encode())
+    text = f"http_output: {{enabled: true, url: 'http://127.0.0.1:{receiver.port}/', batch: 10}}"
+    output = make_output(parse(read_text(text, "x")).outputs.enabled["http"].block, make_format("otlp", JsonOptions()))
+    found = {}
+    try:
+        output.deliver([example(SYSCALL, id="1"), example(SYSCALL, id="2")])
+    except OutputRefused as error:
+        found = error.refused
+    output.close()
+    receiver.close()
+
+    assert refused == {place: reason.replace("\ufffd", "") for place, reason in found.items()}
+    assert ("has rejected 1 alerts" in caplog.text) == ("one" in str(answer))
+    assert 1 == len(receiver.bodies)
 
 
 # All

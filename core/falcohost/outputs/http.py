@@ -28,7 +28,8 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.texts import printable
 from falcohost.errors import OutputError, OutputRefused
 from falcohost.hookspecs import RetriedProblem
-from falcohost.outputs.formats import together
+from falcohost.log import log
+from falcohost.outputs.formats import Answered, together
 from falcohost.outputs.http_settings import HttpSettings, port_of
 
 #: Seconds for a connection, and between two parts of an answer.
@@ -55,6 +56,8 @@ class HttpOutput:
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
         self._not_before = 0.0
+        self._rejected = 0
+        self._tell_at = 1
         self._arrived: set[str] = set()
         self._refused: dict[str, str] = {}
 
@@ -117,7 +120,7 @@ class HttpOutput:
         """Post *alerts* in one request; halves of them if the receiver takes them for malformed or too large."""
         status, answer = self._send(self._body(alerts), alerts[0].id if len(alerts) == 1 else "")
         if 200 <= status < 300:
-            self._arrived.update(alert.id for alert in alerts)
+            self._take_note(alerts, answer)
         elif status not in FOR_GOOD:
             raise OutputError(f"{self._settings.shown} has answered {_described(status, answer)}")
         elif len(alerts) > 1:
@@ -126,6 +129,19 @@ class HttpOutput:
             self._post(alerts[middle:])
         else:
             self._refused[alerts[0].id] = _described(status, answer)
+
+    def _take_note(self, alerts: Sequence[Alert], answer: str) -> None:
+        """Take note that *alerts* have arrived, but for those that the *answer* rejects."""
+        count, reason = self._form.rejected(answer) if isinstance(self._form, Answered) else (0, "")
+        if count >= len(alerts):
+            self._refused |= dict.fromkeys((alert.id for alert in alerts), f"rejected: {_shortened(reason)}")
+            return
+        self._arrived.update(alert.id for alert in alerts)
+        self._rejected += max(0, count)
+        if count > 0 and self._rejected >= self._tell_at:  # it does not say which, so that none can be parked
+            self._tell_at = 2 * self._rejected
+            text = "%s has rejected %d alerts of batches that it took otherwise: %s"
+            log.error(text, self._settings.shown, self._rejected, _shortened(reason))
 
     def _send(self, body: bytes, key: str) -> tuple[int, str]:
         """Post *body*, with the id of its alert as *key*; return the status and the beginning of the answer.
@@ -255,8 +271,11 @@ def _beginning(response: Response) -> str:
 
 
 def _described(status: int, answer: str) -> str:
-    shown = answer if len(answer) <= _SHOWN else f"{answer[:_SHOWN]}…"
-    return f"{status}: {shown}" if shown else str(status)
+    return f"{status}: {_shortened(answer)}" if answer else str(status)
+
+
+def _shortened(answer: str) -> str:
+    return answer if len(answer) <= _SHOWN else f"{answer[:_SHOWN]}…"
 
 
 def _seconds(after: str, now: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from falcohost.alert import Alert, AlertFormat
 from falcohost.engine.alerts import JsonOptions
@@ -20,6 +20,21 @@ class Together(Protocol):
 
     def together(self, alerts: Sequence[Alert]) -> bytes:
         """Return *alerts* as one message."""
+
+
+class Rejection(NamedTuple):
+    """How many alerts of a request a receiver has rejected, though it took the request, and why."""
+
+    alerts: int
+    reason: str
+
+
+@runtime_checkable
+class Answered(Protocol):
+    """A form whose receivers say in their answers what they have rejected."""
+
+    def rejected(self, answer: str) -> Rejection:
+        """Return what is rejected by *answer*, which a receiver gave with a status of success."""
 
 
 def make_format(name: str, options: JsonOptions) -> AlertFormat:

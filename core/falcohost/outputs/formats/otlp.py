@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from falcohost.alert import Alert, Priority
-from falcohost.engine.texts import escaped_json
+from falcohost.engine.texts import escaped_json, printable
+from falcohost.outputs.formats import Rejection
 
 #: Severity numbers, as OpenTelemetry's data model maps those of syslog.
 _SEVERITIES: Final[Mapping[Priority, int]] = {
@@ -41,6 +42,25 @@ class Otlp:
             hosts.setdefault(alert.hostname, []).append(alert)
         found = [_of_host(name, some) for name, some in hosts.items()]
         return escaped_json(_encode({"resourceLogs": found}))
+
+    def rejected(self, answer: str) -> Rejection:
+        """Return what a receiver has rejected by an *answer* with partial success."""
+        try:
+            partial = _read(answer).partial_success
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            partial = None
+        if partial is None:
+            return Rejection(0, "")
+        return Rejection(partial.rejected_log_records, printable(partial.error_message))
+
+
+class _Partial(msgspec.Struct, rename="camel"):
+    rejected_log_records: int = 0
+    error_message: str = ""
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    partial_success: _Partial | None = None
 
 
 def make() -> Otlp:
@@ -97,3 +117,6 @@ def _value(value: object) -> dict[str, Any]:
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+
+# 64 bits are texts in JSON, but not everybody writes them so.
+_read = msgspec.json.Decoder(_Answer, strict=False).decode
