@@ -61,7 +61,12 @@ class AddressTaken(SourceError):
 
 
 class OutputError(FalcohostError):
-    """An output cannot be opened, or did not accept the alerts."""
+    """An output cannot be opened, or did not accept the alerts.
+
+    :ivar progressed: it has accepted some of them that it had not before; the host tries again soon.
+    """
+
+    progressed = False
 
 
 class OutputRefused(OutputError):

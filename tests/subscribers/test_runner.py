@@ -173,6 +173,22 @@ def test_waits_longer_each_time(runner):
     assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30] == pauses
 
 
+def test_goes_on_soon_after_progress(runner):
+    """An attempt that has brought some alerts further is followed by the next one soon, however many have failed."""
+    some = OutputError("the rest is down")
+    some.progressed = True
+    one = runner(Output(*[OutputError("down")] * 3, some, some, *[OutputError("down")] * 2))
+    one.put("a")
+
+    pauses = []
+    for _ in range(7):
+        pauses.append(round(one.clock.until_waiting(), 3))
+        one.clock.advance(pauses[-1])
+    one.wait_until_taken()
+
+    assert [0.1, 0.2, 0.4, 0.1, 0.1, 0.2, 0.4] == pauses
+
+
 def test_growth_is_told(runner, caplog, monkeypatch):
     """That many alerts wait is told, and again when they are twice as many."""
     monkeypatch.setattr("falcohost.subscribers.runner.LONG", 1000)

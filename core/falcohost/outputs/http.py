@@ -73,7 +73,12 @@ class HttpOutput:
             raise OutputError(f"{self._settings.shown} has asked to wait before the next attempt")
         left = [alert for alert in alerts if alert.id not in self._arrived and alert.id not in self._refused]
         step = self._settings.batch or 1
-        self._post_all([left[begin : begin + step] for begin in range(0, len(left), step)])
+        before = len(self._arrived) + len(self._refused)
+        try:
+            self._post_all([left[begin : begin + step] for begin in range(0, len(left), step)])
+        except OutputError as error:
+            error.progressed = len(self._arrived) + len(self._refused) > before
+            raise
         refused = {n: self._refused[alert.id] for n, alert in enumerate(alerts) if alert.id in self._refused}
         self._arrived.clear()
         self._refused.clear()

@@ -99,10 +99,12 @@ class ProgramOutput:
         :raises OutputError: some have not arrived.
         """
         error: RunFailed | None = None
+        before = len(self._arrived)
         for alert in alerts:
             try:
                 self._pass_on([alert])
             except RunFailed as failure:
+                failure.progressed = len(self._arrived) > before
                 if failure.status in _NOT_ITS_FAULT or not failure.blames:
                     raise
                 self._failures[alert.id] += 1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
-from falcohost.errors import OutputClosed, OutputLost, StateError
+from falcohost.errors import OutputClosed, OutputError, OutputLost, StateError
 from falcohost.log import log
 from falcohost.store.arrival import Refusal
 from falcohost.subscriber import MOST_TAKEN
@@ -59,7 +59,7 @@ class Runner:
         self.kind = kind
         self.mark = store.subscribe(name).mark
         self.dropped = self.refused = 0
-        self.gone = self.lost = False
+        self.gone = self.lost = self._progressed = False
         self._label = f"{kind} '{name}'"
         self._taker = taker
         self._store = store
@@ -212,6 +212,8 @@ class Runner:
     def _insist(self, alerts: list[Alert]) -> Taken:
         delay = FIRST_DELAY
         while (taken := self._try(lambda: self._taker.take(self.mark, alerts), len(alerts))) is None:
+            if self._progressed:
+                delay = FIRST_DELAY
             with self._changed:
                 hurried = self._clock.wait_for(self._changed, self._urgent, delay)
             if self._reopening:
@@ -236,6 +238,7 @@ class Runner:
             return NOTHING
         except Exception as error:
             self._trouble.begins(error)
+            self._progressed = isinstance(error, OutputError) and error.progressed
             self.lost = self.lost or isinstance(error, OutputLost)
             self._taker.recover()
             return None
