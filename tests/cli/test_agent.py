@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.host.confine.users import DYNAMIC
-from falcohost.testing.agent import SLOWNESS
+from falcohost.testing.waiting import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from falcohost.host.supervision.signals import SAME
-from falcohost.testing.agent import SLOWNESS
+from falcohost.testing.waiting import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 

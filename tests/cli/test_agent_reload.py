@@ -3,7 +3,7 @@
 import os
 import signal
 
-from falcohost.testing.agent import SLOWNESS
+from falcohost.testing.waiting import SLOWNESS
 
 ONLY_NUMBERS = ["--enable-source", "numbers"]
 

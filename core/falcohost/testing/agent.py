@@ -18,15 +18,12 @@ from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.health.given import NAME as HEALTH
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.reader import NAME as READER
-from falcohost.testing.waiting import PATIENCE
+from falcohost.testing.waiting import PATIENCE, SLOWNESS
 
 #: One alert as JSON.
 Json = dict[str, Any]
 
 PROGRAM = Path(sys.executable).parent / "falcohost"
-
-#: How many times longer everything takes here than on a normal machine, for example in an emulator.
-SLOWNESS = float(os.environ.get("FALCOHOST_SLOWNESS", "1"))
 
 
 class Agent:

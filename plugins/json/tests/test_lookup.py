@@ -11,9 +11,8 @@ import falcohost_json.plugin
 from falcohost import Field, FieldType, hookimpl
 from falcohost.lookups import AskedLookup, LookupSpec
 from falcohost.port import SocketPort
-from falcohost.testing.agent import SLOWNESS
 from falcohost.testing.pipeline import Pipeline
-from falcohost.testing.waiting import wait_until
+from falcohost.testing.waiting import SLOWNESS, wait_until
 
 RULES = """
 - rule: Owned

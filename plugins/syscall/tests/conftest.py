@@ -22,8 +22,8 @@ from falcohost.events import Plan
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import SLOWNESS, Agent
-from falcohost.testing.waiting import PATIENCE, wait_until
+from falcohost.testing.agent import Agent
+from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource

@@ -20,10 +20,9 @@ from falcohost.host.plugins import Candidate, gather
 from falcohost.lookups import PENDING, LookupSpec
 from falcohost.pipeline import pipeline as stages
 from falcohost.pipeline.rules import Rules
-from falcohost.testing.agent import SLOWNESS
 from falcohost.testing.firing import enabled_rules
 from falcohost.testing.pipeline import Pipeline
-from falcohost.testing.waiting import PATIENCE, wait_until
+from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 from falcohost_syscall import plugin
 
 RULES = """

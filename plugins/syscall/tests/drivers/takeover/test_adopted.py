@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from sys import byteorder
@@ -147,33 +148,55 @@ def test_a_program_that_somebody_has_replaced(leave, former, successor):
     assert "entries of the map 'stages' were changed (number: 1); everything is loaded anew" == said
 
 
-def test_the_sentinel_of_another_supervisor(bpf):
+@pytest.fixture
+def pids(bpf):
+    """Return a function that has a loader adopt the probe of an agent whose supervisor was another; it returns both."""
+    with contextlib.ExitStack() as ending:
+
+        def pids(attach):
+            settings = {"falcohost": {"pushdown": False, "attach": attach}}
+            former, successor = (Loader({**settings, "agent_pid": pid}, sentinel=True) for pid in (1, os.getpid()))
+            what = ask(parse(settings), PLAN)
+            former.open(what)
+            ending.callback(former.close)
+            former.hand_up()
+            left = (handed.KEPT, handed.HELD)
+            handed.inherit(*({name: tuple(map(os.dup, those)) for name, those in kept.items()} for kept in left))
+            for kept in left:
+                kept.clear()
+            sentinel.call(76)
+            successor.open(what)
+            ending.callback(successor.close)
+            assert isinstance(successor.probe, Adopted)
+            return former, successor
+
+        yield pids
+
+
+def test_the_sentinel_of_another_supervisor(pids):
     """The probe lets the calls of the new one pass, and not those of the former one any more."""
     own = os.getpid()
-    former = Loader({**SETTINGS, "agent_pid": 1}, sentinel=True)
-    former.open(asked(PLAN))
-    assert 1 == former.status().expected.pid
-    former.hand_up()
-    left = (handed.KEPT, handed.HELD)
-    handed.inherit(*({name: tuple(map(os.dup, those)) for name, those in kept.items()} for kept in left))
-    successor = Loader({**SETTINGS, "agent_pid": own}, sentinel=True)
+    former, successor = pids("tracepoint")
+    row = former.status().expected.row
+    assert ((row, 1), (row, own)) == tuple(
+        (one.row, one.pid) for one in (former.status().expected, successor.status().expected)
+    )
+    sentinel.call(77)
     ring = Ring(former.descriptors[PROBE][0], former.status().ring_sizes[0])
-    try:
-        sentinel.call(76)
-        successor.open(asked(PLAN))
-        assert isinstance(successor.probe, Adopted)
-        assert (former.status().expected.row, own) == (successor.status().expected.row, successor.status().expected.pid)
-        sentinel.call(77)
-        headers = [HEADER.unpack_from(data) for data in ring.drain(limit=1 << 30)]
-        calls = [header for header in headers if (header[PID], header[CALL]) == (own, former.status().expected.row)]
-        assert [77] == [header[ARG0 + sentinel.NUMBER] for header in calls]
-        assert [] == looked(successor)
-    finally:
-        ring.close()
-        successor.close()
-        former.close()
-        for kept in left:
-            kept.clear()
+    headers = [HEADER.unpack_from(data) for data in ring.drain(limit=1 << 30)]
+    ring.close()
+
+    assert [77] == [h[ARG0 + sentinel.NUMBER] for h in headers if (h[PID], h[CALL]) == (own, row)]
+    assert [] == looked(successor)
+
+
+def test_the_sentinel_of_another_supervisor_at_functions(functions, pids):
+    """There another loader loads everything anew."""
+    _, successor = pids("function")
+
+    assert 0 == successor.status().expected.row
+    with pytest.raises(LoadAgain, match="of another supervisor"):
+        successor.look()
 
 
 def test_what_is_held_is_handed_up_again(leave, successor):
