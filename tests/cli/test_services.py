@@ -1,11 +1,13 @@
 """The store process and the outputs process of a running agent: who has what, and what becomes of them when killed."""
 
+import contextlib
 import gzip
 import os
 import select
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -106,6 +108,44 @@ def end():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "end"
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Return a function that fills the disk with the state, which has a few megabytes."""
+    state = tmp_path / "state"
+    state.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", state], capture_output=True
+    ).returncode:
+        pytest.skip("nothing can be mounted here")
+
+    def full():
+        with (state / "state.db.full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    yield full
+    subprocess.run(["umount", "--lazy", state], check=True)
+
+
+def test_the_store_is_killed_while_the_disk_is_full(agent, setup, full, end):
+    """Alerts that are only in memory have numbers that no output has had, so that none is taken for delivered."""
+    running = agent(*setup("json_output: true", numbers={"interval": 0.002, "until": str(end)}), *ONLY_NUMBERS)
+    running.wait_for_alerts(50)
+    full()
+    wait_until(lambda: "cannot be written" in running.stderr, lambda: running.stderr)
+    for kills in range(1, 4):
+        seen = len(running.alerts)
+        running.wait_for_alerts(seen + 200)
+        os.kill(running.service(STORE), signal.SIGKILL)
+        wait_until(lambda kills=kills: running.stderr.count("has ended and is started again") >= kills)
+    running.wait_for_alerts(len(running.alerts) + 50)
+    end.touch()
+    assert 0 == running.wait()
+    told = numbers(alert["output"] for alert in running.alerts if alert["rule"] == "Every number")
+
+    assert list(range(1, max(told) + 1)) == sorted(set(told))
 
 
 @pytest.mark.parametrize("which", [STORE, OUTPUTS])

@@ -199,12 +199,14 @@ class StoreProcess:
         self._maker = given.maker
         self._counts = Counts()
         self._report_at = 0.0
+        self._told = 0
         self._reported: messages.StoreReport | None = None
         self._finishing = self._drained = self._asked = False
         if counted is not None or given.recalls:
             store.recall()
         if counted is not None:
             self._count_again(counted, given.takers)
+            store.advance(counted)  # those that the former one could not write may have been delivered
         self._tell_counts()
 
     def run(self) -> None:
@@ -216,6 +218,8 @@ class StoreProcess:
                 self._raise(self._overseer.look())
                 self._tell_silences()
             self._intake.commit()
+            if self._store.behind and self._store.last > self._told:
+                self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
             self._report()
             self._loop.watch_writing(self._control, self._control.waits_to_send)
         if not self._finishing:
@@ -320,8 +324,8 @@ class StoreProcess:
             self._report_at = now + PAUSE
 
     def _tell_counts(self) -> None:
-        counts = self._counts
-        self._control.send(messages.Counted(dict(counts.rules), dict(counts.priorities), self._store.last))
+        counts, self._told = self._counts, self._store.last
+        self._control.send(messages.Counted(dict(counts.rules), dict(counts.priorities), self._told))
         counts.clear()
 
 
