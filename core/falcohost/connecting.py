@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 
 def address_of(url: str) -> str | None:
@@ -18,5 +17,7 @@ def address_of(url: str) -> str | None:
 
 def addresses(*urls: str) -> tuple[str, ...]:
     """Return the addresses of *urls*, and of the proxies that the environment names for some of them."""
+    from urllib.request import getproxies  # slow to import
+
     found = map(address_of, (*urls, *getproxies().values()))
     return tuple(dict.fromkeys(one for one in found if one is not None))
