@@ -83,6 +83,15 @@ class Fed(Runner):
         with self.handed_over:
             assert self.handed_over.wait_for(lambda: not self.waiting, PATIENCE)
 
+    def pauses(self, count):
+        """Return how long it waits after each of so many failures."""
+        pauses = []
+        for _ in range(count):
+            pauses.append(round(self.clock.until_waiting(), 3))
+            self.clock.advance(pauses[-1])
+        self.wait_until_taken()
+        return pauses
+
     def begin(self):
         """Start it."""
 
@@ -164,13 +173,7 @@ def test_waits_longer_each_time(runner):
     one = runner(Output(*[OutputError("down")] * 11))
     one.put("a")
 
-    pauses = []
-    for _ in range(11):
-        pauses.append(round(one.clock.until_waiting(), 3))
-        one.clock.advance(pauses[-1])
-    one.wait_until_taken()
-
-    assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30] == pauses
+    assert [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30] == one.pauses(11)
 
 
 def test_goes_on_soon_after_progress(runner):
@@ -180,13 +183,7 @@ def test_goes_on_soon_after_progress(runner):
     one = runner(Output(*[OutputError("down")] * 3, some, some, *[OutputError("down")] * 2))
     one.put("a")
 
-    pauses = []
-    for _ in range(7):
-        pauses.append(round(one.clock.until_waiting(), 3))
-        one.clock.advance(pauses[-1])
-    one.wait_until_taken()
-
-    assert [0.1, 0.2, 0.4, 0.1, 0.1, 0.2, 0.4] == pauses
+    assert [0.1, 0.2, 0.4, 0.1, 0.1, 0.2, 0.4] == one.pauses(7)
 
 
 def test_growth_is_told(runner, caplog, monkeypatch):
