@@ -17,7 +17,7 @@ RULE = "- {rule: First, desc: d, condition: proc.name = a, output: o, priority: 
 
 def test_run(program, setup):
     """``run`` takes rules and source as options and prints alerts as JSON, and nothing else, to stdout."""
-    config, path, rules, file = setup(numbers={"count": 2})
+    config, path, rules, file = setup(numbers={"count": 2})[:4]
 
     done = program("run", config, path, rules, file, "--source", "numbers", "--json")
 
@@ -29,7 +29,7 @@ def test_run(program, setup):
 
 def test_run_for_some_seconds(program, setup):
     """``run --seconds`` stops by itself."""
-    config, path, rules, file = setup()
+    config, path, rules, file = setup()[:4]
 
     assert program("run", config, path, rules, file, "-s", "numbers", "-t", "0.1").returncode == 0
 
