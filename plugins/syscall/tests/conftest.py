@@ -290,15 +290,10 @@ class Provocations:
 
     def run(self, lines: Mapping[str, str]) -> None:
         """Run all lines; those that only wait at first run beside the others. Each has to succeed."""
-        with self.waiting(lines) as others:
-            for key, line in others.items():
-                self._finish(key, line, self._start(key, line))
-
-    @contextlib.contextmanager
-    def waiting(self, lines: Mapping[str, str]) -> Iterator[dict[str, str]]:
-        """Run the lines that only wait at first beside the ``with`` block, which gets the other ones."""
         running = {key: self._start(key, line) for key, line in lines.items() if " after " in line}
-        yield {key: line for key, line in lines.items() if key not in running}
+        for key, line in lines.items():
+            if key not in running:
+                self._finish(key, line, self._start(key, line))
         for key, process in running.items():
             self._finish(key, lines[key], process)
 

@@ -55,11 +55,9 @@ def test_same_alerts(agents, provocations):
     for module in (test_public_rules, test_own_rules):
         for rule, pair in module.LINES.items():
             lines |= {f"{rule}, {number}": line for number, line in enumerate(pair) if rule not in (BLINDING, RACING)}
-    detours = {name: f"@detour {name}" for name in DETOURS.split()}
-    with provocations.waiting(lines) as others:
-        provocations.run(others)
-        provocations.attempt(detours)
-    lines |= detours
+    provocations.run(lines)
+    lines |= {name: f"@detour {name}" for name in DETOURS.split()}
+    provocations.attempt({name: lines[name] for name in DETOURS.split()})
     provocations.run({"last": "@cat /etc/shadow"})
     for agent in agents:
         agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
