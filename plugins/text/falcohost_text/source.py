@@ -62,9 +62,7 @@ def unconfigured() -> SourceSpec:
     """Return the source ``text`` of a configuration that names no log: rules can be checked, and nothing opened."""
 
     def make(settings: Mapping[str, Any]) -> Source:
-        raise ConfigError(
-            f"{NAME}: there is nothing to read: name files in {OPEN_PARAMS}, or logs in init_config.sources"
-        )
+        raise ConfigError(f"there is nothing to read: name files in {OPEN_PARAMS}, or logs in init_config.sources")
 
     return SourceSpec(name=NAME, description=UNCONFIGURED.description, make=make, event_types=frozenset({PLUGIN_EVENT}))
 
