@@ -44,8 +44,8 @@ def test_kept(running, falcohost, home):
     lines = falcohost("alerts", "--ids").stdout.splitlines()
     assert lines[0].startswith(f"{one} 20")
     assert "Counted (value=1)  [false: tests?[2J, by Ann, 20" in lines[0].replace("\\x1b", "?").replace("�", "?")
-    assert "Counted (value=4)" in lines[3]
-    assert "[" not in lines[3]
+    fourth = next(line for line in lines if "Counted (value=4)" in line)
+    assert "[" not in fourth
     assert 1 == len(falcohost("alerts", "--verdict", "benign").stdout.splitlines())
 
     stats = falcohost("-c", str(home.folder / "falco.yaml"), "rules", "stats", str(home.folder / "rules.yaml"))

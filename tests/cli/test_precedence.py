@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -93,3 +94,15 @@ def test_what_is_no_precedence(tmp_path, nice):
 
     assert 1 == done.returncode
     assert "falcohost.nice" in done.stderr
+
+
+def test_the_test_runner_keeps_its_own(tmp_path):
+    """An agent that runs in the process of a test leaves it its precedence."""
+    (tmp_path / "log.jsonl").write_text('{"id": 7}\n')
+    rule = {"rule": "Seven", "desc": "d", "condition": "json.value[/id] = 7", "output": "seven", "priority": "INFO"}
+    (tmp_path / "rules.yaml").write_text(json.dumps([rule | {"source": "json"}]))
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    done = run_cli("run", "-r", "rules.yaml", "--source", "json", "log.jsonl", folder=tmp_path)
+
+    assert "seven" in done.stdout
+    assert before == os.getpriority(os.PRIO_PROCESS, 0)

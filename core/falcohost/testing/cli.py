@@ -96,10 +96,11 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 @contextlib.contextmanager
 def _surroundings(folder: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
-    """Change folder, environment and time zone; at the end restore them, and the log settings too."""
+    """Change folder, environment and time zone; at the end restore them, the log settings and the precedence too."""
     root = logging.getLogger()
     logs = root.handlers[:], root.level, logging.raiseExceptions
     variables = dict(os.environ)
+    precedence = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.chdir(folder or Path.cwd()):
         try:
             _set_environment(environment)
@@ -108,6 +109,8 @@ def _surroundings(folder: Path | None, environment: Mapping[str, str]) -> Iterat
             _set_environment(variables)
             root.handlers[:], level, logging.raiseExceptions = logs
             root.setLevel(level)
+            if os.getpriority(os.PRIO_PROCESS, 0) < precedence:  # an agent has taken it, so this process may
+                os.setpriority(os.PRIO_PROCESS, 0, precedence)
 
 
 def _set_environment(variables: Mapping[str, str]) -> None:
