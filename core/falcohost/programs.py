@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 
@@ -38,6 +39,16 @@ class _Chosen:
 def run_programs(choose: Choose) -> None:
     """Have *choose* decide how programs run that this process starts."""
     _Chosen.choose = choose
+
+
+@contextlib.contextmanager
+def programs_run(choose: Choose) -> Iterator[None]:
+    """Have *choose* decide so for a while."""
+    before, _Chosen.choose = _Chosen.choose, choose
+    try:
+        yield
+    finally:
+        _Chosen.choose = before
 
 
 def way_for(user: str, groups: Sequence[str]) -> Way:

@@ -20,7 +20,7 @@ from falcohost.host.enabled_subscribers import alert_format, enabled_outputs, ma
 from falcohost.host.loading import plugin_names
 from falcohost.host.plugins import load_plugins
 from falcohost.outputs.lines import encode_text
-from falcohost.programs import run_programs
+from falcohost.programs import programs_run
 from falcohost.store.history import History, Wanted
 from falcohost.store.parked import Parked, ParkedAlerts
 from falcohost.subscriber import MOST_TAKEN
@@ -91,14 +91,14 @@ def _output(config: Config, name: str) -> Iterator[ToOutput]:
     if name not in enabled:
         raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
     # The users that the agent's programs have, unless it runs and has them.
-    run_programs(programs_of("outputs", Users(config.uids, config.state.directory)))
-    output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
-    own = config.outputs.enabled[name]
-    taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction) if own.redact else None)
-    try:
-        yield taker
-    finally:
-        output.close()
+    with programs_run(programs_of("outputs", Users(config.uids, config.state.directory))):
+        output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
+        own = config.outputs.enabled[name]
+        taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction) if own.redact else None)
+        try:
+            yield taker
+        finally:
+            output.close()
 
 
 def _deliver(output: ToOutput, alerts: Sequence[Alert], sent: int) -> frozenset[int]:
