@@ -151,14 +151,34 @@ def test_a_flood_by_number(start_agent, tmp_path):
 def test_who_matches_is_left_alone():
     """Of those who make many calls, it is those of whom hardly any matches; who makes few is not among them."""
     found = Unmatched()
-    calls = {user: call_of(user) for user in (1, 2, 3)}
-    for event in found.counted([calls[1]] * 5000 + [calls[2]] * 5000 + [calls[3]] * 50):
-        if event is calls[2]:
-            found.matched(event)
+    found.begin(99.0)
+    count(found)
 
     assert [R.Caller(1, ROW, 1)] == found.found(100.0)
     assert [] == found.found(100.5)
     assert [] == found.found(200.0)
+
+
+def test_a_reader_that_only_paused():
+    """What has waited for a reader, and is read at once, says nothing of anybody."""
+    found = Unmatched()
+    for now in (0.0, 0.6, 1.2):
+        found.begin(now)
+        count(found)
+        found.end()
+        assert [] == found.found(now + 0.5)
+    found.begin(1.2)
+    count(found)
+    assert [] == found.found(2.0)
+    assert [R.Caller(1, ROW, 1)] == found.found(2.2)
+
+
+def count(found):
+    """Count many calls of users 1 and 2, of which those of user 2 match, and few of user 3."""
+    calls = {user: call_of(user) for user in (1, 2, 3)}
+    for event in found.counted([calls[1]] * 5000 + [calls[2]] * 5000 + [calls[3]] * 50):
+        if event is calls[2]:
+            found.matched(event)
 
 
 def call_of(user):

@@ -31,7 +31,7 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Reader, Since, inherited
 from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
-from falcohost_syscall.drivers.modern_ebpf.unmatched import LASTS, MANY, Unmatched
+from falcohost_syscall.drivers.modern_ebpf.unmatched import LASTS, Unmatched
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
@@ -212,8 +212,11 @@ class ModernEbpf:
                 self._received += len(records)
                 stored = functools.partial(reader.progress.stored, step)
                 events, matched = reader.not_told(records, self._decoder.events(records, step)), None
-                if len(records) >= MANY:
+                if reader.feed.rings.behind:
+                    self._unmatched.begin(now)
                     events, matched = self._unmatched.counted(events), self._unmatched.matched
+                else:
+                    self._unmatched.end()
                 yield Batch(events, views=self._config.all_names, stored=stored, again=reader.again, matched=matched)
                 self._tell_unmatched(reader, now)
                 last = now

@@ -15,6 +15,7 @@ from falcohost.agent import TamperedError
 from falcohost_syscall.kernel.ring import BATCH, Ring
 
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
+_BEHIND_SHARE: Final = 8
 #: The first member of every record.
 _TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -65,6 +66,11 @@ class Rings:
     def has_read(self, produced: tuple[int, int]) -> bool:
         """Return whether all before these positions was read and returned."""
         return self.position.calls >= produced[0] and self.position.processes >= produced[1]
+
+    @property
+    def behind(self) -> bool:
+        """Return whether an eighth of the ring of calls is unread: more than comes while its reader sleeps."""
+        return self._rings[0].unread() >= self._rings[0].size // _BEHIND_SHARE
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""

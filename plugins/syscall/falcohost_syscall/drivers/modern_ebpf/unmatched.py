@@ -15,10 +15,8 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import CALL, CGROUP, F
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.records.record import FLAG_CUT, FLAG_REWRITTEN, FLAG_UNREADABLE, KIND_CALL, Caller
 
-#: Seconds over which is counted.
+#: Seconds over which is counted, and for which the reader has to be behind all the time: else it has only paused.
 SPAN: Final = 1.0
-#: Events at once from which on they are counted: the reader is behind.
-MANY: Final = 256
 #: Of so many events one is counted, as looking at each takes too long.
 STEP: Final = 8
 #: Least number of counted events of one caller in that time.
@@ -39,7 +37,19 @@ class Unmatched:
         self._passed: Counter[Caller] = Counter()
         self._matched: Counter[Caller] = Counter()
         self._counted: object = None
-        self._since = 0.0
+        self._since: float | None = None
+
+    def begin(self, now: float) -> None:
+        """Count from now on, unless that has begun: the reader is behind."""
+        if self._since is None:
+            self._since = now
+
+    def end(self) -> None:
+        """Forget what was counted: the reader is not behind any more."""
+        if self._since is not None:
+            self._since = self._counted = None
+            self._passed.clear()
+            self._matched.clear()
 
     def counted(self, events: Iterable[SyscallEvent]) -> Iterator[SyscallEvent]:
         """Yield *events*, and count some of them."""
@@ -56,13 +66,11 @@ class Unmatched:
 
     def found(self, now: float) -> list[Caller]:
         """Return those of whom many events came and hardly any matched, once for each span of time."""
-        if now - self._since < SPAN:
+        if self._since is None or now - self._since < SPAN:
             return []
-        matched = self._matched
-        found = [caller for caller, count in self._passed.items() if count >= max(LEAST, SHARE * matched[caller])]
-        self._since, self._counted = now, None
-        self._passed.clear()
-        matched.clear()
+        found = [caller for caller, count in self._passed.items() if count >= max(LEAST, SHARE * self._matched[caller])]
+        self.end()
+        self.begin(now)
         return found
 
 
