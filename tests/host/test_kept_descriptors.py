@@ -1,7 +1,9 @@
 """Descriptors go from a worker to the supervisor, and on to the next worker."""
 
+import contextlib
 import os
 import socket
+from unittest.mock import patch
 
 import pytest
 
@@ -16,11 +18,12 @@ from falcohost.listening import listening_sockets
 @pytest.fixture
 def link():
     """Return both ends of a way to the supervisor, in a process that has nothing to keep yet."""
-    handed.KEPT.clear()
-    handed.INHERITED.clear()
-    here, there = socket.socketpair()
-    with here, there:
-        yield here, there
+    with contextlib.ExitStack() as stack:
+        for kept in (handed.KEPT, handed.INHERITED, handed.HELD, handed.HELD_BEFORE):
+            stack.enter_context(patch.dict(kept, clear=True))
+        here, there = socket.socketpair()
+        with here, there:
+            yield here, there
 
 
 def from_worker():
