@@ -18,7 +18,7 @@ def script(root, name, *args):
 
 def test_scripts_are_these(root):
     """script/ has the commands that CONTRIBUTING.md and the README name, and each can be executed."""
-    found = sorted(path.name for path in (root / "script").iterdir() if path.suffix == "")
+    found = sorted(path.name for path in (root / "script").iterdir() if path.is_file() and not path.suffix)
 
     assert found == sorted(SCRIPTS)
     assert [name for name in found if not os.access(root / "script" / name, os.X_OK)] == []
