@@ -16,6 +16,9 @@ from falcohost.testing.waiting import wait_until
 #: Kills in the long and in the short form.
 KILLS = (60, 4)
 
+#: Most opens in the time for which a kill can have matches counted twice.
+AGAIN = 12
+
 RULES = """
 - rule: Opened again
   desc: A process opens its file again and again.
@@ -65,4 +68,5 @@ def test_every_match_is_told_or_counted(agent, open_folder, syscall_worker, soak
     wait_until(lambda: counted() >= opened, lambda: f"{counted()} of {opened}")
     time.sleep(1)  # in which nothing more may come
 
-    assert opened == counted()
+    # A worker that is killed right after a count was stored leaves the last 50 ms of it to be told again (0057).
+    assert opened <= counted() <= opened + kills * AGAIN
