@@ -1,16 +1,16 @@
 """Recognizes the container of a process by the names that container runtimes give to cgroups.
 
-Only the names of known runtimes count; a cgroup whose name merely contains a hexadecimal number is no container. The
-runtimes, their order and their names are those of Falco's container plugin. The runtimes themselves are not asked.
+What runs in a cgroup below that of a container is in this container. A cgroup whose name merely contains a hexadecimal
+number is no container: the runtime's own name has to stand beside it, or a runtime of this machine has to know it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
@@ -19,6 +19,9 @@ from falcohost_syscall.processes.table import Process
 
 #: Number of cgroups whose container is remembered.
 LIMIT = 16_384
+
+#: Most levels of a path that are looked at.
+DEPTH = 16
 
 
 class Container(Struct, frozen=True):
@@ -37,54 +40,80 @@ class Container(Struct, frozen=True):
 HOST = Container("host", "host", "host")
 
 _HEX = "([0-9a-f]{64})"
-# The runtime, then the possible prefixes and suffixes around 64 hexadecimal digits.
-_HASHES = (
-    ("podman", ("/libpod-",), (".scope", ".scope/container", "")),
-    ("podman", ("/libpod-payload-",), (".scope", ".scope/container", "")),
-    ("docker", ("/",), ("",)),
-    ("docker", ("/docker-",), (".scope",)),
-    ("cri", ("/", "/crio-", ":cri-containerd:"), ("",)),
-    ("cri", ("/cri-containerd-", "/crio-", "/docker-", "/nerdctl-"), (".scope",)),
+# The runtime, then the possible ends of a path around 64 hexadecimal digits. Where these stand alone, the cgroup above
+# has to be one in which the runtime puts its containers: anybody may name a cgroup so.
+_ENDS = (
+    ("podman", "/libpod-(?:payload-)?", "(?:\\.scope(?:/container)?)?"),
+    ("docker", "/(?:docker|buildkit)/", ""),
+    ("docker", "/docker-", "\\.scope"),
+    ("cri", "(?:/crio-|:cri-containerd:)", ""),
+    ("cri", "/(?:cri-containerd|crio|nerdctl)-", "\\.scope"),
+    ("cri", "/kubepods(?:/[a-z]+)?/pod[0-9a-f-]+/", ""),
+    ("cri", "/k8s\\.io/", ""),
 )
-_PATTERNS = tuple(
-    (runtime, re.compile(f"{re.escape(prefix)}{_HEX}{re.escape(suffix)}$"))
-    for runtime, prefixes, suffixes in _HASHES
-    for prefix in prefixes
-    for suffix in suffixes
+_PATTERNS = tuple((runtime, re.compile(f"{before}{_HEX}{after}$")) for runtime, before, after in _ENDS)
+_NAMES = tuple(
+    (runtime, re.compile(pattern + "$"))
+    for runtime, pattern in (
+        ("lxc", r"/(?:lxc/|lxc\.payload/|lxc\.payload\.)([^/]+)"),
+        ("libvirt_lxc", r"/machine\.slice/machine-lxc\\x2d(?:\d+\\x2d)?([^/]+?)\.scope"),
+        ("libvirt_lxc", r"/libvirt/lxc/([^/]+)"),
+        ("libvirt_lxc", r"/([^/]+)\.libvirt-lxc"),
+        ("systemd-nspawn", r"/machine\.slice/systemd-nspawn@([^/]+)\.service"),
+        ("systemd-nspawn", r"/machine\.slice/machine-(?!qemu\\x2d|lxc\\x2d)([^/]+)\.scope"),
+        ("bpm", r"/bpm-([^/]+)\.scope"),
+        ("bpm", r"/bpm/([^/]+)"),
+    )
 )
+# systemd writes other characters than letters, digits and a few as \xNN in names of units.
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 # ctr puts a task right below its namespace, under a name that the user chose; many other cgroups look the same.
-_CTR = re.compile(r"^/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]{0,63})$")
-_UNITS = (".service", ".slice", ".scope")
-# The program that is the parent of the first process of each of containerd's tasks.
-_SHIM = "containerd-shim"
-_LXC = re.compile(r"/(?:lxc/|lxc\.payload/|lxc\.payload\.)([^/]+)")
-_LIBVIRT_NAMES = (
-    re.compile(r"/machine\.slice/machine-lxc\\x2d(?:\d+\\x2d)?([^/]+?)\.scope"),
-    re.compile(r"/(?:libvirt/lxc/)([^/]+)"),
-    re.compile(r"/([^/]+)\.libvirt-lxc"),
+_CTR = re.compile(r"^/([A-Za-z0-9][\w.-]{0,75})/([A-Za-z0-9][\w.-]{0,63})$", re.ASCII)
+# runc and crun put a container below the cgroup of who starts them, or into a scope, under a name that the user chose.
+_BARE = re.compile(
+    r"/(?:(?:runc|crun)-(?P<scope>[\w+.-]{1,128})\.scope|(?P<name>[A-Za-z0-9][\w+.-]{0,127}))$", re.ASCII
 )
-_BPM = re.compile(r"/bpm-([^/]+)\.scope$|/bpm/([^/]+)")
+_UNITS = (".service", ".slice", ".scope", ".mount", ".socket", ".swap")
+# The programs that are the parent of the first process: of a task of containerd, of a container of runc or crun.
+_SHIM = "containerd-shim"
+_RUNTIMES = frozenset({"runc", "crun", "youki", "conmon"})
+_INSTALLED = ("/usr/", "/bin/", "/sbin/", "/opt/", "/snap/", "/var/lib/rancher/")
+# docker's containers are tasks of this namespace.
+_DOCKER = "moby"
 
 
-class Task(NamedTuple):
-    """What containerd would call the task behind a cgroup, if it is one."""
+class Claim(NamedTuple):
+    """A container that a cgroup may be that of, by its name; many cgroups that are none look the same.
+
+    :ivar namespace: containerd's, for a task of ctr; empty: a container of a runtime without one.
+    :ivar path: the path of its cgroup; empty: it may be anywhere.
+    """
 
     namespace: str
     name: str
+    path: str
 
     @property
     def container(self) -> Container:
-        """The container that the task is."""
-        return Container(self.name[:12], self.name, "containerd")
+        """The container that it is."""
+        if self.namespace:
+            return Container(self.name[:12], self.name, "containerd")
+        kind = "docker" if re.fullmatch(_HEX, self.name) else "runc"
+        return Container(self.name[:12], self.name, kind)
 
     def is_below(self, ancestors: Iterable[Process]) -> bool:
-        """Return whether one of *ancestors* is containerd's shim for the task."""
-        return any(
-            PurePosixPath(one.image.exepath).name.startswith(_SHIM)
-            and _option(one.image.argv, "-namespace") == self.namespace
-            and _option(one.image.argv, "-id") == self.name
-            for one in ancestors
-        )
+        """Return whether one of *ancestors* is the program that has started the container."""
+        return any(self._was_started_by(one) for one in ancestors)
+
+    def _was_started_by(self, process: Process) -> bool:
+        path, argv = process.image.exepath, process.image.argv
+        program = PurePosixPath(path).name
+        if not path.startswith(_INSTALLED):
+            return False
+        if program.startswith(_SHIM):
+            namespace = self.namespace or _DOCKER
+            return (_option(argv, "-namespace"), _option(argv, "-id")) == (namespace, self.name)
+        return not self.namespace and program in _RUNTIMES and self.name in argv[1:]
 
 
 def _option(arguments: tuple[str, ...], name: str) -> str | None:
@@ -92,94 +121,106 @@ def _option(arguments: tuple[str, ...], name: str) -> str | None:
     return next((value for option, value in pairwise(arguments) if option == name), None)
 
 
-def containerd_has(namespace: str, name: str) -> bool:
-    """Return whether containerd runs a task *name* in *namespace*."""
-    return READING.reader.has_task(namespace, name)
+def runtime_has(claim: Claim) -> bool:
+    """Return whether a runtime of this machine has the container, by what it keeps in ``/run``."""
+    return READING.reader.has_container(claim.namespace, claim.name, claim.path)
 
 
-def task_at(path: str) -> Task | None:
-    """Return the task that ctr would put at the cgroup *path*; many cgroups that are none look the same."""
-    match = _CTR.match(path)
-    return Task(match[1], match[2]) if match and not match[2].endswith(_UNITS) else None
+def claims_of(path: str) -> Iterator[Claim]:
+    """Yield what *path* may be the cgroup of, or below the cgroup of, innermost first."""
+    for one in _upwards(path):
+        if (match := _CTR.match(one)) and not match[2].endswith(_UNITS):
+            yield Claim(match[1], match[2], one)
+        if (match := _BARE.search(one)) and (match["scope"] or not match["name"].endswith(_UNITS)):
+            yield Claim("", match["scope"] or match["name"], one)
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """Yield *path* and those above it; of a deep one, its innermost :data:`DEPTH`."""
+    for _ in range(DEPTH):
+        if path in ("", "/"):
+            return
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def from_path(path: str) -> Container | None:
-    """Return the container to which the cgroup *path* belongs by its name, or None; tasks of ctr are not told so."""
+    """Return the innermost container in whose cgroup *path* is, by the names of cgroups; None: none is named so."""
+    return next((found for _, found in _all_named(path)), None)
+
+
+def _all_named(path: str) -> Iterator[tuple[str, Container]]:
+    """Yield all such containers with their cgroups, innermost first."""
+    for one in _upwards(path):
+        if (found := _named(one)) is not None:
+            yield one, found
+
+
+def _named(path: str) -> Container | None:
     for runtime, pattern in _PATTERNS:
         if match := pattern.search(path):
             return Container(match[1][:12], match[1], runtime)
-    return _lxc(path) or _libvirt(path) or _bpm(path)
-
-
-def _lxc(path: str) -> Container | None:
-    match = _LXC.search(path)
-    return Container(match[1], match[1], "lxc") if match else None
-
-
-def _libvirt(path: str) -> Container | None:
-    for pattern in _LIBVIRT_NAMES:
+    for runtime, pattern in _NAMES:
         if match := pattern.search(path):
-            return Container(match[1], match[1], "libvirt_lxc")
+            name = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), match[1])
+            return Container(name, name, runtime)
     return None
-
-
-def _bpm(path: str) -> Container | None:
-    match = _BPM.search(path)
-    if match is None:
-        return None
-    name = match[1] or match[2]
-    return Container(name, name, "bpm")
 
 
 #: The cgroups behind keys, as ``subsystem=path``.
 Cgroups: TypeAlias = dict[int, tuple[str, ...]]
 
+#: What a cgroup may be that of.
+Claims: TypeAlias = tuple[Claim, ...]
+
+#: Most of them that are asked for.
+MOST_CLAIMS: Final = 8
+
 
 class Containers:
     """Remembers the cgroups and the container behind each key of a task's cgroups.
 
-    Whether a cgroup is that of a task of ctr is asked when its paths are told. The task may have ended by then; what is
-    not running is decided when a process of the cgroup is at hand, by its ancestors.
+    Whether a runtime has a container of a cgroup's name is asked when its paths are told. The container may have ended
+    by then; what no runtime has is decided when a process of the cgroup is at hand, by its ancestors.
 
     :ivar on_found: gets each key and its container, once that is known.
     :ivar undecided: the keys whose container is not known yet.
     """
 
-    def __init__(self, is_task: Callable[[str, str], bool] = containerd_has) -> None:
-        """Ask *is_task* whether containerd runs a task with this namespace and name."""
+    def __init__(self, exists: Callable[[Claim], bool] = runtime_has) -> None:
+        """Ask *exists* whether a runtime has a container whose cgroup has this name."""
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
-        self._is_task = is_task
+        self._exists = exists
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
-        self.undecided: dict[int, Task] = {}
+        self.undecided: dict[int, Claims] = {}
 
     def learn(self, key: int, cgroups: Iterable[str]) -> None:
         """Remember the *cgroups* (``subsystem=path``) behind *key*."""
         lines = tuple(cgroups)
+        paths = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
         self.undecided.pop(key, None)
         if len(self._known) >= LIMIT:
             oldest = next(iter(self._known))
             del self._known[oldest]
             self.undecided.pop(oldest, None)
-        ended: Task | None = None
-        for path in (line.partition("=")[2] for line in lines):
-            task = task_at(path)
-            found = from_path(path)
-            if found is None and task is not None and self._is_task(*task):
-                found = task.container
-            if found is not None:
-                self._find(key, found, lines)
-                return
-            ended = ended or task
-        if ended is None:
-            self._find(key, HOST, lines)
-        else:
-            self._known[key] = (HOST, lines)
-            self.undecided[key] = ended
+        named = next((found for path in paths if (found := self._named(path)) is not None), None)
+        if named is not None:
+            self._find(key, named, lines)
+            return
+        claims = tuple(dict.fromkeys(claim for path in paths for claim in claims_of(path)))[:MOST_CLAIMS]
+        known = next((claim for claim in claims if self._exists(claim)), None)
+        if known is not None or not claims:
+            self._find(key, HOST if known is None else known.container, lines)
+            return
+        self._known[key] = (HOST, lines)
+        self.undecided[key] = claims
 
     def decide(self, key: int, process: Process) -> None:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
-        task = self.undecided.pop(key)
-        self._find(key, task.container if task.is_below(process.ancestors()) else HOST, self.cgroups(key))
+        ancestors = tuple(process.ancestors())
+        claims = self.undecided.pop(key)
+        found = next((claim.container for claim in claims if claim.is_below(ancestors)), HOST)
+        self._find(key, found, self.cgroups(key))
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""
@@ -194,6 +235,21 @@ class Containers:
         """Return the cgroups behind *key* as ``subsystem=path``."""
         known = self._known.get(key)
         return known[1] if known else ()
+
+    def _named(self, path: str) -> Container | None:
+        """Return the container that *path* names.
+
+        Who may make cgroups inside of one could name a cgroup like another container of this machine: that one's
+        runtime knows where it is.
+        """
+        found = [*_all_named(path)]
+        while len(found) > 1:
+            at, inner = found[0]
+            elsewhere = self._exists(Claim("", inner.full_id, "")) and not self._exists(Claim("", inner.full_id, at))
+            if not elsewhere:
+                break
+            del found[0]
+        return found[0][1] if found else None
 
     def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
         self._known[key] = (container, cgroups)

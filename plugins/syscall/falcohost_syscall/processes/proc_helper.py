@@ -27,11 +27,13 @@ PATIENCE: Final = 0.5
 LONGEST_REQUEST: Final = 1024
 MOST: Final = (128 << 10) + 1
 LONGEST_ANSWER: Final = 256 << 10
+LONGEST_PATH: Final = 512
 
 _Number: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 32)]
 _Pid: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 22)]
 _Start: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 _Word: TypeAlias = Annotated[str, Meta(max_length=128)]
+_Path: TypeAlias = Annotated[str, Meta(max_length=LONGEST_PATH)]
 
 
 class AskFiles(Struct, tag=True, array_like=True, frozen=True):
@@ -66,12 +68,13 @@ class AskPids(Struct, tag=True, array_like=True, frozen=True):
     ident: _Number
 
 
-class AskTask(Struct, tag=True, array_like=True, frozen=True):
-    """Asks for :meth:`ProcReader.has_task`."""
+class AskContainer(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.has_container`."""
 
     ident: _Number
     namespace: _Word
     name: _Word
+    path: _Path
 
 
 class Answer(Struct, array_like=True, frozen=True):
@@ -81,7 +84,7 @@ class Answer(Struct, array_like=True, frozen=True):
     values: list[bytes | None] | None
 
 
-Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskTask
+Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskContainer
 
 # What it does before it is confined, and after that no more: the filter of its system calls would end it.
 _PREPARING: Final = ("clone", "setgroups", "setresgid", "setresuid", "capset", "seccomp")
@@ -119,7 +122,7 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
         return [kind.encode() for kind in reader.descriptors(request.pid)]
     if isinstance(request, AskPids):
         return [b"".join(map(_PIDS.pack, reader.pids() or ()))]
-    return [b""] if reader.has_task(request.namespace, request.name) else None
+    return [b""] if reader.has_container(request.namespace, request.name, request.path) else None
 
 
 def reading_job(job: Job) -> Job:
@@ -166,9 +169,11 @@ class Remote:
         found = self._ask(AskPids)
         return frozenset(pid for (pid,) in _PIDS.iter_unpack(found[0])) if found and found[0] else None
 
-    def has_task(self, namespace: str, name: str) -> bool:
-        """Return whether containerd runs a task *name* in *namespace*."""
-        return self._ask(lambda ident: AskTask(ident, namespace, name)) is not None
+    def has_container(self, namespace: str, name: str, path: str) -> bool:
+        """Return whether a runtime has a container with this *name*, and the cgroup *path*."""
+        if not path.isascii() or len(path) > LONGEST_PATH:
+            return False
+        return self._ask(lambda ident: AskContainer(ident, namespace, name, path)) is not None
 
     def _ask(self, make: Callable[[int], Request]) -> list[bytes | None] | None:
         with self._lock:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
 
 from falcohost_syscall.processes.open_files import link_type
 
@@ -30,7 +32,31 @@ MOST_DESCRIPTORS: Final = 65536
 _TASKS: Final = tuple(
     Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
 )
-_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,75}")
+# Where runc and crun keep the state of a container, by its name; below the others, by a namespace. What users have
+# in folders of their own does not count: they could call any process of theirs a container.
+_STATES: Final = (Path("/run/runc"), Path("/run/crun"))
+_STATES_OF: Final = (Path("/run/containerd/runc"), Path("/run/docker/runtime-runc"), Path("/run/k3s/containerd/runc"))
+_FILES: Final = ("state.json", "status")
+_MOST_STATE: Final = 1 << 20
+_CGROUPS: Final = "/sys/fs/cgroup"
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]{0,127}")
+
+
+class State(msgspec.Struct, frozen=True):
+    """What runc (``state.json``) and crun (``status``) keep of a container, as far as it says where its cgroup is."""
+
+    cgroup_paths: dict[str, str] = {}
+    cgroup: str = msgspec.field(default="", name="cgroup-path")
+
+    def is_at(self, path: str) -> bool:
+        """Return whether this is its cgroup, in one of the hierarchies; an empty *path* is any."""
+        for one in (self.cgroup, *self.cgroup_paths.values()):
+            if one.endswith(path) and (not path or len(one) == len(path) or one.startswith(_CGROUPS)):
+                return True
+        return False
+
+
+_state = msgspec.json.Decoder(State).decode
 
 
 class ProcReader(Protocol):
@@ -48,8 +74,11 @@ class ProcReader(Protocol):
     def pids(self) -> frozenset[int] | None:
         """Return the running processes; None: not known."""
 
-    def has_task(self, namespace: str, name: str) -> bool:
-        """Return whether containerd runs a task *name* in *namespace*."""
+    def has_container(self, namespace: str, name: str, path: str) -> bool:
+        """Return whether a runtime has a container with this *name*, and the cgroup *path* (empty: any).
+
+        :param namespace: containerd's, for one of its tasks; empty: the runtime has none.
+        """
 
 
 class Here:
@@ -80,13 +109,34 @@ class Here:
         """Return the running processes."""
         return frozenset(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
 
-    def has_task(self, namespace: str, name: str) -> bool:
-        """Return whether containerd runs a task *name* in *namespace*."""
-        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+    def has_container(self, namespace: str, name: str, path: str) -> bool:
+        """Return whether a runtime has a container with this *name*, and the cgroup *path* (empty: any).
+
+        :param namespace: containerd's, for one of its tasks; empty: the runtime has none.
+        """
+        if not _NAME.fullmatch(name):
             return False
         with contextlib.suppress(OSError):
-            return any((tasks / namespace / name).is_dir() for tasks in _TASKS)
+            if namespace:
+                return bool(_NAME.fullmatch(namespace)) and any((one / namespace / name).is_dir() for one in _TASKS)
+            return any(_is_at(state, path) for state in _states(name))
         return False
+
+
+def _states(name: str) -> Iterator[Path]:
+    """Yield the folders in which runtimes may keep the state of the container *name*."""
+    yield from (folder / name for folder in _STATES)
+    for parent in _STATES_OF:
+        with contextlib.suppress(OSError):
+            yield from (folder / name for folder in parent.iterdir())
+
+
+def _is_at(folder: Path, path: str) -> bool:
+    """Return whether the state in *folder* says that the container's cgroup is *path*."""
+    for file in _FILES:
+        with contextlib.suppress(OSError, ValueError), (folder / file).open("rb") as state:
+            return _state(state.read(_MOST_STATE)).is_at(path)
+    return False
 
 
 def since(pid: int) -> int:

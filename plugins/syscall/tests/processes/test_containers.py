@@ -42,6 +42,17 @@ def shim(*arguments: str, exepath: str = "/usr/bin/containerd-shim-runc-v2") -> 
         (f"/kubepods/besteffort/pod1/crio-{ID}", "cri"),
         (f"/kubepods.slice/kubepods-pod1.slice:cri-containerd:{ID}", "cri"),
         (f"/system.slice/nerdctl-{ID}.scope", "cri"),
+        (f"/kubepods/besteffort/pod0e5c6a6e-91d0-4c0e-8b0c-1c4f1b6e2a11/{ID}", "cri"),
+        (f"/kubepods.slice/kubepods-pod1.slice/crio-{ID}.scope", "cri"),
+        (f"/k8s.io/{ID}", "cri"),
+        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope/container", "podman"),
+        (f"/user.slice/user-1000.slice/user@1000.service/app.slice/docker-{ID}.scope", "docker"),
+        (f"/libpod_parent/libpod-{ID}", "podman"),
+        (f"/buildkit/{ID}", "docker"),
+        (f"/docker/{ID}/init.scope", "docker"),
+        (f"/system.slice/docker-{ID}.scope/system.slice/nginx.service", "docker"),
+        (f"/docker/{'f' * 64}/docker/{ID}", "docker"),
+        (f"/docker/{'f' * 64}/kubelet/kubepods/burstable/pod1/{ID}/child", "cri"),
     ],
 )
 def test_knows_runtimes(path, runtime):
@@ -55,6 +66,9 @@ def test_knows_runtimes(path, runtime):
         ("/lxc/web", "web", "lxc"),
         ("/lxc.payload.web/system.slice", "web", "lxc"),
         ("/lxc.payload/web", "web", "lxc"),
+        ("/machine.slice/machine-lxc\\x2d7\\x2dweb.scope", "web", "libvirt_lxc"),
+        ("/machine.slice/systemd-nspawn@web.service/payload/system.slice", "web", "systemd-nspawn"),
+        ("/machine.slice/machine-web\\x2d1.scope", "web-1", "systemd-nspawn"),
     ],
 )
 def test_knows_names(path, name, runtime):
@@ -75,6 +89,12 @@ def test_knows_names(path, name, runtime):
         f"/system.slice/backup-{ID}.service",
         f"/docker-{ID}.slice",
         "/default/other",
+        f"/backup/{ID}",
+        f"/{ID}",
+        f"/docker/x{ID}",
+        f"/system.slice/{ID}.service",
+        f"/user.slice/docker-{ID}.scope.d",
+        "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope",
     ],
 )
 def test_knows_what_is_none(path):
@@ -98,13 +118,39 @@ def test_unknown_key_is_the_host():
 
 def test_a_running_task():
     """A cgroup that may be that of a task of ctr is one if containerd has that."""
-    containers, found = Containers(lambda namespace, name: (namespace, name) == ("default", "web")), []
+    containers, found = Containers(lambda claim: claim[:2] == ("default", "web")), []
     containers.on_found = lambda key, container: found.append((key, container.id))
     containers.learn(5, ["=/default/web"])
     containers.learn(6, ["=/default/web.service"])
+    containers.learn(7, ["=/default/web/child"])
 
     assert Container("web", "web", "containerd") == containers.get(5)
-    assert [(5, "web"), (6, "host")] == found
+    assert [(5, "web"), (7, "web")] == found
+    assert {6} == {*containers.undecided}
+
+
+def test_a_running_container_of_runc():
+    """A cgroup with any name is that of a bare container if runc or crun has one there; what is below it too."""
+    at = {"/a/web", "/system.slice/runc-job.scope", f"/backup/{ID}"}
+    containers = Containers(lambda claim: claim.path in at and not claim.namespace)
+    for key, path in enumerate(["/a/web", "/a/web/x/y", "/system.slice/runc-job.scope", f"/backup/{ID}", "/a"]):
+        containers.learn(key, ["=/", f"={path}"])
+
+    assert [("web", "runc"), ("web", "runc"), ("job", "runc"), (SHORT, "docker"), ("host", "host")] == [
+        (containers.get(key).id, containers.get(key).type) for key in range(5)
+    ]
+
+
+def test_a_cgroup_named_like_another_container():
+    """Who makes a cgroup in its own container that is named like another container of the machine stays where it is."""
+    outer, other, inner = "a" * 64, "b" * 64, "c" * 64
+    at = {outer: f"/docker/{outer}", other: f"/docker/{other}"}
+    containers = Containers(lambda claim: claim.name in at and claim.path in ("", at[claim.name]))
+    containers.learn(1, [f"=/docker/{outer}/docker/{other}"])
+    containers.learn(2, [f"=/docker/{outer}/docker/{inner}"])
+    containers.learn(3, [f"=/docker/{other}"])
+
+    assert [outer, inner, other] == [containers.get(key).full_id for key in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +164,15 @@ def test_a_running_task():
         (shim("-namespace", "other", "-id", "web"), "host"),
         (shim("-id", "-namespace"), "host"),
         (shim(exepath="/tmp/shim"), "host"),
+        (process("/usr/sbin/runc", "--root", "/x", "run", "web"), "web"),
+        (process("/usr/bin/crun", "run", "other"), "host"),
+        (process("/home/me/runc", "run", "web"), "host"),
+        (process("/usr/bin/conmon", "-c", "web"), "web"),
     ],
 )
 def test_a_task_that_has_ended(ancestor, container):
     """Where containerd does not have the task any more, the ancestors of its first event's process decide, once."""
-    containers, found = Containers(lambda namespace, name: False), []
+    containers, found = Containers(lambda claim: False), []
     containers.on_found = lambda key, container: found.append((key, container.id))
     containers.learn(5, ["cpu=/default/web"])
     undecided = (containers.get(5), list(found))

@@ -64,7 +64,7 @@ def test_the_same_as_here(remote, child):
     assert ("pipe", b"pipe") == (remote.descriptor(child, start, 0)[0], remote.descriptor(child, start, 0)[1][:4])
     assert HERE.descriptors(child) == remote.descriptors(child)
     assert {1, os.getpid(), child} <= remote.pids()
-    assert not remote.has_task("default", "no-such-task")
+    assert not remote.has_container("default", "no-such-task", "/default/no-such-task")
     assert len(remote.read(child, start, ("cmdline",), MOST)[0]) > 100_000
 
 
@@ -78,11 +78,11 @@ def test_another_process(remote, child):
     assert [None] == remote.read(1 << 22, None, ("exe",), 100)
 
 
-@pytest.mark.parametrize("namespace", ["..", "a/b", "", "a" * 100, ".", "-x", "a\0b"])
+@pytest.mark.parametrize("namespace", ["..", "a/b", "", "a" * 128, ".", "-x", "a\0b"])
 def test_no_path_is_made_of_names(remote, namespace):
     """A name that would leave the folder of tasks is none."""
-    assert not remote.has_task(namespace, "x")
-    assert not remote.has_task("x", namespace)
+    assert not remote.has_container(namespace, "x", "/x")
+    assert not remote.has_container("", namespace, "/x")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_no_path_is_made_of_names(remote, namespace):
         msgspec.msgpack.encode(["AskFiles", 1, 1, None, ["environ"], MOST + 1]),
         msgspec.msgpack.encode(["AskFiles", 1, 1, 1 << 63, ["stat"], 100]),
         msgspec.msgpack.encode(["AskDescriptor", 1, 1, 1, "../mem"]),
-        msgspec.msgpack.encode(["AskTask", 1, "x" * 129, "y"]),
-        msgspec.msgpack.encode(["AskTask", 1, "x", "y" * 2000]),
+        msgspec.msgpack.encode(["AskContainer", 1, "x" * 129, "y", "/"]),
+        msgspec.msgpack.encode(["AskContainer", 1, "x", "y", "/" * 2000]),
         msgspec.msgpack.encode(["AskAnything", 1]),
         msgspec.msgpack.encode({"type": "AskPids", "ident": 1}),
     ],

@@ -144,7 +144,7 @@ class Tables:
     def __init__(self) -> None:
         self.processes = ProcessTable()
         self.users = CapturedUsers()
-        self.context = Context(self.processes, self.users, Containers(is_task=lambda namespace, name: False))
+        self.context = Context(self.processes, self.users, Containers(exists=lambda claim: False))
         self.threads: dict[int, Thread] = {}
         self._cgroups: dict[bytes, int] = {}
 
