@@ -197,9 +197,19 @@ def test_any_option_is_set_or_refused(option):
 def test_binary_is_no_configuration(error_of, tmp_path):
     """A file that is not text is an error, not a traceback."""
     path = tmp_path / "falco.yaml"
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes("priority: é".encode("latin-1"))
 
-    assert error_of(str(path)).startswith(f"{path}: the configuration is not UTF-8 text")
+    error = error_of(str(path))
+    assert error.startswith(f"{path}: the configuration is not UTF-8 text")
+    assert error.endswith(f"save it as UTF-8, for example with: iconv -f LATIN1 -t UTF-8 {path}")
+
+
+def test_encodings(tmp_path):
+    """A configuration may be in any encoding that YAML has."""
+    path = tmp_path / "falco.yaml"
+    path.write_text("priority: error", encoding="utf-16")
+
+    assert Priority.ERROR is load_config(str(path)).rules.minimum
 
 
 def test_unknown_keys_have_a_hint(write):

@@ -6,13 +6,23 @@ from falcohost.errors import RulesError
 from falcohost.rules.loader import load_rules, read_file
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_encodings(tmp_path, encoding):
-    """Files are in UTF-8 or UTF-16, with a mark at the start or without."""
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_encodings(tmp_path, encoding, mark):
+    """Files are in UTF-8, UTF-16 or UTF-32, with a mark at the start or without."""
     path = tmp_path / "rules.yaml"
-    path.write_text("- list: é\n", encoding=encoding)
+    path.write_bytes(f"{mark}- list: é\n".encode(encoding))
 
     assert "- list: é\n" == read_file(str(path)).text
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\0", b"\xff", b"\xff\xfe", b"\xfe\xff-", b"a\0\0"])
+def test_short_files(tmp_path, content):
+    """A file that ends within a mark or a character is read all the same."""
+    path = tmp_path / "rules.yaml"
+    path.write_bytes(content)
+
+    assert len(content) >= len(read_file(str(path)).text)
 
 
 def test_bytes_that_are_no_text(tmp_path, catalogs):

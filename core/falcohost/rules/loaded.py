@@ -13,6 +13,7 @@ from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import RulesError
 from falcohost.regular import MIB, read_regular
 from falcohost.rules.append_output import AppendOutput
+from falcohost.rules.encodings import yaml_text
 from falcohost.rules.places import RulesFile
 from falcohost.rules.results import FileResult
 from falcohost.rules.selection import Selection
@@ -83,5 +84,4 @@ def read_file(name: str) -> RulesFile:
         content = read_regular(name, LARGEST)
     except OSError as error:
         raise RulesError(f"Could not open file {name} for reading: {error.strerror}") from None
-    utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return RulesFile(name, content.decode("utf-16" if utf16 else "utf-8-sig", errors="replace"))
+    return RulesFile(name, yaml_text(content, errors="replace"))

@@ -15,6 +15,7 @@ from falcohost.host.config.folders import yaml_files
 from falcohost.host.config.tree import Mapping, Scalar, Sequence, Tree, Where
 from falcohost.host.stamps import Stamp, stamps
 from falcohost.regular import MIB, read_regular
+from falcohost.rules.encodings import yaml_text
 
 INCLUDE = "config_files"
 
@@ -67,12 +68,13 @@ def read_file(path: str, warnings: list[str]) -> Mapping:
     :raises ConfigError: it cannot be read, is no regular file, is larger than :data:`LARGEST`, or no YAML mapping.
     """
     try:
-        text = read_regular(path, LARGEST).decode()
+        text = yaml_text(read_regular(path, LARGEST))
     except OSError as error:
         raise ConfigError(f"Cannot read the configuration file {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path}: the configuration is not UTF-8 text: {error.reason} at byte {error.start}"
+            f"{path}: the configuration is not {error.encoding.upper()} text: {error.reason} at byte {error.start}; "
+            f"save it as UTF-8, for example with: iconv -f LATIN1 -t UTF-8 {path}"
         ) from error
     return _root(text, path, warnings)
 
