@@ -61,14 +61,14 @@ class Given:
 
 def read_one(file: IO[bytes]) -> Given:
     """Read *file* as one event."""
-    return _given(name_of(file), file.read())
+    return read_text(name_of(file), file.read())
 
 
 def read_lines(file: IO[bytes], name: str) -> Iterator[Given]:
     """Yield each line of *file* as one event, skipping empty lines; *name* is the file's name in messages."""
     for number, line in enumerate(file, 1):
         if line.strip():
-            yield _given(f"{name}:{number}", line)
+            yield read_text(f"{name}:{number}", line)
 
 
 def name_of(file: IO[bytes]) -> str:
@@ -165,7 +165,8 @@ def as_path(file: IO[bytes]) -> Iterator[Path]:
         yield path
 
 
-def _given(where: str, content: bytes) -> Given:
+def read_text(where: str, content: bytes) -> Given:
+    """Read *content* as one event; messages call it *where*."""
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:

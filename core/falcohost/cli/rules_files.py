@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 from click.shell_completion import CompletionItem
 
+from falcohost.cli import complete
 from falcohost.cli.flags import Flags
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.ruleset import Rule
@@ -126,9 +127,10 @@ def _warnings(outcome: LoadOutcome) -> list[Problem]:
 
 
 def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete the name of a rule from the files that precede it on the command line."""
+    """Complete the name of a rule from the files that precede it on the command line, or else the configured ones."""
     # While the option has no value yet, click has not assigned the files to their parameter.
-    return named_rules(read_definitions(_files_so_far(ctx.params.get("files") or ctx.args)), incomplete)
+    given = _files_so_far(ctx.params.get("files") or ctx.args)
+    return named_rules(read_definitions(given), incomplete) if given else complete.rules(ctx, param, incomplete)
 
 
 def read_definitions(files: Iterable[str]) -> Collection[RuleDef]:

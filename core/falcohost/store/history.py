@@ -18,7 +18,7 @@ from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import DATABASE
 from falcohost.store.metadata import StoredMetadata
 from falcohost.store.silences import Silence, load
-from falcohost.store.verdicts import KINDS, Judged, Verdict
+from falcohost.store.verdicts import KINDS, Judged, Verdict, no_alert
 
 _MOST = 1000
 
@@ -92,6 +92,17 @@ class History:
     def numbered(self, wanted: Wanted, *, last: int = 0) -> Iterator[StoredAlert]:
         """Yield the *wanted* alerts with what the store knows of them; otherwise as :meth:`alerts`."""
         return self._behind(self._start(wanted, last), wanted)
+
+    def with_id(self, alert: str) -> StoredAlert:
+        """Return the alert with the id *alert*; of several, the last.
+
+        :raises StateError: there is none.
+        """
+        row = self._query("SELECT max(seq) FROM alerts WHERE id = ?", (alert,)).fetchone()
+        found = None if row[0] is None else next(self._behind(row[0] - 1, Wanted()), None)
+        if found is None:
+            raise StateError(no_alert(alert))
+        return found
 
     def follow(self, wanted: Wanted, *, last: int = 0, wait: Callable[[], None]) -> Iterator[StoredAlert]:
         """Yield the *wanted* alerts, then new ones as they arrive; call *wait* when there is nothing new."""

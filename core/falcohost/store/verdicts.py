@@ -52,6 +52,11 @@ class Judged(Struct, frozen=True):
         return self.false / (self.true + self.false + self.benign)
 
 
+def no_alert(alert: str) -> str:
+    """Return the message that no alert has the id *alert*."""
+    return f"no alert has the id '{alert[:MOST_NAME]}'; falcohost alerts --ids prints the ids of alerts"
+
+
 def add(connection: sqlite3.Connection, alert: str, verdict: Verdict) -> int:
     """Write *verdict* about the alert with this id, in the transaction that has begun; return the alert's number.
 
@@ -64,7 +69,7 @@ def add(connection: sqlite3.Connection, alert: str, verdict: Verdict) -> int:
     sql = "SELECT seq, rule, source FROM alerts WHERE id = ? ORDER BY seq DESC LIMIT 1"
     found = connection.execute(sql, (alert,)).fetchone()
     if found is None:
-        raise StateError(f"no alert has the id '{alert[:MOST_NAME]}'; falcohost alerts --ids prints the ids of alerts")
+        raise StateError(no_alert(alert))
     seq, rule, source = found
     values = verdict.verdict, verdict.note, verdict.by, verdict.uid, verdict.at
     connection.execute(_ADD, (seq, rule, source, *values))
