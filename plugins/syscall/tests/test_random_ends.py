@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 from falcohost.store.history import History, Wanted
+from falcohost.testing.descendants import below
 from falcohost.testing.waiting import wait_until
 
 #: Ends in the long and in the short form, and the seconds for which a process may be stopped.
@@ -50,21 +50,6 @@ class Marks:
                 os.open(f"{self._folder}/mark-{self.made}", os.O_RDONLY)
             self.made += 1
             time.sleep(0.01)
-
-
-def below(pid: int) -> dict[int, str]:
-    """Return the names of the processes that descend from this one, by process id."""
-    parents, names = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            head, _, rest = stat.read_text().rpartition(")")
-            one = int(stat.parent.name)
-            parents[one], names[one] = int(rest.split()[1]), head.partition("(")[2]
-
-    def descends(one: int) -> bool:
-        return one != 0 and (parents.get(one) == pid or descends(parents.get(one, 0)))
-
-    return {one: name for one, name in sorted(names.items()) if descends(one)}
 
 
 def end_one(dice: random.Random, supervisor: int, stops: tuple[float, ...]) -> str:

@@ -8,46 +8,53 @@ from falcohost.outputs.formats import FORMATS
 from falcohost.outputs.syslog_address import FACILITIES
 from falcohost.specs import ConfigKey
 
+#: The block of standard output, which is used if there is no other output.
+STDOUT: Final = "stdout_output"
 
-def _redact(block: str) -> ConfigKey:
-    return ConfigKey(
-        key=f"{block}.redact",
-        type=bool,
-        shown_default="what `falcohost.redact.all` says",
-        help="replaces secrets ([outputs.md](outputs.md#redaction))",
+
+def _common(block: str, does: str) -> tuple[ConfigKey, ...]:
+    """Return the keys that each of Falco's blocks has; *does*: what the output does."""
+    return (
+        _enabled(block, does),
+        ConfigKey(
+            key=f"{block}.format",
+            type=str,
+            default="",
+            shown_default="what `json_output` says",
+            choices=FORMATS,
+            help="the form of alerts ([outputs.md](outputs.md#formats))",
+        ),
+        ConfigKey(
+            key=f"{block}.redact",
+            type=bool,
+            shown_default="what `falcohost.redact.all` says",
+            help="replaces secrets ([outputs.md](outputs.md#redaction))",
+        ),
     )
 
 
-def _format(block: str) -> ConfigKey:
-    return ConfigKey(
-        key=f"{block}.format",
-        type=str,
-        default="",
-        shown_default="what `json_output` says",
-        choices=FORMATS,
-        help="the form of alerts ([outputs.md](outputs.md#formats))",
-    )
+def _enabled(block: str, does: str) -> ConfigKey:
+    if block == STDOUT:
+        return ConfigKey(key=f"{block}.enabled", type=bool, shown_default="true if no output is configured", help=does)
+    return ConfigKey(key=f"{block}.enabled", type=bool, default=False, help=does)
+
+
+def _keep_alive(block: str, what: str) -> ConfigKey:
+    return ConfigKey(key=f"{block}.keep_alive", type=bool, default=False, help=what)
+
+
+def _file(key: str, what: str, default: str = "") -> ConfigKey:
+    """Return a key that names a file, or nothing."""
+    return ConfigKey(key=key, type=str, default=default, help=what)
 
 
 OUTPUTS: Final = (
-    ConfigKey(
-        key="stdout_output.enabled",
-        type=bool,
-        shown_default="true if no output is configured",
-        help="writes alerts to standard output",
-    ),
-    _format("stdout_output"),
-    _redact("stdout_output"),
-    ConfigKey(key="file_output.enabled", type=bool, default=False, help="writes alerts to a file"),
+    *_common(STDOUT, "writes alerts to standard output"),
+    *_common("file_output", "writes alerts to a file"),
     ConfigKey(key="file_output.filename", type=str, help="path of the file"),
-    ConfigKey(
-        key="file_output.keep_alive",
-        type=bool,
-        default=False,
-        help="keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed",
+    _keep_alive(
+        "file_output", "keeps the file open between alerts; it is reopened at SIGUSR1, and when it was moved or removed"
     ),
-    _format("file_output"),
-    _redact("file_output"),
     ConfigKey(
         key="file_output.max_size_mb",
         type=float,
@@ -62,9 +69,7 @@ OUTPUTS: Final = (
     ),
     ConfigKey(key="file_output.max_files", type=int, default=10, help="how many renamed files are kept"),
     ConfigKey(key="file_output.compress", type=bool, default=False, help="compresses renamed files with gzip"),
-    ConfigKey(key="syslog_output.enabled", type=bool, default=False, help="sends alerts to syslog"),
-    _format("syslog_output"),
-    _redact("syslog_output"),
+    *_common("syslog_output", "sends alerts to syslog"),
     ConfigKey(
         key="syslog_output.address",
         type=str,
@@ -78,22 +83,13 @@ OUTPUTS: Final = (
         choices=tuple(FACILITIES),
         help="the facility of the messages",
     ),
-    ConfigKey(
-        key="syslog_output.ca_cert",
-        type=str,
-        default="",
-        help="file of the certificates that the server's has to be signed by; empty: those that the system trusts",
+    _file(
+        "syslog_output.ca_cert",
+        "file of the certificates that the server's has to be signed by; empty: those that the system trusts",
     ),
-    ConfigKey(key="syslog_output.client_cert", type=str, default="", help="file of a certificate to show to it"),
-    ConfigKey(
-        key="syslog_output.client_key",
-        type=str,
-        default="",
-        help="file of its key; empty: it is in the file of the certificate",
-    ),
-    ConfigKey(key="http_output.enabled", type=bool, default=False, help="posts alerts to a URL"),
-    _format("http_output"),
-    _redact("http_output"),
+    _file("syslog_output.client_cert", "file of a certificate to show to it"),
+    _file("syslog_output.client_key", "file of its key; empty: it is in the file of the certificate"),
+    *_common("http_output", "posts alerts to a URL"),
     ConfigKey(key="http_output.url", type=str, help="the URL, with `https` or `http`"),
     ConfigKey(
         key="http_output.batch",
@@ -111,7 +107,7 @@ OUTPUTS: Final = (
         key="http_output.headers", type=dict, secret=True, shown_default="none", help="more headers, by their names"
     ),
     ConfigKey(key="http_output.user_agent", type=str, default="falcohost", help="the header `User-Agent`"),
-    ConfigKey(key="http_output.keep_alive", type=bool, default=False, help="uses a connection again"),
+    _keep_alive("http_output", "uses a connection again"),
     ConfigKey(key="http_output.compress_uploads", type=bool, default=False, help="compresses with gzip"),
     ConfigKey(key="http_output.echo", type=bool, default=False, help="prints answers to standard output"),
     ConfigKey(
@@ -119,32 +115,18 @@ OUTPUTS: Final = (
     ),
     ConfigKey(key="http_output.secret_file", type=str, default="", help="file with the key of the signature"),
     ConfigKey(key="http_output.insecure", type=bool, default=False, help="trusts any certificate"),
-    ConfigKey(
-        key="http_output.ca_cert",
-        type=str,
-        default="",
-        help="file of certificates to trust; without this and the next two, those that the system trusts",
+    _file(
+        "http_output.ca_cert",
+        "file of certificates to trust; without this and the next two, those that the system trusts",
     ),
-    ConfigKey(key="http_output.ca_bundle", type=str, default="", help="another such file"),
-    ConfigKey(key="http_output.ca_path", type=str, default="", help="folder of certificates to trust"),
+    _file("http_output.ca_bundle", "another such file"),
+    _file("http_output.ca_path", "folder of certificates to trust"),
     ConfigKey(key="http_output.mtls", type=bool, default=False, help="shows a certificate to the receiver"),
-    ConfigKey(
-        key="http_output.client_cert",
-        type=str,
-        default="/etc/ssl/certs/client.crt",
-        help="file of the certificate that is shown",
-    ),
-    ConfigKey(key="http_output.client_key", type=str, default="/etc/ssl/certs/client.key", help="file of its key"),
-    ConfigKey(key="program_output.enabled", type=bool, default=False, help="writes alerts to a program"),
-    _format("program_output"),
-    _redact("program_output"),
+    _file("http_output.client_cert", "file of the certificate that is shown", "/etc/ssl/certs/client.crt"),
+    _file("http_output.client_key", "file of its key", "/etc/ssl/certs/client.key"),
+    *_common("program_output", "writes alerts to a program"),
     ConfigKey(key="program_output.program", type=str, help="the command, for the shell"),
-    ConfigKey(
-        key="program_output.keep_alive",
-        type=bool,
-        default=False,
-        help="one process reads all alerts; otherwise each alert has a run of its own",
-    ),
+    _keep_alive("program_output", "one process reads all alerts; otherwise each alert has a run of its own"),
     ConfigKey(
         key="program_output.user", type=str, default="", help="the user that it runs as; empty: one that nobody else is"
     ),

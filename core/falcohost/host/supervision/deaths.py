@@ -7,6 +7,7 @@ from typing import Final
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.quiet import Quiet
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 ENDED: Final = "Falcohost internal: worker ended"
@@ -20,18 +21,13 @@ class Deaths:
 
     def __init__(self, raise_alert: RaiseAlert, clock: Clock = SYSTEM) -> None:
         self._raise = raise_alert
-        self._clock = clock
-        self._told: dict[str, float] = {}
-        self._since: dict[str, int] = {}
+        self._quiet = Quiet(QUIET, clock)
 
     def tell(self, child: Child, what: str, cause: str) -> None:
         """Tell that *what* (``worker``, ``loader``) of *child* has ended, and of what *cause*."""
-        name, now = child.name, self._clock.monotonic()
-        if now - self._told.get(name, -QUIET) < QUIET:
-            self._since[name] = self._since.get(name, 0) + 1
+        name = child.name
+        if (others := self._quiet.passes(name)) is None:
             return
-        self._told[name] = now
-        others = self._since.pop(name, 0)
         more = f"; so have {others} others since the last such alert" if others else ""
         text = f"the {what} of event source '{name}' has ended: {cause.rstrip('.')}; it is replaced{more}"
         fields = {"source": name, "pid": child.pid, "cause": cause, "others": others}

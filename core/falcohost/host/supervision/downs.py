@@ -8,6 +8,7 @@ from typing import Final
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.spells import Spells
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 DOWN: Final = "Falcohost internal: source down"
@@ -23,32 +24,25 @@ class Downs:
     def __init__(self, children: Iterable[Child], raise_alert: RaiseAlert, clock: Clock = SYSTEM) -> None:
         self._children = list(children)
         self._raise_alert = raise_alert
-        self._clock = clock
-        self._since: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._spells = Spells(LASTING, clock)
 
     def check(self) -> None:
         """Raise the alerts that are due."""
-        now = self._clock.monotonic()
         for child in self._children:
             if child.ready or child.ended:
-                self._is_up(child, now)
+                self._is_up(child)
             elif child.was_ready or child.error or child.lives > 1:
-                self._is_down(child, now)
+                self._is_down(child)
 
-    def _is_down(self, child: Child, now: float) -> None:
+    def _is_down(self, child: Child) -> None:
         name = child.name
-        seconds = now - self._since.setdefault(name, now)
-        if name not in self._told and seconds >= LASTING:
-            self._told.add(name)
+        if (seconds := self._spells.lasts(name)) is not None:
             why = f": {child.error}" if child.error else ""
             text = f"event source '{name}' has not been open for {seconds:.0f} s{why}; it is tried again and again"
             self._raise_alert(DOWN, Priority.ERROR, text, {"source": name, "error": child.error})
 
-    def _is_up(self, child: Child, now: float) -> None:
+    def _is_up(self, child: Child) -> None:
         name = child.name
-        seconds = now - self._since.pop(name, now)
-        if name in self._told:
-            self._told.remove(name)
+        if (seconds := self._spells.ends(name)) is not None:
             text = f"event source '{name}' is open again, after {seconds:.0f} s"
             self._raise_alert(UP, Priority.NOTICE, text, {"source": name, "seconds": int(seconds)})

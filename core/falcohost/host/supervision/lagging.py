@@ -11,6 +11,7 @@ from typing import Final
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.snapshot import OutputSnapshot, StoreSnapshot
+from falcohost.host.supervision.spells import Spells
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 LAGS: Final = "Falcohost internal: output lags"
@@ -43,8 +44,7 @@ class Lagging:
         self._clock = clock
         self._looked = clock.monotonic()
         self._watched: dict[str, _Output] = {}
-        self._unwritten_since: float | None = None
-        self._told = False
+        self._unwritten = Spells(FULL, clock)
 
     def check(self) -> None:
         """Raise the alerts that are due."""
@@ -58,21 +58,15 @@ class Lagging:
             if name not in self._watched:
                 self._watched[name] = _Output(output.state.kind, name, self._raise_alert, now)
             self._watched[name].look(output, store.numbers.last, now)
-        self._look_at_store(store, now)
+        self._look_at_store(store)
 
-    def _look_at_store(self, store: StoreSnapshot, now: float) -> None:
+    def _look_at_store(self, store: StoreSnapshot) -> None:
         waiting = store.numbers.unwritten
         if not waiting or not store.state.kept:
-            if self._told and self._unwritten_since is not None:
-                seconds = now - self._unwritten_since
+            if (seconds := self._unwritten.ends("")) is not None:
                 text = f"alerts are written to the disk again, after {seconds:.0f} s"
                 self._raise_alert(WRITES, Priority.NOTICE, text, {"seconds": int(seconds)})
-            self._unwritten_since, self._told = None, False
-            return
-        if self._unwritten_since is None:
-            self._unwritten_since = now
-        if not self._told and now - self._unwritten_since >= FULL:
-            self._told = True
+        elif self._unwritten.lasts("") is not None:
             text = f"the store has not been able to write for {FULL:.0f} s: {waiting} alerts are in memory only"
             self._raise_alert(UNWRITTEN, Priority.CRITICAL, text, {"waiting": waiting})
 

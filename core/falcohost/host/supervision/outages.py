@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.spells import Spells
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 FAILING: Final = "Falcohost internal: source failing"
@@ -23,29 +24,24 @@ class Outages:
     def __init__(self, children: Iterable[Child], raise_alert: RaiseAlert, clock: Clock = SYSTEM) -> None:
         self._children = list(children)
         self._raise_alert = raise_alert
-        self._clock = clock
-        self._since: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._spells = Spells(LASTING, clock)
 
     def check(self) -> None:
         """Raise an alert for each source that has been failing for :data:`LASTING` seconds."""
-        now = self._clock.monotonic()
         for child in self._children:
-            name, failing = child.name, child.totals.retrying
-            if not failing:
-                self._works(name, now)
-                continue
-            since = self._since.setdefault(name, now)
-            if name not in self._told and now - since >= LASTING:
-                self._told.add(name)
-                what, count = max(failing.items(), key=lambda one: one[1])
-                text = f"event source '{name}' sees nothing of what it tries again: {what}"
-                fields = {"source": name, "attempts": count, "seconds": int(now - since)}
-                self._raise_alert(FAILING, Priority.ERROR, text, fields)
+            if child.totals.retrying:
+                self._fails(child.name, child.totals.retrying)
+            else:
+                self._works(child.name)
 
-    def _works(self, name: str, now: float) -> None:
-        since = self._since.pop(name, now)
-        if name in self._told:
-            self._told.remove(name)
-            text = f"event source '{name}' reaches what it reads again, after {now - since:.0f} s"
-            self._raise_alert(WORKS, Priority.NOTICE, text, {"source": name, "seconds": int(now - since)})
+    def _fails(self, name: str, retrying: Mapping[str, int]) -> None:
+        if (seconds := self._spells.lasts(name)) is not None:
+            what, count = max(retrying.items(), key=lambda one: one[1])
+            text = f"event source '{name}' sees nothing of what it tries again: {what}"
+            fields = {"source": name, "attempts": count, "seconds": int(seconds)}
+            self._raise_alert(FAILING, Priority.ERROR, text, fields)
+
+    def _works(self, name: str) -> None:
+        if (seconds := self._spells.ends(name)) is not None:
+            text = f"event source '{name}' reaches what it reads again, after {seconds:.0f} s"
+            self._raise_alert(WORKS, Priority.NOTICE, text, {"source": name, "seconds": int(seconds)})

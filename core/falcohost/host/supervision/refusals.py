@@ -8,6 +8,7 @@ from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.drops import Raise
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.quiet import Quiet
 from falcohost.log import log
 
 REFUSED: Final = "Falcohost internal: worker sent an invalid message"
@@ -25,24 +26,17 @@ class Refusals:
     def __init__(self, raise_alert: Raise, clock: Clock = SYSTEM) -> None:
         self._raise = raise_alert
         self._clock = clock
-        self._untold: dict[str, int] = {}
-        self._quiet_until: dict[str, float] = {}
+        self._quiet = Quiet(QUIET, clock)
         self._dropped: dict[str, int] = {}
         self._look_at: dict[str, float] = {}
 
     def tell(self, child: Child) -> None:
         """Tell of the worker of *child*, which has ended, if that was why; of one in :data:`QUIET` seconds."""
-        if not child.refused:
-            return
         name = child.name
-        now = self._clock.monotonic()
-        if now < self._quiet_until.get(name, now):
-            self._untold[name] = self._untold.get(name, 0) + 1
+        if not child.refused or (earlier := self._quiet.passes(name)) is None:
             return
-        self._quiet_until[name] = now + QUIET
-        more = self._untold.pop(name, 0)
         text = f"the worker of event source '{name}' sent an invalid message and was killed: {child.refused}"
-        fields = {"source": name, "reason": child.refused, "pid": child.pid, "earlier": more}
+        fields = {"source": name, "reason": child.refused, "pid": child.pid, "earlier": earlier}
         self._raise(REFUSED, Priority.CRITICAL, text, fields)
 
     def look(self, child: Child) -> None:
