@@ -1,12 +1,14 @@
 """A long loading says how far it is; a short one says nothing."""
 
 import io
+import re
 
 import pytest
 
 from falcohost.log import NOTICE
 from falcohost.rules import documents, pace
 from falcohost.testing.clock import ManualClock
+from falcohost.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -65,6 +67,19 @@ def test_reading_shows_its_share(messages):
     assert text == read_all(text, 2)
     what = "Reading rules\ufffd.yaml, which has 3 MiB"
     assert [what, f"{what}: 50 %", f"{what}: 100 %"] == messages()
+
+
+def test_work_that_does_not_know_how_far_it_is(messages):
+    """Again and again its seconds are logged, until it is done or has failed; work that is done soon says nothing."""
+    with pytest.raises(KeyError), pace.showing_seconds("Deciding", 0.01):
+        wait_until(lambda: len(messages()) > 2)
+        raise KeyError
+    shown = list(messages())
+    with pace.showing_seconds("Deciding"):
+        pass
+
+    assert {"Deciding: 0 s"} >= {re.sub(r"\d+", "0", one) for one in shown}
+    assert shown == messages()
 
 
 def test_on_a_terminal(messages, monkeypatch):

@@ -30,6 +30,7 @@ from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
+from falcohost.rules.pace import showing_seconds
 
 
 class Assigning:
@@ -127,7 +128,8 @@ class Assigning:
 
         :raises ConfigError: a setting cannot be plain data.
         """
-        return [self._worker(name) for name in self.sources]
+        with showing_seconds(f"Deciding what is collected for {self.count():,} rules"):
+            return [self._worker(name) for name in self.sources]
 
     def _worker(self, source: str) -> WorkerData:
         config, spec = self._given.config, self._plugins.sources()[source]

@@ -5,7 +5,10 @@ On a terminal this is one line on stderr that the next message overwrites; elsew
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import Protocol, TypeVar
 
@@ -40,6 +43,26 @@ def paced(what: str, items: _Counted[T_co], clock: Clock = SYSTEM) -> Iterator[T
     pace.end()
 
 
+@contextlib.contextmanager
+def showing_seconds(what: str, pause: float = PAUSE, terminal_pause: float = TERMINAL_PAUSE) -> Iterator[None]:
+    """While the block runs, show how long it has taken: for work that does not know how far it is."""
+    begin, done = time.monotonic(), threading.Event()
+    pace = _Pace(SYSTEM, pause, terminal_pause)
+
+    def show() -> None:
+        while not done.wait(pace.pause):
+            pace.show(f"{what}: {time.monotonic() - begin:.0f} s")
+
+    shower = threading.Thread(target=show, daemon=True)
+    shower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        shower.join()
+        pace.end()
+
+
 class PacedText:
     """The *text* of the file *name*, to be read piece by piece; meanwhile shows the share that has been read."""
 
@@ -62,13 +85,16 @@ class PacedText:
 
 
 class _Pace:
-    """Says when to show something, and shows it."""
+    """Says when to show something, and shows it.
 
-    def __init__(self, clock: Clock) -> None:
+    :ivar pause: seconds between two times.
+    """
+
+    def __init__(self, clock: Clock, pause: float = PAUSE, terminal_pause: float = TERMINAL_PAUSE) -> None:
         self._clock = clock
         self._on_terminal = sys.stderr.isatty()
-        self._pause = TERMINAL_PAUSE if self._on_terminal else PAUSE
-        self._due = clock.monotonic() + self._pause
+        self.pause = terminal_pause if self._on_terminal else pause
+        self._due = clock.monotonic() + self.pause
         self._is_shown = False
 
     def is_due(self) -> bool:
@@ -76,7 +102,7 @@ class _Pace:
         now = self._clock.monotonic()
         if now < self._due:
             return False
-        self._due = now + self._pause
+        self._due = now + self.pause
         return True
 
     def show(self, text: str) -> None:
