@@ -55,6 +55,18 @@ def test_the_doctor_says_what_a_start_refuses(falcohost, command, options, reaso
     assert 1 == found.returncode
 
 
+@pytest.mark.parametrize("option", ["http_output={enabled: true, url: foo}", "priority=loud", "foo"])
+def test_the_doctor_says_what_is_wrong_with_the_configuration(falcohost, command, option):
+    """It is a finding as any other is, for scripts too; without a configuration nothing else can be checked."""
+    told, rows = (falcohost(*command, "-o", option, "doctor", *more) for more in ((), ("--json",)))
+
+    assert told.stdout.startswith("MISS  configuration: it is valid: ")
+    assert "1 of 1 checks failed." == told.stdout.splitlines()[-1]
+    (row,) = json.loads(rows.stdout)
+    assert option.partition("=")[0] in row["problem"]
+    assert (1, 1) == (told.returncode, rows.returncode)
+
+
 def test_a_dry_run_without_a_source(falcohost, command):
     """A source that the settings switch off is told once, and the last line says that none is left."""
     done = falcohost(*command, "--enable-source", "syscall", "--dry-run")
@@ -114,6 +126,7 @@ def test_only_what_is_configured_is_checked(falcohost, tmp_path):
     done = run_cli("-c", "falco.yaml", "doctor", folder=tmp_path, environment=environment)
 
     assert [
+        "ok    configuration: it is valid",
         "ok    files: only root, and falcohost's user, can change them",
         "ok    rules: they are valid",
         "ok    state directory: it can be used",

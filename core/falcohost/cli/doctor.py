@@ -28,7 +28,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Exits with status 1 if something is missing.
     """
     flags: Flags = ctx.obj
-    findings = list(_findings(flags, flags.configuration()))
+    findings = list(_findings(flags))
     if as_json:
         import json
 
@@ -39,7 +39,18 @@ def command(ctx: click.Context, as_json: bool) -> None:
     ctx.exit(1 if any(finding.problem for finding in findings) else 0)
 
 
-def _findings(flags: Flags, config: Config) -> Iterator[Finding]:
+def _findings(flags: Flags) -> Iterator[Finding]:
+    try:
+        config = flags.configuration()
+    except FalcohostError as error:  # nothing else can be checked then
+        yield Finding("configuration", "it is valid", str(error))
+        return
+    yield Finding("configuration", "it is valid", None)
+    yield from _of_configuration(flags, config)
+
+
+def _of_configuration(flags: Flags, config: Config) -> Iterator[Finding]:
+    """Yield what a start with this *config* needs."""
     names = plugin_names(config)
     try:
         plugins = load_plugins(names, config.for_plugins, strict=False)
