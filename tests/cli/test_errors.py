@@ -158,6 +158,24 @@ def test_a_bug_is_admitted(falcohost, monkeypatch):
         falcohost("-v", "--version")
 
 
+def test_too_little_memory(falcohost, program, setup, tmp_path, monkeypatch):
+    """Memory that is refused is told in a sentence, by commands and by the process that reads for an agent."""
+
+    def refuse(*_):
+        raise MemoryError
+
+    (tmp_path / "sitecustomize.py").write_text(
+        "import falcohost.host.config as c\nc.load_config = lambda *_: [0] * 2**60\n"
+    )
+    monkeypatch.setattr("falcohost.host.config.find_config", refuse)
+    command, agent = falcohost("plugins"), program(*setup(), PYTHONPATH=str(tmp_path))
+
+    assert (1, True) == (command.returncode, command.stderr.startswith("Error: there is not enough memory; allow more"))
+    assert (1, True) == (agent.returncode, "Error: there is not enough memory; allow more" in agent.stderr), (
+        agent.stderr
+    )
+
+
 def test_a_full_disk(environment):
     """Output that cannot be written is told in a sentence, and is no bug of falcohost."""
     with Path("/dev/full").open("wb") as full:

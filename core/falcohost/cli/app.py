@@ -22,6 +22,7 @@ from falcohost.cli.seconds import Seconds
 from falcohost.engine.texts import printable_lines
 from falcohost.errors import FalcohostError
 from falcohost.host.environment import restore
+from falcohost.host.memory import NO_MEMORY
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -205,6 +206,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         _discard_output()
         status = 1
+    except MemoryError:
+        status = _complain(NO_MEMORY)
     except Exception as error:
         status = _failed(error, verbose=bool({"-v", "--verbose"} & set(given)))
     sys.exit(status if isinstance(status, int) else 0)

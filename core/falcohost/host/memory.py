@@ -25,6 +25,10 @@ _MOST: Final = 1 << 14
 _filled: list[Sequence[object]] = []
 
 
+#: What users are told when memory is refused.
+NO_MEMORY = "there is not enough memory; allow more (ulimit -v says how much is allowed; MemoryMax in a service)"
+
+
 def settle() -> None:
     """Return freed memory to the system, and exempt the rest from garbage collection, so that forks share it."""
     release()

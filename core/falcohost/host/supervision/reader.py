@@ -27,6 +27,7 @@ from falcohost.host.confine.reading import confine_reader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
+from falcohost.host.memory import NO_MEMORY
 from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
 from falcohost.host.sealed import unsealed
 from falcohost.libc import die_with_parent, name_process
@@ -229,6 +230,8 @@ def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None,
         teller.fail(Failed(str(error), error.exit_status, missing=missing))
     except BrokenPipeError:
         pass  # the supervisor is gone
+    except MemoryError:
+        teller.fail(Failed(NO_MEMORY))
     except Exception as error:
         teller.fail(Failed(f"{type(error).__name__}: {error}", bug=True))
     finally:
