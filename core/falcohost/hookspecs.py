@@ -7,10 +7,10 @@ what it offers; importing it has no effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 
@@ -127,6 +127,17 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Flush and release everything."""
+
+
+@runtime_checkable
+class PartwiseOutput(Output, Protocol):
+    """An output that says during a delivery how far it has come (provisional).
+
+    The host does not deliver again what has arrived, even if the output's process is killed during the delivery.
+    """
+
+    def deliver_parts(self, alerts: list[Alert]) -> Iterator[int]:
+        """Deliver *alerts* like :meth:`deliver`; yield now and then how many of the first of them have arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

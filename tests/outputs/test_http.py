@@ -18,7 +18,7 @@ from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 from falcohost.testing.ports import Port
 from falcohost.testing.receiver import Receiver
-from falcohost.testing.waiting import PATIENCE
+from falcohost.testing.waiting import PATIENCE, wait_until
 
 BLOCK = {
     "url": "", "batch": 0, "concurrency": 1, "headers": {}, "user_agent": "", "secret": "", "secret_file": "",
@@ -276,6 +276,20 @@ def test_at_once_with_failures(receiver, batch):
 
     assert {7: "400: not this"} == refused
     assert {one.rule for one in alerts} - {"rule 7"} == set(accepted)
+
+
+def test_no_alert_is_far_from_its_place(receiver):
+    """While one request waits for its answer, no more than those that are made at once overtake it."""
+    slow = threading.Event()
+    receiver.answer = lambda body: (slow.wait(PATIENCE) and 200, {}, b"") if b"rule 3 " in body else (200, {}, b"")
+    output = make_output(block(receiver, concurrency=4, keep_alive=True), Form())
+    counts = output.deliver_parts(rules(*map(str, range(40))))
+
+    assert 3 == [next(counts) for _ in range(3)][-1]
+    wait_until(lambda: len(receiver.bodies) == 6)
+    slow.set()
+    assert 40 == [*counts][-1]
+    output.close()
 
 
 def test_at_once_stops_after_an_error(receiver):

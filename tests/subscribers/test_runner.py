@@ -5,7 +5,7 @@ import threading
 import msgspec
 import pytest
 
-from falcohost import OutputClosed, OutputError
+from falcohost import OutputClosed, OutputError, OutputRefused
 from falcohost.store.arrival import Arrival
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
@@ -184,6 +184,52 @@ def test_goes_on_soon_after_progress(runner):
     one.put("a")
 
     assert [0.1, 0.2, 0.4, 0.1, 0.1, 0.2, 0.4] == one.pauses(7)
+
+
+class Partwise(Output):
+    """Takes one alert after the other; raises *errors* where an alert's rule says so."""
+
+    def __init__(self, **errors):
+        super().__init__()
+        self.errors = errors
+        self.marks = []
+        self.mark = lambda: 0
+
+    def deliver_parts(self, alerts):
+        """Take them, and take note of the mark behind each."""
+        self.deliveries += 1
+        for count, one in enumerate(alerts, 1):
+            if (name := one.rule.removeprefix("rule ")) in self.errors:
+                raise self.errors.pop(name)
+            self.got.append(one.rule)
+            yield count
+            self.marks.append(self.mark())
+
+
+def test_the_mark_moves_during_a_delivery(runner):
+    """What an output says has arrived is not delivered again after an error, nor by another process."""
+    output = Partwise(c=OutputError("down"))
+    store = Store(None, Limits())
+    one = runner(output, store)
+    output.mark = lambda: store.marks["test"]
+    one.put("a", "b", "c", "d")
+    one.pauses(1)
+
+    assert [f"rule {name}" for name in "abcd"] == output.got
+    assert [1, 2, 3, 3] == output.marks
+    assert 4 == store.marks["test"]
+
+
+def test_what_is_refused_behind_others(runner):
+    """An alert that is refused behind some that have arrived is the one that is parked."""
+    refusal = OutputRefused({1: "not this"})
+    output, store = Partwise(c=OutputError("down"), d=refusal), Store(None, Limits())
+    one = runner(output, store)
+    one.put("a", "b", "c", "d")
+    one.pauses(1)
+
+    found = store.change(lambda connection: connection.execute("SELECT seq, reason FROM parked").fetchall())
+    assert [(4, "not this")] == found
 
 
 def test_growth_is_told(runner, caplog, monkeypatch):

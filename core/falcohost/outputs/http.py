@@ -10,9 +10,9 @@ import gzip
 import hmac
 import socket
 import ssl
-import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +69,22 @@ class HttpOutput:
         :raises OutputRefused: the receiver will never take some of them.
         :raises OutputError: it has not taken all of the others.
         """
+        for _ in self.deliver_parts(alerts):
+            pass
+
+    def deliver_parts(self, alerts: list[Alert]) -> Iterator[int]:
+        """Post *alerts* like :meth:`deliver`; yield after each answer how many of the first of them have arrived."""
         if self._clock.monotonic() < self._not_before:
             raise OutputError(f"{self._settings.shown} has asked to wait before the next attempt")
         left = [alert for alert in alerts if alert.id not in self._arrived and alert.id not in self._refused]
         step = self._settings.batch or 1
         before = len(self._arrived) + len(self._refused)
+        count = 0
         try:
-            self._post_all([left[begin : begin + step] for begin in range(0, len(left), step)])
+            for _ in self._post_all([left[begin : begin + step] for begin in range(0, len(left), step)]):
+                while count < len(alerts) and alerts[count].id in self._arrived:
+                    count += 1
+                yield count
         except OutputError as error:
             error.progressed = len(self._arrived) + len(self._refused) > before
             raise
@@ -95,31 +104,30 @@ class HttpOutput:
             self._threads.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    def _post_all(self, parts: Sequence[Sequence[Alert]]) -> None:
-        """Post *parts*, as many at once as the settings say; after an error none that has not begun.
+    def _post_all(self, parts: Sequence[Sequence[Alert]]) -> Iterator[None]:
+        """Post *parts*, as many at once as the settings say, and yield after each; after an error none that is left.
 
         :raises OutputError: one has not arrived; those that had begun have come to their end.
         """
         if self._settings.concurrency == 1:
             for part in parts:
                 self._post(part)
+                yield
             return
         if self._threads is None:  # not before: no thread may be older than the confinement of the process
             self._threads = ThreadPoolExecutor(self._settings.concurrency, "http")
-        failed = threading.Event()
-
-        def post(part: Sequence[Alert]) -> None:
-            if not failed.is_set():
-                try:
-                    self._post(part)
-                except OutputError:
-                    failed.set()
-                    raise
-
-        begun = [self._threads.submit(post, part) for part in parts]
-        wait(begun)
-        for one in begun:
-            one.result()
+        begun: deque[Future[None]] = deque()
+        try:
+            for part in parts:
+                if len(begun) == self._settings.concurrency:  # the next one waits for the first of so many
+                    begun.popleft().result()
+                    yield
+                begun.append(self._threads.submit(self._post, part))
+            while begun:
+                begun.popleft().result()
+                yield
+        finally:
+            wait(begun)
 
     def _post(self, alerts: Sequence[Alert]) -> None:
         """Post *alerts* in one request; halves of them if the receiver takes them for malformed or too large."""

@@ -11,7 +11,7 @@ import os
 import pwd
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from falcohost.alert import Alert, AlertFormat
@@ -68,6 +68,14 @@ class ProgramOutput:
         :raises OutputRefused: :data:`ATTEMPTS` runs that had read an alert have failed.
         :raises OutputError: the program does not work now.
         """
+        for _ in self.deliver_parts(alerts):
+            pass
+
+    def deliver_parts(self, alerts: list[Alert]) -> Iterator[int]:
+        """Have the program read *alerts* like :meth:`deliver`; yield after each run how many of the first have arrived.
+
+        One process that reads all of them does not say what it has done with which.
+        """
         left = [alert for alert in alerts if alert.id not in self._arrived and alert.id not in self._refused]
         if self._keeps_alive and not self._failures:
             try:
@@ -76,7 +84,11 @@ class ProgramOutput:
                 self._failures[""] = 1  # from now on each alone, so that it is clear which one a program does not bear
                 raise
         else:
-            self._try_each(left)
+            count = 0
+            for _ in self._try_each(left):
+                while count < len(alerts) and alerts[count].id in self._arrived:
+                    count += 1
+                yield count
         refused = {n: self._refused[alert.id] for n, alert in enumerate(alerts) if alert.id in self._refused}
         self._arrived.clear()
         self._refused.clear()
@@ -93,8 +105,8 @@ class ProgramOutput:
         self._end()
         self._keeper.close()
 
-    def _try_each(self, alerts: Sequence[Alert]) -> None:
-        """Pass on *alerts*, each for itself.
+    def _try_each(self, alerts: Sequence[Alert]) -> Iterator[None]:
+        """Pass on *alerts*, each for itself; yield after each that has arrived.
 
         :raises OutputError: some have not arrived.
         """
@@ -114,6 +126,7 @@ class ProgramOutput:
                     self._refused[alert.id] = str(failure)
             else:
                 self._arrived.add(alert.id)
+                yield
         if error is not None:
             raise error
 

@@ -23,7 +23,7 @@ from falcohost.subscriber import (
     SubscriberSpec,
     TimedSubscriber,
 )
-from falcohost.subscribers.taker import Taken
+from falcohost.subscribers.taker import Arrived, Taken, ignore
 
 
 class Consumer:
@@ -41,7 +41,7 @@ class Consumer:
         self._maker = maker
         self._subscriber: Subscriber | None = spec.make(settings, state)
 
-    def take(self, mark: int, alerts: list[Alert]) -> Taken:
+    def take(self, mark: int, alerts: list[Alert], arrived: Arrived = ignore) -> Taken:
         """Return the subscriber's answer to those of *alerts* that it may receive.
 
         :raises PluginError: its answer is not valid.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
@@ -193,7 +194,7 @@ class Runner:
         taken = NOTHING
         if found:
             until = found[-1][0]
-            taken = self._insist([alert for _, alert in found])
+            found, taken = self._insist(found)
         refused = [Refusal(found[index][0], reason) for index, reason in taken.refused.items()]
         self._store.answer(self.name, until, taken.alerts, taken.state, refused)
         self._tell_refused(refused)
@@ -209,9 +210,11 @@ class Runner:
             text = "%s has refused %d alerts for good (%s); falcohost store parked shows them"
             log.error(text, self._label, self.refused, refused[-1].reason)
 
-    def _insist(self, alerts: list[Alert]) -> Taken:
+    def _insist(self, rows: list[tuple[int, Alert]]) -> tuple[list[tuple[int, Alert]], Taken]:
+        """Deliver the alerts in *rows* again and again; return those of the last attempt, and what came of that."""
         delay = FIRST_DELAY
-        while (taken := self._try(lambda: self._taker.take(self.mark, alerts), len(alerts))) is None:
+        while (taken := self._try(partial(self._take, rows), len(rows))) is None:
+            rows = [row for row in rows if row[0] > self.mark]
             if self._progressed:
                 delay = FIRST_DELAY
             with self._changed:
@@ -221,7 +224,16 @@ class Runner:
             delay = FIRST_DELAY if hurried else min(2 * delay, LONGEST_DELAY)
             if hurried:
                 self._pause()
-        return taken
+        return rows, taken
+
+    def _take(self, rows: Sequence[tuple[int, Alert]]) -> Taken:
+        return self._taker.take(self.mark, [alert for _, alert in rows], lambda count: self._arrived(rows, count))
+
+    def _arrived(self, rows: Sequence[tuple[int, Alert]], count: int) -> None:
+        """Move the mark behind the first *count* of *rows* during their delivery, but for the last."""
+        if 0 < count < len(rows) and (mark := rows[count - 1][0]) > self.mark:
+            self._store.answer(self.name, mark)
+            self.mark = mark
 
     def _try(self, call: Callable[[], Taken], count: int = 0) -> Taken | None:
         """Return the result of *call* about *count* alerts, empty if the subscriber is gone; None: try again."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from falcohost.alert import Alert
 from falcohost.errors import OutputRefused
-from falcohost.hookspecs import Output
+from falcohost.hookspecs import Output, PartwiseOutput
 from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.subscribers.selection import EVERYTHING, Selection
 
@@ -26,12 +26,22 @@ class Taken(NamedTuple):
 
 NOTHING = Taken()
 
+#: Told during a delivery that so many of its first alerts have been taken for good.
+Arrived: TypeAlias = Callable[[int], None]
+
+
+def ignore(arrived: int) -> None:
+    """Do nothing."""
+
 
 class Taker(Protocol):
     """Receives alerts from a runner."""
 
-    def take(self, mark: int, alerts: list[Alert]) -> Taken:
-        """Take *alerts*, the next after number *mark*; any exception means that they were not taken."""
+    def take(self, mark: int, alerts: list[Alert], arrived: Arrived = ignore) -> Taken:
+        """Take *alerts*, the next after number *mark*; any exception means that they were not taken.
+
+        :param arrived: may be told of the first of them, which are taken even if there is an exception later.
+        """
 
     def due(self) -> int | None:
         """Return when :meth:`tick` is to be called, in nanoseconds since the epoch; None: not at all."""
@@ -86,14 +96,20 @@ class ToOutput:
         self._wants = selection.wants
         self.reopen, self.close = output.reopen, output.close
 
-    def take(self, mark: int, alerts: list[Alert]) -> Taken:
+    def take(self, mark: int, alerts: list[Alert], arrived: Arrived = ignore) -> Taken:
         """Deliver *alerts*; return once they are accepted, but for those that never will be."""
         places = [place for place, alert in enumerate(alerts) if self._wants(alert)]
         if not places:
             return NOTHING
+        chosen = [alerts[place] for place in places]
+        if self._redact is not None:
+            chosen = [*map(self._redact, chosen)]
         try:
-            chosen = [alerts[place] for place in places]
-            self._output.deliver(chosen if self._redact is None else [*map(self._redact, chosen)])
+            if isinstance(self._output, PartwiseOutput):
+                for count in self._output.deliver_parts(chosen):
+                    arrived(places[count] if count < len(places) else len(alerts))
+            else:
+                self._output.deliver(chosen)
         except OutputRefused as error:
             refused = sorted(error.refused.keys() & {*range(len(places))})
             return Taken(refused={places[index]: error.refused[index] for index in refused})
