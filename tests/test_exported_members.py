@@ -30,6 +30,7 @@ PUBLIC = {
         "HasActor",
         "HasResources",
         "HasSubject",
+        "MarkedSource",
         "MeasuredSource",
         "Output",
         "OutputClosed",

@@ -108,3 +108,18 @@ def _write(writer: Memory) -> None:
             writer.replace(bytes([letter]) * 1000)
             for _ in range(10):
                 writer.append(bytes([letter]) * 1000)
+
+
+def test_what_is_prepared(descriptor):
+    """It is beside what counts, for the next process too, until it is committed or dropped."""
+    memory = Memory(descriptor)
+    memory.replace(b"counts")
+    assert memory.prepare(b"next")
+    other = Memory(descriptor)
+    assert (b"counts", b"next") == (other.read(), other.prepared())
+    other.commit()
+    assert (b"next", b"") == (memory.read(), memory.prepared())
+    memory.prepare(b"another")
+    memory.drop()
+    assert (b"next", b"") == (memory.read(), memory.prepared())
+    assert not memory.prepare(bytes(HALF + 1))

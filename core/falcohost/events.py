@@ -140,7 +140,8 @@ class Batch:
     :ivar cursor: where to resume after these events; None for a source that cannot resume.
     :ivar views: every event is a :class:`Viewed`.
     :ivar stored: for a source without cursors that can read again what its worker had not finished when it ended:
-        called, in the worker, once the store has the alerts of these events and of all earlier ones.
+        called, in the worker, once the store has the alerts of these events and of all earlier ones; left out if
+        that of a later batch can be called at once.
     :ivar again: an earlier worker may have read these events, so that the store may have their alerts already.
     :ivar matched: called with each of these events that a rule matches, or may match, before the next is requested.
     """
@@ -241,6 +242,23 @@ class SourceLoader(Protocol):
 
     def outdated(self) -> bool:
         """Return whether the rules may ask for something else by now; if so, :meth:`update` follows."""
+
+
+@runtime_checkable
+class MarkedSource(Protocol):
+    """A source that keeps a mark with the position to which ``Batch.stored`` moves it: both change at one moment.
+
+    By this falcohost knows whether an earlier worker had moved on before it ended.
+    """
+
+    def left(self) -> int:
+        """Return the mark of the position where an earlier worker has ended; 0 if there was none.
+
+        Called once, before the first batch, with the privileges that reading takes.
+        """
+
+    def mark(self, number: int) -> None:
+        """Keep *number* with the position from the next call of ``Batch.stored`` on."""
 
 
 @runtime_checkable

@@ -2,6 +2,9 @@
 
 Which half counts, and how much of it, stands in one word of eight bytes, which is stored at once. So a process that
 ends while it writes, at any moment, leaves what was there before.
+
+What is to count together with something else can be prepared first. Whoever finds it prepared then knows by that
+whether it counts.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ _SEALS: Final = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 _SEAL_FUTURE_WRITE: Final = 0x10
 #: The word in the first page that says which half counts and how much of it; behind it are further ones for the owner.
 _STATE: Final = 0
+#: The last word there: the same of what is prepared; 0: nothing is.
+_PREPARED: Final = _PAGE // 8 - 1
 
 
 def make(name: str, half: int) -> int:
@@ -86,15 +91,39 @@ class Memory:
 
     def replace(self, data: bytes) -> bool:
         """Have *data* count instead of what did, whose pages are given back; return False if there is no room."""
+        if not self.prepare(data):
+            return False
+        self.commit()
+        return True
+
+    def prepare(self, data: bytes) -> bool:
+        """Write *data* beside what counts; return False if there is no room."""
         if len(data) > self.half:
             return False
-        former = self._words[_STATE] & _HALF
-        start = self._start(1 - former)
+        self._words[_PREPARED] = 0
+        other = 1 - (self._words[_STATE] & _HALF)
+        start = self._start(other)
         self._map[start : start + len(data)] = data
-        self._words[_STATE] = len(data) << _HALF | 1 - former
-        with contextlib.suppress(OSError):
-            self._map.madvise(mmap.MADV_REMOVE, self._start(former), self.half)
+        self._words[_PREPARED] = len(data) << _HALF | other
         return True
+
+    def prepared(self) -> bytes:
+        """Return what is prepared; empty if nothing is."""
+        state = self._words[_PREPARED]
+        start = self._start(state & _HALF)
+        return self._map[start : start + min(state >> _HALF, self.half)]
+
+    def commit(self) -> None:
+        """Have what is prepared count instead of what did, whose pages are given back."""
+        state = self._words[_PREPARED]
+        self._words[_STATE] = state
+        self._words[_PREPARED] = 0
+        with contextlib.suppress(OSError):
+            self._map.madvise(mmap.MADV_REMOVE, self._start(1 - (state & _HALF)), self.half)
+
+    def drop(self) -> None:
+        """Forget what is prepared."""
+        self._words[_PREPARED] = 0
 
     def clear(self) -> None:
         """Have nothing count."""

@@ -58,7 +58,14 @@ class Told:
         self.made = 0
         self.clock = ManualClock()
         self.maker = AlertMaker("host")
-        self.fold = Fold(FoldConfig(True, after, window), self._make, self.alerts.append, clock=self.clock)
+        self.tell = self.alerts.append
+        self.fold = Fold(
+            FoldConfig(True, after, window),
+            self._make,
+            self.alerts.append,
+            lambda alert: self.tell(alert),
+            clock=self.clock,
+        )
 
     def _make(self, rule, event):
         self.made += 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ HALF: Final = 16 << 20
 
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
+    mark: int
     bodies: list[bytes]
     metadata: list[RuleMetadata]
 
@@ -34,8 +36,12 @@ class KeptCounts:
     def __init__(self, descriptor: int) -> None:
         self._memory = Memory(descriptor)
 
-    def left(self) -> Sequence[Alert]:
-        """Return what an earlier worker has kept. It may have been taken over, so all of it is checked as any other."""
+    def left(self, mark: int) -> Sequence[Alert]:
+        """Return what an earlier worker has kept, whose position has this *mark*.
+
+        It may have been taken over, so all of it is checked as any other.
+        """
+        self._settle(mark)
         data = self._memory.read()
         if not data:
             return ()
@@ -47,17 +53,39 @@ class KeptCounts:
             log.error("what the worker before has counted is damaged, and is not told: %s", error)
             return ()
 
-    def keep(self, alerts: Iterable[Alert]) -> Callable[[], None]:
-        """Return what has *alerts* kept instead of what was. What is too large is not kept."""
-        kept = list(alerts)
-        metadata = [*{id(alert.metadata): alert.metadata for alert in kept}.values()]
-        data = _encode(_Kept([*map(encode, kept)], metadata)) if kept else b""
+    def keep(self, alerts: Sequence[Alert], mark: int) -> _Copy:
+        """Return what is to have *alerts* kept instead of what was, from when the position has this *mark* on.
 
-        def write() -> None:
-            if (data or self._memory.size) and not self._memory.replace(data):
-                self._memory.clear()
+        What is too large is not kept.
+        """
+        metadata = [*{id(alert.metadata): alert.metadata for alert in alerts}.values()]
+        return _Copy(self._memory, _encode(_Kept(mark, [*map(encode, alerts)], metadata)), mark)
 
-        return write
+    def _settle(self, mark: int) -> None:
+        """Have what an earlier worker has prepared count, if that is of its position, and forget it if it is not."""
+        prepared = self._memory.prepared()
+        with contextlib.suppress(ValueError):
+            if prepared and _decode(prepared).mark == mark:
+                self._memory.commit()
+        self._memory.drop()
+
+
+class _Copy:
+    """Has *data* kept: prepared first, then, when the position is there, committed."""
+
+    def __init__(self, memory: Memory, data: bytes, mark: int) -> None:
+        self._memory = memory
+        self._data = data
+        self._mark = mark
+
+    def prepare(self) -> None:
+        """Write it beside what is kept."""
+        if not self._memory.prepare(self._data):
+            self._memory.prepare(_encode(_Kept(self._mark, [], [])))
+
+    def commit(self) -> None:
+        """Have it kept instead of what was."""
+        self._memory.commit()
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -49,6 +49,11 @@ class StoreLink:
         """Return whether the store has everything."""
         return not self._unstored
 
+    @property
+    def settled(self) -> bool:
+        """Return whether the store has everything, and all that waited for that was run."""
+        return self.empty and not self._once_stored
+
     def send(self, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool = False) -> None:
         """Send *alerts*, and keep them until they are stored. Waits while the store does not read."""
         self._sent = cursor or self._sent
@@ -74,10 +79,14 @@ class StoreLink:
 
     def written(self) -> str | None:
         """Return the last cursor that was written since the last call; None: none. Run what waited for it."""
-        while self._once_stored and self._once_stored[0][0] <= self._stored:
-            self._once_stored.popleft()[1]()
+        self.go_on()
         cursor, self._written = self._written, None
         return cursor
+
+    def go_on(self) -> None:
+        """Run what waited for what is stored now."""
+        while self._once_stored and self._once_stored[0][0] <= self._stored:
+            self._once_stored.popleft()[1]()
 
     def once_stored(self, call: Callable[[], object]) -> None:
         """Have :meth:`written` run *call* once the store has all that was sent; run it at once if it has."""

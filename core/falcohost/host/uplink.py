@@ -104,20 +104,26 @@ class Uplink:
                 self._wait()
 
     def finish(self, *, ended: bool) -> None:
-        """Wait until all alerts are stored, for at most :data:`LAST` seconds.
+        """Wait until all alerts are stored, and what waits for that is run, for at most :data:`LAST` seconds.
 
         :param ended: the source has ended by itself; if it is read again, it starts from the beginning.
         """
+        until = time.monotonic() + LAST
+        self._settle(until)
         if ended:
             self._store.send((), None, rewinds=self.rewinds, ended=True)
-        until = time.monotonic() + LAST
-        while not self._store.empty and (left := until - time.monotonic()) > 0:
+            self._settle(until)
+
+    def _settle(self, until: float) -> None:
+        self._store.go_on()
+        while not self._store.settled and (left := until - time.monotonic()) > 0:
             self._wait(left)
+            self._store.go_on()
 
     @property
     def all_stored(self) -> bool:
         """Return whether the store has all alerts that were sent."""
-        return self._store.empty
+        return self._store.settled
 
     def once_stored(self, call: Callable[[], object]) -> None:
         """Run *call* once the store has the alerts that were sent; at once if it has."""

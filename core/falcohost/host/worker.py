@@ -21,7 +21,7 @@ from typing import NoReturn
 from falcohost import handed, log
 from falcohost.agent import TamperedError
 from falcohost.errors import FalcohostError
-from falcohost.events import Source
+from falcohost.events import MarkedSource, Source
 from falcohost.helpers import HELPERS, HelperEnded
 from falcohost.host import wire
 from falcohost.host.confine.capabilities import close_the_way_back
@@ -127,7 +127,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         end_when_asked()
         uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
-        pipeline.begin()
+        pipeline.begin(source if isinstance(source, MarkedSource) else None)
         Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
         source.close()
         pipeline.close()

@@ -101,9 +101,8 @@ class Fold:
     """Takes the matches of a source that does not rewind.
 
     :param make: returns the alert of a match.
-    :param add: receives the alerts.
+    :param add: receives the alerts of single matches; *tell*: those that tell counts.
     :ivar folded: by rule, the number of matches that are only counted in another alert.
-    :ivar ended: number of counted alerts that were told.
     """
 
     def __init__(
@@ -111,17 +110,18 @@ class Fold:
         config: FoldConfig,
         make: Make,
         add: Callable[[Alert], None],
+        tell: Callable[[Alert], None],
         *,
         clock: Clock = SYSTEM,
     ) -> None:
         self.folded: Counter[str] = Counter()
-        self.ended = 0
         self._open = 0
         self._after = config.after
         self._seconds = config.window
         self._span = int(config.window * SECOND)
         self._make = make
         self._add = add
+        self._tell_counts = tell
         self._clock = clock
         self._now = clock.monotonic()
         self._rules: dict[str, _Window] = {}
@@ -262,8 +262,7 @@ class Fold:
     def _tell(self, tally: _Tally, same: str) -> None:
         for alert in self._alert_of(tally, same):
             self._open -= 1
-            self.ended += 1
-            self._add(alert)
+            self._tell_counts(alert)
 
     def _alert_of(self, tally: _Tally, same: str) -> Iterator[Alert]:
         if tally.alert is not None:

@@ -15,7 +15,7 @@ from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import UnknownValueError
-from falcohost.events import Batch, Event, Viewed
+from falcohost.events import Batch, Event, MarkedSource, Viewed
 from falcohost.pipeline.faults import Salvage, fault
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
@@ -74,7 +74,7 @@ class Pipeline:
         self.tally = Tally(clock)
         self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
-        self.fold = Fold(config.fold, self._made, sink.add, clock=clock)
+        self.fold = Fold(config.fold, self._made, sink.add, self._tell_counts, clock=clock)
         self._positions = Positions(self.fold, sink, keeper, clock)
         self.last: Event | None = None
         self._rules = rules
@@ -83,9 +83,12 @@ class Pipeline:
         self._amid = False
         self._again = MOST_AGAIN
 
-    def begin(self) -> None:
-        """Tell what an earlier worker has only counted. Call this once, when the store is there."""
-        self._positions.begin()
+    def begin(self, source: MarkedSource | None = None) -> None:
+        """Tell what an earlier worker has only counted. Call this once, when the store is there.
+
+        :param source: the source, if it keeps marks.
+        """
+        self._positions.begin(source)
 
     def open_lookups(self, rules: Rules) -> None:
         """Open the lookups that *rules* read, unless they are open.
@@ -216,6 +219,9 @@ class Pipeline:
     def _alert(self, rule: Rule, event: Event) -> None:
         self._sink.add(self._made(rule, event) if event.__class__ is Frozen else self._make(rule, event))
 
+    def _tell_counts(self, alert: Alert) -> None:
+        self._positions.tell(alert)
+
     def _alert_again(self, rule: Rule, event: Event) -> None:
         """Tell a match by itself, since an earlier worker may have done so; the store leaves it out then."""
         self._again -= 1
@@ -235,6 +241,7 @@ class Pipeline:
     def _reached(self, cursor: str | None, stored: Callable[[], object] | None) -> None:
         if cursor is not None:
             self.fold.flush()  # a cursor must not overtake matches that are only counted
+            self._positions.pass_on()
         self._sink.flush(cursor)
         if cursor is None:
             self._positions.reached(stored)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from falcohost import Batch, Plan, SourceStats
+from falcohost import Batch, MarkedSource, Plan, SourceStats
 from falcohost.agent import AgentProcess, KnowsAgent
 from falcohost.needs import Needs, needs_of
 from falcohost.own_program import own_program
@@ -63,6 +63,15 @@ class SyscallSource:
         """Switch measuring of the kernel's time per event on or off, if the driver supports it."""
         if isinstance(self.driver, MeasuredDriver):
             self.driver.measure(on)
+
+    def left(self) -> int:
+        """Return the mark that an earlier worker's driver has left, if this one keeps marks."""
+        return self.driver.left() if isinstance(self.driver, MarkedSource) else 0
+
+    def mark(self, number: int) -> None:
+        """Have a driver that keeps marks keep *number* with its next position."""
+        if isinstance(self.driver, MarkedSource):
+            self.driver.mark(number)
 
     def heard(self) -> Heard | None:
         """Return what has arrived of the sentinels, if the driver has some."""

@@ -191,14 +191,27 @@ class ModernEbpf:
             raise SourceError("The syscall source is not open.")
         return self._loader
 
+    def left(self) -> int:
+        """Make the tables as an earlier reader has left them, unless that is done; return the mark of its position."""
+        reader = self._reader
+        if reader is None:
+            return 0
+        if reader.is_successor and not reader.restored:
+            self._decoder.passed = self._passed_before = reader.restore(self._decoder.apply)
+        return reader.progress.mark
+
+    def mark(self, number: int) -> None:
+        """Keep *number* with the next position."""
+        if self._reader is not None:
+            self._reader.progress.mark = number
+
     def batches(self) -> Iterator[Batch]:
         """Yield new events, or an empty batch at least twice a second, until the driver is closed.
 
         :raises HelperEnded: what reads ``/proc`` has ended.
         """
         last = time.monotonic()
-        if self._reader is not None and self._reader.is_successor:
-            self._decoder.passed = self._passed_before = self._reader.restore(self._decoder.apply)
+        self.left()
         while (reader := self._reader) is not None:
             self.context.boot = boot_time(self.context.boot)
             self.users.refresh()

@@ -57,6 +57,7 @@ class Reader:
     :ivar feed: what is read.
     :ivar progress: how far it came.
     :ivar is_successor: an earlier reader has left its tables; :meth:`restore` before the first :meth:`read`.
+    :ivar restored: that was done.
     :ivar is_second: an earlier reader has ended before it left any.
     :ivar again: an earlier reader may have read what was read last.
     """
@@ -72,6 +73,7 @@ class Reader:
         self._before = self._reported.heard() or Counters()
         self._journal = Journal(journal)
         self.is_successor = journal.size > 0
+        self.restored = False
         self.is_second = self._journal.begun and not self.is_successor
         self._careful = self._journal.attempts >= MOST_ATTEMPTS
         self._tried = False
@@ -104,6 +106,8 @@ class Reader:
         except ValueError as error:
             self._journal.clear()  # the next worker begins as the first one did
             raise SourceError(f"What the worker before has left cannot be used: {error}") from error
+        self.restored = True
+        self.progress.mark = left.reached.mark
         self.feed.start(self.status().ring_sizes, left.reached.position)
         self._until = self.feed.rings.produced()
         self.again = True

@@ -169,6 +169,29 @@ def test_what_is_behind_what_is_stored(descriptor):
     assert [at(1), at(3), at(4)] == released
 
 
+def test_a_mark_moves_with_the_position(descriptor):
+    """It is that of the last position that was stored, also where the journal begins anew, or the kernel needs room."""
+    marks, progress = [], Progress(Journal(Memory(descriptor)), lambda position: None, lambda: tables(empty()))
+
+    def stored(step, mark):
+        progress.mark = mark
+        progress.stored(step)
+        left = Journal(Memory(descriptor)).left()
+        marks.append((left.reached.position, left.reached.mark, left.records))
+
+    progress.begin(Reached(at(1), 0))
+    first, second, third, fourth = [progress.step(at(number)) for number in (2, 3, 4, 5)]
+    second.tables, third.records[:] = tables(empty()), [b"third"]
+    stored(first, 1)
+    stored(third, 2)
+    progress.hurry()
+    left = Journal(Memory(descriptor)).left()
+    assert (at(5), 2) == (left.reached.position, left.reached.mark)
+    stored(fourth, 3)
+
+    assert [(at(2), 1, []), (at(4), 2, [b"third"]), (at(5), 3, [b"third"])] == marks
+
+
 def test_readers_that_end_before_they_come_on(descriptor):
     """They are counted, from the moment when they begin to read, until one comes on."""
     for _ in range(3):

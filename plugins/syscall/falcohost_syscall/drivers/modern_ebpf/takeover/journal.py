@@ -8,8 +8,8 @@ read it: also of processes that have ended since, and whatever they call themsel
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Final
 
 import msgspec
 
@@ -36,10 +36,12 @@ class Reached(msgspec.Struct, frozen=True, array_like=True):
     """How far the worker has come.
 
     :ivar passed: number of events that it had passed on.
+    :ivar mark: the mark of what it has only counted up to there (:class:`falcohost.MarkedSource`).
     """
 
     position: Position = Position()
     passed: int = 0
+    mark: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -86,11 +88,16 @@ class Journal:
                 pending = []
         return Left(reached, tables, records)
 
-    def begin(self, tables: Tables, reached: Reached) -> None:
-        """Begin the journal anew with these tables; they are not kept if they are too large."""
-        data = _entry(_TABLES, _encode(tables)) + _entry(_REACHED, _encode(reached))
-        if not self._memory.replace(data):
-            self._memory.replace(_entry(_REACHED, _encode(reached)))
+    def begin(self, tables: Tables, reached: Reached, records: Iterable[bytes] = (), until: int = 0) -> None:
+        """Begin the journal anew with these tables and the records since; they are not kept if they are too large.
+
+        :param until: the time of the last record, in nanoseconds since boot.
+        """
+        if until:
+            note(self._memory, until)
+        parts = [_entry(_TABLES, _encode(tables)), *_records(records), _entry(_REACHED, _encode(reached))]
+        if not self._memory.replace(b"".join(parts)):
+            self._memory.replace(parts[-1])
         self._base = self._memory.size
         self._goes_on()
 
@@ -101,8 +108,7 @@ class Journal:
         """
         if until:
             note(self._memory, until)
-        parts = [part for record in records for part in (_LENGTH.pack(len(record), _RECORD), record)]
-        parts.append(_entry(_REACHED, _encode(reached)))
+        parts = [*_records(records), _entry(_REACHED, _encode(reached))]
         if not self._memory.append(b"".join(parts)):
             return True
         self._goes_on()
@@ -129,6 +135,12 @@ class Journal:
         if self.attempts:
             self.attempts = 0
             self._memory.set_word(_ATTEMPTS, 0)
+
+
+def _records(records: Iterable[bytes]) -> Iterator[bytes]:
+    for record in records:
+        yield _LENGTH.pack(len(record), _RECORD)
+        yield record
 
 
 def _entry(kind: int, data: bytes) -> bytes:

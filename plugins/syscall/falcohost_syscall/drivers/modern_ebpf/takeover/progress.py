@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import Journal, Reached
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
@@ -37,6 +39,7 @@ class Progress:
     """Moves the position on in the *journal*, and then in the rings (*release*).
 
     :param tables: returns the tables as they are.
+    :ivar mark: what is kept with the next position.
     """
 
     def __init__(self, journal: Journal, release: Callable[[Position], None], tables: Callable[[], Tables]) -> None:
@@ -46,6 +49,7 @@ class Progress:
         self._steps: deque[Step] = deque()
         self._last: Reached | None = None
         self._is_long = False
+        self.mark = 0
 
     def begin(self, reached: Reached) -> None:
         """Begin the journal with the present tables."""
@@ -62,9 +66,12 @@ class Progress:
         return step
 
     def stored(self, step: Step) -> None:
-        """Move on to the end of *step*, unless that was done."""
+        """Move on to the end of *step*, unless that was done; then only the mark may be new."""
         if step in self._steps:
             self._move(step)
+        elif self._last is not None and self._last.mark != self.mark:
+            self._last = msgspec.structs.replace(self._last, mark=self.mark)
+            self._journal.go_on((), self._last)
 
     def hurry(self) -> None:
         """Move on to the end of all steps, which have been read."""
@@ -73,23 +80,24 @@ class Progress:
 
     def skip(self, step: Step, passed: int) -> None:
         """Move on to the end of *step* before it is read, since an attempt to read it may be the end of the process."""
-        self._journal.go_on((), Reached(step.position, passed))
+        self._journal.go_on((), Reached(step.position, passed, self._last.mark if self._last else self.mark))
 
     def _move(self, last: Step) -> None:
         records: list[bytes] = []
-        tables: tuple[Tables, Reached] | None = None
+        tables: Tables | None = None
         while self._steps:
             step = self._steps.popleft()
             records += step.records
             if step.tables is not None:
-                tables, records = (step.tables, Reached(step.position, step.passed)), []
+                tables, records = step.tables, []
             if step is last:
                 break
-        if tables is not None:
-            self._journal.begin(*tables)
+        self._last = Reached(last.position, last.passed, self.mark)
+        if tables is None:
+            self._is_long |= self._journal.go_on(records, self._last, last.until)
+        else:
+            self._journal.begin(tables, self._last, records, last.until)
             self._is_long = False
-        self._last = Reached(last.position, last.passed)
-        self._is_long |= self._journal.go_on(records, self._last, last.until)
         self._release(last.position)
 
     def _shorten(self) -> None:
