@@ -35,15 +35,17 @@ class HasClose(Protocol):
 
 Closed = TypeVar("Closed", bound=HasClose)
 
-#: What the paths of test files begin with that one worker runs: probes see each other's programs, wheels take long.
+#: What the paths of test files begin with that one worker runs, since what they share takes long to make: agents that
+#: watch the kernel, its probe alone, the installed wheel. The first that fits counts.
 TOGETHER = {
-    "plugins/syscall/tests/": "kernel",
+    "plugins/syscall/tests/test_": "agents",
+    "plugins/syscall/tests/": "probes",
     "tests/test_example": "installed",
     "tests/test_packaging": "installed",
 }
 
 #: What is in the paths of test files that take longest. Workers begin with them, or one would be left alone with them.
-LONGEST = ("plugins/syscall/tests/", "kills.py", "tests/test_example")
+LONGEST = ("plugins/syscall/tests/test_", "plugins/syscall/tests/", "tests/test_example", "kills.py", "tests/cli/")
 
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)

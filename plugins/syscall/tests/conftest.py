@@ -28,12 +28,30 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource
 
-sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside the tests
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # for the modules beside the tests
+
+from turns import Turns
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 
 #: Programs of the system that provocations use; all other names are copies of the tester.
 SYSTEM = ("cat", "find", "grep", "sh", "true")
+
+TURNS = Turns()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Let a file that floods the kernel wait for the end of those that other workers run, and these for its end."""
+    if not item.path.is_relative_to(HERE):
+        return (yield)
+    TURNS.begin(item.path)
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            TURNS.end()
 
 
 @pytest.fixture(scope="session")
