@@ -31,7 +31,7 @@ from falcohost_syscall.source import SyscallSource
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # for the modules beside the tests
 
-from turns import Turns
+from turns import Turns  # noqa: E402
 
 TESTER = Path(__file__).resolve().parent.parent / "tester"
 
