@@ -41,6 +41,11 @@ def read_regular(path: str | Path, limit: int) -> bytes:
     return content
 
 
+def is_there(path: str | Path) -> bool:
+    """Return whether there is a file or folder *path*, as far as this user may know."""
+    return os.path.exists(path)  # noqa: PTH110 # which raises where it may not look
+
+
 def require_regular(path: str | Path, limit: int) -> None:
     """Check that *path* is a regular file of at most *limit* bytes, for those who can only hand on a path.
 

@@ -176,6 +176,50 @@ def test_too_little_memory(falcohost, program, setup, tmp_path, monkeypatch):
     )
 
 
+#: A folder of which the kernel refuses to say whether it is there, as it does where a user may not look.
+UNKNOWN = "/" + "x" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["alerts"],
+        ["alerts", "verdict", "0" * 24, "true"],
+        ["store"],
+        ["store", "check"],
+        ["store", "repair"],
+        ["store", "export"],
+        ["store", "parked"],
+        ["store", "resend", "--output", "file"],
+        ["silence", "add", "--rule", "Password hashes read", "--for", "1h"],
+        ["silence", "list"],
+        ["silence", "remove", "1"],
+        ["tune", "Password hashes read"],
+        ["rules", "explain", "0" * 24],
+        ["rules", "stats", "rules.yaml"],
+        ["stats"],
+        ["upgrade"],
+    ],
+    ids=" ".join,
+)
+def test_a_state_that_must_not_be_looked_for(falcohost, setup, command):
+    """That is a sentence too."""
+    setup()
+    done = falcohost(*command, "--state-dir", UNKNOWN)
+
+    assert "bug" not in done.stderr
+    assert done.returncode == 0 or (done.stderr.startswith("Error: ") and "File name too long" in done.stderr)
+
+
+def test_a_configuration_that_must_not_be_looked_for(falcohost, monkeypatch):
+    """Whoever may not look for the default configuration is told so, and does not get another one."""
+    monkeypatch.setattr("falcohost.host.config.DEFAULT_FILES", (f"{UNKNOWN}/falco.yaml", "/etc/falco/falco.yaml"))
+    done = falcohost("plugins")
+
+    told = f"Error: Cannot read the configuration file {UNKNOWN}/falco.yaml: File name too long\n"
+    assert (1, told) == (done.returncode, done.stderr)
+
+
 def test_a_full_disk(environment):
     """Output that cannot be written is told in a sentence, and is no bug of falcohost."""
     with Path("/dev/full").open("wb") as full:

@@ -12,7 +12,7 @@ from falcohost.engine.texts import valid
 from falcohost.errors import StateError
 from falcohost.host.config import Config
 from falcohost.host.connection import PATIENCE, Connection, NoStore, NotRunning
-from falcohost.store.directory import DATABASE, claim
+from falcohost.store.directory import claim, database
 from falcohost.store.orders import Done, Order, carry_out
 from falcohost.store.store import Store
 
@@ -48,9 +48,7 @@ def _through_agent(directory: Path, order: Order) -> Done:
 
 
 def _change_directly(directory: Path, config: Config, order: Order) -> Done:
-    path = directory / DATABASE
-    if not path.is_file():
-        raise StateError(f"there is no state yet: {path} does not exist; name another one with --state-dir")
+    path = database(directory)
     lock = claim(directory, users=config.uids)
     try:
         store = Store(path, config.state.limits)

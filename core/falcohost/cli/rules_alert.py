@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,6 +15,7 @@ from falcohost.cli.rules_events import Given, read_text
 from falcohost.cli.stored_json import stored_json
 from falcohost.engine.alerts import INTERNAL
 from falcohost.errors import StateError
+from falcohost.regular import is_there
 from falcohost.store.directory import state_directory
 from falcohost.store.history import History
 
@@ -25,7 +25,7 @@ _ID = re.compile("[0-9a-f]{24}")
 
 def ids_and_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return which *arguments* are ids of alerts, and which are names of files."""
-    ids = [one for one in arguments if _ID.fullmatch(one) and not Path(one).exists()]
+    ids = [one for one in arguments if _ID.fullmatch(one) and not is_there(one)]
     return ids, [one for one in arguments if one not in ids]
 
 

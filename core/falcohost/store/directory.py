@@ -51,6 +51,22 @@ def state_directory(configured: str = "") -> Path:
         raise StateError(f"no state directory: this user has no home directory; set {VARIABLE}") from error
 
 
+def database(directory: Path, nothing: str = "there is no state") -> Path:
+    """Return the path of the database in the state directory *directory*.
+
+    :raises StateError: it is not there, which means *nothing*; or this user may not look for it.
+    """
+    path = directory / DATABASE
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        mend = "; run this command with sudo" if isinstance(error, PermissionError) else ""
+        raise StateError(f"the state in {path} cannot be read: {error.strerror}{mend}") from error
+    if not is_file:
+        raise StateError(f"{nothing} yet: {path} does not exist; name another state directory with --state-dir")
+    return path
+
+
 def claim(directory: Path, owner: int | None = None, users: Container[int] = ()) -> int:
     """Create *directory* if it is missing and lock it for this process; return the descriptor that holds the lock.
 

@@ -17,7 +17,7 @@ from falcohost.errors import StateError
 from falcohost.store.age import stored_age
 from falcohost.store.body import decode
 from falcohost.store.database import SCHEMA, broken_name, connect, one
-from falcohost.store.directory import DATABASE
+from falcohost.store.directory import database
 from falcohost.store.metadata import StoredMetadata
 
 #: Called with a number of alerts, now and then.
@@ -99,7 +99,7 @@ def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
 
     :raises StateError: there is none, or it cannot be read.
     """
-    path = _path(directory)
+    path = database(directory)
     with _Reader(path) as reader:
         sources = reader.rows(
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
@@ -133,7 +133,7 @@ def problems(directory: Path, progress: Progress = lambda count: None) -> list[s
     :param progress: called with the number of alerts that were checked.
     :raises StateError: there is none.
     """
-    with _Reader(_path(directory)) as reader:
+    with _Reader(database(directory)) as reader:
         try:
             check = reader.connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
             found = [text for (text,) in check if text != "ok"]
@@ -148,7 +148,7 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
     :param progress: called with the number of alerts that were taken over.
     :raises StateError: there is none, or the new one cannot be written.
     """
-    path = _path(directory)
+    path = database(directory)
     fresh = path.with_name(f"{path.name}-repaired")
     try:
         for part in _files(fresh):
@@ -260,13 +260,6 @@ def _ranges(reader: _Reader) -> Iterator[tuple[int, int]]:
         first = reader.connection.execute("SELECT min(seq) FROM alerts").fetchone()[0] or 1
     for begin in range(first, max(known, default=0) + 1, _PAGE):
         yield begin, begin + _PAGE - 1
-
-
-def _path(directory: Path) -> Path:
-    path = directory / DATABASE
-    if not path.is_file():
-        raise StateError(f"there is no state yet: {path} does not exist; name another state directory with --state-dir")
-    return path
 
 
 def _files(path: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from falcohost.errors import StateError
 from falcohost.store.age import stored_age
 from falcohost.store.body import decode
 from falcohost.store.database import READABLE, SCHEMA
-from falcohost.store.directory import DATABASE
+from falcohost.store.directory import database
 from falcohost.store.metadata import StoredMetadata
 from falcohost.store.silences import Silence, load
 from falcohost.store.verdicts import KINDS, Judged, Verdict, no_alert
@@ -64,12 +64,7 @@ class History:
     """
 
     def __init__(self, directory: Path) -> None:
-        path = directory / DATABASE
-        if not path.is_file():
-            raise StateError(
-                f"there are no alerts yet: {path} does not exist; name another state directory with --state-dir"
-            )
-        self._path = path
+        self._path = path = database(directory, "there are no alerts")
         try:
             self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()

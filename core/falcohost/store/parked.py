@@ -17,7 +17,7 @@ from msgspec import Struct
 from falcohost.alert import Alert
 from falcohost.errors import StateError
 from falcohost.log import log
-from falcohost.store.directory import DATABASE
+from falcohost.store.directory import database
 
 #: Most parked alerts, and bytes of them; the oldest are given up.
 MOST: Final = 10_000
@@ -56,9 +56,7 @@ class ParkedAlerts:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / DATABASE
-        if not self._path.is_file():
-            raise StateError(f"there is no state yet: {self._path} does not exist; name another one with --state-dir")
+        self._path = database(directory)
         with self._failures():
             uri = f"{self._path.absolute().as_uri()}?mode=rw"
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5)

@@ -91,7 +91,7 @@ class Config:
 def find_config(path: str | None) -> str | None:
     """Return the file to read: *path*, or the first of :data:`DEFAULT_FILES` that exists, or None.
 
-    :raises ConfigError: *path* does not exist.
+    :raises ConfigError: *path* does not exist, or this user may not look for the others.
     """
     if path is not None:
         try:
@@ -100,7 +100,10 @@ def find_config(path: str | None) -> str | None:
             why = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
             raise ConfigError(f"Could not find configuration file at {path}{why}") from None
         return path
-    return next((file for file in DEFAULT_FILES if Path(file).exists()), None)
+    try:
+        return next((file for file in DEFAULT_FILES if Path(file).exists()), None)
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration file {error.filename}: {error.strerror}") from None
 
 
 def load_config(path: str | None = None, options: Sequence[str] = ()) -> Config:

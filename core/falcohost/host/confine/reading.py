@@ -14,6 +14,7 @@ from typing import Final
 from falcohost.host.confine import landlock, seccomp
 from falcohost.host.confine.capabilities import become, close_the_way_back
 from falcohost.needs import BENEATH, CODE, THREADS, WRITE
+from falcohost.regular import is_there
 from falcohost.rules.cache_files import cache_directory
 
 #: What it keeps of root's rights: files may belong to anybody.
@@ -43,4 +44,4 @@ def _caches() -> list[Path]:
     directory = cache_directory()
     if directory is None:
         return []
-    return [next(folder for folder in (directory, *directory.absolute().parents) if folder.exists())]
+    return [next(folder for folder in (directory, *directory.absolute().parents) if is_there(folder))]
