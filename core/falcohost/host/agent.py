@@ -64,7 +64,8 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     fill_holes()
     outcome = supervisor.run()
     supervisor.progress.erase()
-    _report_sources(supervisor, verbose=options.verbose)
+    if outcome is not Outcome.FAILED or any(child.totals.received for child in supervisor.workers.children):
+        _report_sources(supervisor, verbose=options.verbose)
     if outcome is not Outcome.FAILED or supervisor.summary.has_alerts:
         _summarize(supervisor.summary, options.summary, patience=assignment.output_timeout)
     if outcome is Outcome.FAILED:

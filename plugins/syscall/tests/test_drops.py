@@ -1,11 +1,16 @@
 """Lost system calls are logged or raise alerts, as configured."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from falcohost.host.config import parse
 from falcohost.host.config.document import read_text
 from falcohost.host.plugins import load_plugins
 from falcohost.host.settings import source_settings
+from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.drops import FIELDS, fields
 
 
@@ -48,3 +53,23 @@ def test_fields_of_falcos_alert():
         "n_drops_buffer_total": "25",
         "n_drops_ring_full": "5",
     }
+
+
+def test_a_start_that_fails(tmp_path):
+    """An agent that may not load the probe ends with the reason alone; nothing can have been dropped yet."""
+    (tmp_path / "rules.yaml").write_text(
+        "- {rule: R, desc: d, condition: evt.type = open, output: o, priority: INFO, source: syscall}"
+    )
+    command = [sys.executable, "-m", "falcohost", "-r", "rules.yaml"]
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command],
+        cwd=tmp_path,
+        env=os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+    assert (1, "") == (done.returncode, done.stdout)
+    assert "\nError: Loading the probe needs root" in done.stderr
+    assert "event drop" not in done.stderr
