@@ -10,6 +10,7 @@ import pytest
 from falcohost import OutputError, OutputRefused
 from falcohost.errors import OutputLost
 from falcohost.outputs.program import ATTEMPTS, ProgramOutput, program_problem
+from falcohost.outputs.program_run import whole_lines
 from falcohost.programs import AsNow, run_programs
 from falcohost.testing.outputs import alert
 from falcohost.testing.waiting import wait_until
@@ -71,6 +72,21 @@ def test_keep_alive(output, tmp_path):
 
     pid = (tmp_path / "pid").read_text().strip()
     assert [f"{pid} rule {name}" for name in "abc"] == (tmp_path / "out").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("data", "length"),
+    [
+        (b"a\nb\n", 4),
+        (b"a\n" + b"b" * 4094 + b"\n", 2),
+        (b"a" * 4095 + b"\nb\n", 4096),
+        (b"a" * 9000 + b"\n", 4096),
+        (b"", 0),
+    ],
+)
+def test_whole_lines_are_written_at_once(data, length):
+    """What is written at once ends with a line, unless that alone is larger than the pipe."""
+    assert length == whole_lines(memoryview(data))
 
 
 def test_a_run_for_each(output, tmp_path):

@@ -1,6 +1,7 @@
 """One life of the program of the output ``program``: what is written to it, what it prints, and how it ends.
 
-The pipe to the program has room for one page, so that it can be written to only when all that is in it was read.
+The pipe to the program has room for one page, so that it can be written to only when all that is in it was read. Whole
+lines are written at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ MOST_SHOWN: Final = 2048
 #: Seconds that a program has to end by itself when there is nothing more to read.
 PARTING: Final = 1.0
 
-#: Size of the pipe to the program; the kernel makes one page of it.
+#: Size of the pipe to the program; the kernel makes one page of it, and writes so much at once or not at all
+#: (PIPE_BUF in pipe(7)).
 _PIPE: Final = 4096
 _BLOCK: Final = 1 << 16
 
@@ -86,7 +88,7 @@ class Run:
             if not left:
                 return
             try:
-                left = left[os.write(self._pipe, left) :]
+                left = left[os.write(self._pipe, left[: whole_lines(left)]) :]
             except BrokenPipeError:
                 self._part("has closed its input", blames=len(left) < len(data))
 
@@ -209,6 +211,15 @@ class Run:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
+
+
+def whole_lines(data: memoryview) -> int:
+    """Return how much of *data* is to be written at once: lines that fit into the pipe, or a part of one that is long.
+
+    So whoever is killed leaves a program no beginning of a line, behind which the next lines would come.
+    """
+    end = bytes(data[:_PIPE]).rfind(b"\n") + 1
+    return end or min(len(data), _PIPE)
 
 
 def _asked(ask: Callable[[], T]) -> T:
