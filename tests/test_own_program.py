@@ -21,6 +21,12 @@ OWN = OwnProgram(
 )
 
 
+@pytest.mark.parametrize("what", ["scripts", "purelib", "platlib"])
+def test_where_python_installs(what):
+    """Folders are those that Python itself says, without all that it would load for that."""
+    assert Path(sysconfig.get_path(what)) == module._installed(what)
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [

@@ -66,7 +66,7 @@ def own_program() -> OwnProgram | None:
 
     Call it first while the process may look at all files.
     """
-    script = Path(sysconfig.get_path("scripts"), "falcohost")
+    script = _installed("scripts") / "falcohost"
     try:
         interpreter = os.readlink("/proc/self/exe")  # noqa: PTH115 # the name alone, as others see it
         status = Path("/proc/self/exe").stat()
@@ -88,8 +88,25 @@ def own_program() -> OwnProgram | None:
 def _folders() -> Iterator[Path]:
     """Yield the folders of Python's library, of what is installed, and of this package."""
     yield Path(os.__file__).parent
-    yield from map(Path, {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    yield from {_installed("purelib"), _installed("platlib")}
     yield Path(__file__).parent
+
+
+def _installed(what: str) -> Path:
+    """Return the folder of what is installed for this interpreter; *what*: a name of :func:`sysconfig.get_path`.
+
+    That function itself would load all settings with which Python was built: 0.3 MB.
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    known = {
+        "base": sys.prefix,
+        "platbase": sys.exec_prefix,
+        "installed_base": sys.base_prefix,
+        "installed_platbase": sys.base_exec_prefix,
+        "platlibdir": sys.platlibdir,
+        "py_version_short": version,
+    }
+    return Path(sysconfig.get_path(what, expand=False).format_map(known))
 
 
 def _names(script: Path) -> Iterator[str]:

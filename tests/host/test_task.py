@@ -9,7 +9,7 @@ import pytest
 from falcohost import Batch, PluginError, SourceSpec, hookimpl
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.encoded_rules import encode_rules
-from falcohost.host.plugins import PluginData
+from falcohost.host.plugins import PluginData, load_data
 from falcohost.host.task import make_task
 from falcohost.host.worker_data import WorkerData
 from falcohost.pipeline.settings import PipelineConfig
@@ -52,6 +52,21 @@ def data(names, entry="plugin_of_a_task:inside.plugin"):
         iso8601=False,
         base64=False,
     )
+
+
+def test_only_what_is_wanted_is_asked_for(module):
+    """Hooks for what a process does not need are not called in it; its sources are there all the same."""
+
+    def rules(self):
+        raise AssertionError("nobody reads rules here")
+
+    type(module.inside.plugin).falcohost_rules = hookimpl(rules, specname="falcohost_rules")
+
+    with pytest.raises(PluginError, match="nobody reads rules here"):
+        load_data(data(["one"]).plugins, {})
+    few = load_data(data(["one"]).plugins, {}, ("fields",))
+    assert ["one"] == [*few.sources()]
+    assert () == few.loaded[0].rules
 
 
 def test_the_plugin_is_loaded_with_its_settings(module):

@@ -118,7 +118,7 @@ def load_for_outputs(data: OutputsData) -> Plugins:
     :raises PluginError: one cannot be loaded.
     """
     os.environ.update(as_texts(data.environment))
-    return load_data(data.plugins, as_texts(data.static))
+    return load_data(data.plugins, as_texts(data.static), ("outputs", "subscribers"))
 
 
 def seal_outputs(data: OutputsData) -> int:

@@ -29,6 +29,10 @@ _RECEIVED = (
 )
 
 
+#: What processes import late, after the supervisor's own modules.
+_LATE = ("falcohost.store.where_code",)
+
+
 def function(name: str) -> Callable[..., object]:
     """Return the function *name* (``module:name``).
 
@@ -42,7 +46,7 @@ def function(name: str) -> Callable[..., object]:
 def preload(modules: Iterable[str]) -> None:
     """Import *modules*; one that cannot be imported is left to the process that needs it."""
     import_lazy()
-    for name in modules:
+    for name in (*_LATE, *modules):
         try:
             importlib.import_module(name)
         except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from falcohost.credentials import VARIABLE as CREDENTIALS
 from falcohost.engine.alerts import AlertMaker
@@ -23,6 +23,9 @@ from falcohost.pipeline.settings import PipelineConfig
 from falcohost.retries import run_on_demand
 from falcohost.settings import AGENT_PID
 from falcohost.specs import DropPolicy
+
+#: What plugins offer to a source.
+_OF_SOURCES: Final = ("fields", "lookups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,15 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
 
     :raises PluginError: a plugin cannot be loaded, or its source has no loader.
     """
-    plugins = load_data(data.plugins, as_texts(data.static))
+    plugins = load_data(data.plugins, as_texts(data.static), ())  # rules, and so fields, are asked for rarely
     spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
     load, ask = spec.load, spec.ask
     if load is None or ask is None:
         raise PluginError(f"the source '{data.source}' has no loader in its process, but had one where rules are read")
 
     def ask_now(data: WorkerData) -> bytes:
-        return ask(settings, decode_plan(data.rules, data.source, plugins)) or b""
+        whole = load_data(data.plugins, as_texts(data.static), _OF_SOURCES)
+        return ask(settings, decode_plan(data.rules, data.source, whole)) or b""
 
     return LoadTask(lambda: load(settings), ask_now, spec.load_capabilities or frozenset())
 
@@ -83,7 +87,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
     :raises PluginError: a plugin cannot be loaded.
     :raises ValueError: the rules are not for the fields of these plugins.
     """
-    plugins = load_data(data.plugins, as_texts(data.static))
+    plugins = load_data(data.plugins, as_texts(data.static), _OF_SOURCES)
     spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
 
     def decode(data: WorkerData) -> Rules:
@@ -111,7 +115,7 @@ def check_secrets(descriptor: int) -> None:
     """
     data = unseal(descriptor)
     limit_environment(data)
-    plugins = load_data(data.plugins, as_texts(data.static))
+    plugins = load_data(data.plugins, as_texts(data.static), ())
     secrets = _spec(plugins, data.source).secrets
     if secrets is not None:
         list(secrets(_settings(plugins, data.source, os.getppid())))

@@ -29,6 +29,7 @@ class ForPlugins(Struct, frozen=True):
     :ivar static: the values of the fields ``static.*``.
     :ivar named: the names that the configuration has for plugins; of other distributions, only these are imported.
     :ivar trusted: plugins are imported even if other users may change their files.
+    :ivar checked: another process has checked that no two plugins have the same key.
     """
 
     blocks: MappingABC[str, MappingABC[str, Any]] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class ForPlugins(Struct, frozen=True):
     static: MappingABC[str, str] = field(default_factory=dict)
     named: frozenset[str] = frozenset()
     trusted: bool = False
+    checked: bool = False
 
     def settings(
         self, name: str, former: Iterable[str], keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]

@@ -12,7 +12,7 @@ from msgspec import Struct
 from falcohost.errors import ConfigError, PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.plugins.found import installed, the_one
-from falcohost.host.plugins.loading import gather
+from falcohost.host.plugins.loading import OFFERS, gather
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate
 from falcohost.host.plugins.told import DRIVERS
@@ -77,20 +77,25 @@ def needed_by(source: str, plugins: Plugins) -> Iterator[Plugin]:
             yield one
 
 
-def load_data(data: Iterable[PluginData], static: Mapping[str, str]) -> Plugins:
-    """Load the plugins in *data*.
+def load_data(data: Iterable[PluginData], static: Mapping[str, str], offers: Collection[str] = OFFERS) -> Plugins:
+    """Load the plugins in *data*, which another process has loaded before.
 
     :param static: the values of the fields ``static.*``.
+    :param offers: of what they offer, the attributes of :class:`Plugin` that are wanted; sources always are.
     :raises PluginError: one cannot be loaded.
     """
     data = list(data)
     if not data:  # the registry of plugins costs a megabyte
         return Plugins((), static=static)
     candidates = [Candidate(one.name, _imported(one), one.distribution, one.version) for one in data]
-    plugins = gather(candidates, _Told(static=static, given={one.name: json.loads(one.settings) for one in data}))
+    plugins = gather(candidates, _told(data, static), offers=offers)
     if plugins.left_out:
         raise PluginError("\n".join(plugins.left_out.values()))
     return plugins
+
+
+def _told(data: Iterable[PluginData], static: Mapping[str, str]) -> _Told:
+    return _Told(static=static, checked=True, given={one.name: json.loads(one.settings) for one in data})
 
 
 def _imported(one: PluginData) -> Any:

@@ -6,7 +6,7 @@ configuration or the command line names it, and if no other user may change its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ _THEN = {
     "lookups": "falcohost_lookups",
     "commands": "falcohost_commands",
 }
+FIELDS = "fields"
+#: What plugins offer besides sources and drivers, as attributes of :class:`Plugin`.
+OFFERS = frozenset({FIELDS, *_THEN})
 
 
 def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
@@ -132,9 +135,11 @@ def gather(
     left_out: Mapping[str, str] = MappingProxyType({}),
     *,
     strict: bool = True,
+    offers: Collection[str] = OFFERS,
 ) -> Plugins:
-    """Register *candidates*, call all hooks, and return what the plugins offer; a plugin that raises is left out.
+    """Register *candidates*, call hooks, and return what the plugins offer; a plugin that raises is left out.
 
+    :param offers: only the hooks are called that define settings or sources, and those for these :data:`OFFERS`.
     :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
     :raises PluginError: two plugins add the same configuration key or driver.
     :raises ConfigError: the value of a plugin's key is not valid.
@@ -147,8 +152,9 @@ def gather(
     registry.settings |= told_settings(candidates, answers, told, None if strict else refused)
     answers["sources"] = _ask(registry, "falcohost_sources")
     sources = {spec.name: answer.plugin for answer in answers["sources"] for spec in answer.items}
-    fields = {source: _ask_fields(registry, source, plugin) for source, plugin in sources.items()}
-    answers |= {attribute: _ask(registry, hook) for attribute, hook in _THEN.items()}
+    asked = sources if FIELDS in offers else {}
+    fields = {source: _ask_fields(registry, source, plugin) for source, plugin in asked.items()}
+    answers |= {attribute: _ask(registry, hook) if attribute in offers else [] for attribute, hook in _THEN.items()}
     loaded = [candidate for candidate in candidates if candidate.name not in registry.left_out]
     return Plugins(
         tuple(_plugin(one, registry.settings[one.name], answers, fields) for one in loaded),

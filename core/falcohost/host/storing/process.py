@@ -140,7 +140,7 @@ def _opened(given: StoreGiven, parent: int) -> tuple[Store, Aside]:
     directory = shown = given.directory
     needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
     boot_id()  # while /proc is there
-    importlib.import_module("falcohost.store.where_code")  # which silences need, and the supervisor does without
+    importlib.import_module("falcohost.store.where_code")  # which silences need
     if directory is not None and given.user is not None:
         import_lazy()
         try:
