@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 HEADERS = ("record.h", "facts.h", "scratch.bpf.h")
 ENUMS = (
-    *("kind", "flag", "tag", "exe_flag", "want", "left", "option", "count_row", "lost", "stage"),
+    *("kind", "flag", "tag", "exe_flag", "fd_type", "want", "left", "option", "count_row", "moment", "lost", "stage"),
     *("view_index", "process_text", "lineage", "fd_kind", "l4proto", "ip", "addressed", "made", "connected", "led_to"),
 )
 #: Structs of which user space needs to know where each member is.
@@ -43,6 +43,8 @@ CLASSES = {
     "fdinfo": Class("FdInfo", "the data of SEC_FD"),
     "sockinfo": Class("SockInfo", "the data of SEC_SOCK"),
     "forked": Class("Forked", "the data of SEC_FORK"),
+    "of_fd": Class("OfFd", "the data of SEC_OF_FD"),
+    "resources": Class("Resources", "the data of SEC_RESOURCES"),
     "queue": Class("Queue", "the data of SEC_QUEUE"),
     "caps": Class("Caps", "the data of SEC_CAPS"),
     "execed": Class("Execed", "the data of SEC_EXEC"),

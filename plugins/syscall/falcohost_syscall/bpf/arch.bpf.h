@@ -56,6 +56,11 @@ static __always_inline long call_ret(struct pt_regs *regs)
 	return READ(struct pt_regs, regs, ax);
 }
 
+static __always_inline __u64 instruction_of(struct pt_regs *regs)
+{
+	return READ(struct pt_regs, regs, ip);
+}
+
 static __always_inline bool is_compat(struct task_struct *task)
 {
 	return task->thread_info.status & TS_COMPAT;
@@ -101,6 +106,11 @@ static __always_inline long call_nr(struct pt_regs *regs)
 static __always_inline long call_ret(struct pt_regs *regs)
 {
 	return READ(struct pt_regs, regs, regs[0]);
+}
+
+static __always_inline __u64 instruction_of(struct pt_regs *regs)
+{
+	return READ(struct pt_regs, regs, pc);
 }
 
 static __always_inline bool is_compat(struct task_struct *task)

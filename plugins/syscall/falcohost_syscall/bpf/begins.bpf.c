@@ -46,3 +46,35 @@ int BPF_PROG(task_made, struct task_struct *child, __u64 flags)
 	bpf_map_update_elem(&made_flags, &made, &flags, BPF_ANY);
 	return 0;
 }
+
+/* A call whose event is made when it begins, since what it is about is gone when it returns. Attached only while rules ask for
+ * one. What it will return is foreseen; a file system's own error is not. */
+SEC("raw_tp/sys_enter")
+int call_foreseen(unsigned long long *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	struct task_struct *task = current_task();
+	bool compat = is_compat(task);
+	__u32 nr = table_nr(regs, compat, 0);
+	__u64 began = begin(), args[6];
+	struct call_spec *spec;
+	struct scratch *s;
+	long ret;
+
+	spec = bpf_map_lookup_elem(&calls, &nr);
+	if (!spec || !spec->call || !(spec->want & WANT_BEGIN))
+		return 0;
+	call_args(regs, compat, args);
+	ret = task->files && file_of_fd(task, args[0]) ? 0 : -EBADF;
+	if (unwanted(spec, task->tgid, ret))
+		return 0;
+	s = start_call(spec, task, ret, began);
+	if (!s)
+		return 0;
+	__builtin_memcpy(s->header.args, args, sizeof(args));
+	if (compat)
+		s->header.flags |= FLAG_COMPAT;
+	fill_caller(&s->header, task);
+	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	return 0;
+}

@@ -5,6 +5,7 @@
 #include "arch.bpf.h"
 #include "record.h"
 
+#define EBADF 9
 #define ENOSYS 38
 #define EINPROGRESS 115
 

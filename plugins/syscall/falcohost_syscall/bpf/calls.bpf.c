@@ -14,6 +14,7 @@
 #include "handover.bpf.h"
 #include "asked.bpf.h"
 #include "entered.bpf.h"
+#include "present.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 struct {
@@ -49,6 +50,7 @@ int submit_call(unsigned long long *ctx);
 int submit_messages(unsigned long long *ctx);
 int next_name(unsigned long long *ctx);
 int gather_arguments(unsigned long long *ctx);
+int gather_present(unsigned long long *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -66,6 +68,7 @@ struct {
 		[STAGE_MESSAGES] = (void *)&submit_messages,
 		[STAGE_NAMES] = (void *)&next_name,
 		[STAGE_ARGUMENTS] = (void *)&gather_arguments,
+		[STAGE_PRESENT] = (void *)&gather_present,
 	},
 };
 
@@ -125,7 +128,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	struct scratch *s;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
+	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
 		count_time(0, began);
 		return 0;
 	}

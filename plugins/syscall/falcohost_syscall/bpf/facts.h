@@ -63,6 +63,15 @@ enum led_to { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is w
 /* What call_spec.asks has, beside names that are told anyway. */
 #define ASKS_REQUESTED 1
 #define ASKS_ENVIRONMENT 2 /* of the process; that of an exec is told anyway */
+/* What is collected of events that have passed the filters, if rules ask for it (present.bpf.h). */
+#define ASKS_RESOURCES 4
+#define ASKS_STREAMS 8   /* standard input, output and error */
+#define ASKS_FD_TYPES 16 /* of all descriptors */
+#define ASKS_VALUES 32   /* call_spec.values */
+#define ASKS_POLLED 64   /* the descriptors in the first value, structs pollfd */
+#define ASKS_PRESENT (ASKS_RESOURCES | ASKS_STREAMS | ASKS_FD_TYPES | ASKS_VALUES | ASKS_POLLED)
+#define ASKED_OF_PROCESSES_AT 2 /* the first three of these */
+#define ASKED_OF_PROCESSES 7
 
 /* The names of the event's file, whatever that is by which it is seen; told with the caller's memory. */
 struct file_names {

@@ -70,15 +70,10 @@ static __always_inline __u32 bpf_id(struct file *file)
 	return 0;
 }
 
-static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
+static __always_inline void read_fdinfo(struct fdinfo *info, struct file *file, struct inode *inode, __u16 mode)
 {
-	struct fdinfo *info = section_room(s);
-	struct inode *inode = READ(struct file, file, f_inode);
 	struct super_block *sb = READ(struct inode, inode, i_sb);
-	__u16 mode = READ(struct inode, inode, i_mode);
 
-	if (!info)
-		return mode;
 	info->mode = mode;
 	info->ino = READ(struct inode, inode, i_ino);
 	info->dev = encode_dev(READ(struct super_block, sb, s_dev));
@@ -86,6 +81,17 @@ static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
 	info->layer = overlay_layer(inode, info->magic);
 	info->fmode = READ(struct file, file, f_mode);
 	info->bpf_id = info->magic == ANON_INODE_FS_MAGIC ? bpf_id(file) : 0;
+}
+
+static __always_inline __u16 put_fdinfo(struct scratch *s, struct file *file)
+{
+	struct fdinfo *info = section_room(s);
+	struct inode *inode = READ(struct file, file, f_inode);
+	__u16 mode = READ(struct inode, inode, i_mode);
+
+	if (!info)
+		return mode;
+	read_fdinfo(info, file, inode, mode);
 	s->facts.made = info->fmode & FMODE_CREATED ? MADE_YES : MADE_NO;
 	note_links(s, inode, READ(struct inode, inode, i_nlink), info->layer, mode);
 	end_section(s, SEC_FD, sizeof(*info));

@@ -113,6 +113,20 @@ int gather_arguments(unsigned long long *ctx)
 	return 0;
 }
 
+/* What is collected only of events that have passed. */
+SEC("raw_tp/sys_exit")
+int gather_present(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	put_present(s, s->spec.asks);
+	s->spec.asks &= ~ASKS_PRESENT;
+	bpf_tail_call(ctx, &stages, STAGE_TELL);
+	return 0;
+}
+
 /* Asks the filters again, under the next name of the event's file, or of its paths. */
 SEC("raw_tp/sys_exit")
 int next_name(unsigned long long *ctx)

@@ -90,7 +90,7 @@ struct bpf_map { __u32 id; };
 struct bpf_prog_aux { __u32 id; };
 struct bpf_prog { struct bpf_prog_aux *aux; };
 struct bpf_link { __u32 id; };
-struct fdtable { unsigned int max_fds; struct file **fd; };
+struct fdtable { unsigned int max_fds; struct file **fd; unsigned long *open_fds; };
 struct files_struct { struct fdtable *fdt; unsigned int next_fd; };
 struct fs_struct { struct path root, pwd; };
 
@@ -112,6 +112,7 @@ struct proc_fs_info { struct pid_namespace *pid_ns; };
 enum pid_type { PIDTYPE_PID, PIDTYPE_TGID, PIDTYPE_PGID, PIDTYPE_SID, PIDTYPE_MAX };
 struct pid { unsigned int level; struct hlist_head tasks[PIDTYPE_MAX]; struct upid numbers[]; };
 struct pid_namespace { struct task_struct *child_reaper; unsigned int level; };
+struct rlimit { unsigned long rlim_cur, rlim_max; };
 struct tty_driver { int major, minor_start; };
 struct tty_struct { int index; struct tty_driver *driver; };
 struct signal_struct {
@@ -122,9 +123,16 @@ struct signal_struct {
 	unsigned int has_child_subreaper : 1;
 	struct pid *pids[PIDTYPE_MAX];
 	struct tty_struct *tty;
+	int nr_threads;
+	struct rlimit rlim[16];
 };
+struct percpu_counter { long long count; };
+struct mm_rss_stat { long count[4]; };
+struct mm_struct___before_6_2 { struct mm_rss_stat rss_stat; };
 struct mm_struct {
 	atomic_t mm_users;
+	unsigned long total_vm;
+	struct percpu_counter rss_stat[4]; /* since 6.2 */
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };
@@ -134,6 +142,9 @@ struct thread_info {
 	__u32 status; /* x86 */
 };
 struct css_set;
+struct sifields_kill { int _pid; };
+union __sifields { struct sifields_kill _kill; };
+struct kernel_siginfo { int si_code; union __sifields _sifields; };
 struct nsproxy { struct mnt_namespace *mnt_ns; };
 struct task_struct {
 	struct thread_info thread_info;
@@ -153,6 +164,8 @@ struct task_struct {
 	struct signal_struct *signal;
 	kuid_t loginuid;
 	struct seccomp seccomp;
+	unsigned long maj_flt, min_flt;
+	int pagefault_disabled;
 	struct css_set *cgroups;
 	void *io_uring;
 };
@@ -237,12 +250,12 @@ struct io_rw { __u64 addr; __u32 len; };
 /* tracing */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	unsigned long bp, bx, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	__u64 regs[31];
-	__u64 orig_x0;
+	__u64 orig_x0, pc;
 	__s32 syscallno;
 };
 #endif

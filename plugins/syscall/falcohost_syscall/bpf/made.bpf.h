@@ -24,7 +24,7 @@ static __always_inline void put_pair(struct scratch *s, struct task_struct *task
 	bpf_probe_read_user(&fd, sizeof(fd), (void *)address);
 	file = file_of_fd(task, fd);
 	if (file && (put_fdinfo(s, file) & S_IFMT) == S_IFSOCK)
-		put_socket(s, file);
+		put_socket(s, file, SEC_SOCK);
 }
 
 /* The queue of the socket from which accept(2) took a connection. */

@@ -33,7 +33,7 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	}
 	type = put_fdinfo(s, file) & S_IFMT;
 	if (type == S_IFSOCK) {
-		info = put_socket(s, file);
+		info = put_socket(s, file, SEC_SOCK);
 		if (info)
 			see_socket(&s->facts, info, s->spec.want & (WANT_SOCKADDR | WANT_MSGHDR | WANT_SENDER));
 		if (info && info->family == AF_UNIX)

@@ -9,6 +9,7 @@
 #include "uring.bpf.c"
 #include "hooks.bpf.c"
 #include "renamed.bpf.c"
+#include "moments.bpf.c"
 #include "process.bpf.c"
 #include "tasks.bpf.c"
 

@@ -3,6 +3,7 @@
 #include "about.bpf.h"
 #include "tell.bpf.h"
 #include "measure.bpf.h"
+#include "present.bpf.h"
 
 /* Numbered like the stages of calls. */
 enum exec_stage {
@@ -157,6 +158,15 @@ GLOBAL int gather_exe_names(struct scratch *s)
 	return 0;
 }
 
+/* What rules ask of execs and exits. */
+static __always_inline void put_asked(struct scratch *s)
+{
+	__u32 asks = (options >> PRESENT_AT & ASKED_OF_PROCESSES) << ASKED_OF_PROCESSES_AT;
+
+	if (asks)
+		put_present(s, asks);
+}
+
 /* Goes on to a stage through the filter before it, if there is one. */
 static __always_inline void exec_goes_on(void *ctx, struct scratch *s, enum exec_stage stage)
 {
@@ -268,6 +278,7 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 	}
 	if (options & OPTION_EXEC_CWD)
 		put_path(s, SEC_CWD, task, &task->fs->pwd);
+	put_asked(s);
 	if (!announce_cgroups(task, &s->header) || !tell(&s->header, OWN_EXEC, 0))
 		return lose(s);
 	send_more(&s->header, s->header.ts);
@@ -393,6 +404,7 @@ int submit_exit(unsigned long long *ctx)
 	}
 	if (!tell(&s->header, OWN, s->header.args[2]) && !known)
 		return lose(s);
+	put_asked(s);
 	submit_counted(s);
 	return 0;
 }

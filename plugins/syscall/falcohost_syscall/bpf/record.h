@@ -105,6 +105,16 @@ enum tag {
 	SEC_ENTERED_PATH = 37,  /* SEC_PATH, SEC_PATH2 and SEC_STR as they were when the call began, if they are not the same any */
 	SEC_ENTERED_PATH2 = 38, /* more (FLAG_REWRITTEN), and were not longer than ENTERED_KEPT */
 	SEC_ENTERED_STR = 39,
+	SEC_RESOURCES = 40, /* struct resources of the process when the event was sent */
+	SEC_FD_TYPES = 41,  /* one bit (enum fd_type) for each type that its descriptors have, of the first DESCRIPTORS_TOLD; __u32 */
+	SEC_OF_FD = 42,     /* struct of_fd of one descriptor of the process; what follows up to the next is of it, too: */
+	SEC_OF_FD_PATH = 43,/* as SEC_FDPATH, SEC_SOCK, SEC_UNIX and SEC_UNIXPEER */
+	SEC_OF_FD_SOCK = 44,
+	SEC_OF_FD_UNIX = 45,
+	SEC_OF_FD_UNIXPEER = 46,
+	SEC_VALUE = 47,     /* what lies where the first of call_spec.values says; the others follow */
+	SEC_VALUE2 = 48,
+	SEC_VALUE3 = 49,
 };
 #define ENTERED_KEPT 256
 
@@ -124,6 +134,26 @@ struct fdinfo {
 	__u32 layer;     /* overlayfs: 1 upper, 2 lower; 0 not on overlayfs */
 	__u32 fmode;     /* file->f_mode; FMODE_CREATED = 0x100000 */
 	__u32 bpf_id;    /* of a map, program or link of BPF: the id that bpf(2) knows it by; else 0 */
+};
+
+struct of_fd {
+	__s32 number;
+	__u32 pad;
+	struct fdinfo info;
+};
+
+/* Of the types that fd.types tells apart. */
+enum fd_type {
+	TYPE_OTHER, TYPE_FILE, TYPE_DIRECTORY, TYPE_PIPE, TYPE_IPV4, TYPE_IPV6, TYPE_UNIX, TYPE_NETLINK, TYPE_EVENT, TYPE_SIGNALFD,
+	TYPE_EVENTPOLL, TYPE_INOTIFY, TYPE_TIMERFD, TYPE_BPF, TYPE_USERFAULTFD, TYPE_IO_URING, TYPE_MEMFD, TYPE_PIDFD, TYPES,
+};
+#define DESCRIPTORS_TOLD 4096
+
+struct resources {
+	__u64 size, resident, swapped; /* of its memory, in pages */
+	__u64 major, minor;            /* page faults of the thread */
+	__u64 fd_limit;
+	__u32 fds, threads;            /* open descriptors, living threads */
 };
 
 struct sockinfo {
@@ -276,6 +306,7 @@ enum want {
 	WANT_SENTINEL = 16777216, /* the agent's own call that shows whether events arrive: also of ignored processes, without
 	                             budget and context; its filter lets no other pass */
 	WANT_ATTRIBUTE = 33554432, /* with WANT_ENTERED: the string is the name of an attribute, which the kernel's hook has, too */
+	WANT_BEGIN = 67108864, /* the event is made when the call begins, since its file is gone when it returns (close) */
 	WANT_NAMED = 134217728, /* set by the probe itself: the thread gets the name that lies in args from NAMED_AT on */
 	WANT_LATELY = 268435456, /* only since a moment ago: threads may be in calls that its program does not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
@@ -287,6 +318,13 @@ enum want {
 enum left { LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT };
 #define STRUCT_SIZE 32
 
+/* What is read of the caller's memory for SEC_VALUE and the others: size bytes, from where args[arg] points to; by: times that
+ * argument, or times the number to which it points (VALUE_AT); or a text (VALUE_TEXT). */
+#define VALUE(arg, size, by) ((arg) | (size) << 8 | (by) << 16)
+#define VALUE_ONCE 0xff
+#define VALUE_TEXT 0xfe
+#define VALUE_AT 8
+
 struct call_spec {
 	__u32 call;
 	__u32 want;
@@ -295,8 +333,10 @@ struct call_spec {
 	__u8 about;     /* for filters only: what they ask of processes: see ABOUT_NAMES */
 	__u8 pid_arg;   /* the process that the call is about; its context is sent too */
 	__u8 left;      /* enum left */
-	__u8 asks;      /* for filters only: ASKS_* of facts.h */
+	__u8 asks;      /* ASKS_* of facts.h */
 	__u8 pad[3];
+	__u32 value_arg, value2_arg, value3_arg; /* VALUE(…); NO_ARG: none */
+	__u32 pad2;
 	__u64 leaves;   /* for filters only: the last components that a descriptor's file may have: facts/leaves.py */
 };
 
@@ -305,6 +345,9 @@ struct call_spec {
 #define ABOUT_NAMES 15
 #define ABOUT_TEXTS_AT 4
 #define ABOUT_ALL 255
+
+/* Events that are no calls (moments.bpf.c). */
+enum moment { MOMENT_SIGNAL, MOMENT_SWITCH, MOMENT_FAULT, MOMENTS };
 
 /* Settings that user space makes before the probe is loaded. */
 struct settings {
@@ -335,6 +378,8 @@ enum option {
 /* From these bits on: the same, for the filters of execs and of exits. */
 #define ABOUT_EXEC_AT 16
 #define ABOUT_EXIT_AT 24
+/* From this bit on: what of ASKS_PRESENT is told of execs and exits, without its lowest bits. */
+#define PRESENT_AT 11
 
 /* Per row of calls/rows.py and per CPU. While costs are measured also for what no rule asks for: row 0 calls, the others below. */
 #define MAX_CALLS 512

@@ -18,7 +18,7 @@
  * are measured. */
 enum stage {
 	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESS, STAGE_ANCESTORS, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES,
-	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGES,
+	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGE_PRESENT, STAGES,
 };
 
 /* The position of the walk from a directory entry up to the root (path.bpf.h). It is in a map and not on the stack: there

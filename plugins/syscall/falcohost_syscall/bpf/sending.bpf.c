@@ -24,6 +24,8 @@ int tell_call(unsigned long long *ctx)
 		return 0;
 	if (s->spec.want & WANT_SENTINEL)
 		bpf_tail_call(ctx, &stages, STAGE_SUBMIT);
+	if (s->spec.asks & ASKS_PRESENT)
+		bpf_tail_call(ctx, &stages, STAGE_PRESENT);
 	task = task_of(s);
 	if (!(s->spec.want & WANT_MESSAGES) && !has_room(&s->header, &call_ring, s->pos, account_of(s)))
 		return over_budget(s);

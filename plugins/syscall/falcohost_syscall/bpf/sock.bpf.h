@@ -41,8 +41,8 @@ static __always_inline void read_inet(struct sockinfo *info, struct sock *sk)
 	bpf_core_read(info->raddr, sizeof(info->raddr), &sk->__sk_common.skc_v6_daddr);
 }
 
-/* Returns what was put into the record, or NULL. */
-static __always_inline struct sockinfo *put_socket(struct scratch *s, struct file *file)
+/* Returns what was put into the record, or NULL. The sections of the names of an AF_UNIX socket have the tags behind tag. */
+static __always_inline struct sockinfo *put_socket(struct scratch *s, struct file *file, __u16 tag)
 {
 	struct socket *socket = READ(struct file, file, private_data);
 	struct sock *sk = READ(struct socket, socket, sk);
@@ -66,11 +66,11 @@ static __always_inline struct sockinfo *put_socket(struct scratch *s, struct fil
 		info->sk = (__u64)sk;
 		info->peer = (__u64)peer;
 	}
-	end_section(s, SEC_SOCK, sizeof(*info));
+	end_section(s, tag, sizeof(*info));
 	if (family == AF_UNIX) {
-		put_unix_name(s, SEC_UNIX, (struct unix_sock *)sk);
+		put_unix_name(s, tag + 1, (struct unix_sock *)sk);
 		if (peer)
-			put_unix_name(s, SEC_UNIXPEER, (struct unix_sock *)peer);
+			put_unix_name(s, tag + 2, (struct unix_sock *)peer);
 	}
 	return info;
 }

@@ -15,7 +15,6 @@ adjtimex 159 171 124
 alarm 37 - 27
 arch_prctl 158 - 384
 bdflush - - 134
-brk 12 214 45
 cachestat 451 451 451
 capget 125 90 184
 clock_adjtime 305 266 343
@@ -28,7 +27,6 @@ epoll_ctl 233 21 255
 epoll_ctl_old 214 - -
 epoll_pwait 281 22 319
 epoll_pwait2 441 441 441
-epoll_wait 232 - 256
 epoll_wait_old 215 - -
 faccessat 269 48 307
 faccessat2 439 439 439
@@ -51,7 +49,6 @@ fstatfs 138 44 100
 fstatfs64 - - 269
 fsync 74 82 118
 ftruncate 77 46 93
-futex 202 98 240
 futex_requeue 456 456 456
 futex_wait 455 455 455
 futex_waitv 449 449 449
@@ -62,22 +59,16 @@ get_mempolicy 239 236 275
 get_robust_list 274 100 312
 get_thread_area 211 - 244
 getcpu 309 168 318
-getcwd 79 17 183
 getgroups 115 158 80
 getitimer 36 102 105
-getpeername 52 205 368
 getpgid 121 155 132
 getpgrp 111 - 65
 getpid 39 172 20
 getppid 110 173 64
 getpriority 140 141 96
 getrandom 318 278 355
-getresgid 120 150 171,211
-getresuid 118 148 165,209
-getrlimit 97 163 76,191
 getrusage 98 165 77
 getsid 124 156 147
-getsockname 51 204 367
 gettid 186 178 224
 gettimeofday 96 169 78
 getxattr 191 8 229
@@ -107,7 +98,6 @@ listmount 458 458 458
 listxattr 194 11 232
 listxattrat 465 465 465
 llistxattr 195 12 233
-llseek - - 140
 lookup_dcookie 212 18 253
 lremovexattr 198 15 236 | path=0 str=1 | path:path=path name:str=str
 lsetxattr 189 6 227 | path=0 str=1 entered attribute | path:path=path name:str=str
@@ -140,7 +130,6 @@ msgrcv 70 188 401
 msgsnd 69 189 400
 msync 26 227 144
 name_to_handle_at 303 264 341
-nanosleep 35 101 162
 nfsservctl 180 42 169
 nice - - 34
 oldfstat - - 28
@@ -158,9 +147,6 @@ pivot_root 155 41 217 | path=0 hook=sb_pivotroot | path:path=path
 pkey_alloc 330 289 381
 pkey_free 331 290 382
 pkey_mprotect 329 288 380
-poll 7 - 168
-ppoll 271 73 309
-prlimit 302 261 340
 process_madvise 440 440 440
 process_mrelease 448 448 448
 pselect6 270 72 308
@@ -195,9 +181,6 @@ sched_setattr 314 274 351
 sched_setparam 142 118 154
 sched_setscheduler 144 119 156
 sched_yield 24 124 158
-select 23 - 82
-semctl 66 191 394
-semop 65 193 -
 semtimedop 220 192 -
 set_mempolicy 238 237 276
 set_mempolicy_home_node 450 450 450
@@ -211,7 +194,6 @@ setgroups 116 159 81
 sethostname 170 161 74
 setitimer 38 103 104
 setpriority 141 140 97
-setrlimit 160 164 75
 settimeofday 164 170 79
 setxattr 188 5 226 | path=0 str=1 entered attribute | path:path=path name:str=str
 setxattrat 463 463 463 | path=1 dir=0 str=3 entered attribute | path:relpath=path name:str=str
@@ -269,18 +251,16 @@ waitpid - - 7
 """
 
 _NAMES_ONLY = """
-_llseek asyncevent container cpu_hotplug drop exit exit_group fchmodat2 fcntl64
-fstatat64 getegid32 geteuid32 getgid32 getpmsg getresgid32 getresuid32 getuid32 groupadded
-groupdeleted infra k8s listns mesos multiplexer na_1 name notification page_fault
-page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read pciconfig_write pluginevent pread64 preadv2
-prlimit64 procinfo pwrite64 pwritev2 recv restart_syscall riscv_flush_icache riscv_hwprobe
-rseq_slice_yield rt_sigreturn rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write
-s390_runtime_instr s390_sthyi scapevent sched_process_exit sched_switch send sendfile64 setgid32 setresgid32
-setresuid32 setuid32 signal_deliver signaldeliver sigreturn spu_create spu_run subpage_prot
-swapcontext switch switch_endian sync_file_range2 sys_debug_setcontext syscall task task_file_anon_inode
-task_file_directory task_file_memfd task_file_pipe task_file_regular task_file_socket_inet
-task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix timerfd tracer ugetrlimit uprobe uretprobe
-useradded userdeleted
+_llseek asyncevent container cpu_hotplug drop exit exit_group fcntl64 fstatat64 getegid32 geteuid32 getgid32
+getpmsg getresgid32 getresuid32 getuid32 groupadded groupdeleted infra k8s listns mesos multiplexer na_1 name
+notification page_fault_kernel page_fault_user pciconfig_iobase pciconfig_read pciconfig_write pluginevent
+pread64 prlimit64 procinfo pwrite64 recv restart_syscall riscv_flush_icache riscv_hwprobe rseq_slice_yield
+rt_sigreturn rtas s390_guarded_storage s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr s390_sthyi
+scapevent sched_process_exit sched_switch send sendfile64 setgid32 setresgid32 setresuid32 setuid32
+signal_deliver sigreturn spu_create spu_run subpage_prot swapcontext switch_endian sync_file_range2
+sys_debug_setcontext syscall task task_file_anon_inode task_file_directory task_file_memfd task_file_pipe
+task_file_regular task_file_socket_inet task_file_socket_inet6 task_file_socket_netlink task_file_socket_unix
+timerfd tracer ugetrlimit uprobe uretprobe useradded userdeleted
 """
 
 #: Names that a rule may use and that no event ever has.

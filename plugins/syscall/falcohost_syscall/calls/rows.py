@@ -18,9 +18,16 @@ from falcohost_syscall.records.record import (
     LEFT_MOUNT,
     LEFT_NOTHING,
     LEFT_ROOT,
+    MOMENT_FAULT,
+    MOMENT_SIGNAL,
+    MOMENT_SWITCH,
     NO_ARG,
     RET_ARG,
+    VALUE_AT,
+    VALUE_ONCE,
+    VALUE_TEXT,
     WANT_ATTRIBUTE,
+    WANT_BEGIN,
     WANT_BUFFER,
     WANT_CAPS,
     WANT_CONTROL,
@@ -46,17 +53,22 @@ from falcohost_syscall.records.record import (
 )
 
 _EXEC = (
-    "res:errno=ret exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd comm:str=comm "
+    "res:errno=ret exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd fdlimit:u64=fdlimit "
+    "pgft_maj:u64=major pgft_min:u64=minor vm_size:u32=pages vm_rss:u32=resident vm_swap:u32=swapped comm:str=comm "
     "cgroups:bytes=cgroups env:bytes=env tty:u32=tty vpgid:pid=vpgid loginuid:uid=loginuid flags:flags/execve=exeflags "
     "cap_inheritable:hex=cap_inheritable cap_permitted:hex=cap_permitted cap_effective:hex=cap_effective "
     "exe_ino:u64=exe_ino exe_ino_ctime:abstime=exe_ctime exe_ino_mtime:abstime=exe_mtime uid:uid=uid "
     "trusted_exepath:path=exepath pgid:pid=pgid gid:gid=gid"
 )
 _FORK = (
-    "res:pid=child exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd comm:str=comm "
-    "cgroups:bytes=cgroups flags:flags/clone=cloneflags uid:u32=uid gid:u32=gid vtid:pid=vtid vpid:pid=vpid"
+    "res:pid=child exe:str=exe args:bytes=args tid:pid=tid pid:pid=pid ptid:pid=ppid cwd:str=cwd fdlimit:i64=fdlimit "
+    "pgft_maj:u64=major pgft_min:u64=minor vm_size:u32=pages vm_rss:u32=resident vm_swap:u32=swapped comm:str=comm "
+    "cgroups:bytes=cgroups flags:flags/clone=cloneflags uid:u32=uid gid:u32=gid vtid:pid=vtid vpid:pid=vpid "
+    "pidns_init_start_ts:u64=pidnsstart"
 )
 _GENERIC = "ID:syscall=call nativeID:u32=native"
+
+EXIT = "procexit"
 
 # After these calls the caller's root, directory or program may differ from when it named the path.
 _MOVES = ("chroot", "chdir", "execve", "execveat")
@@ -88,7 +100,10 @@ _SECTIONS = {
     "frequent": ("", WANT_FREQUENT),
     "attribute": ("", WANT_ATTRIBUTE),
     "made": ("", WANT_MADE),
+    "begin": ("", WANT_BEGIN),
 }
+#: Events that are no calls, each with the numbers of its programs in the probe's table (``enum moment``).
+MOMENTS: dict[str, int] = {"signaldeliver": MOMENT_SIGNAL, "switch": MOMENT_SWITCH, "page_fault": MOMENT_FAULT}
 
 
 class Param(Struct, frozen=True):
@@ -114,6 +129,7 @@ class Call(Struct, frozen=True):
     :ivar opens: it opens its file by the path that was passed.
     :ivar hooks: kernel hooks that the call passes with the files that its paths lead to.
     :ivar left: what it leaves behind, from which its path's file is known on return (``LEFT_…``).
+    :ivar values: what is read from addresses that were passed, for rules that read such parameters (``VALUE`` in C).
     """
 
     name: str
@@ -139,6 +155,7 @@ class Call(Struct, frozen=True):
     opens: bool = False
     hooks: tuple[str, ...] = ()
     left: int = LEFT_NOTHING
+    values: tuple[int, ...] = ()
     param_index: dict[str, int] = {}
 
     @property
@@ -150,6 +167,16 @@ class Call(Struct, frozen=True):
     def leads(self) -> bool:
         """Whether a record may say which files the paths led to."""
         return bool(self.hooks or self.left)
+
+    @property
+    def returns(self) -> bool:
+        """Whether its events have a result, as Falco sees it."""
+        return self.is_call and not self.generic
+
+    @property
+    def is_call(self) -> bool:
+        """Whether its events are calls."""
+        return self.name != EXIT and self.name not in MOMENTS
 
     @property
     def has_fd(self) -> bool:
@@ -172,6 +199,16 @@ def _params(text: str) -> tuple[Param, ...]:
     return tuple(params)
 
 
+def _value(text: str) -> int:
+    """Return a value's place and size in the form that the probe takes."""
+    place, _, what = text.partition(":")
+    if what == "text":
+        return int(place) | VALUE_TEXT << 16
+    size, _, times = what.partition("*")
+    by = VALUE_ONCE if not times else VALUE_AT | int(times[1:]) if times.startswith("@") else int(times)
+    return int(place) | int(size) << 8 | by << 16
+
+
 def _probe(text: str) -> tuple[int, dict[str, Any]]:
     want = 0
     found: dict[str, Any] = {f"{position}_arg": NO_ARG for position in _POSITIONS}
@@ -179,6 +216,9 @@ def _probe(text: str) -> tuple[int, dict[str, Any]]:
         name, _, source = word.partition("=")
         if name == "hook":
             found["hooks"] = tuple(source.split(","))
+            continue
+        if name == "value":
+            found["values"] = (*found.get("values", ()), _value(source))
             continue
         if name == "left":
             found["left"] = _LEFT[source]
@@ -246,12 +286,13 @@ BY_NAME: dict[str, Call] = {row.name: row for row in CALLS}
 _FREQUENT = """
     sendfile splice copy_file_range mmap mmap2 munmap mprotect close fcntl lseek ioctl stat lstat fstat newfstatat
     access getdents getdents64 io_uring_enter setsockopt getsockopt close_range
-    getuid geteuid getgid getegid mlock mlock2 munlock mlockall munlockall semget
+    getuid geteuid getgid getegid getresuid getresgid mlock mlock2 munlock mlockall munlockall semget semctl semop
+    brk epoll_wait futex getcwd getpeername getsockname getrlimit setrlimit prlimit llseek nanosleep poll ppoll select
 """
-NOT_BY_DEFAULT = frozenset(_FREQUENT.split()) | frozenset(row.name for row in CALLS if row.io or row.generic)
+_ASKED_FOR = frozenset(_FREQUENT.split()) | MOMENTS.keys()
+NOT_BY_DEFAULT = _ASKED_FOR | frozenset(row.name for row in CALLS if row.io or row.generic)
 #: All values that ``evt.type`` may be compared with; a name without a row never occurs in an event.
 EVENT_NAMES = NAMES_ONLY | frozenset(BY_NAME)
 #: The name of every successful exec, whichever call asked for it, as in Falco.
 EXEC = "execve"
 FORKS = frozenset({"clone", "clone3", "fork", "vfork"})
-EXIT = "procexit"

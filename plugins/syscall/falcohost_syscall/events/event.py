@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
@@ -13,6 +14,10 @@ from falcohost_syscall.processes.table import Process, ProcessTable
 
 #: The id of no user and no group.
 UNSET: Final = 0xFFFFFFFF
+#: Number of threads of which it is remembered how long they have run.
+RUNNING_LIMIT: Final = 65536
+#: The parameter with the descriptors that a call waits for.
+POLLS: Final = "fds"
 #: The descriptor that stands for the working directory.
 AT_FDCWD: Final = -100
 
@@ -52,6 +57,8 @@ class Context:
         self.sockets = Sockets()
         self.agent = AgentParts()
         self._times = (0, 0)
+        self._switched: dict[int, tuple[int, int]] = {}
+        self._ran: dict[int, int] = {}
 
     def since_previous(self, ts: int) -> int:
         """Return the time between *ts* and the previous event for which this was called."""
@@ -60,6 +67,45 @@ class Context:
             before = last or ts
             self._times = (before, ts)
         return max(ts - before, 0)
+
+    def ran(self, cpu: int, tid: int, ts: int) -> tuple[int, int]:
+        """Return how long the thread that leaves a processor at *ts* had it, and how long in all so far."""
+        before, last = self._switched.get(cpu, (ts, ts))
+        if ts != last:
+            before = last
+            if len(self._ran) >= RUNNING_LIMIT:
+                self._ran.pop(next(iter(self._ran)))
+            self._ran[tid] = self._ran.get(tid, 0) + max(ts - before, 0)
+        self._switched[cpu] = (before, ts)
+        return max(ts - before, 0), self._ran.get(tid, 0)
+
+
+class Resources(NamedTuple):
+    """What a process uses: memory in KiB, page faults of its thread, descriptors and threads."""
+
+    size: int
+    resident: int
+    swapped: int
+    major: int
+    minor: int
+    fd_limit: int
+    fds: int
+    threads: int
+
+
+class OpenDescriptor(NamedTuple):
+    """A descriptor of a process; *name* is a path or, of a *socket*, what Falco calls it."""
+
+    type: str
+    name: str
+    socket: Socket | None
+
+
+class Polled(NamedTuple):
+    """A descriptor that a poll waited for, with what was found (``POLLIN`` and others)."""
+
+    number: int
+    found: int
 
 
 class FileFacts(Protocol):
@@ -169,6 +215,10 @@ class EventFacts(Protocol):
     def cwd(self) -> str | None:
         """The working directory; None if it is not known."""
 
+    @property
+    def resources(self) -> Resources | None:
+        """What its process uses; None if that is not known, or no rule asks for it."""
+
     def value(self, param: Param) -> Any:
         """Return the value of one of Falco's parameters: int, text or bytes; None if the event has none."""
 
@@ -210,6 +260,10 @@ class DescriptorFacts(Protocol):
 
     def stream(self, number: int) -> tuple[str, str] | None:
         """Return the present type and name of the process's descriptor *number*."""
+
+    @property
+    def polled(self) -> Sequence[tuple[int, OpenDescriptor | None]]:
+        """The descriptors that a poll waited for, by number, each with what is known of it."""
 
     @property
     def open_types(self) -> tuple[str, ...]:

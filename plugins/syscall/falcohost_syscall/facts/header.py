@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from falcohost import Arg
 from falcohost_syscall.calls import flags
-from falcohost_syscall.calls.rows import EXIT, Call
+from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, always, constant, truth
 from falcohost_syscall.facts.numbers import Numeric
@@ -32,7 +32,7 @@ def number_inside(member: str) -> Describe:
 
 def has_result(row: Call) -> bool:
     """Return whether events of this type have a result, as Falco sees it."""
-    return row.name != EXIT and not row.generic
+    return row.returns
 
 
 def raw_result(row: Call, _: Arg) -> Fact:

@@ -8,7 +8,7 @@ from typing import Any
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import errno_name
-from falcohost_syscall.calls.rows import EVENT_NAMES, EXIT
+from falcohost_syscall.calls.rows import EVENT_NAMES
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import arguments, header
 from falcohost_syscall.facts.kinds import by_type, constant
@@ -59,12 +59,8 @@ def _raw_field(name: str) -> SyscallField:
     return _RAWARG
 
 
-def _has_result(event: SyscallEvent) -> bool:
-    return event.type != EXIT and not event.row.generic
-
-
 def _result(event: SyscallEvent, _: Arg) -> str | None:
-    if not _has_result(event):
+    if not event.row.returns:
         return None
     returned = event.ret
     return "SUCCESS" if returned >= 0 else errno_name(returned) or str(returned)
@@ -72,11 +68,11 @@ def _result(event: SyscallEvent, _: Arg) -> str | None:
 
 def _raw_result(event: SyscallEvent, _: Arg) -> int | None:
     returned: int = event.ret
-    return returned if _has_result(event) else None
+    return returned if event.row.returns else None
 
 
 def _failed(event: SyscallEvent, _: Arg) -> bool | None:
-    return event.ret < 0 if _has_result(event) else None
+    return event.ret < 0 if event.row.returns else None
 
 
 def _category(event: SyscallEvent, _: Arg) -> str:
@@ -104,7 +100,7 @@ def _is_syslog(event: SyscallEvent, _: Arg) -> bool:
 
 def _error_count(kinds: frozenset[str] | None) -> Any:
     def get(event: SyscallEvent, _: Arg) -> int | None:
-        if not _has_result(event) or (kinds is not None and event.row.category not in kinds):
+        if not event.row.returns or (kinds is not None and event.row.category not in kinds):
             return None
         return int(event.ret < 0)
 
@@ -157,9 +153,9 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="syscall.type",
         type=FieldType.CHARBUF,
-        description="Name of the system call; absent for events that are none (procexit).",
-        get=lambda e, _: None if e.type == EXIT else e.type,
-        fact=by_type(lambda row: None if row.name == EXIT else row.name),
+        description="Name of the system call; absent for events that are none (procexit, signaldeliver and the like).",
+        get=lambda e, _: e.type if e.row.is_call else None,
+        fact=by_type(lambda row: row.name if row.is_call else None),
         check_value=_check_type,
         tells_type=True,
     ),
@@ -178,9 +174,9 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="evt.dir",
         type=FieldType.CHARBUF,
-        description="Always <, since only returns are reported; procexit has >. Kept for old rules.",
-        get=lambda e, _: ">" if e.type == EXIT else "<",
-        fact=by_type(lambda row: ">" if row.name == EXIT else "<"),
+        description="Always <, since only returns are reported; events that are no calls have >. Kept for old rules.",
+        get=lambda e, _: "<" if e.row.is_call else ">",
+        fact=by_type(lambda row: "<" if row.is_call else ">"),
         deprecated=True,
     ),
     SyscallField(
@@ -336,7 +332,7 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.count.exit",
         type=FieldType.UINT32,
         description="1 for returns of calls.",
-        get=lambda e, _: None if e.type == EXIT else 1,
+        get=lambda e, _: 1 if e.row.is_call else None,
     ),
     SyscallField(
         name="evt.deltatime",

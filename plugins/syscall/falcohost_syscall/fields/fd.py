@@ -104,11 +104,11 @@ def _connected(event: SyscallEvent, _: Arg) -> bool | None:
 
 
 def _types(event: SyscallEvent, arg: Arg) -> tuple[str, ...] | None:
-    if not event.row.has_fd and arg is None:
+    if not event.row.has_fd:
         return None
-    if arg is not None:
-        kind = event.fd_type
-        return None if kind is None else (kind,)
+    if isinstance(arg, int):
+        found = event.stream(arg)
+        return None if found is None else (found[0],)
     return event.open_types or None
 
 
@@ -215,8 +215,9 @@ def _streams() -> Iterator[SyscallField]:
             yield SyscallField(
                 name=f"proc.{stream}.{part}",
                 type=T.CHARBUF,
-                description=f"The {part} of the process's descriptor {number}, read from /proc when the field is read.",
+                description=f"The {part} of the process's descriptor {number} at the time of the event.",
                 get=_stream(number, part),
+                needs=frozenset({Need.STREAMS}),
             )
 
 
@@ -226,8 +227,9 @@ FIELDS: tuple[SyscallField, ...] = (
     SyscallField(
         name="fd.types",
         type=T.CHARBUF,
-        description="Types of all open descriptors of the process, read from /proc; [n]: the same as fd.type.",
+        description="Types of the descriptors of the process (of the first 4,096), each once; [n]: of descriptor n.",
         get=_types,
+        needs=frozenset({Need.FD_TYPES}),
         arg=ArgKind.INDEX,
         is_list=True,
         no_rhs=True,

@@ -25,6 +25,10 @@ class Need(enum.Enum):
     PARAMETERS = "the data of parameters: of the one that is the field's argument, or of all"
     DESTINATIONS = "the previous destinations of sockets"
     ACCOUNTS = "names of users and groups, for filters"
+    RESOURCES = "memory, page faults, threads and descriptors of processes"
+    STREAMS = "standard input, output and error of processes"
+    FD_TYPES = "the types of all descriptors of processes"
+    POLLED = "the descriptors that poll(2) waits for"
     EVERY_EVENT = "every event of the types that rules ask for"
 
 

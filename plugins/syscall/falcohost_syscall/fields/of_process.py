@@ -124,7 +124,10 @@ def ancestors_arguments(event: SyscallEvent, arg: Arg) -> str | None:
     if isinstance(arg, int):
         found = ancestor(event.proc, arg) if arg < 1000 else None
         return None if found is None else args(found)
-    return "".join(args(process) for process in event.proc.ancestors())
+    joined = ""
+    for process in event.proc.ancestors():
+        joined += f" {args(process)}" if joined else args(process)  # as Falco, which puts no blank behind nothing
+    return joined
 
 
 def _variable(environment: tuple[str, ...], name: str) -> str:

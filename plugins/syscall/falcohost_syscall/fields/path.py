@@ -32,7 +32,7 @@ _OF_DESCRIPTOR: Final = Path(lambda event: event.file_name, paths.of_descriptor)
 _OPENED: Final = Path(lambda event: event.file_name or event.abspath, paths.opened)
 _STRING: Final = Path(lambda event: event.string, paths.string)
 
-_ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchownat umount umount2 truncate"""
+_ONE = """unlink unlinkat mkdir mkdirat rmdir chown lchown chmod fchmodat fchmodat2 fchownat umount umount2 truncate"""
 # A link's source is its new name, as in Falco.
 _NAMES: Table = dict.fromkeys(_ONE.split(), (_FIRST, _PASSED))
 _NAMES |= dict.fromkeys(OPENS, (_OPENED, _PASSED))
@@ -96,13 +96,4 @@ FIELDS: tuple[SyscallField, ...] = (
     *_pair("name", "Path that the call works on", _NAMES),
     *_pair("source", "Path that is renamed, linked (the new name, as in Falco) or mounted", _SOURCES),
     *_pair("target", "Path that it is renamed, linked (the old name, as in Falco) or mounted to", _TARGETS),
-    *(
-        SyscallField(
-            name=f"fdlist.{name}",
-            type=FieldType.CHARBUF,
-            description="Descriptors of a poll; absent, since the arguments of poll and ppoll are not collected.",
-            get=lambda _, __: None,
-        )
-        for name in ("nums", "names", "cips", "sips", "cports", "sports")
-    ),
 )

@@ -6,7 +6,16 @@ from typing import Final
 
 #: Calls that name a path relative to a directory, and those that name two paths.
 TWO_PATHS: Final = frozenset({"renameat", "renameat2", "linkat"})
-AT_CALLS: Final = TWO_PATHS | {"symlinkat", "openat", "openat2", "unlinkat", "mkdirat", "fchmodat", "fchownat"}
+AT_CALLS: Final = TWO_PATHS | {
+    "symlinkat",
+    "openat",
+    "openat2",
+    "unlinkat",
+    "mkdirat",
+    "fchmodat",
+    "fchmodat2",
+    "fchownat",
+}
 
 #: Calls that open a file by its path. Falco treats them as successful after every error except EPERM.
 OPENS: Final = frozenset({"open", "openat", "openat2"})

@@ -6,14 +6,14 @@ Each has a raw text and may have a resolved text: ``flags=4097(O_RDONLY|O_CLOEXE
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from falcohost.text import buffer_text
 from falcohost_syscall.calls import flags as names
 from falcohost_syscall.calls.rows import Param
-from falcohost_syscall.events.descriptors import type_char
-from falcohost_syscall.events.event import AT_FDCWD, SyscallEvent
+from falcohost_syscall.events.descriptors import CHARS, type_char
+from falcohost_syscall.events.event import AT_FDCWD, Polled, SyscallEvent
 from falcohost_syscall.events.sockets import render_sockaddr
 from falcohost_syscall.records.text import absolute
 
@@ -22,7 +22,12 @@ _UNSET = 0xFFFFFFFF
 NOBODY = "<NONE>"
 
 Rendered = tuple[str, str]
-_EMPTY = {"bytes": "NULL", "tuple": "NULL"}
+_EMPTY = {"bytes": "NULL", "tuple": "NULL", "fdlist": "NULL", "dyn": "NULL"}
+#: Options of sockets that are times, and the one that is an error.
+_TIMES: Final = frozenset({"SO_RCVTIMEO", "SO_SNDTIMEO"})
+_ERROR: Final = "SO_ERROR"
+#: poll.h: Falco's bit for each of the kernel's.
+_POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
 
 
 def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
@@ -124,6 +129,29 @@ def _abstime(_: SyscallEvent, __: Param, ns: int) -> Rendered:
     return time.strftime(f"%Y-%m-%d %H:%M:%S.{rest:09d} %z", local), ""
 
 
+def _reltime(_: SyscallEvent, __: Param, ns: int) -> Rendered:
+    return str(ns), f"{ns / 1e9:g}s"
+
+
+def _dynamic(event: SyscallEvent, param: Param, found: int | bytes | str) -> Rendered:
+    if isinstance(found, bytes):
+        return (buffer_text(found) if found else "NULL"), ""
+    option = shown(event, event.row.params[event.row.param_index["optname"]]) if param.name == "val" else ""
+    if isinstance(found, int) and option in _TIMES:
+        return _reltime(event, param, found)
+    return str(found), names.errno_name(found) if option == _ERROR and isinstance(found, int) and found else ""
+
+
+def _polled(event: SyscallEvent, _: Param, found: Sequence[Polled]) -> Rendered:
+    known = dict(event.polled)
+    words = []
+    for number, bits in found:
+        of = known.get(number)
+        told = sum(falco for own, falco in _POLL if bits & own)
+        words.append(f"{number}:{'o' if of is None else CHARS.get(of.type, 'o')}{told:x}")
+    return " ".join(words), ""
+
+
 def _plain(_: SyscallEvent, __: Param, found: Any) -> Rendered:
     return str(found), ""
 
@@ -150,6 +178,9 @@ _RENDER: dict[str, Callable[[SyscallEvent, Param, Any], Rendered]] = {
     "syscall": lambda event, _, number: (str(number), event.type),
     "tuple": _plain,
     "str": _plain,
+    "reltime": _reltime,
+    "dyn": _dynamic,
+    "fdlist": _polled,
     "u32": _plain,
     "u64": _plain,
     "i32": _plain,

@@ -18,7 +18,7 @@ MODE_ARG = {"open": 2, "openat": 3, "openat2": 4}
 NAMES_A_THREAD = (15, 16)
 
 #: How many bits of an argument count, by kind: unsigned kinds, then signed ones.
-WIDTH = {"u32": 32, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
+WIDTH = {"u32": 32, "reltime": 64, "hex": 64, "u64": 64, "uid": 32, "gid": 32, "oct": 32}
 SIGNED = {"fd": 32, "i32": 32, "pid": 32, "errno": 64, "i64": 64, "sig": 32}
 
 

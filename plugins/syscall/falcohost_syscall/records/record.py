@@ -69,12 +69,43 @@ SEC_MORE_ENV: Final = 36
 SEC_ENTERED_PATH: Final = 37
 SEC_ENTERED_PATH2: Final = 38
 SEC_ENTERED_STR: Final = 39
+SEC_RESOURCES: Final = 40
+SEC_FD_TYPES: Final = 41
+SEC_OF_FD: Final = 42
+SEC_OF_FD_PATH: Final = 43
+SEC_OF_FD_SOCK: Final = 44
+SEC_OF_FD_UNIX: Final = 45
+SEC_OF_FD_UNIXPEER: Final = 46
+SEC_VALUE: Final = 47
+SEC_VALUE2: Final = 48
+SEC_VALUE3: Final = 49
 
 # enum exe_flag
 EXE_WRITABLE: Final = 1
 EXE_UPPER_LAYER: Final = 2
 EXE_LOWER_LAYER: Final = 4
 EXE_FROM_MEMFD: Final = 8
+
+# enum fd_type
+TYPE_OTHER: Final = 0
+TYPE_FILE: Final = 1
+TYPE_DIRECTORY: Final = 2
+TYPE_PIPE: Final = 3
+TYPE_IPV4: Final = 4
+TYPE_IPV6: Final = 5
+TYPE_UNIX: Final = 6
+TYPE_NETLINK: Final = 7
+TYPE_EVENT: Final = 8
+TYPE_SIGNALFD: Final = 9
+TYPE_EVENTPOLL: Final = 10
+TYPE_INOTIFY: Final = 11
+TYPE_TIMERFD: Final = 12
+TYPE_BPF: Final = 13
+TYPE_USERFAULTFD: Final = 14
+TYPE_IO_URING: Final = 15
+TYPE_MEMFD: Final = 16
+TYPE_PIDFD: Final = 17
+TYPES: Final = 18
 
 # enum want
 WANT_FD: Final = 1
@@ -103,6 +134,7 @@ WANT_FREQUENT: Final = 8388608
 WANT_MADE: Final = 4194304
 WANT_SENTINEL: Final = 16777216
 WANT_ATTRIBUTE: Final = 33554432
+WANT_BEGIN: Final = 67108864
 WANT_NAMED: Final = 134217728
 WANT_LATELY: Final = 268435456
 WANT_BY_FUNCTION: Final = 536870912
@@ -132,6 +164,12 @@ COUNT_EXECS: Final = 513
 COUNT_EXITS: Final = 514
 COUNT_ROWS: Final = 515
 
+# enum moment
+MOMENT_SIGNAL: Final = 0
+MOMENT_SWITCH: Final = 1
+MOMENT_FAULT: Final = 2
+MOMENTS: Final = 3
+
 # enum lost
 LOST_RING_FULL: Final = 0
 LOST_PROC_RING_FULL: Final = 1
@@ -154,7 +192,8 @@ STAGE_MESSAGES: Final = 6
 STAGE_LEFT_OUT: Final = 7
 STAGE_NAMES: Final = 8
 STAGE_ARGUMENTS: Final = 9
-STAGES: Final = 10
+STAGE_PRESENT: Final = 10
+STAGES: Final = 11
 
 # enum view_index
 VIEW_NAME: Final = 0
@@ -225,6 +264,7 @@ LED_TO2: Final = 2
 # #define, in record.h and facts.h and scratch.bpf.h
 ENTERED_KEPT: Final = 256
 UNMATCHED_FOR: Final = 20000000000
+DESCRIPTORS_TOLD: Final = 4096
 EXE_KEPT: Final = 256
 ARGS_KEPT: Final = 512
 NOT_KEPT: Final = 0xFFFF
@@ -239,11 +279,15 @@ NO_ARG: Final = 0xFF
 RET_ARG: Final = 0xFE
 NAMED_AT: Final = 4
 STRUCT_SIZE: Final = 32
+VALUE_ONCE: Final = 0xFF
+VALUE_TEXT: Final = 0xFE
+VALUE_AT: Final = 8
 ABOUT_NAMES: Final = 15
 ABOUT_TEXTS_AT: Final = 4
 ABOUT_ALL: Final = 255
 ABOUT_EXEC_AT: Final = 16
 ABOUT_EXIT_AT: Final = 24
+PRESENT_AT: Final = 11
 MAX_CALLS: Final = 512
 VIEW_LONGEST: Final = 4096
 VIEW_UNKNOWN: Final = 0xFFFF
@@ -258,6 +302,13 @@ UNCONFINED: Final = 0x10000
 UNKNOWN_BITS: Final = (1 << 64) - 1
 ASKS_REQUESTED: Final = 1
 ASKS_ENVIRONMENT: Final = 2
+ASKS_RESOURCES: Final = 4
+ASKS_STREAMS: Final = 8
+ASKS_FD_TYPES: Final = 16
+ASKS_VALUES: Final = 32
+ASKS_POLLED: Final = 64
+ASKED_OF_PROCESSES_AT: Final = 2
+ASKED_OF_PROCESSES: Final = 7
 RECORD_SIZE: Final = 32768
 CHUNK: Final = 4096
 NAME_SIZE: Final = 256
@@ -339,6 +390,26 @@ class Forked(NamedTuple):
     vtid: int
     start: int
     ppid: int
+
+
+class OfFd(NamedTuple):
+    """``struct of_fd``: the data of SEC_OF_FD."""
+
+    number: int
+    info: bytes
+
+
+class Resources(NamedTuple):
+    """``struct resources``: the data of SEC_RESOURCES."""
+
+    size: int
+    resident: int
+    swapped: int
+    major: int
+    minor: int
+    fd_limit: int
+    fds: int
+    threads: int
 
 
 class Queue(NamedTuple):
@@ -466,6 +537,9 @@ class CallSpec(NamedTuple):
     pid_arg: int = NO_ARG
     left: int = 0
     asks: int = 0
+    value_arg: int = NO_ARG
+    value2_arg: int = NO_ARG
+    value3_arg: int = NO_ARG
     leaves: int = (1 << 64) - 1
 
 
@@ -497,6 +571,8 @@ SECTION: Final = struct.Struct("=2H")
 FDINFO: Final = struct.Struct("=Q6I")
 SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
+OF_FD: Final = struct.Struct("=i4x32s")
+RESOURCES: Final = struct.Struct("=6Q2I")
 QUEUE: Final = struct.Struct("=2I")
 CAPS: Final = struct.Struct("=2Q")
 EXECED: Final = struct.Struct("=6Q9I4x")
@@ -506,7 +582,7 @@ LARGE_IMAGE: Final = struct.Struct("=Q2I4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=2I13B3xQ")
+CALL_SPEC: Final = struct.Struct("=2I13B3x3I4xQ")
 SETTINGS: Final = struct.Struct("=Q4I16s2I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
@@ -610,26 +686,26 @@ PLACES: Final = {
     },
     "scratch": {
         "spec": 0,
-        "pos": 32,
-        "walk": 40,
-        "facts": 96,
-        "header": 416,
-        "record": 416,
-        "path": 37280,
-        "began": 41632,
-        "file": 41640,
-        "address": 41648,
-        "pad": 41652,
-        "names": 41656,
-        "task": 41744,
-        "now": 41752,
+        "pos": 48,
+        "walk": 56,
+        "facts": 112,
+        "header": 432,
+        "record": 432,
+        "path": 37296,
+        "began": 41648,
+        "file": 41656,
+        "address": 41664,
+        "pad": 41668,
+        "names": 41672,
+        "task": 41760,
+        "now": 41768,
     },
 }
 """Members of structs, in bytes from the start of each."""
 
 SIZES: Final = {
     "call_count": 40,
-    "call_spec": 32,
+    "call_spec": 48,
     "caller": 16,
     "caps": 16,
     "execed": 88,
@@ -641,9 +717,11 @@ SIZES: Final = {
     "inode_id": 16,
     "large_image": 12304,
     "names": 88,
+    "of_fd": 40,
     "process": 984,
     "queue": 8,
-    "scratch": 41800,
+    "resources": 56,
+    "scratch": 41816,
     "section": 4,
     "settings": 48,
     "sockinfo": 72,

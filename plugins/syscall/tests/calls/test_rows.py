@@ -60,7 +60,8 @@ def test_numbers_are_used_once(machine):
         ("umount", "i386", (22,)),
         ("pread", "x86_64", (17,)),
         ("setuid", "i386", (23, 213)),
-        ("fchmodat", "x86_64", (268, 452)),
+        ("pwritev", "x86_64", (296,)),
+        ("fchmodat2", "x86_64", (452,)),
     ],
 )
 def test_numbers(name, machine, numbers):

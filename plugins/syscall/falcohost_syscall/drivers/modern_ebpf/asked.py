@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from falcohost import Plan
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import wanted
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.options import Options
@@ -19,6 +20,7 @@ from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.processes.users import Stamp, Users, stamps
 from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.pushdown.present import present
 from falcohost_syscall.watched.paths import watched_paths
 
 
@@ -29,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True):
     :ivar conditions: the necessary conditions of those that have one.
     :ivar options: what the probe sends besides.
     :ivar watched: the files to watch by inode.
+    :ivar present: what of each event type is collected only of events that pass (``ASKS_…``).
     :ivar accounts: the state of the files with accounts, if it depends on them.
     """
 
@@ -36,6 +39,7 @@ class Asked(msgspec.Struct, frozen=True):
     conditions: dict[str, Condition]
     options: Options
     watched: list[bytes]
+    present: dict[str, int]
     accounts: list[Stamp] | None = None
 
 
@@ -54,6 +58,7 @@ def ask(config: Config, plan: Plan) -> bytes:
             {name: condition for name, condition in sorted(needed.items()) if name in collected},
             options._replace(watched=bool(paths), requested=not config.all_names),
             sorted(map(os.fsencode, paths)),
+            {name: bits for name in sorted(collected) if (bits := present(chosen, BY_NAME[name]))},
             found if Need.ACCOUNTS in needs(chosen) else None,
         )
     )

@@ -45,7 +45,9 @@ class Collection:
         hooks = wanted.hooks(types) & probe.hooks
         only_successful = config.only_successful
         conditions = dict(asked.conditions)
-        calls = wanted.calls(types, needed=conditions, only_successful=only_successful, hooks=hooks)
+        calls = wanted.calls(
+            types, needed=conditions, only_successful=only_successful, hooks=hooks, present=asked.present
+        )
         self.expected = expected = sentinel.expected(types, self._agent)
         if expected.call is not None:
             conditions[expected.call] = sentinel.condition(expected)
@@ -60,6 +62,7 @@ class Collection:
             traced=wanted.returning_twice(types, needed=asked.conditions),
             passing=hooks,
             entered=wanted.entered(types),
+            moments=wanted.moments(types, needed=asked.conditions, present=asked.present),
         )
 
     def measure(self, on: bool) -> None:

@@ -69,10 +69,13 @@ class Options(NamedTuple):
     about_execs: int = 0
     """Facts about processes that the filters of execs need (:func:`.facts.processes.about`)."""
     about_exits: int = 0
+    present: int = 0
+    """What execs and exits tell of the present state of their process (``ASKS_…``)."""
 
     def pack(self) -> bytes:
         """Return the bits of ``options``."""
         bits = sum(bit for name, bit in _OPTIONS.items() if getattr(self, name))
+        bits |= (self.present >> record.ASKED_OF_PROCESSES_AT & record.ASKED_OF_PROCESSES) << record.PRESENT_AT
         return _BITS.pack(bits | self.about_execs << record.ABOUT_EXEC_AT | self.about_exits << record.ABOUT_EXIT_AT)
 
 

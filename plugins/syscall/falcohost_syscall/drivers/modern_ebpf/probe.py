@@ -10,6 +10,7 @@ import platform
 import struct
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
@@ -32,6 +33,14 @@ _RENAMED: Final = "task_renamed"
 _PRCTL: Final = {"x86_64": 157, "aarch64": 167}
 #: The program that notes the flags of clone3(2), and the call's number on every machine.
 _MADE, _CLONE3 = "task_made", 435
+#: The program for calls whose events are made when they begin, and those for events that are no calls, with the
+#: tracepoints that they need; arm64 has none for page faults.
+_FORESEEN: Final = "call_foreseen"
+_MOMENTS: Final = {
+    record.MOMENT_SIGNAL: {"signal_delivered": "signal_deliver"},
+    record.MOMENT_SWITCH: {"thread_switched": "sched_switch"},
+    record.MOMENT_FAULT: {"page_missed": "page_fault_user", "page_missed_in_kernel": "page_fault_kernel"},
+}
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -201,6 +210,7 @@ class Probe(Controlled):
         passing: frozenset[str] = frozenset(),
         traced: AbstractSet[int] = frozenset(),
         entered: frozenset[str] = frozenset(),
+        moments: Mapping[int, record.CallSpec] = MappingProxyType({}),
     ) -> None:
         """Collect these calls from now on, by number (32-bit calls plus ``COMPAT_BASE``), and no others.
 
@@ -208,16 +218,21 @@ class Probe(Controlled):
         :param passing: the hooks that calls with ``WANT_REACHED`` pass.
         :param traced: calls of which functions do not show all returns.
         :param entered: the names of calls with ``WANT_ENTERED``.
+        :param moments: events that are no calls, by ``enum moment``.
         """
         if self._begins is not None and self.attachment.where == "tracepoint":
             self._begins.set(entered)
         self._attach_if(_MADE, _CLONE3 in calls)
+        foreseen = {number for number, spec in calls.items() if spec.want & record.WANT_BEGIN}
+        if foreseen:
+            self._attach_if(_FORESEEN, True)
         for hook in passing - self._hooked:
             self.object.attach(hook)
-        calls = self.attachment.enter(calls, traced)
-        self.rows.update(spec.call for spec in calls.values())
+        calls = self.attachment.enter(calls, traced | foreseen)
+        self.rows.update(spec.call for spec in (*calls.values(), *moments.values()))
         wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
         wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
+        wanted |= {("moments", number): record.CALL_SPEC.pack(*spec) for number, spec in moments.items()}
         places = {number % record.COMPAT_BASE for number in calls} | {_SOCKETCALL}
         self._ask(places | self.asked)
         for (name, number), packed in wanted.items():
@@ -234,6 +249,10 @@ class Probe(Controlled):
             self.object.detach(hook)
         self._hooked = passing
         self._attach_if(_RENAMED, _PRCTL.get(platform.machine()) in calls)
+        self._attach_if(_FORESEEN, bool(foreseen))
+        for number, programs in _MOMENTS.items():
+            for program, tracepoint in programs.items():
+                self._attach_if(program, number in moments and self.kernel.has_tracepoint(tracepoint))
 
     def _expect_no_filters(self, rows: set[int]) -> None:
         """Expect no other filters of the events with these rows than those that were set."""

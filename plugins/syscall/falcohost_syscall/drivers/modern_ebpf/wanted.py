@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
-from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, Call
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, MOMENTS, Call
 from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.facts.header import RET
@@ -16,11 +17,13 @@ from falcohost_syscall.facts.processes import about, asks
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
 from falcohost_syscall.pushdown.needs import in_conditions, needs, table_calls
+from falcohost_syscall.pushdown.present import present
 from falcohost_syscall.records.record import (
     COMPAT_BASE,
     NO_ARG,
     RET_ARG,
     WANT_ATTRIBUTE,
+    WANT_BEGIN,
     WANT_ENTERED,
     WANT_FAILED_ONLY,
     WANT_REACHED,
@@ -63,6 +66,9 @@ _REQUESTS = {
     60: "readv",
     61: "writev",
 }
+#: What does not hold for requests. The file of a request to close is gone when it is done.
+_OF_CALLS = WANT_BEGIN
+_CLOSE = 19
 #: The kernel functions, with hooks, that perform requests (drivers/modern_ebpf/hooks.py).
 _PERFORMED = {
     "renameat2": "io_renameat",
@@ -71,8 +77,6 @@ _PERFORMED = {
     "symlinkat": "io_symlinkat",
     "linkat": "io_linkat",
 }
-#: Calls that are events of another one's type.
-_AS_WELL = {"fchmodat": ("fchmodat2",)}
 
 
 def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
@@ -94,6 +98,7 @@ def options(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool 
         procexit=EXIT in types,
         about_execs=about(needed.get(EXEC, TRUE)),
         about_exits=about(needed.get(EXIT, TRUE)),
+        present=present(plan, BY_NAME[EXEC]) | present(plan, BY_NAME[EXIT]),
     )
 
 
@@ -104,10 +109,12 @@ def calls(
     needed: Mapping[str, Condition] | None = None,
     only_successful: bool = False,
     hooks: frozenset[str] = frozenset(),
+    present: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[int, CallSpec]:
     """Return the probe's settings for these event types, by number of the call on this machine.
 
     :param needed: the conditions of their filters.
+    :param present: what is collected only of events that pass, by event type (``ASKS_…``).
     :param only_successful: leave out calls that failed.
     :param hooks: the hooks at which the probe can find what paths lead to.
     """
@@ -116,7 +123,7 @@ def calls(
     for row in CALLS:
         if row.name not in types or row.name == EXIT:
             continue
-        spec = _spec(row, needed)
+        spec = _spec(row, needed, present.get(row.name, 0))
         if only_successful:
             if row.want & WANT_FAILED_ONLY:
                 continue
@@ -129,6 +136,15 @@ def calls(
         if machine == "x86_64":
             specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
     return specs
+
+
+def moments(
+    types: frozenset[str], *, needed: Mapping[str, Condition] | None = None, present: Mapping[str, int]
+) -> dict[int, CallSpec]:
+    """Return the probe's settings for the event types that are no calls, by ``enum moment``."""
+    return {
+        number: _spec(BY_NAME[name], needed, present.get(name, 0)) for name, number in MOMENTS.items() if name in types
+    }
 
 
 def returning_twice(
@@ -149,8 +165,7 @@ def hooks(types: frozenset[str]) -> frozenset[str]:
 
 def entered(types: frozenset[str]) -> frozenset[str]:
     """Return the calls of these event types that are also read when they begin, by their names in the kernel."""
-    compared = {name for name in types if BY_NAME[name].want & WANT_ENTERED}
-    return frozenset(compared.union(*(_AS_WELL.get(name, ()) for name in compared)))
+    return frozenset(name for name in types if BY_NAME[name].want & WANT_ENTERED)
 
 
 def requests(
@@ -162,6 +177,8 @@ def requests(
 ) -> dict[int, CallSpec]:
     """Return the probe's settings for io_uring requests of these event types, by operation; see :func:`calls`."""
     specs = {operation: _spec(BY_NAME[name], needed) for operation, name in _REQUESTS.items() if name in types}
+    specs = {operation: spec._replace(want=spec.want & ~_OF_CALLS) for operation, spec in specs.items()}
+    specs |= {_CLOSE: specs[_CLOSE]._replace(want=0, fd_arg=NO_ARG)} if _CLOSE in specs else {}
     for operation, spec in specs.items():
         name = _REQUESTS[operation]
         if name in _PERFORMED and hooks.issuperset((_PERFORMED[name], *BY_NAME[name].hooks)):
@@ -171,8 +188,9 @@ def requests(
     return specs
 
 
-def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
+def _spec(row: Call, needed: Mapping[str, Condition] | None, present: int = 0) -> CallSpec:
     condition = (needed or {}).get(row.name, TRUE)
+    values = (*row.values, NO_ARG, NO_ARG, NO_ARG)
     return CallSpec(
         call=row.call,
         want=row.want,
@@ -187,7 +205,10 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None) -> CallSpec:
         flags_arg=NO_ARG if row.open_flags is None else row.open_flags,
         about=about(condition),
         pid_arg=_pid_arg(row),
-        asks=asks(condition),
+        asks=asks(condition) | present,
+        value_arg=values[0],
+        value2_arg=values[1],
+        value3_arg=values[2],
         leaves=leaf_bits(condition),
     )
 

@@ -40,6 +40,8 @@ class CapturedEvent:
     by_uring = is_cut = is_rewritten = is_uncompared = False
     reached = False
     host_path = None
+    resources = None
+    polled = ()
     watched_path = None
 
     def __init__(self, row: Call, call: CapturedCall, thread: Thread, num: int, ctx: Context) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from errno import EINPROGRESS
 from socket import AF_UNIX
 from sys import byteorder
 
 from falcohost import ProcessSubject
-from falcohost_syscall.drivers.modern_ebpf.decoding import fd_types, values
+from falcohost_syscall.drivers.modern_ebpf.decoding import fd_types, present, values
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, CGROUP
+from falcohost_syscall.drivers.modern_ebpf.decoding.passed import polled
 from falcohost_syscall.drivers.modern_ebpf.decoding.record_facts import RecordFacts
 from falcohost_syscall.drivers.modern_ebpf.decoding.socket_records import socket_of
 from falcohost_syscall.events import sockets
-from falcohost_syscall.events.event import AT_FDCWD
+from falcohost_syscall.events.event import AT_FDCWD, POLLS, OpenDescriptor, Resources
 from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes import procfs
@@ -91,15 +93,31 @@ class RecordEvent(RecordFacts):
             return self._fd_type
 
     def stream(self, number: int) -> tuple[str, str] | None:
-        """Return type and path of the process's descriptor *number*, from ``/proc``."""
+        """Return type and path of the process's descriptor *number*, from the record or else from ``/proc``."""
+        if told := present.open_descriptors(self):
+            of = told.get(number)
+            return None if of is None else (of.type, of.name)
         process = self.proc
         found = procfs.READING.reader.descriptor(process.pid, ticks(process.start), number)
         return None if found is None else (found[0], text(found[1]))
 
     @property
     def open_types(self) -> tuple[str, ...]:
-        """The types of the process's descriptors, each once, from ``/proc``."""
+        """The types of the process's descriptors, each once, from the record or else from ``/proc``."""
+        if (told := present.fd_types(self)) is not None:
+            return told
         return tuple(procfs.READING.reader.descriptors(self.proc.pid))
+
+    @property
+    def resources(self) -> Resources | None:
+        """What the event's process uses."""
+        return present.resources(self)
+
+    @property
+    def polled(self) -> Sequence[tuple[int, OpenDescriptor | None]]:
+        """The descriptors that a poll waited for, by number, each with what is known of it."""
+        told = present.open_descriptors(self)
+        return [(one.number, told.get(one.number)) for one in polled(self)] if POLLS in self.row.param_index else ()
 
     @property
     def buffer(self) -> bytes | None:

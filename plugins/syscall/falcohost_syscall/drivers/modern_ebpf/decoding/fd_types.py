@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from falcohost_syscall.processes.open_files import NOT_TOLD, anonymous_type
+from falcohost_syscall.records.record import FdInfo
 
 if TYPE_CHECKING:
     from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
@@ -26,15 +27,20 @@ def fd_type(event: RecordEvent) -> str | None:
     info = event.fdinfo
     if info is None:
         return _type_without_file(event)
+    if row.opens and not stat.S_ISDIR(info.mode):
+        return "file"  # as Falco calls whatever is opened by a path
+    return type_of_file(info, event.fdpath or "")
+
+
+def type_of_file(info: FdInfo, path: str) -> str:
+    """Return the type of a descriptor with this file, which is no socket."""
     mode = info.mode
     if stat.S_ISDIR(mode):
         return "directory"
-    if row.opens:
-        return "file"  # as Falco calls whatever is opened by a path
     if stat.S_ISFIFO(mode):
         return "pipe"
     if stat.S_IFMT(mode) in (0, stat.S_IFREG):
-        return _regular(event.fdpath or "", info.magic, stat.S_IFMT(mode) == 0)
+        return _regular(path, info.magic, stat.S_IFMT(mode) == 0)
     return "file" if not stat.S_ISSOCK(mode) else NOT_TOLD
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from falcohost_syscall.records.record import HEADER, SEC_CGROUP, SECTION
+from falcohost_syscall.records.record import (
+    HEADER,
+    OF_FD,
+    SEC_CGROUP,
+    SEC_OF_FD,
+    SEC_OF_FD_PATH,
+    SEC_OF_FD_UNIXPEER,
+    SECTION,
+)
 from falcohost_syscall.records.text import text
 
 #: An unpacked header; the indexes of its members are below.
@@ -43,6 +51,22 @@ def sections_of(data: bytes, wanted: int) -> Iterator[bytes]:
         if tag == wanted:
             yield data[position : position + size]
         position += size
+
+
+def descriptors(data: bytes) -> dict[int, dict[int, bytes]]:
+    """Return the sections of each descriptor that a record tells of (``SEC_OF_FD…``), by its number."""
+    found: dict[int, dict[int, bytes]] = {}
+    of: dict[int, bytes] = {}
+    position, end = _FIRST_SECTION, len(data)
+    while position + 4 <= end:
+        tag, size = SECTION.unpack_from(data, position)
+        position += 4
+        if tag == SEC_OF_FD:
+            of = found[OF_FD.unpack_from(data, position)[0]] = {tag: data[position : position + size]}
+        elif SEC_OF_FD_PATH <= tag <= SEC_OF_FD_UNIXPEER:
+            of[tag] = data[position : position + size]
+        position += size
+    return found
 
 
 def command(comm: bytes) -> str:

@@ -24,6 +24,7 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
     VTID,
     command,
 )
+from falcohost_syscall.drivers.modern_ebpf.decoding.passed import READ
 from falcohost_syscall.parameters.values import FMODE_CREATED, FMODE_PATH, MODE_ARG, NAMES_A_THREAD, number
 from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.records.record import CAPS as CAPS_SET
@@ -161,6 +162,23 @@ def _caps_now(index: int) -> Read:
     return read
 
 
+def _resource(name: str) -> Read:
+    def read(event: RecordEvent) -> Value:
+        found = event.resources
+        return None if found is None else getattr(found, name)
+
+    return read
+
+
+def _fault(event: RecordEvent) -> int:
+    """Return Falco's bits for the processor's error code of a page fault."""
+    code = event.arg(2)
+    bits = 0x1 if code & 1 else 0x2
+    bits |= 0x4 if code & 2 else 0x8
+    bits |= 0x10 if code & 4 else 0x20
+    return bits | (0x40 if code & 8 else 0) | (0x80 if code & 16 else 0)
+
+
 _READ: dict[str, Read] = {
     "ret": lambda e: e.h[RET],
     "child": lambda e: e.h[RET],
@@ -224,6 +242,15 @@ _READ: dict[str, Read] = {
     "call": lambda e: e.h[CALL],
     "native": lambda e: next(iter(next(iter(e.row.numbers.values()))), 0),
     "none": lambda _: None,
+    "fdlimit": _resource("fd_limit"),
+    "major": _resource("major"),
+    "minor": _resource("minor"),
+    "pages": _resource("size"),
+    "resident": _resource("resident"),
+    "swapped": _resource("swapped"),
+    "pidnsstart": lambda e: e.proc.image.pidns_start,
+    "fault": _fault,
+    **READ,
 }
 
 
