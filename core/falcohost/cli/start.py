@@ -77,10 +77,11 @@ def start(
 
     :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
     """
+    from falcohost.host.confine.rights import rights_problem
     from falcohost.host.open_files import open_files_problem
     from falcohost.host.supervision.reader import Reader
 
-    if problem := open_files_problem():
+    if problem := rights_problem() or open_files_problem():
         raise ConfigError(problem)
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)

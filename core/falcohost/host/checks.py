@@ -20,6 +20,7 @@ from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import AddressTaken, FalcohostError, StateError
 from falcohost.hookspecs import OutputSpec, RetriedProblem, SourceSpec
 from falcohost.host.config import Config
+from falcohost.host.confine.rights import rights_problem
 from falcohost.host.connection import Connection
 from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
 from falcohost.host.given import AgentOptions
@@ -62,6 +63,8 @@ def start_findings(
     agent = running_agent(config.state.directory)
     problem = directory_problem(config.state.directory, ours=agent is not None, users=config.uids)
     yield Finding("state directory", "it can be used", problem, stops=False)
+    if problem := rights_problem():
+        yield Finding("privileges", "they suffice for users of the processes", problem)
     if problem := open_files_problem():
         yield Finding("open files", "enough of them are allowed", problem)
     if options.pidfile is not None and (reason := write_problem(options.pidfile)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -85,7 +86,8 @@ def claim(directory: Path, owner: int | None = None, users: Container[int] = ())
             _give(directory, owner, users)
     except OSError as error:
         os.close(lock)
-        raise StateError(f"the state directory {directory} cannot be given to its user: {error.strerror}") from error
+        why = f"{error.strerror}; that takes CAP_CHOWN and CAP_FOWNER" if error.errno == errno.EPERM else error.strerror
+        raise StateError(f"the state directory {directory} cannot be given to its user: {why}") from error
     except BaseException:
         os.close(lock)
         raise

@@ -62,7 +62,7 @@ def test_a_start_that_fails(tmp_path):
     )
     command = [sys.executable, "-m", "falcohost", "-r", "rules.yaml"]
     done = subprocess.run(
-        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command],
+        ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", *command],
         cwd=tmp_path,
         env=os.environ | {"FALCOHOST_STATE_DIR": str(tmp_path / "state")},
         capture_output=True,
