@@ -86,6 +86,11 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}events arrive again", _NOTICE, "they are seen again"),
     InternalAlert(f"{OURS}agent tampered with", _CRITICAL, "somebody has changed what the agent has in the kernel"),
     InternalAlert(f"{OURS}worker ended", _CRITICAL, "a worker or loader has ended unasked, and is replaced"),
+    InternalAlert(
+        f"{OURS}events left unread",
+        _CRITICAL,
+        "what was collected before a change of rules or a restart could not be read and stored, and is given up",
+    ),
     InternalAlert(f"{OURS}process restarted", _CRITICAL, "store, outputs or endpoints have ended, and are replaced"),
     InternalAlert(f"{OURS}forbidden system call", _CRITICAL, "a worker made a system call that its job does not need"),
     InternalAlert(f"{OURS}worker sent an invalid message", _CRITICAL, "a worker was killed for what it has sent"),

@@ -114,8 +114,10 @@ def wired(
         refusals.tell(child)
         suspects.forget(child.name)
 
-    died = Deaths(internal.raise_alert).tell
-    workers = Workers(children, loop, services.attach, buried, died=died, once=options.once)
+    deaths = Deaths(internal.raise_alert)
+    workers = Workers(
+        children, loop, services.attach, buried, died=deaths.tell, unread=deaths.tell_unread, once=options.once
+    )
     drops = {
         source.name: DropMonitor(source.drops, internal.raise_alert)
         for source in assignment.sources

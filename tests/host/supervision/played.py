@@ -105,6 +105,7 @@ class Stage:
     """Workers of the sources that are named, in a loop whose clock stands.
 
     :ivar deaths: the source, what has ended of it, and why, of each end that nobody had asked for.
+    :ivar unread: the sources of which something was given up.
     :ivar heard: what they have said, each with the name of its source.
     :ivar played: the processes of each source, in order.
     :ivar refused: processes cannot be started.
@@ -120,7 +121,14 @@ class Stage:
         children = [Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"]) for name in names]
         self.deaths = []
         died = lambda child, *told: self.deaths.append((child.name, *told))  # noqa: E731
-        self.workers = Workers(children, self.loop, lambda name: self.attach(name), died=died)
+        self.unread = []
+        self.workers = Workers(
+            children,
+            self.loop,
+            lambda name: self.attach(name),
+            died=died,
+            unread=lambda child: self.unread.append(child.name),
+        )
 
     def attach(self, name):
         """Return a worker's socket to the store, which nobody listens to unless a test does."""

@@ -10,6 +10,7 @@ import pytest
 
 from falcohost.host import wire
 from falcohost.host.sealed import sealed
+from falcohost.host.supervision.loaders import LONGEST_WAIT
 from falcohost.host.supervision.loop import Outcome
 
 
@@ -204,6 +205,30 @@ def test_a_loader_when_no_worker_comes(prepared, caplog):
 
     assert before is not prepared.child().preparation
     assert "not all was read that the former loader's probe has collected" in caplog.text
+    assert ["one"] == prepared.unread
+    prepared.loader = loader
+
+
+def test_a_store_that_takes_nothing_for_long(prepared):
+    """As long as workers come that read what is left, the next loader waits: ten minutes, then an alert is raised."""
+    worker = prepared.last()
+    loader, former = next_loader(prepared), prepared.child().preparation
+    hand_up_a_ring(loader)
+    prepared.turn()
+    loader.say(wire.Loaded())
+    prepared.turn()
+    for _ in range(int(LONGEST_WAIT / 5) - 1):
+        ends_as_asked(prepared, worker, stored=False)
+        worker = prepared.last()
+        worker.say(wire.Ready())
+        prepared.turn()
+        prepared.let_pass(5)
+        assert former is prepared.child().preparation
+    assert [] == prepared.unread
+    prepared.let_pass(6)
+
+    assert former is not prepared.child().preparation
+    assert ["one"] == prepared.unread
     prepared.loader = loader
 
 

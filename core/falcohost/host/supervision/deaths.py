@@ -1,4 +1,4 @@
-"""Raises an alert when a process of the agent ends without having been told to."""
+"""Raises an alert when a process of the agent ends without having been told to, and when that costs events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from falcohost.host.supervision.quiet import Quiet
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 ENDED: Final = "Falcohost internal: worker ended"
+UNREAD: Final = "Falcohost internal: events left unread"
 
 #: Seconds between two alerts about the same source; in between they are counted.
 QUIET: Final = 10.0
@@ -32,3 +33,8 @@ class Deaths:
         text = f"the {what} of event source '{name}' has ended: {cause.rstrip('.')}; it is replaced{more}"
         fields = {"source": name, "pid": child.pid, "cause": cause, "others": others}
         self._raise(ENDED, Priority.CRITICAL, text, fields)
+
+    def tell_unread(self, child: Child) -> None:
+        """Tell that something is given up that the probe of a former loader of *child* has collected."""
+        text = f"event source '{child.name}': what was collected before could not all be stored, and is given up"
+        self._raise(UNREAD, Priority.CRITICAL, text, {"source": child.name})

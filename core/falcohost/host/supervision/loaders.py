@@ -21,8 +21,10 @@ from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
 from falcohost.log import log
 
-#: Most seconds for which the next loader waits until all is read that the former has collected; and between two looks.
+#: Most seconds for which the next loader waits for a worker that reads what the former has collected; for which it
+#: waits until all of that is stored, since the store may be stopped again and again; and between two looks.
 WAITS: Final = 10.0
+LONGEST_WAIT: Final = 600.0
 LOOKS: Final = 0.05
 
 
@@ -34,6 +36,7 @@ class Of(Struct, frozen=True):
     :ivar send: sends a message to the worker of a source, with a descriptor.
     :ivar hear: handles a message.
     :ivar died: called when a loader has ended unasked, with what it was and the cause.
+    :ivar unread: called when what a loader's probe has collected is given up.
     """
 
     attach: Callable[[str], socket.socket]
@@ -41,6 +44,7 @@ class Of(Struct, frozen=True):
     send: Callable[[Child, wire.Down, int], None]
     hear: Callable[[Child, wire.Up], None]
     died: Callable[[Child, str, str], None]
+    unread: Callable[[Child], None]
 
 
 class Loaders:
@@ -123,24 +127,30 @@ class Loaders:
                 log.info("Event source '%s': another loader prepares everything anew: %s", child.name, message.reason)
                 self._load_again(child)
             elif isinstance(message, wire.Loaded) and child.next_preparation is loader:
-                loader.waits_until = self._loop.clock.monotonic() + WAITS
-                self._look_whether_read(child, loader)
+                now = self._loop.clock.monotonic()
+                loader.waits_until = now + WAITS
+                self._look_whether_read(child, loader, now + LONGEST_WAIT)
 
-    def _look_whether_read(self, child: Child, loader: Preparation) -> None:
+    def _look_whether_read(self, child: Child, loader: Preparation, until: float) -> None:
         """Tell the worker to end, as soon as there is one; with all read that is left, :meth:`go_over` is called.
 
-        If that takes too long, go over all the same: no worker may come, if that is why all is prepared anew.
+        If none comes for long, or at the time *until*, go over all the same: no worker may come, if that is why all is
+        prepared anew.
         """
         if child.next_preparation is not loader or loader.waits_until is None or self._loop.outcome is not None:
             return
-        if self._loop.clock.monotonic() >= loader.waits_until:
+        now = self._loop.clock.monotonic()
+        if now >= min(loader.waits_until, until):
             log.error("event source '%s': not all was read that the former loader's probe has collected", child.name)
+            self._of.unread(child)
             self._go_over(child, loader)
             child.renew()
             return
-        if child.ready and not child.renewing:
-            child.renew()
-        self._loop.after(LOOKS, lambda: self._look_whether_read(child, loader))
+        if child.ready:
+            loader.waits_until = now + WAITS
+            if not child.renewing:
+                child.renew()
+        self._loop.after(LOOKS, lambda: self._look_whether_read(child, loader, until))
 
     def go_over(self, child: Child) -> None:
         """Go over to what the next loader has prepared, if the worker has ended with all read that is left."""

@@ -21,8 +21,8 @@ class Preparation:
     :ivar heard: when it last showed that it works, on the monotonic clock.
     :ivar outdated: there are newer rules than it has begun with; their number, or 0.
     :ivar job: what it does, once it is confined.
-    :ivar waits_until: it has prepared everything, and waits, at most until then, until what a former one has collected
-        is read; None: it does not wait.
+    :ivar waits_until: it has prepared everything, and waits until what a former one has collected is read, at most
+        until then unless there is a worker that reads it; None: it does not wait.
     :ivar error: why it has failed, in the words of the source; empty if it has not.
     """
 

@@ -31,6 +31,7 @@ class Workers:
     :param attach: returns a new socket to the store for the source with this name.
     :param buried: called with each whose worker has ended.
     :param died: called with each of which the worker or the loader has ended unasked, which it was, and the cause.
+    :param unread: called with each of which something that the kernel has collected is given up.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
@@ -42,6 +43,7 @@ class Workers:
         buried: Callable[[Child], None] = lambda child: None,
         *,
         died: Callable[[Child, str, str], None] = lambda child, what, cause: None,
+        unread: Callable[[Child], None] = lambda child: None,
         once: bool = False,
     ) -> None:
         self._died_unasked = died
@@ -51,7 +53,7 @@ class Workers:
         self._loop = loop
         self._attach = attach
         self._hear: Hear
-        of = Of(attach, self._start, self._send, lambda child, message: self._hear(child, message), died)
+        of = Of(attach, self._start, self._send, lambda child, message: self._hear(child, message), died, unread)
         self._loaders = Loaders(loop, of)
         self._restarts: dict[str, Timer] = {}
         self._measuring = False
