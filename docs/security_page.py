@@ -22,6 +22,7 @@ from confined import Confined, processes
 from falcohost.host.confine.calls import ADDED, BASE, DANGEROUS
 from falcohost.needs import CONNECT
 from falcohost.testing.agent import Agent
+from falcohost.testing.descendants import below
 from falcohost.testing.ports import Port
 from falcohost.testing.waiting import wait_until
 
@@ -46,6 +47,8 @@ ROLES: Mapping[str, Role] = {
     "supervisor": Role("starts, watches and replaces the others", "any", "the control socket", 45),
     "store": Role("decodes alerts, and is the only one that writes the database", "the state directory", "-", 20),
     "outputs": Role("delivers alerts", "any that others may read or change", "connects", 25),
+    "helpers of outputs": Role("starts the program of an output, and ends it", "any that others may read", "any", 15),
+    "programs of outputs": Role("the program", "any of its user", "any", 5),
     "health": Role("answers `/healthz`, `/metrics` and the like", "Python's own", "accepts connections", 25),
     "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 25),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
@@ -57,6 +60,9 @@ ROLES: Mapping[str, Role] = {
     "programs of source printed": Role("the program", "any of its user", "any", 5),
     "source okta": Role("asks an API", "reads `/etc`", "connects", 25),
 }
+
+#: The programs of a source and of an output.
+PROGRAMS = ("sleep 1000", "exec sleep 2000")
 
 RULES = """
 - rule: {source}
@@ -87,6 +93,7 @@ def look(folder: Path) -> dict[str, Confined]:
     try:
         agent.wait_until_ready()
         wait_until(lambda: _answers(web.number))  # so it is confined
+        wait_until(lambda: [*below(agent.process.pid).values()].count("sleep") == len(PROGRAMS))
         return processes(agent.process.pid)
     finally:
         agent.kill()
@@ -110,11 +117,13 @@ def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
     return {
         "webserver": {"enabled": True, "listen_port": web, "prometheus_metrics_enabled": True},
         "metrics": {"enabled": True},
+        "falcohost": {"internal": {"agent_started": True}},  # so that there is an alert for the program
+        "program_output": {"enabled": True, "program": PROGRAMS[1]},
         "load_plugins": ["k8saudit", "json", "text", "okta"],
         "plugins": [
             {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/audit", "init_config": {"tokenFile": token}},
             {"name": "json", "init_config": {"sources": [app]}},
-            {"name": "text", "init_config": {"sources": [{"name": "printed", "program": "sleep 1000"}]}},
+            {"name": "text", "init_config": {"sources": [{"name": "printed", "program": PROGRAMS[0]}]}},
             {"name": "okta", "init_config": {"organization": "example", "url": nowhere, "api_token_file": token}},
         ],
     }
