@@ -67,7 +67,7 @@ def hooks() -> Iterator[tuple[str, ...]]:
 
 def attributes(name: str) -> Iterator[tuple[str, ...]]:
     """Yield a row for each attribute of the public class *name*."""
-    one = next(vars(module)[name] for module in _modules() if name in vars(module))
+    one = next(getattr(module, name) for module in _modules() if hasattr(module, name))
     told = described(one)
     fields = dataclasses.fields(one) if dataclasses.is_dataclass(one) else msgspec.structs.fields(one)
     for attribute in fields:

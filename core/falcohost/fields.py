@@ -131,6 +131,7 @@ class Field:
     :ivar no_transform: not allowed in a transformer.
     :ivar suggested: ``append_output`` with ``suggested_output`` adds it to outputs.
     :ivar deprecated: rules that use it get a warning.
+    :ivar absent: it has no value in any event, so a check of it never holds; rules that need one get a warning.
     """
 
     name: str
@@ -158,3 +159,4 @@ class Field:
     no_transform: bool = False
     suggested: bool = False
     deprecated: bool = False
+    absent: bool = False

@@ -93,6 +93,7 @@ def test_json(stats):
         "without_witness": [{"rule": "Blind", "event_types": ["close"]}],
         "shadowed": [{"rule": "Narrow", "by": "Wide"}],
         "never_match": [],
+        "never_match_why": {},
     } == found["sources"]["syscall"]
     assert [{"kind": "list", "name": "unused", "file": "rules.yaml", "line": 2}] == found["unused"]
     assert "events" not in found

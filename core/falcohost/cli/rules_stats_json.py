@@ -42,7 +42,8 @@ def _source(one: SourceStatistics) -> dict[str, Any]:
             for found in one.without_witness
         ],
         "shadowed": [{"rule": found.rule.name, "by": found.by.name} for found in one.shadowed],
-        "never_match": [rule.name for rule in one.never],
+        "never_match": [rule.name for rule, _ in one.never],
+        "never_match_why": {rule.name: why for rule, why in one.never},
     }
 
 

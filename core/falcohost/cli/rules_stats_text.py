@@ -51,8 +51,8 @@ def _source(one: SourceStatistics, full: bool) -> Iterator[str]:
             yield from lines([(f"'{shadow.rule.name}'", PLAIN), (f" by '{shadow.by.name}'", FAINT)], "  ", "      ")
     if one.never:
         yield from _title("Never match", "no event can match them")
-        for rule in one.never:
-            yield f"  {clean(rule.name)}"
+        for rule, why in one.never:
+            yield from lines([(clean(rule.name), PLAIN), (f": {why}", FAINT)], "  ", "      ")
 
 
 def _types(one: SourceStatistics, full: bool) -> Iterator[str]:

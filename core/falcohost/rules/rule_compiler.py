@@ -25,7 +25,7 @@ from falcohost.rules.origins import enclosing_check
 from falcohost.rules.places import Context
 from falcohost.rules.results import LoadFailure, Problem
 from falcohost.rules.texts import SourceText
-from falcohost.rules.unreachable import never_matches, too_many_event_types
+from falcohost.rules.unreachable import never_fires, never_matches, too_many_event_types
 from falcohost.rules.wording import said
 
 _CONTAINER_INFO = (
@@ -41,6 +41,7 @@ class CompiledRule:
     :ivar rule: None if there is an error, or if the rule is skipped because a field is unknown.
     :ivar tree: the condition with exceptions added, and with lists and macros expanded.
     :ivar exception_fields: fields of the exceptions that have values.
+    :ivar never: why the rule can never fire; "" if it may.
     """
 
     definition: RuleDef
@@ -48,6 +49,7 @@ class CompiledRule:
     exception_fields: frozenset[str] = frozenset()
     rule: Rule | None = None
     tree: Node | None = None
+    never: str = ""
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -156,6 +158,10 @@ class RuleCompiler:
             file=rule.context.file.name,
             exceptions=tuple(exception.name for exception in rule.exceptions),
         )
+        compiled.never = never_fires(expr, compiled.rule.event_types, self._universes.get(rule.source))
+        if compiled.never:
+            message = f"the rule can never fire: {compiled.never}"
+            compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, message, rule.condition_context)
 
     def _template(self, compiled: CompiledRule, catalog: Catalog) -> Template | None:
         rule, output = compiled.definition, compiled.output

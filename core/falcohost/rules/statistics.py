@@ -27,7 +27,7 @@ class SourceStatistics:
 
     :ivar enabled: the enabled rules in order; *disabled*: the number of disabled ones.
     :ivar by_type: how many rules want events of each type; *of_any_type*: how many want events of all types.
-    :ivar never: rules that no event can match.
+    :ivar never: rules that no event can match, each with the reason.
     """
 
     source: str
@@ -37,7 +37,7 @@ class SourceStatistics:
     of_any_type: int
     without_witness: Sequence[WithoutWitness]
     shadowed: Sequence[Shadow]
-    never: Sequence[Rule]
+    never: Sequence[tuple[Rule, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,14 @@ def statistics(outcome: LoadOutcome) -> Statistics:
     """Return the statistics of the rules in *outcome*, which was loaded without an error."""
     rules = outcome.ruleset.rules
     sources = dict.fromkeys(rule.source for rule in rules)
+    never = {found.rule.name: found.never for found in outcome.compiled.rules if found.rule is not None and found.never}
     return Statistics(
-        [_of_source(source, [rule for rule in rules if rule.source == source]) for source in sources],
+        [_of_source(source, [rule for rule in rules if rule.source == source], never) for source in sources],
         list(_unused(outcome)),
     )
 
 
-def _of_source(source: str, rules: Sequence[Rule]) -> SourceStatistics:
+def _of_source(source: str, rules: Sequence[Rule], never: Mapping[str, str]) -> SourceStatistics:
     enabled = tuple(rule for rule in rules if rule.enabled)
     by_type = Counter(name for rule in enabled for name in rule.event_types or ())
     return SourceStatistics(
@@ -69,7 +70,15 @@ def _of_source(source: str, rules: Sequence[Rule]) -> SourceStatistics:
         of_any_type=sum(rule.event_types is None for rule in enabled),
         without_witness=list(_without_witness(enabled)),
         shadowed=list(shadows(enabled)),
-        never=[rule for rule in enabled if rule.event_types == frozenset()],
+        never=[(rule, why) for rule in enabled if (why := _why_never(rule, never))],
+    )
+
+
+def _why_never(rule: Rule, found: Mapping[str, str]) -> str:
+    return (
+        "its checks of the event type exclude each other"
+        if rule.event_types == frozenset()
+        else found.get(rule.name, "")
     )
 
 

@@ -153,7 +153,9 @@ def _deprecated() -> Iterator[SyscallField]:
     names += [f"k8s.{kind}.{part}" for kind in ("rc", "svc", "rs") for part in ("name", "id", "labels")]
     names += ["k8s.deployment.id", "k8s.deployment.labels", "k8s.ns.id", "k8s.ns.labels"]
     for name in names:
-        yield SyscallField(name=name, type=T.CHARBUF, description=gone, get=_nothing, fact=_NEVER, deprecated=True)
+        yield SyscallField(
+            name=name, type=T.CHARBUF, description=gone, get=_nothing, fact=_NEVER, absent=True, deprecated=True
+        )
     for kind in ("rc", "svc", "rs", "deployment", "ns"):
         yield SyscallField(
             name=f"k8s.{kind}.label",
@@ -161,6 +163,7 @@ def _deprecated() -> Iterator[SyscallField]:
             description=gone,
             get=_nothing,
             fact=_NEVER,
+            absent=True,
             arg=ArgKind.KEY,
             arg_required=True,
             dotted=True,
@@ -168,7 +171,13 @@ def _deprecated() -> Iterator[SyscallField]:
         )
     for name in ("healthcheck", "liveness_probe", "readiness_probe"):
         yield SyscallField(
-            name=f"proc.is_container_{name}", type=T.BOOL, description=gone, get=_nothing, fact=_NEVER, deprecated=True
+            name=f"proc.is_container_{name}",
+            type=T.BOOL,
+            description=gone,
+            get=_nothing,
+            fact=_NEVER,
+            absent=True,
+            deprecated=True,
         )
 
 

@@ -128,6 +128,11 @@ def _layer(number: int) -> Get:
     return get
 
 
+def _hex_device(event: SyscallEvent, _: Arg) -> str | None:
+    info = event.fdinfo
+    return None if info is None else f"{info.dev:X}"
+
+
 def _major(info: Any) -> int:
     return int(info.dev >> 8 & 0xFFF)
 
@@ -200,7 +205,13 @@ _PLAIN: tuple[SyscallField, ...] = (
         Need.DESTINATIONS,
     ),
     row("fd.uid", T.CHARBUF, "Thread id and descriptor number, joined.", _uid),
-    row("fd.dev", T.INT32, "Device number of the file.", _of_info(lambda info: info.dev)),
+    SyscallField(
+        name="fd.dev",
+        type=T.INT32,
+        description="Device number of the file; outputs show it in hexadecimal digits.",
+        get=_of_info(lambda info: info.dev),
+        shown=_hex_device,
+    ),
     row("fd.dev.major", T.INT32, "Major device number of the file.", _of_info(_major)),
     row("fd.dev.minor", T.INT32, "Minor device number of the file.", _of_info(_minor)),
     row("fd.ino", T.INT64, "Inode of the file.", _of_info(lambda info: info.ino)),

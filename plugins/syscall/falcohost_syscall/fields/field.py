@@ -42,12 +42,16 @@ class SyscallField(Field):
     :ivar needs: the data that has to be collected for it.
     :ivar names_file: it is the name of a file that is opened or executed, so files that rules name with it can be
         watched by inode.
+    :ivar differs: how it differs from Falco's field of this name; "" if it does not.
+    :ivar own: Falco has no such field.
     """
 
     fact: Describe | None = None
     untold: str | None = None
     needs: frozenset[Need] = frozenset()
     names_file: bool = False
+    differs: str = ""
+    own: bool = False
 
 
 def row(

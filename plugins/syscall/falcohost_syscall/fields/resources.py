@@ -71,7 +71,8 @@ def _fields() -> Iterator[SyscallField]:
     ):
         yield row(name, T.RELTIME, what, get, None, Need.EVERY_EVENT)
     for name in ("thread.cpu", "thread.cpu.user", "thread.cpu.system"):
-        yield row(name, T.DOUBLE, "Always absent: only events of the type procinfo have it.", lambda _, __: None)
+        what = "Always absent: only events of the type procinfo have it."
+        yield SyscallField(name=name, type=T.DOUBLE, description=what, get=lambda _, __: None, absent=True)
 
 
 FIELDS: tuple[SyscallField, ...] = tuple(_fields())

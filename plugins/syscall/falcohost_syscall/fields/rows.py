@@ -17,9 +17,10 @@ from falcohost_syscall.fields import process as fields_process
 from falcohost_syscall.fields import resources as fields_resources
 from falcohost_syscall.fields import socket as fields_socket
 from falcohost_syscall.fields import user as fields_user
+from falcohost_syscall.fields.compared import compared
 from falcohost_syscall.fields.field import SyscallField
 
-FIELDS: tuple[SyscallField, ...] = (
+_ROWS: tuple[SyscallField, ...] = (
     *fields_event.FIELDS,
     *fields_agent.FIELDS,
     *fields_open.FIELDS,
@@ -34,5 +35,7 @@ FIELDS: tuple[SyscallField, ...] = (
     *fields_container.FIELDS,
     *fields_resources.FIELDS,
 )
+
+FIELDS: tuple[SyscallField, ...] = compared(_ROWS)
 
 BY_FIELD_NAME: Final = {field.name: field for field in FIELDS}
