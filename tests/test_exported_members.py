@@ -42,6 +42,7 @@ PUBLIC = {
         "PluginError",
         "Priority",
         "ProcessSubject",
+        "RecordSource",
         "ResourceSubject",
         "RetriedProblem",
         "RuleMetadata",

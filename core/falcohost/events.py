@@ -16,6 +16,8 @@ from falcohost.stats import SourceStats
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from falcohost.engine.ir import Expr, FieldRef
 
 
@@ -259,6 +261,17 @@ class MarkedSource(Protocol):
 
     def mark(self, number: int) -> None:
         """Keep *number* with the position from the next call of ``Batch.stored`` on."""
+
+
+@runtime_checkable
+class RecordSource(Protocol):
+    """A source whose records a user can give in a file, for ``falcohost rules explain`` and ``rules stats``."""
+
+    def reading(self, path: Path) -> Source:
+        """Return a source of the same log that reads the file at *path* once; the input of this one is not used.
+
+        It must not be opened.
+        """
 
 
 @runtime_checkable

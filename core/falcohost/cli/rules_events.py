@@ -20,7 +20,7 @@ from falcohost.engine.explain.trace import Answers, Values, no_answer
 from falcohost.engine.explain.values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.engine.paths import getter
 from falcohost.errors import ConfigError
-from falcohost.events import Event, Plan, Source
+from falcohost.events import Event, Plan, RecordSource, Source
 
 _FORMS = "give an alert in JSON, or a JSON object of fields and their values"
 
@@ -117,10 +117,8 @@ class Readers:
 
         :raises ConfigError: the source has no log that can be read from a file.
         """
-        from falcohost.jsonlog import JsonSource
-
         made = self._loaded.sources[source].make({"open_params": str(path)})
-        if not isinstance(made, JsonSource):
+        if not isinstance(made, RecordSource):
             raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
         opened = made.reading(path)
         opened.open(Plan(source), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from falcohost import Batch, ConfigError, Plan, Source, SourceSpec, SourceStats
@@ -77,6 +78,7 @@ class TextSource:
     """Reads the lines that *given* delivers, in the form that *config* says."""
 
     def __init__(self, config: Config, given: Input, clock: Clock = SYSTEM) -> None:
+        self._config = config
         self._where = config.where
         self._parse = parser(config.format, over_lines=bool(config.first_line))
         self._context = Context(config.name, config.format.time, config.zone)
@@ -93,6 +95,10 @@ class TextSource:
     def needs(self) -> Needs:
         """Return what its input needs."""
         return needs_of(self._input)
+
+    def reading(self, path: Path) -> TextSource:
+        """Return a source of the same log that reads the file at *path* once."""
+        return TextSource(self._config, file_input(str(path), plugin=self._where, limits=LIMITS))
 
     def open(self, plan: Plan, cursor: str | None) -> None:
         """Open the input at *cursor*.
