@@ -7,13 +7,18 @@ always collects what the process table needs. So a name in ``custom_set`` adds n
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from falcohost import ConfigError, Plan
 from falcohost_syscall.calls.event_types import event_types
-from falcohost_syscall.calls.rows import BY_NAME, EVENT_NAMES
+from falcohost_syscall.calls.rows import BY_NAME, CALLS, EVENT_NAMES, NOT_BY_DEFAULT
+
+#: Event types of which Falco knows the name alone.
+_BARE: Final = frozenset(row.name for row in CALLS if row.generic)
+#: Event types that occur very often, whatever programs do.
+_OFTEN: Final = frozenset({"page_fault", "switch"})
 
 _log = logging.getLogger("falcohost.syscall")
 
@@ -22,7 +27,7 @@ _log = logging.getLogger("falcohost.syscall")
 class BaseSyscalls:
     """The settings in ``base_syscalls``.
 
-    :ivar all: rules that name no event type get all types, including the most frequent ones.
+    :ivar all: rules that name no event type get all types of calls, including the most frequent ones.
     :ivar never: event types that no rule gets (``!name`` in ``custom_set``).
     """
 
@@ -34,8 +39,20 @@ class BaseSyscalls:
         if not self.all and not self.never:
             return plan
         every = plan.event_types is None and self.all
-        types = frozenset(BY_NAME) if every else event_types(plan)
+        types = frozenset(BY_NAME) - _OFTEN if every else event_types(plan)
         return replace(plan, event_types=types - self.never)
+
+    def remarks(self, plan: Plan) -> Iterator[str]:
+        """Yield what people should know of the event types that *plan* asks for: which it does not get, what they cost."""
+        if plan.event_types is None and not self.all:
+            left = NOT_BY_DEFAULT - self.never
+            yield (
+                f"Rules that name no event type see {len(BY_NAME) - len(left)} of {len(BY_NAME)} types. Frequent ones, "
+                f"such as read, write, close and mmap, and {len(_BARE - self.never)} of which Falco knows the name alone "
+                "are collected for rules that name them, or with base_syscalls.all: true."
+            )
+        for name in sorted(_OFTEN & (plan.event_types or frozenset())):
+            yield f"A rule names {name}, which occurs many thousand times a second: each time a filter is run for it."
 
 
 def parse(block: Any) -> BaseSyscalls:

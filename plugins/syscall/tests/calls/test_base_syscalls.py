@@ -36,8 +36,19 @@ def test_all():
     """With ``all`` a rule that names no event type gets those too that are left out by default; no other rule does."""
     base = parse({"all": True})
 
-    assert frozenset(BY_NAME) == base.choose(ANY).event_types
+    assert frozenset(BY_NAME) - {"switch", "page_fault"} == base.choose(ANY).event_types
     assert OPENS.event_types == base.choose(OPENS).event_types
+
+
+def test_remarks():
+    """It is said what rules without an event type do not see, and which types cost much; nothing of other rules."""
+    switch = Plan(source="syscall", event_types=frozenset({"switch", "openat"}))
+    (left_out,) = parse(None).remarks(ANY)
+    (costly,) = parse(None).remarks(switch)
+
+    assert f"see {len(BY_NAME) - len(NOT_BY_DEFAULT)} of {len(BY_NAME)} types" in left_out
+    assert "A rule names switch" in costly
+    assert [] == [*parse(None).remarks(OPENS)] == [*parse({"all": True}).remarks(ANY)]
 
 
 def test_unknown_name(caplog):

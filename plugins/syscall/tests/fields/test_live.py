@@ -410,3 +410,23 @@ def test_page_faults(sources, machine):
         re.fullmatch(rf"addr={page} ip=[0-9A-F]+ error=\d+\(PAGE_NOT_PRESENT\|WRITE_ACCESS\|USER_FAULT\)", one)
         for one in found
     ), [one for one in found if page[:-3] in one]
+
+
+def test_pids_in_a_namespace(sources, machine):
+    """The first process of a pid namespace has the pid 1 there, from the fork that made it on."""
+    source, matches = opened(sources, "evt.type in (clone, clone3, fork) and evt.rawres = 0", "proc.vpid", "proc.pvpid")
+    (truth,) = run("""
+libc.unshare(0x20000000)
+if os.fork() == 0:
+    if os.fork() == 0:
+        tell(inside=[os.getpid(), os.getppid()])
+        os._exit(0)
+    os.wait()
+    os._exit(0)
+os.wait()""")
+    first, second = [
+        (GET["proc.vpid"](event, None), GET["proc.pvpid"](event, None)) for event in events(source, matches)
+    ]
+
+    assert (1, truth["inside"][1]) == (first[0], second[1])
+    assert truth["inside"][0] == second[0] == 2

@@ -35,6 +35,8 @@ EVENT_TYPES = _words(
     dup dup3 close socket
     unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
     ptrace prctl setns unshare clone clone3 setresuid fchownat mknodat pipe2 fcntl getpid execve execveat procexit
+    fchmodat2 preadv2 pwritev2 getsockname setsockopt semctl semop futex poll prlimit getcwd getresuid keyctl quotactl
+    nanosleep mmap brk llseek signaldeliver switch page_fault
     """
 )
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
@@ -121,6 +123,9 @@ _TEXT_FIELDS = _words(
     container.type container.name container.image.repository container.label.x k8s.ns.name k8s.pod.label.x
     fd.name.real fd.name.host fd.name.watched fd.name.requested evt.abspath evt.abspath.src evt.abspath.dst
     container.mount.dest[/etc] evt.arg.arg2_str evt.arg.uid evt.arg.euid evt.arg.gid
+    evt.arg.op evt.arg.resource evt.arg.special evt.arg.quotafilepath evt.arg.val evt.arg.arg3 evt.arg.ruid evt.arg.sig
+    evt.arg.next evt.arg.error evt.arg.fds evt.arg.sem_flg_0 evt.arg.whence fd.types fd.types[0] fdlist.names
+    proc.stdin.name proc.stdout.type
     """
 )
 _PROCESS_FIELDS = _words(
@@ -148,6 +153,9 @@ _NUMBER_FIELDS = _words(
     evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
     proc.duration proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
     evt.rawarg.mode evt.rawarg.flags evt.rawarg.dirfd evt.rawarg.size evt.rawarg.addr evt.rawarg.fd evt.rawarg.pid
+    evt.rawarg.cur evt.rawarg.newmax evt.rawarg.offset evt.rawarg.interval evt.rawarg.semnum evt.rawarg.vm_rss
+    evt.rawarg.next evt.rawarg.op evt.rawarg.cmd evt.rawarg.dqb_btime proc.vmsize proc.vmrss proc.nthreads proc.fdlimit
+    proc.fdopencount thread.pfminor thread.exectime
     """
 )
 _PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]
@@ -303,6 +311,12 @@ def _sections(random: Random, row: Call) -> dict[int, bytes]:
         found[R.SEC_STRUCT] = random.choice((0, 1 << 28, 1 << 29, 0x10000, random.getrandbits(40))).to_bytes(
             32, "little"
         )
+    if row.values and random.random() < 0.8:
+        words = (pick.to_bytes(8, "little") for pick in random.choices((0, 1, 3, 7, (1 << 64) - 1, 1 << 33), k=9))
+        found |= {R.SEC_VALUE: b"".join(words), R.SEC_VALUE2: b"/etc/shadow\0\0\0\0\0", R.SEC_VALUE3: bytes(16)}
+    if random.random() < 0.3:
+        found[R.SEC_RESOURCES] = R.RESOURCES.pack(300, random.choice((0, 1, 2)), 0, 0, 16, 1024, 5, 3)
+        found[R.SEC_FD_TYPES] = (1 << R.TYPE_FILE | 1 << R.TYPE_IPV4).to_bytes(4, "little")
     if row.want & R.WANT_PAIR and random.random() < 0.8:
         found[R.SEC_PAIR] = bytes((5, 0, 0, 0, 6, 0, 0, 0))
     if row.want & (R.WANT_SOCKADDR | R.WANT_MSGHDR | R.WANT_SENDER) and random.random() < 0.8:

@@ -147,6 +147,8 @@ class ModernEbpf:
             self._loader.update(ask(self._config, plan))
         followed = self._plan is None or Need.DIRECTORIES in needs(self._plan)
         self._plan = plan
+        for remark in self._config.base.remarks(plan):
+            _log.warning("%s", remark)
         chosen = self._config.base.choose(plan)
         self._decoder.track_destinations = Need.DESTINATIONS in needs(chosen)
         self._decoder.types = event_types(chosen)
