@@ -43,13 +43,13 @@ class BaseSyscalls:
         return replace(plan, event_types=types - self.never)
 
     def remarks(self, plan: Plan) -> Iterator[str]:
-        """Yield what people should know of the event types that *plan* asks for: which it does not get, what they cost."""
+        """Yield what people should know of *plan*: which event types it does not get, and which cost much."""
         if plan.event_types is None and not self.all:
             left = NOT_BY_DEFAULT - self.never
             yield (
                 f"Rules that name no event type see {len(BY_NAME) - len(left)} of {len(BY_NAME)} types. Frequent ones, "
-                f"such as read, write, close and mmap, and {len(_BARE - self.never)} of which Falco knows the name alone "
-                "are collected for rules that name them, or with base_syscalls.all: true."
+                f"such as read, write, close and mmap, and {len(_BARE - self.never)} of which Falco knows the name "
+                "alone are collected for rules that name them, or with base_syscalls.all: true."
             )
         for name in sorted(_OFTEN & (plan.event_types or frozenset())):
             yield f"A rule names {name}, which occurs many thousand times a second: each time a filter is run for it."
