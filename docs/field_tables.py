@@ -13,7 +13,9 @@ from pathlib import Path
 from falcohost import ArgKind, Field
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.host.plugins import ask
+from falcohost.lookups import LookupSpec
 from falcohost_syscall.fields.field import SyscallField
+from falcohost_syscall.fields.rows import FIELDS as SYSCALL_FIELDS
 from falcohost_text.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +41,14 @@ def readmes() -> Iterator[tuple[Path, str]]:
             generic = GENERIC_FIELDS if spec is plugin.sources[0] else ()
             fields = (*generic, *plugin.fields.get(spec.name, ()))
             text = with_table(text, spec.name, {field.name: field for field in reversed(fields)}.values())
+        for lookup in plugin.lookups:
+            text = with_table(text, lookup.name, [*lookup.spec.fields, *_filled(lookup.spec)])
         yield folder / "README.md", text
+
+
+def _filled(spec: LookupSpec) -> Iterator[Field]:
+    """Yield the fields of system calls that a lookup fills."""
+    yield from (field for field in SYSCALL_FIELDS if field.name in spec.fills)
 
 
 def with_table(text: str, source: str, fields: Iterable[Field]) -> str:

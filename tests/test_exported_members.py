@@ -144,6 +144,7 @@ PUBLIC = {
     "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"],
     "falcohost.lasting": ["Memory", "keep_to_oneself", "make"],
     "falcohost.lookups": [
+        "GIVEN_UP",
         "PENDING",
         "AskedLookup",
         "Key",
@@ -200,6 +201,7 @@ PUBLIC = {
         "PortClosed",
         "SocketPort",
         "serve",
+        "serve_late",
     ],
     "falcohost.program": [
         "PROGRAM",

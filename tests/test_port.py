@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from falcohost import port as ports
-from falcohost.port import LocalPort, PortClosed, SocketPort, serve
+from falcohost.port import LocalPort, PortClosed, SocketPort, serve, serve_late
 from falcohost.testing.waiting import wait_until
 
 
@@ -135,6 +135,30 @@ def test_the_other_side_may_end():
         with pytest.raises(PortClosed):
             port.answers()
         port.close()
+
+
+def test_answers_that_come_late():
+    """A service that answers later, in another order and from other threads, is asked on meanwhile."""
+    here, there = socket.socketpair()
+    waiting: list[tuple[Question, Any]] = []
+    thread = threading.Thread(
+        target=serve_late, args=(there, Question, lambda question, answer: waiting.append((question, answer)))
+    )
+    thread.start()
+    port: SocketPort[Question, Answer] = SocketPort(here, Answer)
+    for host in ("web", "db"):
+        assert port.ask(Question(host))
+    wait_until(lambda: len(waiting) == 2)
+    threads = [threading.Thread(target=answer, args=(owner(question),)) for question, answer in reversed(waiting)]
+    for one in threads:
+        one.start()
+        one.join()
+
+    assert [Answer("db", "bob"), Answer("web", "ann")] == answers(port, 2)
+    port.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    waiting[0][1](Answer("web", None))  # nobody is there any more
 
 
 def test_a_service_ends_with_what_is_no_question():

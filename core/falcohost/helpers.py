@@ -1,16 +1,17 @@
-"""Helpers: processes that do for a source what takes rights that the source itself should not have (provisional)."""
+"""Helpers: processes that do for a source, or for a lookup, what takes rights that it should not have (provisional)."""
 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from falcohost.agent import Job
 
 __all__ = ["HELPERS", "Helper", "HelperEnded", "HelperSpec"]
 
-#: The key that falcohost adds to the settings of a source with helpers: a :class:`Helper` for each, by name.
+#: The key that falcohost adds to the settings of a source or lookup with helpers: a :class:`Helper` for each, by name.
 HELPERS: Final = "helpers"
 
 
@@ -28,16 +29,25 @@ class HelperSpec:
 
     :ivar name: its name in messages and in ``settings["helpers"]``.
     :ivar serve: the function that serves the worker, as ``module:name``; no other module of the plugin is imported. It
-        is called with the process's end of the socket, and returns when the worker has closed the other. What comes
-        may come from an attacker: check it, and raise to end the worker.
+        is called with the process's end of the socket, and, if there are *settings*, with these; it returns when the
+        worker has closed the other end. What comes may come from an attacker: check it, and raise to end the worker.
     :ivar capabilities: Linux capabilities that it keeps.
     :ivar calls: what it does, besides using the socket; works like :attr:`falcohost.needs.Needs.calls`.
+    :ivar files: files and folders that it reads; works like :attr:`falcohost.needs.Needs.files`.
+    :ivar connects: addresses and paths of sockets to which it connects, if ``connect`` is among *calls*; works like
+        :attr:`falcohost.needs.Needs.connects`.
+    :ivar stream: the socket is of type ``SOCK_STREAM``, as :class:`falcohost.port.SocketPort` uses it.
+    :ivar settings: plain data that *serve* gets. The worker, which may be in an attacker's hands, cannot change it.
     """
 
     name: str
     serve: str
     capabilities: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
+    files: tuple[str, ...] | None = ()
+    connects: tuple[str, ...] | None = None
+    stream: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Helper:
     """A running helper.
 
     :ivar pid: its process.
-    :ivar link: the socket to it, of type ``SOCK_SEQPACKET``.
+    :ivar link: the socket to it, of type ``SOCK_SEQPACKET``, or as :attr:`HelperSpec.stream` says.
     :ivar job: what it does (:mod:`falcohost.agent`).
     """
 

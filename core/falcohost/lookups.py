@@ -18,23 +18,29 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_ch
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.fields import Arg, Field
+from falcohost.helpers import HelperSpec
 from falcohost.port import Port
 
 _Q = TypeVar("_Q")
 _A = TypeVar("_A")
 
 
-__all__ = ["PENDING", "AskedLookup", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
+__all__ = ["GIVEN_UP", "PENDING", "AskedLookup", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
 
 
 class NotYet(enum.Enum):
-    """The type of :data:`PENDING`."""
+    """The type of :data:`PENDING` and :data:`GIVEN_UP`."""
 
     PENDING = "pending"
+    GIVEN_UP = "given up"
 
 
 #: A lookup's answer while it does not know the row yet.
 PENDING: Final = NotYet.PENDING
+
+#: A lookup's answer where it does not know the row, and will not soon: nothing waits. The value counts as absent, and
+#: the alert says that it is missing.
+GIVEN_UP: Final = NotYet.GIVEN_UP
 
 #: Seconds after which an unanswered question is asked again.
 ASK_AGAIN = 10.0
@@ -51,7 +57,7 @@ class Lookup(Protocol):
     """
 
     def find(self, key: Key) -> Any:
-        """Return the row for *key*, None if there is none, or PENDING.
+        """Return the row for *key*, None if there is none, PENDING, or GIVEN_UP.
 
         Called for each event from which a field of the lookup is read, so it must be fast. A row must not change.
         """
@@ -90,6 +96,10 @@ class LookupSpec:
     :ivar fields: the fields that it adds. Each getter receives the row instead of the event.
     :ivar fills: getters for fields that the source itself has, by name; each receives the row. The lookup is asked only
         where the source does not know the value.
+    :ivar helper: a process that asks outside for the lookup, so that the source's needs no rights for that. It is
+        started only with an enabled rule that reads one of the fields. ``settings["helpers"]`` then has a
+        :class:`~falcohost.helpers.Helper` by the helper's name; where there is no worker, as in ``falcohost rules
+        test``, it is empty. The lookup uses nothing but the socket. If the helper ends, the worker is replaced.
     """
 
     name: str
@@ -98,6 +108,7 @@ class LookupSpec:
     make: Callable[[Mapping[str, Any]], Lookup]
     fields: Sequence[Field] = ()
     fills: Mapping[str, Callable[[Any, Arg], Any]] = field(default_factory=dict)
+    helper: HelperSpec | None = None
 
 
 class AskedLookup(Generic[_Q, _A]):

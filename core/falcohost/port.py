@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-__all__ = ["LocalPort", "Port", "PortClosed", "SocketPort", "serve"]
+__all__ = ["LocalPort", "Port", "PortClosed", "SocketPort", "serve", "serve_late"]
 
 _Asks = TypeVar("_Asks", contravariant=True)
 _Answers = TypeVar("_Answers", covariant=True)
@@ -160,6 +161,24 @@ def serve(link: socket.socket, kind: type[_Q], answer: Callable[[_Q], Any]) -> N
         while data := link.recv(1 << 16):
             for frame in incoming.feed(data):
                 link.sendall(_framed(answer(decoder.decode(frame))))
+
+
+def serve_late(link: socket.socket, kind: type[_Q], ask: Callable[[_Q, Callable[[Any], None]], None]) -> None:
+    """Take questions that arrive over *link*, until the other side is gone.
+
+    :param kind: the type of the questions. Anything else ends the service.
+    :param ask: called with each question, and with a function that takes its answer: once, from any thread.
+    """
+    decoder, incoming, lock = msgspec.msgpack.Decoder(kind), _Frames(), threading.Lock()
+
+    def answer(message: object) -> None:
+        with lock, contextlib.suppress(OSError):
+            link.sendall(_framed(message))
+
+    with link, contextlib.suppress(OSError, ValueError):
+        while data := link.recv(1 << 16):
+            for frame in incoming.feed(data):
+                ask(decoder.decode(frame), answer)
 
 
 class _Frames:

@@ -7,6 +7,7 @@ from assets import WAIT, Happening, Run
 
 from falcohost.engine.condition_values import kept_values
 from falcohost.events import Batch
+from falcohost.lookups import GIVEN_UP
 from falcohost.pipeline import pending
 
 
@@ -17,6 +18,21 @@ def test_a_match_waits_for_its_row():
 
     run.machines.answer("web", owner="bob")
     assert ["ann did login on a machine of bob"] == run.take()
+
+
+@pytest.mark.parametrize(("condition", "told"), [("machine.owner = bob", False), ("not machine.owner = bob", True)])
+def test_a_row_that_is_given_up(condition, told):
+    """It counts as absent at once, also where an event waits already; it is counted, and the alert says so."""
+    run = Run(condition)
+    run.take(Happening(who="ann"))
+    run.machines.rows["web"] = GIVEN_UP
+    run.machines.news = True
+
+    assert ([["1 ann 1"], ["1 eve 1"]] if told else [[], []]) == [run.take(), run.take(Happening(who="eve"))]
+    assert [("machine.owner",)] * len(run.sink.alerts) == [
+        tuple(alert.fields["falcohost.missing"]) for alert in run.sink.alerts
+    ]
+    assert 2 == run.lookup.late
 
 
 @pytest.mark.parametrize(

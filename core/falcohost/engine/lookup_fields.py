@@ -15,7 +15,7 @@ from falcohost.engine.code.module import compile_values
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import Getter, getter
 from falcohost.fields import Arg, Field
-from falcohost.lookups import PENDING, Key
+from falcohost.lookups import GIVEN_UP, PENDING, Key, NotYet
 
 
 class Finder(Protocol):
@@ -26,7 +26,7 @@ class Finder(Protocol):
         """Return the name of the lookup."""
 
     def find(self, key: Key) -> Any:
-        """Return the row for *key*, None if there is none, or PENDING. Never waits."""
+        """Return the row for *key*, None if there is none, PENDING, or GIVEN_UP. Never waits."""
 
     def miss(self) -> None:
         """Count a value that counted as absent because its row did not arrive in time."""
@@ -55,9 +55,9 @@ class LookupField(OpenField):
     base: Field | None
 
     def asked(self, key: Key, arg: Arg) -> Any:
-        """Return the value in the row of *key*: None if it is absent, PENDING if the row is not known yet."""
+        """Return the value in the row of *key*: None if it is absent, PENDING or GIVEN_UP if the row is not known."""
         row = self.finder.find(key)
-        return row if row is None or row is PENDING else self.read(row, arg)
+        return row if row is None or isinstance(row, NotYet) else self.read(row, arg)
 
 
 def added(row: Field, finder: Finder, key: Sequence[FieldRef]) -> LookupField:
@@ -83,7 +83,8 @@ def _made(like: Field, finder: Finder, key: Sequence[FieldRef], read: Getter, ba
         if value is not None and value != ():
             return value
         known = made.key_of(event)
-        return None if known is None else made.asked(known, arg)
+        found = None if known is None else made.asked(known, arg)
+        return PENDING if found is GIVEN_UP else found  # a candidate gives it up, and says so
 
     rows = {one.name: getattr(like, one.name) for one in dataclasses.fields(Field)}
     rows |= {"get": get, "path": None, "reads": ()}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from falcohost.engine.event_fields import hostname
 from falcohost.engine.facts import facts_of
 from falcohost.engine.plan import make_plan
-from falcohost.engine.ruleset import Ruleset
+from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.texts import valid
 from falcohost.environment import selected
+from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.assignment import Assignment, Drops, HealthAssignment, SourceAssignment
 from falcohost.host.config import Config
@@ -30,6 +31,7 @@ from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
+from falcohost.pipeline.rules import lookups_of
 from falcohost.rules.pace import showing_seconds
 
 
@@ -141,7 +143,7 @@ class Assigning:
             source=source,
             only_log=config.only_logs,
             loads=bool(asked),
-            helpers=list(spec.helpers),
+            helpers=[*spec.helpers, *helpers_of(self._given.ruleset.enabled(source))],
             plugins=needed,
             environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
             programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),
@@ -187,6 +189,11 @@ def _health(data: HealthData | None) -> HealthAssignment | None:
         serves=web is not None,
         tls=web is not None and bool(web.certificate),
     )
+
+
+def helpers_of(rules: Iterable[Rule]) -> list[HelperSpec]:
+    """Return the processes that ask for the lookups which *rules* read."""
+    return [one.spec.helper for one in lookups_of(rules) if one.spec.helper is not None]
 
 
 def needed_sources(ruleset: Ruleset, plugins: Plugins, options: AgentOptions) -> list[str]:

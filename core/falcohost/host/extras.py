@@ -23,11 +23,12 @@ class Extra(Struct, frozen=True):
 
 EXTRAS: Mapping[str, Extra] = {
     "cloudtrail": Extra(also=("aws_cloudtrail",)),
+    "containers": Extra(also=("container",), default=True),
     "github": Extra(),
     "json": Extra(),
     "k8saudit": Extra(also=("k8s_audit", "k8saudit-eks")),
     "okta": Extra(),
-    "syscall": Extra(also=("container",), default=True),
+    "syscall": Extra(default=True),
     "text": Extra(),
 }
 

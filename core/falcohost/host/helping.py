@@ -10,7 +10,8 @@ import select
 import signal
 import socket
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from pathlib import Path
 from typing import Final, NoReturn
 
 from falcohost import log
@@ -42,6 +43,10 @@ class Helpers:
             helper = _started(spec, user, only_log)
             self.running[spec.name] = helper
             self._ends[os.pidfd_open(helper.pid)] = spec.name
+
+    def miss(self, names: Set[str]) -> bool:
+        """Return whether one of *names* is not among them."""
+        return not names <= self.running.keys()
 
     def check(self) -> None:
         """Check that all of them are running.
@@ -78,13 +83,18 @@ class Helpers:
 
 
 def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if spec.stream else socket.SOCK_SEQPACKET)
     worker = os.getpid()
     pid = os.fork()
     if pid == 0:
         _run(spec, there, worker, user, only_log)
     there.close()
-    return Helper(pid, here, job_of(Needs(spec.calls)))
+    return Helper(pid, here, job_of(_needs(spec)))
+
+
+def _needs(spec: HelperSpec) -> Needs:
+    files = None if spec.files is None else tuple(map(Path, spec.files))
+    return Needs(spec.calls, files, connects=spec.connects)
 
 
 def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, only_log: bool) -> NoReturn:
@@ -98,10 +108,9 @@ def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, o
         close_the_way_back()
         module, _, name = spec.serve.partition(":")
         serve = getattr(importlib.import_module(module), name)
-        needs = Needs(spec.calls)
-        confine(Confinement(user=user, capabilities=spec.capabilities, needs=needs, only_log=only_log), worker)
+        confine(Confinement(user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log), worker)
         settle()
-        serve(link)
+        serve(link, *([spec.settings] if spec.settings else []))
         status = 0
     except Exception:
         traceback.print_exc()

@@ -12,11 +12,12 @@ from falcohost.agent import KnowsAgent
 from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
+from falcohost.host.helping import Helpers
 from falcohost.host.numbers import LookupNumbers, Numbers, counted
 from falcohost.host.stalled import Stalled
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
-from falcohost.needs import GENEROUS, Needs, needs_of
+from falcohost.needs import GENEROUS, THREADS, Needs, needs_of
 from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
@@ -38,7 +39,7 @@ class Work:
     """Passes the batches of *source* to *pipeline*.
 
     :param confined: what this process may do.
-    :param check: called once a second; raises if the source cannot go on.
+    :param helpers: the processes that work for the source and its lookups.
     :param stopped: returns whether the worker was told to stop.
     """
 
@@ -49,7 +50,7 @@ class Work:
         pipeline: Pipeline,
         uplink: Uplink,
         confined: Needs,
-        check: Callable[[], None],
+        helpers: Helpers,
         stopped: Callable[[], bool],
     ) -> None:
         self._task = task
@@ -57,7 +58,7 @@ class Work:
         self._pipeline = pipeline
         self._uplink = uplink
         self._confined = confined
-        self._check = check
+        self._helpers = helpers
         self._stopped = stopped
         self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
@@ -93,7 +94,7 @@ class Work:
             with waker.held():
                 self._take(batch)
                 if time.monotonic() >= self._due:
-                    self._check()
+                    self._helpers.check()
                     self._pipeline.tick()
                     waker.watch()
                     self._report()
@@ -125,10 +126,10 @@ class Work:
         """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""
         try:
             rules = self._task.decode(self._uplink.new_data())
-            if not needs_for(self._source, rules) <= self._confined:
+            if not needs_for(self._source, rules) <= self._confined or self._helpers.miss(helpers_of(rules)):
                 self._uplink.send(wire.RulesTaken(message.number, renew=True))
                 return
-            self._pipeline.open_lookups(rules)
+            self._pipeline.open_lookups(rules, self._helpers.running)
             self._source.update(rules.plan)
         except Exception as error:
             text = wire.shortened(f"{type(error).__name__}: {error}", wire.MOST_TEXT)
@@ -186,9 +187,16 @@ class Work:
 
 
 def needs_for(source: Source, rules: Rules) -> Needs:
-    """Return what *source* needs, and the lookups that *rules* read."""
+    """Return what *source* needs, and the lookups that *rules* read: those with a helper only wait for its socket."""
     found = needs_of(source)
-    return found | GENEROUS if rules.lookups else found
+    if any(one.spec.helper is None for one in rules.lookups):
+        return found | GENEROUS
+    return found | Needs(frozenset({THREADS})) if rules.lookups else found
+
+
+def helpers_of(rules: Rules) -> frozenset[str]:
+    """Return the names of the processes that ask for the lookups which *rules* read."""
+    return frozenset(one.spec.helper.name for one in rules.lookups if one.spec.helper is not None)
 
 
 class _Collector:

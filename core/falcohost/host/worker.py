@@ -111,7 +111,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         run_programs(Programs(users.helpers, users.programs))
         source = task.spec.make({**task.settings, HELPERS: helpers.running})
         source.open(task.rules.plan, uplink.begin())
-        pipeline.open_lookups(task.rules)
+        pipeline.open_lookups(task.rules, helpers.running)
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
@@ -128,7 +128,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
         pipeline.begin(source if isinstance(source, MarkedSource) else None)
-        Work(task, source, pipeline, uplink, needs, helpers.check, lambda: stop.asked).run()
+        Work(task, source, pipeline, uplink, needs, helpers, lambda: stop.asked).run()
         source.close()
         pipeline.close()
     except Stalled:

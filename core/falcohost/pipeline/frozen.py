@@ -22,7 +22,7 @@ from falcohost.engine.substitution import in_condition, in_template
 from falcohost.engine.unknown import certain, possible, reads_lookup
 from falcohost.events import Event, actor_of, complete, resources_of, subject_of
 from falcohost.fields import Field
-from falcohost.lookups import PENDING, Key
+from falcohost.lookups import GIVEN_UP, PENDING, Key
 
 
 class Question(NamedTuple):
@@ -66,13 +66,19 @@ class Frozen:
     def give_up(self) -> None:
         """Treat the missing values as absent."""
         for question in self.questions:
-            self.values[question.place] = None
-            question.field.finder.miss()
-        self.missing = tuple(question.ref.text for question in self.questions)
+            self._miss(question)
         self.questions = []
+
+    def _miss(self, question: Question) -> None:
+        self.values[question.place] = None
+        question.field.finder.miss()
+        self.missing += (question.ref.text,)
 
     def _answered(self, question: Question) -> bool:
         value = question.field.asked(question.key, question.ref.arg)
+        if value is GIVEN_UP:
+            self._miss(question)
+            return True
         self.values[question.place] = value
         return value is not PENDING
 

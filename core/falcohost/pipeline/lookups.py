@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from falcohost.helpers import HELPERS, Helper
 from falcohost.log import log
-from falcohost.lookups import PENDING, Key, Lookup, LookupSpec, WakingLookup
+from falcohost.lookups import Key, Lookup, LookupSpec, NotYet, WakingLookup
 
 
 class LoadedLookup:
@@ -30,16 +32,18 @@ class LoadedLookup:
         """Return the name of the lookup."""
         return self.spec.name
 
-    def open(self) -> None:
-        """Make the lookup, unless it is open.
+    def open(self, helpers: Mapping[str, Helper] = MappingProxyType({})) -> None:
+        """Make the lookup, unless it is open. Of *helpers* it gets its own.
 
         :raises Exception: whatever the plugin raises.
         """
         if self._lookup is None:
-            self._lookup = self.spec.make(self._settings)
+            own = "" if self.spec.helper is None else self.spec.helper.name
+            found = {name: helper for name, helper in helpers.items() if name == own}
+            self._lookup = self.spec.make({**self._settings, HELPERS: found})
 
     def find(self, key: Key) -> Any:
-        """Return the row for *key*, None if there is none, or PENDING."""
+        """Return the row for *key*, None if there is none, PENDING, or GIVEN_UP."""
         if self._lookup is None:
             return None
         try:
@@ -47,7 +51,7 @@ class LoadedLookup:
         except Exception as error:
             self.fails(error)
             return None
-        if row is PENDING:
+        if isinstance(row, NotYet):
             self.pending += 1
         elif row is None:
             self.absent += 1

@@ -6,7 +6,8 @@ Its user passes it the batches of the source, and a sink for the alerts.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 import msgspec
@@ -16,6 +17,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import UnknownValueError
 from falcohost.events import Batch, Event, MarkedSource, Viewed
+from falcohost.helpers import Helper
 from falcohost.pipeline.faults import Salvage, fault
 from falcohost.pipeline.fold import Fold, Make
 from falcohost.pipeline.frozen import Frozen
@@ -90,13 +92,13 @@ class Pipeline:
         """
         self._positions.begin(source)
 
-    def open_lookups(self, rules: Rules) -> None:
-        """Open the lookups that *rules* read, unless they are open.
+    def open_lookups(self, rules: Rules, helpers: Mapping[str, Helper] = MappingProxyType({})) -> None:
+        """Open the lookups that *rules* read, unless they are open; *helpers* are the processes that ask for them.
 
         :raises Exception: whatever a plugin raises that cannot open its lookup.
         """
         for lookup in rules.lookups:
-            lookup.open()
+            lookup.open(helpers)
         self.pending.watch(rules.lookups)
 
     def take(self, batch: Batch) -> None:

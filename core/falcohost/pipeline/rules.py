@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -49,7 +49,7 @@ class Rules:
     def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool) -> Rules:
         """Compile *rules*, the enabled ones of *source*."""
         matcher = Matcher(rules, first=first)
-        asked = {id(rule): dict.fromkeys(_lookups(rule)) for rule in rules}
+        asked = {id(rule): any(True for _ in _lookups(rule)) for rule in rules}
         return cls(
             make_plan(source, rules),
             matcher.match,
@@ -57,8 +57,8 @@ class Rules:
             CutRules(rules, first=first),
             SingleRules(rules, first=first),
             first,
-            tuple(dict.fromkeys(lookup for lookups in asked.values() for lookup in lookups)),
-            frozenset(rule for rule, lookups in asked.items() if lookups),
+            lookups_of(rules),
+            frozenset(rule for rule, asks in asked.items() if asks),
         )
 
     def reads_lookup(self, rule: Rule) -> bool:
@@ -71,6 +71,11 @@ class Rules:
         if found is None:
             found = self._freezers[id(rule)] = Freezer(rule)
         return found
+
+
+def lookups_of(rules: Iterable[Rule]) -> tuple[LoadedLookup, ...]:
+    """Return the lookups whose fields *rules* read."""
+    return tuple(dict.fromkeys(lookup for rule in rules for lookup in _lookups(rule)))
 
 
 def _lookups(rule: Rule) -> Iterator[LoadedLookup]:

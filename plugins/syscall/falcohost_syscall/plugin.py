@@ -15,7 +15,6 @@ from falcohost import (
     Plan,
     Source,
     SourceSpec,
-    StandsFor,
     hookimpl,
 )
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
@@ -114,9 +113,3 @@ def falcohost_fields(source: str) -> Iterable[Field] | None:
 def falcohost_rules() -> Iterable[Path]:
     """Return the rules files that come with the plugin."""
     return sorted(_RULES.glob("*.yaml"))
-
-
-@hookimpl
-def falcohost_stands_for() -> Iterable[StandsFor]:
-    """Declare that this plugin replaces Falco's container plugin, whose fields are among its own."""
-    return (StandsFor(name="container", version="0.7.1"),)

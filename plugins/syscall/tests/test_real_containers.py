@@ -14,6 +14,7 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ RULES = """
   output: >
     seen | %proc.name %proc.cmdline %proc.exepath %proc.cwd %proc.vpid %proc.pid %proc.pname %fd.name %user.name
     %container.id %container.full_id %container.type
+  priority: NOTICE
+- rule: First
+  desc: The first instruction of a container reads a file.
+  condition: >
+    evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-first
+    and container.image.repository = localhost/falcohost/test
+  output: >
+    first | %fd.name %container.name %container.image %container.image.tag %container.image.digest %container.mounts
   priority: NOTICE
 - rule: Host only
   desc: The same, on the host.
@@ -91,8 +100,8 @@ def need(what: str, *programs: str) -> None:
         skip_or_fail(what, f"{', '.join(missing)} missing: apt-get install {what} runc busybox-static")
 
 
-def run(*command: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a command with a terminal, as a person would; return what it wrote there."""
+def run(*command: str, env: Mapping[str, str] | None = None, fails: bool = False) -> str:
+    """Run a command with a terminal, as a person would; return what it wrote there. It *fails* if what it runs does."""
     terminal, own = os.openpty()
     try:
         process = subprocess.Popen(
@@ -105,7 +114,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
         )
         os.close(own)
         _, errors = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, f"{command} ended with {process.returncode}: {errors.decode()}"
+        assert fails or process.returncode == 0, f"{command} ended with {process.returncode}: {errors.decode()}"
         return drain(terminal)
     finally:
         os.close(terminal)
@@ -127,6 +136,7 @@ class Ctr:
 
     type = "containerd"
     parent = "containerd-shim"
+    engines: Mapping[str, object] = {}
 
     def __init__(self, folder: Path, image: Path) -> None:
         self._daemon = None if SOCKET.exists() else self._start(folder)
@@ -151,9 +161,13 @@ class Ctr:
 
     def start(self, script: str, *, terminal: bool) -> str:
         """Run a shell script in a container; return the container's id."""
+        return self.execute("/bin/sh", "-c", script, terminal=terminal)
+
+    def execute(self, *command: str, terminal: bool = False, fails: bool = False) -> str:
+        """Run a command in a container; return the container's id, which is also its name."""
         name = f"falcohost-{secrets.token_hex(4)}"
         options = ["--rm", "--snapshotter", "native", *(["-t"] if terminal else [])]
-        run(*self._ctr, "run", *options, IMAGE, name, "/bin/sh", "-c", script)
+        run(*self._ctr, "run", *options, IMAGE, name, *command, fails=fails)
         return name
 
     def close(self) -> None:
@@ -173,12 +187,20 @@ class Podman:
     parent = "conmon"
 
     def __init__(self, folder: Path, image: Path) -> None:
+        self.engines = {"podman": {"storages": [str(folder / "root")]}}
         runtime = "runc" if shutil.which("runc") else "crun"
         places = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
         how = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file")
         self._podman = ("podman", "--runtime", runtime, *places, *how)
         self._env = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
         run(*self._podman, "load", "-q", "-i", str(image), env=self._env)
+
+    def execute(self, *command: str, fails: bool = False) -> str:
+        """Run a command in a container that is gone with it; return the container's name."""
+        name = f"falcohost-{secrets.token_hex(4)}"
+        options = ["--rm", "--network", "none"]
+        run(*self._podman, "run", "--name", name, *options, IMAGE, *command, env=self._env, fails=fails)
+        return name
 
     def start(self, script: str, *, terminal: bool) -> str:
         """Run a shell script in a container; return the container's id."""
@@ -216,7 +238,9 @@ def agent(runtime, start_agent, corpus, tmp_path_factory):
     rules.write_text(RULES)
     public = [corpus / "rules" / name for name in ("falco_rules.yaml", "falco-sandbox_rules.yaml")]
     chosen = [{"disable": {"tag": "maturity_sandbox"}}, {"enable": {"rule": ENTRYPOINT}}]
-    return start_agent(*public, rules, settings={"rule_matching": "all", "rules": chosen})
+    plugin = {"plugins": [{"name": "container", "init_config": {"engines": runtime.engines}}]}
+    asked = {**plugin, "load_plugins": ["container"], "falcohost": {"lookups": {"wait": 2.9}}}
+    return start_agent(*public, rules, settings={"rule_matching": "all", "rules": chosen, **asked})
 
 
 def reads(mark: str) -> str:
@@ -296,3 +320,27 @@ def test_output_opened_by_its_descriptor(agent, runtime):
     }
 
     assert {pipe: "/proc/self/fd/1", terminal: "/proc/self/fd/1"} == found
+
+
+@pytest.mark.parametrize("together", [1, 8])
+def test_the_first_instruction(agent, runtime, together):
+    """What a container does first is told with its name and image, also where many start at once and end at once."""
+    marks = [f"/etc/falcohost-first-{secrets.token_hex(4)}" for _ in range(together)]
+    with ThreadPoolExecutor(together) as threads:
+        names = list(threads.map(lambda mark: runtime.execute("/bin/cat", mark, fails=True), marks))
+    found = {}
+    for mark in marks:
+        alert = agent.wait_for(lambda alert, mark=mark: alert["rule"] == "First" and mark in str(alert))
+        found[alert["output_fields"]["fd.name"]] = alert["output_fields"]
+    wanted = [(name, IMAGE, "1", "sha256:", True) for name in names]
+
+    assert wanted == [
+        (
+            found[mark]["container.name"],
+            found[mark]["container.image"],
+            found[mark]["container.image.tag"],
+            str(found[mark]["container.image.digest"])[:7],
+            "/proc" in str(found[mark]["container.mounts"]),
+        )
+        for mark in marks
+    ]

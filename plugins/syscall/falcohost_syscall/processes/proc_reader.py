@@ -39,6 +39,7 @@ _STATES_OF: Final = (Path("/run/containerd/runc"), Path("/run/docker/runtime-run
 _FILES: Final = ("state.json", "status")
 _MOST_STATE: Final = 1 << 20
 _CGROUPS: Final = "/sys/fs/cgroup"
+_HEX: Final = re.compile("[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]{0,127}")
 
 
@@ -118,15 +119,23 @@ class Here:
             return False
         with contextlib.suppress(OSError):
             if namespace:
-                return bool(_NAME.fullmatch(namespace)) and any((one / namespace / name).is_dir() for one in _TASKS)
+                return bool(_NAME.fullmatch(namespace)) and _is_task(namespace, name, path)
             return any(_is_at(state, path) for state in _states(name))
         return False
 
 
+def _is_task(namespace: str, name: str, path: str) -> bool:
+    states = (folder / namespace / name for folder in _STATES_OF)
+    return any((one / namespace / name).is_dir() for one in _TASKS) or any(_is_at(one, path) for one in states)
+
+
 def _states(name: str) -> Iterator[Path]:
-    """Yield the folders in which runtimes may keep the state of the container *name*."""
+    """Yield the folders in which runtimes may keep the state of the container *name*.
+
+    Containers in namespaces have ids of 64 digits, or a cgroup with the namespace in its name.
+    """
     yield from (folder / name for folder in _STATES)
-    for parent in _STATES_OF:
+    for parent in _STATES_OF if _HEX.fullmatch(name) else ():
         with contextlib.suppress(OSError):
             yield from (folder / name for folder in parent.iterdir())
 

@@ -1,0 +1,1 @@
+"""What container runtimes know of the containers that events are from: names, images, labels, mounts, pods."""

@@ -1,0 +1,195 @@
+"""Asks runtimes about containers, each in threads of its own, so that none waits for another; keeps what they say."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeAlias
+
+from falcohost_containers.rows import Row
+from falcohost_containers.runtimes.engine import Engine, Incomplete, RuntimeFailed
+
+#: Threads for each runtime.
+THREADS: Final = 4
+
+#: Most containers of a runtime that are remembered, and most that are asked for at a time.
+MOST: Final = 4096
+MOST_ASKED: Final = 1024
+
+#: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer; if it has
+#: none of this name, or does not know everything of it yet.
+PATIENCE: Final = 3.0
+NONE: Final = 0.5
+
+#: Seconds between two questions about the same container, at first and at most.
+PAUSE, LONGEST_PAUSE = 0.005, 0.05
+
+Tell: TypeAlias = Callable[[Row | None], None]
+
+
+def nobody(row: Row | None) -> None:
+    """Take a row that nobody waits for."""
+
+
+class Later:
+    """Calls functions after some time, in one thread."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="later", daemon=True).start()
+
+    def call(self, seconds: float, function: Callable[[], object]) -> None:
+        """Call *function* after *seconds*."""
+        with self._changed:
+            heapq.heappush(self._calls, (time.monotonic() + seconds, next(self._numbers), function))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._calls)
+                left = self._calls[0][0] - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                function = heapq.heappop(self._calls)[2]
+            function()
+
+
+class _Search:
+    """A container that is looked for; *asked* is when somebody last wanted to know."""
+
+    def __init__(self, container: str) -> None:
+        self.container = container
+        self.tells: list[Tell] = []
+        self.asked = 0.0
+        self.pause = PAUSE
+        self.incomplete: Row | None = None
+
+
+class Asked:
+    """The containers of one runtime.
+
+    :ivar failed: how often it has not answered, or not as it should.
+    """
+
+    def __init__(self, engine: Engine, later: Later) -> None:
+        self.engine = engine
+        self.failed = 0
+        self._later = later
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, f"ask {engine.name}")
+        self._rows: OrderedDict[str, Row] = OrderedDict()
+        self._searches: dict[str, _Search] = {}
+
+    def ask(self, container: str, tell: Tell) -> None:
+        """Call *tell* with the row of *container*, at once or later in another thread; None: it is not known."""
+        if not self.engine.ids.fullmatch(container):
+            tell(None)
+            return
+        with self._lock:
+            row = self._rows.get(container)
+            search = None if row is not None else self._search(container)
+            is_new = search is not None and not search.asked
+            if search is not None:
+                search.tells.append(tell)
+                search.asked = time.monotonic()
+        if search is None:
+            tell(row)
+        elif is_new:
+            self._threads.submit(self._attempt, search)
+
+    def hurry(self, container: str) -> None:
+        """Ask for *container* at once, if it is looked for: there is news of it."""
+        with self._lock:
+            search = self._searches.get(container)
+        if search is not None:
+            self._threads.submit(self._attempt, search)
+
+    def _search(self, container: str) -> _Search | None:
+        """Return the search for *container*, a new one if there is none; None: there are too many."""
+        search = self._searches.get(container)
+        if search is None:
+            if len(self._searches) >= MOST_ASKED:
+                return None
+            search = self._searches[container] = _Search(container)
+        return search
+
+    def all(self) -> None:
+        """Ask for all containers that there are."""
+        self._threads.submit(self._all)
+
+    def _all(self) -> None:
+        try:
+            for _, container in zip(range(MOST_ASKED), self.engine.running(), strict=False):
+                self.ask(container, nobody)
+        except Exception:
+            self.failed += 1  # each is asked for when an event is from it
+
+    def _attempt(self, search: _Search) -> None:
+        row, patience = None, NONE
+        if self._searches.get(search.container) is not search:
+            return  # it was found meanwhile
+        try:
+            row = self.engine.find(search.container)
+        except Incomplete as incomplete:
+            search.incomplete = incomplete.row
+        except (RuntimeFailed, OSError, ValueError, RecursionError, MemoryError):
+            self.failed, patience = self.failed + 1, PATIENCE
+        with self._lock:
+            if self._searches.get(search.container) is not search:
+                return
+            if row is None and time.monotonic() < search.asked + patience:
+                self._later.call(search.pause, lambda: self._threads.submit(self._attempt, search))
+                search.pause = min(2 * search.pause, LONGEST_PAUSE)
+                return
+            del self._searches[search.container]
+            row = row or search.incomplete
+            if row is not None:
+                self._rows[search.container] = row
+                if len(self._rows) > MOST:
+                    self._rows.popitem(last=False)
+        for tell in search.tells:
+            tell(row)
+
+
+class Asking:
+    """All runtimes; those that may have a container of the same type are asked at the same time."""
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        later = Later()
+        self.runtimes = [Asked(engine, later) for engine in engines]
+
+    def ask(self, container: str, kind: str, tell: Tell) -> None:
+        """Call *tell* with the first row of *container* that is found, or with None when there is none."""
+        asked = [one for one in self.runtimes if kind in one.engine.types]
+        first = _First(len(asked), tell)
+        if not asked:
+            tell(None)
+        for one in asked:
+            one.ask(container, first)
+
+
+class _First:
+    """Passes on the first row, or None when none of *left* has come with one."""
+
+    def __init__(self, left: int, tell: Tell) -> None:
+        self._lock = threading.Lock()
+        self._left = left
+        self._tell = tell
+
+    def __call__(self, row: Row | None) -> None:
+        with self._lock:
+            self._left -= 1
+            tells = self._left >= 0 and (row is not None or self._left == 0)
+            if tells:
+                self._left = 0
+        if tells:
+            self._tell(row)

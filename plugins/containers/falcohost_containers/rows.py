@@ -1,0 +1,96 @@
+"""A container as runtimes describe it, and the messages between the lookup and the process that asks them.
+
+Everything in a row was written by whoever made the image or started the container: texts are cut, lists have limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, TypeAlias
+
+from msgspec import Meta, Struct
+
+#: Most characters of a text, and most labels, mounts and words of a command of one container.
+MOST_TEXT: Final = 4096
+MOST_ENTRIES: Final = 256
+
+_Id: TypeAlias = Annotated[str, Meta(max_length=256)]
+
+
+class Mount(Struct, array_like=True, frozen=True):
+    """A mount; *mode* is what Docker calls so, empty for most."""
+
+    source: str
+    destination: str
+    mode: str = ""
+    writable: bool = True
+    propagation: str = ""
+
+
+class Pod(Struct, array_like=True, frozen=True):
+    """What a CRI runtime knows of the pod that a container is in."""
+
+    sandbox: str = ""
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    ip: str = ""
+    labels: dict[str, str] = {}
+
+
+class Row(Struct, array_like=True, frozen=True, kw_only=True):
+    """A container. Empty texts and None are not known.
+
+    :ivar image: the image's name as it was asked for; *repository*, *tag* and *digest* are parts of it, or of the names
+        that the image has.
+    :ivar shares: the namespaces of the host that it is in (``pid``, ``network``, ``ipc``); None: not known.
+    :ivar healthcheck: the command that checks its health, as words; for the probes of Kubernetes likewise.
+    """
+
+    name: str = ""
+    image: str = ""
+    image_id: str = ""
+    repository: str = ""
+    tag: str = ""
+    digest: str = ""
+    ip: str = ""
+    labels: dict[str, str] = {}
+    mounts: tuple[Mount, ...] | None = None
+    privileged: bool | None = None
+    shares: frozenset[str] | None = None
+    pod: Pod = Pod()
+    healthcheck: tuple[str, ...] = ()
+    liveness: tuple[str, ...] = ()
+    readiness: tuple[str, ...] = ()
+
+
+class Question(Struct, array_like=True, frozen=True):
+    """Asks for a container; *type* is the runtime as the cgroup's name tells it."""
+
+    id: _Id
+    type: _Id
+
+
+class Answer(Struct, array_like=True, frozen=True):
+    """The answer to the question about this container; without a row, it is not known."""
+
+    id: str
+    type: str
+    row: Row | None
+
+
+def text(value: object) -> str:
+    """Return *value* if it is a text, cut; else an empty one."""
+    return value[:MOST_TEXT] if isinstance(value, str) else ""
+
+
+def texts(values: Mapping[str, str] | None, longest: int) -> dict[str, str]:
+    """Return labels, without those that are longer than *longest* characters (0: as long as any text)."""
+    most = min(longest or MOST_TEXT, MOST_TEXT)
+    kept = ((key, value) for key, value in (values or {}).items() if len(key) <= MOST_TEXT and len(value) <= most)
+    return dict(sorted(kept)[:MOST_ENTRIES])
+
+
+def words(values: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the words of a command, cut."""
+    return tuple(text(word) for word in list(values or ())[:MOST_ENTRIES])

@@ -1,0 +1,171 @@
+"""Asks the HTTP API of docker, which podman serves too (https://docs.docker.com/reference/api/engine)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from falcohost_containers.images import best
+from falcohost_containers.rows import MOST_ENTRIES, Mount, Row, text, texts, words
+from falcohost_containers.runtimes.engine import Incomplete
+from falcohost_containers.runtimes.http import get
+
+#: What an id is; nothing else is asked for.
+ID: Final = re.compile(r"[0-9a-f]{64}")
+
+# States in which it has no address yet.
+_BEFORE: Final = frozenset({"created", "configured", "initialized"})
+_HEALTH: Final = frozenset({"CMD", "CMD-SHELL"})
+_PASCAL: Final = {
+    name: "".join(word.capitalize() for word in name.split("_"))
+    for name in (
+        "id",
+        "name",
+        "image",
+        "config",
+        "host_config",
+        "state",
+        "mounts",
+        "source",
+        "destination",
+        "mode",
+        "propagation",
+    )
+}
+
+
+class _Mount(Struct, rename={"writable": "RW", **_PASCAL}):
+    source: str = ""
+    destination: str = ""
+    mode: str = ""
+    writable: bool = False
+    propagation: str = ""
+
+
+class _Health(Struct, rename="pascal"):
+    test: list[str] | None = None
+
+
+class _Config(Struct, rename="pascal"):
+    image: str = ""
+    labels: dict[str, str] | None = None
+    healthcheck: _Health | None = None
+
+
+class _HostConfig(Struct, rename="pascal"):
+    privileged: bool = False
+    pid_mode: str = ""
+    network_mode: str = ""
+    ipc_mode: str = ""
+
+
+class _Network(Struct, rename={"address": "IPAddress"}):
+    address: str = ""
+
+
+class _Networks(Struct, rename={"address": "IPAddress", "networks": "Networks"}):
+    address: str = ""
+    networks: dict[str, _Network] | None = None
+
+
+class _Status(Struct, rename="pascal", frozen=True):
+    status: str = ""
+
+
+class _Container(Struct, rename={"networks": "NetworkSettings", **_PASCAL}):
+    id: str
+    name: str
+    image: str
+    config: _Config
+    host_config: _HostConfig
+    state: _Status = _Status()
+    mounts: list[_Mount] | None = None
+    networks: _Networks | None = None
+
+
+class _Image(Struct, rename="pascal"):
+    repo_tags: list[str] | None = None
+    repo_digests: list[str] | None = None
+
+
+class _Listed(Struct, rename="pascal"):
+    id: str
+
+
+class Docker:
+    """The server at the socket *path*.
+
+    :param folder: where it keeps its containers; None: unknown.
+    """
+
+    def __init__(self, path: Path, *, name: str = "docker", folder: Path | None = None, longest: int = 100) -> None:
+        self.name = name
+        self.types = frozenset({name})
+        self.ids = ID
+        self._path = path
+        self._folder = folder
+        self._longest = longest
+
+    def find(self, container: str) -> Row | None:
+        """Return what the server says of a container."""
+        found = get(self._path, f"/containers/{container}/json", _Container)
+        if found is None or found.id != container:
+            return None
+        row = self._row(found)
+        if found.state.status in _BEFORE:
+            raise Incomplete(row)
+        return row
+
+    def running(self) -> Iterable[str]:
+        """Yield the ids of running containers."""
+        return [one.id for one in get(self._path, "/containers/json", list[_Listed]) or () if ID.fullmatch(one.id)]
+
+    def folders(self) -> Sequence[Path]:
+        """Return the folder in which the server makes one for each container."""
+        return [] if self._folder is None else [self._folder]
+
+    def _row(self, found: _Container) -> Row:
+        config, host = found.config, found.host_config
+        image = get(self._path, f"/images/{quote(found.image, safe='')}/json", _Image) or _Image()
+        name = best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(config.image))
+        mounts = (found.mounts or [])[:MOST_ENTRIES]
+        return Row(
+            name=text(found.name.removeprefix("/")),
+            image=text(config.image),
+            image_id=text(found.image).removeprefix("sha256:")[:12],
+            repository=name.repository,
+            tag=name.tag,
+            digest=name.digest,
+            ip=text(_address(found.networks)),
+            labels=texts(config.labels, self._longest),
+            mounts=tuple(
+                Mount(text(one.source), text(one.destination), text(one.mode), one.writable, text(one.propagation))
+                for one in mounts
+            ),
+            privileged=host.privileged,
+            shares=frozenset(
+                name
+                for name, mode in (("pid", host.pid_mode), ("network", host.network_mode), ("ipc", host.ipc_mode))
+                if mode == "host"
+            ),
+            healthcheck=_health(config.healthcheck),
+        )
+
+
+def _address(networks: _Networks | None) -> str:
+    if networks is None:
+        return ""
+    return networks.address or next((one.address for one in (networks.networks or {}).values() if one.address), "")
+
+
+def _health(found: _Health | None) -> tuple[str, ...]:
+    """Return the words of the command; a shell's is run as ``/bin/sh -c``."""
+    test = words(found.test if found is not None else None)
+    if len(test) < 2 or test[0] not in _HEALTH:
+        return ()
+    return test[1:] if test[0] == "CMD" else ("/bin/sh", "-c", test[1])

@@ -1,0 +1,164 @@
+"""Reads podman's containers where it has no service: from the files of containers/storage, and of the OCI runtime.
+
+podman writes them before it starts a container (https://github.com/containers/storage, ``containers.go``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from falcohost_containers.images import best
+from falcohost_containers.rows import Row, text, texts
+from falcohost_containers.runtimes.docker import ID, Docker
+from falcohost_containers.runtimes.engine import Incomplete, RuntimeFailed
+from falcohost_containers.runtimes.files import read
+from falcohost_containers.runtimes.oci import Spec, spec
+
+_DRIVERS: Final = ("overlay", "vfs", "btrfs", "zfs")
+
+#: Most storages of users.
+_MOST: Final = 64
+
+
+class _Stored(Struct):
+    id: str
+    names: list[str] | None = None
+    image: str = ""
+    metadata: str = ""
+
+
+class _Metadata(Struct, rename="kebab"):
+    image_name: str = ""
+    image_id: str = ""
+    name: str = ""
+    pod_id: str = ""
+
+
+class _Image(Struct):
+    id: str
+    digest: str = ""
+    names: list[str] | None = None
+
+
+class Podman:
+    """podman's containers in *storages* and in the storages of users, whose places are patterns (``/home/*/…``).
+
+    :param path: the socket of its service, where that runs: it alone knows labels.
+    """
+
+    def __init__(
+        self, storages: Sequence[Path], users: Sequence[str], path: Path | None, *, longest: int = 100
+    ) -> None:
+        self.name = "podman"
+        self.types = frozenset({"podman", "cri"})
+        self.ids = ID
+        self._storages = storages
+        self._users = users
+        self._service = None if path is None else (path, Docker(path, name="podman", longest=longest))
+        self._longest = longest
+
+    def find(self, container: str) -> Row | None:
+        """Return what is stored of a container, or what the service says of it."""
+        stored = self._stored(container)
+        served = self._served(container)
+        if stored is None or served is None:
+            return served or stored
+        return msgspec.structs.replace(served, shares=stored.shares)
+
+    def running(self) -> Iterable[str]:
+        """Yield the ids of the containers of root's storages that the OCI runtime has."""
+        for _, folder in _folders(self._storages):
+            yield from (one.id for one in _containers(folder) if (folder / one.id / "userdata/config.json").exists())
+
+    def folders(self) -> Sequence[Path]:
+        """Return the folders in which podman makes one for each container."""
+        return [folder for _, folder in _folders([*self._storages, *self._of_users()])]
+
+    def _of_users(self) -> list[Path]:
+        found = [path for pattern in self._users for path in Path("/").glob(pattern.lstrip("/"))]
+        return found[:_MOST]
+
+    def _served(self, container: str) -> Row | None:
+        if self._service is None or not self._service[0].is_socket():
+            return None
+        try:
+            return self._service[1].find(container)
+        except (OSError, RuntimeFailed, ValueError):
+            return None  # what is stored has to do
+
+    def _stored(self, container: str) -> Row | None:
+        """Return what one storage says; a user could say of another's container what it likes, so only if it is alone.
+
+        :raises RuntimeFailed: several users say that it is theirs.
+        """
+        for storages in (self._storages, self._of_users()):
+            found = [row for one in _folders(storages) if (row := self._in(*one, container)) is not None]
+            if len(found) > 1:
+                raise RuntimeFailed(f"{len(found)} storages have the same container")
+            if found:
+                return found[0]
+        return None
+
+    def _in(self, images: Path, folder: Path, container: str) -> Row | None:
+        stored = next((one for one in _containers(folder) if one.id == container), None)
+        if stored is None:
+            return None
+        said = _metadata(stored.metadata)
+        image = _image(images, stored.image or said.image_id)
+        parts = best(image.names or (), said.image_name)
+        config = read(folder / container / "userdata/config.json")
+        about = Spec() if config is None else spec(config)
+        row = Row(
+            name=text(said.name or next(iter(stored.names or ()), "")),
+            image=text(said.image_name or next(iter(image.names or ()), "")),
+            image_id=text(stored.image)[:12],
+            repository=text(parts.repository),
+            tag=text(parts.tag),
+            digest=text(parts.digest or image.digest),
+            labels=texts({}, self._longest),
+            mounts=about.told if config is not None else None,
+            shares=about.shares if config is not None else None,
+        )
+        if config is None:
+            raise Incomplete(row)
+        return row
+
+
+def _folders(storages: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield the folders of images and of containers that there are."""
+    for storage in storages:
+        for driver in _DRIVERS:
+            folder = storage / f"{driver}-containers"
+            if folder.is_dir():
+                yield storage / f"{driver}-images", folder
+
+
+def _containers(folder: Path) -> list[_Stored]:
+    """Return the containers of a storage; some are only for the time being (``volatile-containers.json``)."""
+    found: list[_Stored] = []
+    for name in ("containers.json", "volatile-containers.json"):
+        data = read(folder / name)
+        found += _decode_containers(data) if data else ()
+    return found
+
+
+def _image(folder: Path, ident: str) -> _Image:
+    data = read(folder / "images.json")
+    return next((one for one in (_decode_images(data) if data else ()) if one.id == ident), _Image(ident))
+
+
+def _metadata(data: str) -> _Metadata:
+    try:
+        return _decode_metadata(data or "{}")
+    except ValueError:
+        return _Metadata()
+
+
+_decode_containers = msgspec.json.Decoder(list[_Stored]).decode
+_decode_images = msgspec.json.Decoder(list[_Image]).decode
+_decode_metadata = msgspec.json.Decoder(_Metadata).decode

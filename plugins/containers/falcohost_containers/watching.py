@@ -1,0 +1,61 @@
+"""Notices that a container is made by what its runtime makes for it in folders (inotify(7)), before it starts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+# linux/inotify.h
+_IN_MOVED_TO, _IN_CREATE, _IN_ONLYDIR, _IN_IGNORED, _IN_Q_OVERFLOW = 0x80, 0x100, 0x1000000, 0x8000, 0x4000
+_EVENT: Final = struct.Struct("iIII")
+_BUFFER: Final = 1 << 16
+
+
+class Folders:
+    """Waits for new entries of folders."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._queue: int = self._libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._folders: dict[int, Path] = {}
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when there are new entries; -1: the kernel allows no more queues."""
+        return self._queue
+
+    def watch(self, folder: Path) -> bool:
+        """Watch *folder*, if it is there; return whether it was not watched before."""
+        number = self._libc.inotify_add_watch(self._queue, bytes(folder), _IN_MOVED_TO | _IN_CREATE | _IN_ONLYDIR)
+        if number < 0:
+            return False
+        is_new = self._folders.get(number) != folder
+        self._folders[number] = folder
+        return is_new
+
+    def read(self, tell: Callable[[Path], None]) -> bool:
+        """Call *tell* with the path of each new entry; return whether some were lost."""
+        lost = False
+        try:
+            data = os.read(self._queue, _BUFFER)
+        except BlockingIOError:
+            return False
+        at = 0
+        while at < len(data):
+            number, mask, _, size = _EVENT.unpack_from(data, at)
+            name = data[at + _EVENT.size : at + _EVENT.size + size].rstrip(b"\0")
+            at += _EVENT.size + size
+            lost = lost or bool(mask & _IN_Q_OVERFLOW)
+            if mask & _IN_IGNORED:
+                self._folders.pop(number, None)
+            elif (folder := self._folders.get(number)) is not None and name:
+                tell(folder / os.fsdecode(name))
+        return lost
+
+    def close(self) -> None:
+        """Close the queue."""
+        if self._queue >= 0:
+            os.close(self._queue)

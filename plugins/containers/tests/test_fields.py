@@ -1,0 +1,67 @@
+"""What the fields of containers are, by a row."""
+
+import pytest
+
+from falcohost_containers.fields import FILLS
+from falcohost_containers.rows import MOST_ENTRIES, MOST_TEXT, Mount, Pod, Row, text, texts, words
+from falcohost_syscall.fields.rows import FIELDS
+
+ROW = Row(
+    name="web",
+    image="shop/web:1",
+    labels={"a": "1", "io.kubernetes.pod.name": "web-0", "annotation.b": "2", "c": "3"},
+    mounts=(Mount("/srv/data", "/data", "z", True, "rprivate"), Mount("/etc", "/host/etc", "", False)),
+    shares=frozenset({"pid"}),
+    pod=Pod(sandbox="f" * 64, labels={"tier": "front"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "arg", "value"),
+    [
+        ("container.name", None, "web"),
+        ("container.image", None, "shop/web:1"),
+        ("container.image.digest", None, None),
+        ("container.host_pid", None, True),
+        ("container.host_ipc", None, False),
+        ("container.labels", None, "a:1, c:3"),
+        ("container.label", "annotation.b", "2"),
+        ("container.label", "none", None),
+        ("container.mounts", None, "/srv/data:/data:z:true:rprivate,/etc:/host/etc::false:"),
+        ("container.mount", 1, "/etc:/host/etc::false:"),
+        ("container.mount", "1", "/etc:/host/etc::false:"),
+        ("container.mount", 2, None),
+        ("container.mount", "^/srv", "/srv/data:/data:z:true:rprivate"),
+        ("container.mount", "(", None),
+        ("container.mount.source", "/host", "/etc"),
+        ("container.mount.dest", "/etc$", "/host/etc"),
+        ("container.mount.rdwr", "/etc", "false"),
+        ("container.mount.propagation", 0, "rprivate"),
+        ("k8s.pod.name", None, "web-0"),
+        ("k8s.pod.sandbox_id", None, "f" * 12),
+        ("k8s.pod.label", "tier", "front"),
+        ("k8s.ns.name", None, None),
+    ],
+)
+def test_values(field, arg, value):
+    """They have the form that Falco gives them; what is not known is absent."""
+    assert value == FILLS[field](ROW, arg)
+
+
+def test_an_empty_row():
+    """Of a container of which nothing is known every field is absent."""
+    assert {None} == {read(Row(), 0) for read in FILLS.values()}
+
+
+def test_each_is_a_field_of_the_source():
+    """Only fields that the source has are filled."""
+    assert {*FILLS} <= {field.name for field in FIELDS}
+
+
+def test_limits():
+    """Texts are cut, and labels that are too long, or too many, are left out."""
+    assert "x" * MOST_TEXT == text("x" * 10_000)
+    assert {"b": "yy"} == texts({"a": "x" * 3, "b": "yy"}, 2)
+    assert MOST_ENTRIES == len(texts({str(number): "" for number in range(1000)}, 0))
+    assert MOST_ENTRIES == len(words(["x"] * 1000))
+    assert "" == text(5)

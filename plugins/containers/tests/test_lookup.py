@@ -1,0 +1,136 @@
+"""The lookup in the source's process: rows, and what is given up."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from falcohost.helpers import HELPERS, HelperEnded
+from falcohost.lookups import GIVEN_UP, PENDING
+from falcohost.port import SocketPort, serve_late
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.waiting import wait_until
+from falcohost_containers import lookup
+from falcohost_containers.lookup import NOT_KNOWN, OLD, Containers
+from falcohost_containers.rows import Answer, Question, Row
+
+WEB = ("f" * 64, "docker")
+
+
+class Asked:
+    """A port to a process that answers when it is told to."""
+
+    def __init__(self) -> None:
+        here, self._there = socket.socketpair()
+        self.port: SocketPort[Question, Answer] = SocketPort(here, Answer)
+        self.waiting: list[tuple[Question, object]] = []
+        self.rows: dict[str, Row | None] = {}
+        self._thread = threading.Thread(target=serve_late, args=(self._there, Question, self._ask), daemon=True)
+        self._thread.start()
+
+    def _ask(self, question: Question, answer: object) -> None:
+        self.waiting.append((question, answer))
+
+    def answer(self, row: Row | None) -> None:
+        """Answer the first question that has come, when it has come."""
+        wait_until(lambda: self.waiting)
+        question, answer = self.waiting.pop(0)
+        answer(Answer(question.id, question.type, row))
+
+    def end(self) -> None:
+        """End the process."""
+        self._there.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+
+@pytest.fixture
+def asked():
+    """Return the port."""
+    return Asked()
+
+
+@pytest.fixture
+def clock():
+    """Return a clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def containers(asked, clock):
+    """Return the lookup."""
+    made = Containers(asked.port, clock)
+    yield made
+    made.close()
+
+
+def test_a_row_comes(containers, asked):
+    """It is pending until it has come, and is asked for once."""
+    assert [PENDING, PENDING] == [containers.find(WEB), containers.find(WEB)]
+    asked.answer(Row(name="web"))
+    wait_until(containers.poll)
+
+    assert "web" == containers.find(WEB).name
+    assert not asked.waiting
+
+
+def test_what_nobody_knows(containers, asked, clock):
+    """It is given up, so that nothing waits; some seconds later it is asked for again, and nothing waits either."""
+    containers.find(WEB)
+    asked.answer(None)
+    wait_until(containers.poll)
+    assert GIVEN_UP is containers.find(WEB)
+
+    clock.sleep(NOT_KNOWN + 1)
+    assert GIVEN_UP is containers.find(WEB)
+    asked.answer(Row(name="web"))
+    wait_until(containers.poll)
+    assert "web" == containers.find(WEB).name
+
+
+def test_a_row_that_is_old(containers, asked, clock):
+    """It is asked for again, and stays until there is another; also if the runtime knows it no more."""
+    containers.find(WEB)
+    asked.answer(Row(name="web"))
+    wait_until(containers.poll)
+    for row in (None, Row(name="new")):
+        clock.sleep(OLD + 1)
+        assert "web" == containers.find(WEB).name
+        asked.answer(row)
+        wait_until(containers.poll)
+
+    assert "new" == containers.find(WEB).name
+
+
+def test_few_are_kept(containers, asked, monkeypatch):
+    """Those that were not read for the longest time are forgotten."""
+    monkeypatch.setattr(lookup, "MOST", 2)
+    for name in ("a", "b", "a", "c"):
+        if containers.find((name, "docker")) is PENDING:
+            asked.answer(Row(name=name))
+            wait_until(containers.poll)
+
+    found = [containers.find((name, "docker")) for name in "acb"]
+    assert ["a", "c", PENDING] == [one if one is PENDING else one.name for one in found]
+
+
+def test_a_process_that_has_ended(containers, asked):
+    """The worker is told, which is replaced with it."""
+    asked.end()
+
+    with pytest.raises(HelperEnded):
+        containers.poll()
+    with pytest.raises(HelperEnded):
+        containers.find(WEB)
+        containers.find(("b", "docker"))
+
+
+def test_who_is_not_asked():
+    """LXC's containers have their name in the cgroup; without a process to ask, nothing is known of others."""
+    made = Containers.from_settings({HELPERS: {}})
+
+    assert "shop" == made.find(("shop", "lxc")).name
+    assert made.find(WEB) is None
+    assert (False, None) == (made.poll(), made.fileno())
+    made.close()
