@@ -10,12 +10,12 @@ def test_what_is_not_installed_names_its_extra():
 
     assert how_to_install("cloudtrail") == hints["cloudtrail"] == hints["aws_cloudtrail"]
     assert how_to_install("k8saudit") == hints["k8s_audit"]
-    assert how_to_install("syscall") == hints["container"]
+    assert how_to_install("containers") == hints["container"]
 
 
 def test_what_is_installed_and_not_configured():
     """A plugin that is installed only has to be configured; one that is loaded needs nothing."""
-    hints = hints_for(["syscall"], {}, ["okta", "syscall", "theirs"])
+    hints = hints_for(["containers", "syscall"], {}, ["okta", "syscall", "theirs"])
 
     assert "add okta to load_plugins in the configuration" == hints["okta"]
     assert "add theirs to load_plugins in the configuration" == hints["theirs"]
