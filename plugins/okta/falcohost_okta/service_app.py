@@ -36,6 +36,14 @@ class _Token(msgspec.Struct):
     expires_in: int = 3600
 
 
+def no_key(api: Api) -> str:
+    """Return the message that the service app of *api* has no private key."""
+    return (
+        f"okta: the private key of the service app {api.client_id} is missing: set init_config.private_key_file or the "
+        f"environment variable {PRIVATE_KEY}"
+    )
+
+
 class ServiceApp:
     """The service app of *api*."""
 
@@ -61,10 +69,7 @@ class ServiceApp:
         api = self._api
         text, where = find_secret(NAME, "the private key", given="", file=api.private_key_file, variable=PRIVATE_KEY)
         if not text:
-            raise SourceError(
-                f"okta: the private key of the service app {api.client_id} is missing: set "
-                f"init_config.private_key_file or the environment variable {PRIVATE_KEY}"
-            )
+            raise SourceError(no_key(api))
         try:
             if text.lstrip().startswith("{"):
                 jwk = msgspec.json.decode(text, type=dict[str, Any])

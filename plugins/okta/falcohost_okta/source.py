@@ -10,6 +10,7 @@ from falcohost.jsonlog import JsonEvent, JsonLog, JsonSource, Limits, Origin, fi
 from falcohost.poll import PollInput
 from falcohost_okta import config, mfa, targets
 from falcohost_okta.ids import uuid_of
+from falcohost_okta.login import check_secret
 from falcohost_okta.poller import LogPoller
 from falcohost_okta.recall import Recall
 
@@ -56,6 +57,7 @@ def make(settings: Mapping[str, Any]) -> Source:
     if own.api is None:
         files = file_input(own.path, plugin=LOG.plugin, suffixes=SUFFIXES, recursive=True, follow=own.follow)
         return JsonSource(LOG, files, memory)
+    check_secret(own.api)
     origin = Origin(f"System Log of {own.api.url}", own.api.url, by_content=True, id_of=uuid_of)
     poller = LogPoller(own.api, Recall(own.expiration, memory.attempts.add))
     pages = PollInput(poller, Limits(), plugin=LOG.plugin, origin=origin)

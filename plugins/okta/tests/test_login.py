@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from falcohost import ConfigError, SourceError
+from falcohost.testing.cli import run_cli
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import PATIENCE
 from falcohost_okta import plugin
@@ -260,3 +262,17 @@ def test_doctor_without_an_answer(organization):
     assert "set organization to the name of your Okta organization" in doctor({"api_token": "x"})[0][1]
     assert "the API token is missing" in doctor({"organization": "example"})[0][1]
     assert [] == doctor({})
+
+
+@pytest.mark.parametrize("settings", [{}, {"client_id": "0oa1"}])
+def test_a_start_without_a_secret(tmp_path, settings):
+    """What is configured and has no secret stops the start, as other wrong settings do; syscall alone is not enough."""
+    block = {"name": "okta", "init_config": {"organization": "example", **settings}}
+    config = {"load_plugins": ["okta"], "plugins": [block], "engine": {"kind": "nodriver"}, "log_syslog": False}
+    (tmp_path / "falco.yaml").write_text(json.dumps(config))
+    environment = {"FALCOHOST_STATE_DIR": str(tmp_path / "state"), "PATH": os.environ["PATH"]}
+    done = run_cli("-c", "falco.yaml", "--dry-run", folder=tmp_path, environment=environment)
+
+    assert 1 == done.returncode
+    assert "falcohost would not start:" in done.stderr
+    assert "is missing: set init_config." in done.stderr.partition("would not start:")[2]
