@@ -9,6 +9,9 @@ import pytest
 from workload import handmade
 from workload.handmade import Task
 
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.template import Template
+from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.records import record as R
 
 BASH = Task(5_000_001, start=5_000_001, ppid=1, comm=b"bash")
@@ -45,6 +48,15 @@ def test_args_of_a_failed_open(one, get):
         event, "evt.args"
     )
     assert (get(event, "evt.res"), get(event, "evt.rawres"), get(event, "evt.failed")) == ("ENOENT", -2, True)
+
+
+def test_device(one, get):
+    """A device number is compared as a number and shown in hexadecimal digits, as in Falco; its parts are decimal."""
+    event = one(opened())
+    shown = Template.parse("%fd.dev %fd.dev.major %fd.dev.minor", Catalog("syscall", FIELDS))
+
+    assert 0xFE00 == get(event, "fd.dev")
+    assert "FE00 254 0" == shown.message(event)
 
 
 def test_file_of_an_exec(one, get):

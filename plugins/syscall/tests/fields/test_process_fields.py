@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from workload import handmade
 from workload.handmade import Task
@@ -58,6 +60,21 @@ def test_ancestors_in_an_output(one, get):
     assert f"{child.pid} {BASH.pid} bash" == shown.message(event)
     assert child.pid == shown.values(event)["proc.apid"]
     assert BASH.pid in get(event, "proc.apid")
+
+
+def test_arguments_of_all_ancestors(one, get):
+    """Without an index those of all ancestors are joined by blanks, as in Falco."""
+    tasks = [BASH, *(Task(BASH.pid + n, start=n, ppid=BASH.pid + n - 1) for n in (1, 2))]
+    records = [handmade.execution(BASH, b"/bin/bash", (b"bash", b"-c", b"x"))]
+    for parent, child in itertools.pairwise(tasks):
+        records += [
+            handmade.fork(parent, child),
+            handmade.execution(child, b"/bin/sh", (b"sh", str(child.pid).encode())),
+        ]
+    event = one(*records)
+
+    assert f"{tasks[1].pid} -c x" == get(event, "proc.aargs").strip()
+    assert (f"{tasks[1].pid}", "-c x") == (get(event, "proc.aargs", 1), get(event, "proc.aargs", 2))
 
 
 def test_container(one, get):
