@@ -22,6 +22,10 @@ READABLE = (1, 2, 3, 4, 5, 6, 7)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
+#: Pages in the WAL, of 4 KiB, from which on it is copied into the file. Ids are random, and so are the pages of their
+#: index that a transaction changes. The more transactions there are between two copies, the fewer pages are copied.
+_CHECKPOINT = 4000
+
 #: *last*: the number of an alert with it; until metadata are written again, alerts that are not many later have it too.
 _METADATA = "CREATE TABLE metadata (key INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 
@@ -185,6 +189,9 @@ def _prepared(name: str, shown: Path | None) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # For each page that a statement changes, its content before, in case the statement fails.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StateError(
