@@ -59,7 +59,7 @@ class Told:
 class Agent:
     """A running agent whose alerts are read as they come."""
 
-    def __init__(self, folder: Path, before: list[str]) -> None:
+    def __init__(self, folder: Path, before: list[str], settings: list[str]) -> None:
         self.told = Told()
         rules, self._state, self._log = folder / "rules.yaml", folder / "state", folder / "stderr"
         rules.write_text(RULES)
@@ -72,6 +72,7 @@ class Agent:
             "json_output=true",
             "-o",
             f"falcohost.state_dir={self._state}",
+            *(part for setting in settings for part in ("-o", setting)),
         ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
@@ -175,8 +176,9 @@ def main() -> None:
         parser.add_argument("--seconds", type=float, default=10, help="for how long each runs alone")
         parser.add_argument("--together", type=float, default=180, help="for how long all run at once")
         parser.add_argument("--before", default="", help="starts the agent, for example: nice -n -10")
+        parser.add_argument("--set", action="append", default=[], metavar="KEY=VAL", help="a setting of the agent")
         options = parser.parse_args()
-        agent = Agent(folder, options.before.split())
+        agent = Agent(folder, options.before.split(), options.set)
         figures: dict[str, dict[str, object]] = {}
         print("flood                 made         told   soon slowest  MB PSS  lost")
         try:

@@ -59,9 +59,9 @@ _ENGINE = (
     ConfigKey(
         key="engine.modern_ebpf.buf_size_preset",
         type=int,
-        default=4,
         check=_preset,
-        help="size of each of the two ring buffers, 1 to 10: 1 means 1 MiB, and each step doubles it",
+        help="size of the ring buffer of calls, 1 to 10: 1 means 1 MiB, and each step doubles it; the buffer of "
+        "processes is half as large; by default 8 MiB, with one or two processors 4 MiB",
     ),
     ConfigKey(
         key="engine.modern_ebpf.drop_failed_exit",

@@ -14,7 +14,7 @@ from falcohost.errors import ConfigError
 from falcohost.events import Plan
 from falcohost.testing.waiting import PATIENCE
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf.config import parse
+from falcohost_syscall.drivers.modern_ebpf.config import default_ring_size, parse
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import RET
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.source import SyscallSource
@@ -195,17 +195,26 @@ def test_three_texts_of_mount(watch):
 @pytest.mark.parametrize(
     ("settings", "size"),
     [
-        ({}, 8 << 20),
         ({"modern_ebpf": {"buf_size_preset": 1}}, 1 << 20),
         ({"engine": {"kind": "modern_ebpf", "modern_ebpf": {"buf_size_preset": 10}}}, 512 << 20),
     ],
 )
 def test_ring_size(settings, size):
-    """The preset is Falco's, with 8 MiB where none is given."""
+    """The preset is Falco's."""
     assert size == parse(settings).ring_size
 
 
-@pytest.mark.parametrize("settings", [{"kind": "kmod"}, {"modern_ebpf": {"buf_size_preset": 11}}, {"engine": 3}])
+def test_ring_size_of_a_machine():
+    """Where no preset is given, a machine with few processors has a smaller ring."""
+    mib = 1 << 20
+
+    assert [4 * mib, 4 * mib, 8 * mib, 8 * mib, 8 * mib] == [*map(default_ring_size, (1, 2, 3, 4, 64))]
+    assert default_ring_size(os.cpu_count()) == parse({}).ring_size
+
+
+@pytest.mark.parametrize(
+    "settings", [{"kind": "kmod"}, {"modern_ebpf": {"buf_size_preset": 11}}, {"modern_ebpf": 4}, {"engine": 3}]
+)
 def test_bad_settings_are_refused(settings):
     """A setting that cannot be is refused with a sentence."""
     with pytest.raises(ConfigError, match=r"^engine.*\.$"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,8 @@ from falcohost_syscall.watched.paths import LONGEST_WATCHED, RULES, is_watchable
 
 #: Falco's ring sizes by ``buf_size_preset``, in bytes.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
-DEFAULT_PRESET = 4
+#: Without a preset: as much as a processor makes in some time, within bounds, in bytes.
+OF_A_PROCESSOR, LEAST, MOST = SIZES[2], SIZES[3], SIZES[4]
 #: Falco's default of ``falco_libs.snaplen``, for which 0 stands too, and its maximum; the probe has room for MOST_DATA.
 SNAPLEN, LONGEST_SNAPLEN, MOST_DATA = 80, 65535, CHUNK
 
@@ -37,7 +39,7 @@ class Config:
     :ivar agent_pid: the supervisor, whose calls are ignored: otherwise a written alert would raise the next one.
     """
 
-    ring_size: int = SIZES[DEFAULT_PRESET]
+    ring_size: int = MOST
     agent_pid: int | None = None
     pushdown: bool = True
     process_context: bool = True
@@ -60,11 +62,8 @@ def parse(settings: Mapping[str, Any]) -> Config:
     :raises ConfigError: a value is not valid.
     """
     own = engine(settings).get("modern_ebpf") or {}
-    preset = own.get("buf_size_preset", DEFAULT_PRESET) if isinstance(own, Mapping) else None
-    if not isinstance(preset, int) or preset not in SIZES:
-        raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
     return Config(
-        ring_size=SIZES[preset],
+        ring_size=_ring_size(own),
         agent_pid=settings.get("agent_pid"),
         pushdown=_switch(settings.get("falcohost"), "falcohost.pushdown", True),
         process_context=_switch(settings.get("falcohost"), "falcohost.process_context", True),
@@ -75,6 +74,20 @@ def parse(settings: Mapping[str, Any]) -> Config:
         watched=_watched(settings.get("falcohost")),
         base=base_syscalls.parse(settings.get("base_syscalls")),
     )
+
+
+def _ring_size(own: object) -> int:
+    preset = own.get("buf_size_preset") if isinstance(own, Mapping) else "nothing"
+    if preset is None:
+        return default_ring_size(os.cpu_count() or 1)
+    if not isinstance(preset, int) or preset not in SIZES:
+        raise ConfigError(f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
+    return SIZES[preset]
+
+
+def default_ring_size(processors: int) -> int:
+    """Return the size of the ring of calls for so many processors, in bytes, a power of two."""
+    return min(max(1 << (processors * OF_A_PROCESSOR - 1).bit_length(), LEAST), MOST)
 
 
 def _switch(block: Any, key: str, default: bool) -> bool:
