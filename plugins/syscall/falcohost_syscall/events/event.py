@@ -216,7 +216,7 @@ class EventFacts(Protocol):
         """The working directory; None if it is not known."""
 
     @property
-    def resources(self) -> Resources | None:
+    def usage(self) -> Resources | None:
         """What its process uses; None if that is not known, or no rule asks for it."""
 
     def value(self, param: Param) -> Any:

@@ -19,7 +19,7 @@ _SWITCH: Final = "switch"
 
 def _of(read: Callable[[Resources], Any]) -> Get:
     def get(event: SyscallEvent, _: Arg) -> Any:
-        found = event.resources
+        found = event.usage
         return None if found is None else read(found)
 
     return get
@@ -27,7 +27,7 @@ def _of(read: Callable[[Resources], Any]) -> Get:
 
 def _of_main_thread(read: Callable[[Resources], int]) -> Get:
     def get(event: SyscallEvent, _: Arg) -> int | None:
-        found = event.resources
+        found = event.usage
         return None if found is None else read(found) if event.tid == event.pid else 0
 
     return get

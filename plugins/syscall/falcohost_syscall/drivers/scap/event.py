@@ -40,7 +40,7 @@ class CapturedEvent:
     by_uring = is_cut = is_rewritten = is_uncompared = False
     reached = False
     host_path = None
-    resources = None
+    usage = None
     polled = ()
     watched_path = None
 

@@ -109,7 +109,7 @@ class RecordEvent(RecordFacts):
         return tuple(procfs.READING.reader.descriptors(self.proc.pid))
 
     @property
-    def resources(self) -> Resources | None:
+    def usage(self) -> Resources | None:
         """What the event's process uses."""
         return present.resources(self)
 

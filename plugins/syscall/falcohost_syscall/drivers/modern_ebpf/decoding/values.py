@@ -164,7 +164,7 @@ def _caps_now(index: int) -> Read:
 
 def _resource(name: str) -> Read:
     def read(event: RecordEvent) -> Value:
-        found = event.resources
+        found = event.usage
         return None if found is None else getattr(found, name)
 
     return read
