@@ -28,6 +28,12 @@ def watched(stage):
         alerts.clear()
         return found
 
+    def fail():
+        played.fails("one")
+        outages.check()
+        return list(alerts)
+
+    report.fail = fail
     played.last("one").say(wire.Ready())
     played.last("two").say(wire.Ready())
     return report
@@ -49,3 +55,9 @@ def test_short_outages(watched):
     """What works again within a minute is no alert."""
     for _ in range(5):
         assert [] == watched(59, NO) + watched(1, {})
+
+
+def test_a_source_that_gives_up(watched):
+    """What ends while it fails does not work again."""
+    assert [FAILING] == [rule for rule, *_ in watched(61, NO)]
+    assert [] == watched.fail()

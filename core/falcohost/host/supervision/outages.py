@@ -31,7 +31,7 @@ class Outages:
         for child in self._children:
             if child.totals.retrying:
                 self._fails(child.name, child.totals.retrying)
-            else:
+            elif child.ready:  # one that has ended, or is started again, has reached nothing yet
                 self._works(child.name)
 
     def _fails(self, name: str, retrying: Mapping[str, int]) -> None:
