@@ -5,11 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
+from marks import Marks
 
 from falcohost.testing.agent import Agent
 from falcohost.testing.cli import run_cli
@@ -40,28 +39,9 @@ ATTACKS = Path(__file__).with_name("attacks.py")
 GOES_ON = "The probe of an earlier agent goes on."
 
 
-class Marks:
-    """Makes files, each by one system call, some hundreds a second."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.made = 0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._end.is_set():
-            os.close(os.open(f"{self.folder}/{self.folder.name}-{self.made}", os.O_WRONLY | os.O_CREAT))
-            self.made += 1
-            time.sleep(0.003)
+def marking(folder):
+    """Make marks, some hundreds a second."""
+    return Marks(folder / f"{folder.name}-", 0.003)
 
 
 def counts(alerts, marks):
@@ -92,7 +72,7 @@ def test_upgrades(tmp_path, folder, bpf, soak):
     agent = Agent(tmp_path, [rules], settings=SETTINGS)
     try:
         agent.wait_until_ready()
-        with Marks(folder) as marks:
+        with marking(folder) as marks:
             for _ in range(soak(20, 2)):
                 done = run_cli("upgrade", "--state-dir", str(tmp_path / "state"))
                 assert (0, "") == (done.returncode, done.stderr)
@@ -115,7 +95,7 @@ def test_other_rules_after_a_restart(tmp_path, folder, bpf):
     agent = Agent(tmp_path, [rules], settings=SETTINGS)
     try:
         agent.wait_until_ready()
-        with Marks(folder) as marks:
+        with marking(folder) as marks:
             config = json.loads((tmp_path / "falco.yaml").read_text())
             (tmp_path / "falco.yaml").write_text(json.dumps(config | {"output_timeout": 2001}))
             rules.write_text(RULES.format(mark=folder.name) + MORE)
@@ -134,14 +114,14 @@ def test_systemd_keeps_the_probe(tmp_path_factory, root, folder, bpf):
     config = OUTPUT + "falcohost: {fold: {enabled: false}}\nrules_files: [/etc/falcohost/rules.yaml]\n"
     rules = RULES.format(mark=folder.name)
     files = {"/etc/falcohost/falcohost.yaml": config, "/etc/falcohost/rules.yaml": rules}
-    with running(tmp_path_factory.mktemp("machine"), root, files) as service, Marks(folder) as marks:
+    with running(tmp_path_factory.mktemp("machine"), root, files) as service, marking(folder) as marks:
         wait_until(lambda: service.show("NFileDescriptorStore") == "1", lambda: service.journal)
         for number in range(2):
             service.kill("KILL", service.show("MainPID"))
             wait_until(lambda number=number: service.journal.count(GOES_ON) > number, lambda: service.journal)
             service.wait_until_open()
         service.systemctl("restart", UNIT)
-        marks.__exit__()
+        marks.end()
         found = wait_for(lambda: service.alerts, marks)
 
         assert [1] * marks.made == found

@@ -6,9 +6,10 @@ import contextlib
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
+
+from marks import Marks
 
 from falcohost.store.history import History, Wanted
 from falcohost.testing.descendants import below
@@ -25,31 +26,6 @@ RULES = """
   output: marked (file=%fd.name)
   priority: NOTICE
 """
-
-
-class Marks:
-    """Opens files that are not there, each once, some dozens a second, in a thread."""
-
-    def __init__(self, folder):
-        self.made = 0
-        self._folder = folder
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._end.is_set():
-            with contextlib.suppress(FileNotFoundError):
-                os.open(f"{self._folder}/mark-{self.made}", os.O_RDONLY)
-            self.made += 1
-            time.sleep(0.01)
 
 
 def end_one(dice: random.Random, supervisor: int, stops: tuple[float, ...]) -> str:
@@ -84,7 +60,7 @@ def test_each_event_is_stored_once(start_agent, open_folder, soak):
     agent = start_agent(rules, settings={"falcohost": {"fold": {"enabled": False}}})
     seed = soak(random.randrange(10_000), 5)
     dice, done = random.Random(seed), []
-    with Marks(open_folder) as marks:
+    with Marks(open_folder / "mark-", 0.01) as marks:
         for _ in range(soak(*ENDS)):
             time.sleep(dice.random())
             done.append((marks.made, end_one(dice, agent.process.pid, soak(*STOPS))))

@@ -1,9 +1,8 @@
 """New rules while events stream in: nothing between the old rules and the new is missed, and nothing is told twice."""
 
-import os
 import signal
-import threading
-import time
+
+from marks import Marks
 
 from falcohost.testing.agent import Agent
 
@@ -28,30 +27,6 @@ MORE = """
 """
 
 
-class Marks:
-    """Makes files, each by one system call, some hundreds a second."""
-
-    def __init__(self, folder):
-        self.opened = 0
-        self._folder = folder
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._end.is_set():
-            os.close(os.open(f"{self._folder}/mark-{self.opened}", os.O_WRONLY | os.O_CREAT))
-            self.opened += 1
-            time.sleep(0.001)
-
-
 def test_every_mark_is_seen_once(tmp_path, bpf, soak):
     """Rules are exchanged again and again while files are made: each alerts exactly once."""
     rules = tmp_path / "rules.yaml"
@@ -60,17 +35,17 @@ def test_every_mark_is_seen_once(tmp_path, bpf, soak):
     agent = Agent(tmp_path, [rules], settings=SETTINGS)
     try:
         agent.wait_until_ready()
-        with Marks(tmp_path) as marks:
+        with Marks(tmp_path / "mark-", 0.001) as marks:
             for number in range(soak(200, 6)):
                 rules.write_text(text + (MORE.format(number=number) if number % 2 == 0 else ""))
                 before = agent.log.count("now uses the new rules")
                 agent.process.send_signal(signal.SIGHUP)
                 agent.wait_for_log(lambda log, before=before: log.count("now uses the new rules") > before)
-        last = f"{tmp_path}/mark-{marks.opened - 1}"
+        last = marks.name(marks.made - 1)
         agent.wait_for(lambda alert: alert["output_fields"].get("fd.name") == last)
         assert agent.stop() == 0
     finally:
         agent.kill()
 
     seen = [alert["output_fields"]["fd.name"] for alert in agent.alerts if alert["rule"] == "Mark"]
-    assert seen == [f"{tmp_path}/mark-{number}" for number in range(marks.opened)]
+    assert seen == [*map(marks.name, range(marks.made))]
