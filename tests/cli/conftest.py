@@ -19,6 +19,7 @@ from falcohost.testing.cli import run_cli, run_cli_on_terminal
 from falcohost.testing.waiting import PATIENCE, wait_until
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for the modules beside the tests
 
 #: Variables that commands are not to see.
 UNSET = ("NO_COLOR", "FALCO_HOSTNAME")

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 
 BUCKET = "trail"
-ACCOUNT = "123456789012"
+ACCOUNT, OTHER = "123456789012", "210987654321"
 
 RULES = """
 - rule: asked
