@@ -35,17 +35,32 @@ class HasClose(Protocol):
 
 Closed = TypeVar("Closed", bound=HasClose)
 
+KERNEL = "plugins/syscall/tests"
+#: Its files about agents that end, or that somebody attacks.
+ENDS = [
+    "counted_kills",
+    "kills",
+    "lives_on",
+    "random_ends",
+    "reached",
+    "reload",
+    "sentinel",
+    "tampering",
+    "two_sources",
+]
+
 #: What the paths of test files begin with that one worker runs, since what they share takes long to make: agents that
 #: watch the kernel, its probe alone, the installed wheel. The first that fits counts.
 TOGETHER = {
-    "plugins/syscall/tests/test_": "agents",
-    "plugins/syscall/tests/": "probes",
+    **dict.fromkeys((f"{KERNEL}/test_{name}.py" for name in ENDS), "ends"),
+    f"{KERNEL}/test_": "agents",
+    f"{KERNEL}/": "probes",
     "tests/test_example": "installed",
     "tests/test_packaging": "installed",
 }
 
 #: What is in the paths of test files that take longest. Workers begin with them, or one would be left alone with them.
-LONGEST = ("plugins/syscall/tests/test_", "plugins/syscall/tests/", "tests/test_example", "kills.py", "tests/cli/")
+LONGEST = (f"{KERNEL}/test_", f"{KERNEL}/", "tests/test_example", "kills.py", "tests/cli/")
 
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)

@@ -14,9 +14,15 @@ SLOWNESS = float(os.environ.get("FALCOHOST_SLOWNESS", "1"))
 
 
 def wait_until(is_so: Callable[[], object], failure: Callable[[], object] = str) -> None:
-    """Wait until *is_so* holds; *failure* describes the actual state for the error message."""
+    """Wait until *is_so* holds; *failure* describes the actual state for the error message.
+
+    Most of the time is left to what is waited for, also where looking takes long.
+    """
     patience = PATIENCE * SLOWNESS
-    end = time.monotonic() + patience
+    asked = time.monotonic()
+    end = asked + patience
     while not is_so():
-        assert time.monotonic() < end, f"not true after {patience:.0f} s: {failure()}"
-        time.sleep(0.005)
+        answered = time.monotonic()
+        assert answered < end, f"not true after {patience:.0f} s: {failure()}"
+        time.sleep(min(0.5, max(0.005, 2 * (answered - asked))))
+        asked = time.monotonic()
