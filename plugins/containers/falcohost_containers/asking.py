@@ -110,7 +110,9 @@ class Asked:
         """Ask for *container* at once, if it is looked for: there is news of it."""
         with self._lock:
             search = self._searches.get(container)
-        if search is not None:
+        if search is not None and self.engine.reads_files:
+            self._attempt(search)  # it may be gone in a moment
+        elif search is not None:
             self._threads.submit(self._attempt, search)
 
     def _search(self, container: str) -> _Search | None:

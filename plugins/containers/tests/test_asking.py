@@ -22,6 +22,7 @@ class Runtime:
 
     def __init__(self, name: str, **says: object) -> None:
         self.name, self.types, self.ids = name, frozenset({name, "any"}), re.compile("[a-z]+")
+        self.reads_files = False
         self.says: dict[str, object] = says
         self.asked: list[str] = []
         self.goes_on = threading.Event()
@@ -128,11 +129,13 @@ def test_what_is_being_made(quick):
     assert Row(name="web", image="x") == told[1]
 
 
-def test_news_of_a_container(monkeypatch):
+@pytest.mark.parametrize("reads_files", [False, True])
+def test_news_of_a_container(monkeypatch, reads_files):
     """What has come for a container is looked at without delay."""
     monkeypatch.setattr(asking, "PAUSE", WAIT)
     monkeypatch.setattr(asking, "NONE", WAIT)
     runtime = Runtime("a")
+    runtime.reads_files = reads_files
     here, told, ask = answers(runtime)
     ask("web", "a")
     wait_until(lambda: runtime.asked)

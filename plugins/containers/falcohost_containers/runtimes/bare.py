@@ -50,6 +50,7 @@ class Bare:
         self.name = "runc"
         self.types = frozenset({"runc"})
         self.ids = _NAME
+        self.reads_files = True
         self._roots = roots
         self._longest = longest
 

@@ -50,6 +50,7 @@ class Containerd:
         self.name = "containerd"
         self.types = frozenset({"containerd", "cri"})
         self.ids = _ID
+        self.reads_files = False
         self._client = Client(path)
         self._cri = Cri(self._client, longest=longest)
         self._tasks = path.parent / "io.containerd.runtime.v2.task"

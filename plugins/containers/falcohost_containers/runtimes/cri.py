@@ -27,6 +27,7 @@ class Cri:
         self.name = "cri"
         self.types = frozenset({"cri"})
         self.ids = ID
+        self.reads_files = False
         self._client = client
         self._folders = folders
         self._longest = longest

@@ -107,6 +107,7 @@ class Docker:
         self.name = name
         self.types = frozenset({name})
         self.ids = ID
+        self.reads_files = False
         self._path = path
         self._folder = folder
         self._longest = longest

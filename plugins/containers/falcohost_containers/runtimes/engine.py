@@ -15,7 +15,7 @@ from falcohost_containers.rows import Row
 MOST_BYTES: Final = 4 << 20
 
 #: Seconds until a socket has to have taken a connection, and answered a question.
-PATIENCE: Final = 2.0
+PATIENCE: Final = 2.9
 
 
 class RuntimeFailed(Exception):
@@ -35,12 +35,14 @@ class Engine(Protocol):
 
     :ivar name: its name in messages.
     :ivar ids: what an id is; nothing else is asked for.
+    :ivar reads_files: it only reads files of root, so that it never waits.
     :ivar types: the runtimes, as names of cgroups tell them, whose containers it may have.
     """
 
     name: str
     ids: re.Pattern[str]
     types: frozenset[str]
+    reads_files: bool
 
     def find(self, container: str) -> Row | None:
         """Return what it knows of the container with this id; None: it has none.

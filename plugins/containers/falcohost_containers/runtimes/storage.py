@@ -57,6 +57,7 @@ class Podman:
         self.name = "podman"
         self.types = frozenset({"podman", "cri"})
         self.ids = ID
+        self.reads_files = False
         self._storages = storages
         self._users = users
         self._service = None if path is None else (path, Docker(path, name="podman", longest=longest))
