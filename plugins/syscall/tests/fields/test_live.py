@@ -19,8 +19,9 @@ from falcohost.engine.code.module import compile_condition
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.evttypes import event_types
 from falcohost.engine.typecheck import check
-from falcohost.events import Plan
+from falcohost.events import Plan, subjects_of
 from falcohost.lang.parser import parse
+from falcohost.subject import ProcessSubject
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.fields.rows import FIELDS
@@ -430,3 +431,13 @@ os.wait()""")
 
     assert (1, truth["inside"][1]) == (first[0], second[1])
     assert truth["inside"][0] == second[0] == 2
+
+
+def test_events_are_about_their_process(sources, machine):
+    """An alert for an event of which resources were collected is about its process, as any other."""
+    source, matches = opened(sources, "evt.type = sched_get_priority_max", "proc.vmrss", "proc.stdin.name")
+    (truth,) = run("call(146, 1); tell(pid=os.getpid())")
+    ((subject,),) = [subjects_of(event) for event in events(source, matches)]
+
+    assert isinstance(subject, ProcessSubject)
+    assert truth["pid"] == subject.pid
