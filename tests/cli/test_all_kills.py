@@ -45,8 +45,8 @@ outputs:
   batches: {type: http, url: "http://127.0.0.1:$port/", format: ecs, batch: 50}
   rotated: {type: file, filename: $folder/rotated, max_size_mb: 0.1, max_files: 100000}
   kept: {type: file, filename: $folder/kept, keep_alive: true}
-  runs: {type: program, program: "cat >> $folder/runs", sources: [others]}
-  piped: {type: program, keep_alive: true, program: "cat >> $folder/piped"}
+  runs: {type: program, program: "umask 0; cat >> $folder/runs", sources: [others]}
+  piped: {type: program, keep_alive: true, program: "umask 0; cat >> $folder/piped"}
 """)
 
 #: Most alerts that are in requests at the same moment.

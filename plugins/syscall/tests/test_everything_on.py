@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from falcohost.testing.cli import run_cli
+from falcohost.testing.cli import Done, run_cli
 from falcohost.testing.descendants import below
 from falcohost.testing.ports import Port
 from falcohost.testing.receiver import Receiver
@@ -156,8 +156,10 @@ class Load:
         using = ("-c", str(self._agent.folder / "falco.yaml"), "-r", str(self._rules))
         silence = (*using, "silence", "add", "--rule", "Sent", "--for", "5s", "--by", "test")
         for command in (("stats", "--json"), silence):
-            done = run_cli(*command, *state, folder=self._folder, environment=dict(os.environ))
-            assert done.returncode == 0, done.stderr
+            wait_until(lambda command=command: self._run(*command, *state).returncode == 0, lambda: self._agent.log)
+
+    def _run(self, *command: str) -> Done:
+        return run_cli(*command, folder=self._folder, environment=dict(os.environ))
 
 
 @pytest.fixture

@@ -1,0 +1,259 @@
+"""Measures a flood of alerts on its way into the store and three outputs: a file, HTTP, and a program.
+
+A process opens files that are not there, so many a second, and each of them is an alert. Printed are how many of them
+arrived at each output, what was lost, CPU time and memory, and how long after the flood the last alert arrived. With
+``--dead`` nobody listens for HTTP until the flood is over; then the order is looked at, too. With ``--falco PATH`` Falco
+runs after falcohost, on the same rule and the same flood, with its ``http_output`` alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gzip
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from overhead import cpu_seconds, pss_mb, tree
+
+from falcohost.testing.agent import Agent
+from falcohost.testing.ports import Port
+
+RULE = """
+- rule: Flooded
+  desc: A file is opened that is not there.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith {folder}/mark-
+  output: opened (file=%fd.name command=%proc.cmdline pid=%proc.pid parent=%proc.pname user=%user.name)
+  priority: NOTICE
+"""
+
+#: Parts of a second in which the flood makes its opens.
+SLICES = 100
+
+FALCO = """
+engine: {{kind: modern_ebpf}}
+json_output: true
+json_include_output_property: true
+stdout_output: {{enabled: false}}
+syslog_output: {{enabled: false}}
+http_output: {{enabled: true, url: "http://127.0.0.1:{port}/", keep_alive: true}}
+webserver: {{enabled: false}}
+outputs_queue: {{capacity: 0}}
+rules_files: [{rules}]
+syscall_event_drops: {{threshold: 1, actions: [ignore]}}
+metrics: {{enabled: true, interval: 5s, output_rule: false, output_file: {folder}/falco-metrics}}
+"""
+
+
+def flood(folder: str, rate: int, seconds: float) -> int:
+    """Open *rate* files a second; return how many."""
+    begun, made = time.monotonic(), 0
+    while (now := time.monotonic() - begun) < seconds:
+        due = min(int(rate * now) + rate // SLICES, int(rate * seconds))
+        for number in range(made, due):
+            with contextlib.suppress(FileNotFoundError):
+                os.open(f"{folder}/mark-{number:07}", os.O_RDONLY)
+        made = max(made, due)
+        time.sleep(max(0.0, 1 / SLICES - (time.monotonic() - begun - now)))
+    return made
+
+
+def receive(port: int, to: str) -> None:
+    """Answer each request with 200, and append the numbers of its marks to the file *to*; for a process of its own."""
+
+    async def serve() -> None:
+        with Path(to).open("a") as log:
+            server = await asyncio.start_server(lambda *ends: answered(log, *ends), "127.0.0.1", port)
+            async with server:
+                await server.serve_forever()
+
+    async def answered(log: IO[str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+                body = await reader.readexactly(length)
+                log.writelines(number + "\n" for number in marks(body))
+                log.flush()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    asyncio.run(serve())
+
+
+def marks(data: bytes) -> Iterator[str]:
+    """Yield the numbers of the marks in *data*, each once for its alert."""
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    for part in data.split(b'"fd.name":"')[1:]:
+        yield part.partition(b'"')[0].rpartition(b"-")[2].decode()
+
+
+def counted(path: Path, pick: Callable[[bytes], Iterator[str]]) -> list[str]:
+    """Return the numbers of the marks that have arrived in a file."""
+    return [*pick(path.read_bytes())] if path.exists() else []
+
+
+def settings(folder: Path, port: int) -> dict[str, object]:
+    """Return the agent's configuration."""
+    return {
+        "outputs": {
+            "filed": {"type": "file", "filename": f"{folder}/filed", "keep_alive": True},
+            "posted": {"type": "http", "url": f"http://127.0.0.1:{port}/", "keep_alive": True, "batch": 500},
+            "piped": {"type": "program", "keep_alive": True, "program": f"cat > {folder}/piped"},
+        },
+        "stdout_output": {"enabled": False},
+        "syscall_event_drops": {"threshold": 1, "actions": ["ignore"]},
+        "falcohost": {"fold": {"enabled": False}, "alerts": {"max_per_second": 100_000}},
+    }
+
+
+def watched(pid: int, until: Callable[[], bool]) -> float:
+    """Return the most memory of the processes below *pid* (PSS, MB) until something is so."""
+    most = 0.0
+    while not until():
+        most = max(most, pss_mb(pid))
+        time.sleep(0.5)
+    return most
+
+
+def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dict[str, object]:
+    """Flood an agent; return the figures."""
+    rules = folder / "rules.yaml"
+    rules.write_text(RULE.format(folder=folder))
+    held = Port()
+    to = folder / "received"
+    receiver = multiprocessing.Process(target=receive, args=(held.number, str(to)), daemon=True)
+    agent = Agent(folder, [rules], settings=settings(folder, held.number))
+    try:
+        agent.wait_until_ready()
+        if not dead:
+            receiver.start()
+        pid = agent.process.pid
+
+        def numbers() -> dict[str, object]:
+            done = subprocess.run(
+                [sys.executable, "-m", "falcohost", "stats", "--json", "--state-dir", str(folder / "state")],
+                capture_output=True,
+                text=True,
+            )
+            return json.loads(done.stdout) if done.returncode == 0 else {}
+
+        before = sum(cpu_seconds(one) for one in tree(pid))
+        with multiprocessing.Pool(1) as pool:
+            begun = time.monotonic()
+            flooding = pool.apply_async(flood, (str(folder), rate, seconds))
+            most = watched(pid, flooding.ready)
+            made, took = flooding.get(), time.monotonic() - begun
+        during = sum(cpu_seconds(one) for one in tree(pid)) - before
+        if dead:
+            receiver.start()
+        last, quiet = -1, time.monotonic()
+        while time.monotonic() - quiet < 10:  # until nothing arrives any more
+            now = sum(path.stat().st_size for path in (to, folder / "filed", folder / "piped") if path.exists())
+            if now != last:
+                last, quiet = now, time.monotonic()
+            time.sleep(0.2)
+        whole = sum(cpu_seconds(one) for one in tree(pid)) - before
+        arrived = {"file": counted(folder / "filed", marks), "program": counted(folder / "piped", marks)}
+        arrived["http"] = to.read_text().split()
+        return {
+            "opened": made,
+            "per_second": round(made / took),
+            **{name: len(set(found)) for name, found in arrived.items()},
+            "doubles": {name: len(found) - len(set(found)) for name, found in arrived.items()},
+            "in_order": {name: found == sorted(found) for name, found in arrived.items()},
+            "cpu_of_the_flood": round(during, 1),
+            "cpu_in_all": round(whole, 1),
+            "pss_mb": round(most, 1),
+            "last_after_s": round(quiet - begun - took, 1),
+            "lost": numbers().get("sources", [{}])[0].get("lost"),
+        }
+    finally:
+        agent.stop()
+        receiver.kill() if receiver.pid else None
+        held.close()
+
+
+def run_falco(program: str, folder: Path, rate: int, seconds: float) -> dict[str, object]:
+    """Flood Falco; return the figures."""
+    rules, config, to = folder / "falco_rules.yaml", folder / "falco.yaml", folder / "falco-received"
+    rules.write_text(RULE.format(folder=folder))
+    held = Port()
+    config.write_text(FALCO.format(port=held.number, rules=rules, folder=folder))
+    receiver = multiprocessing.Process(target=receive, args=(held.number, str(to)), daemon=True)
+    receiver.start()
+    with (folder / "falco.log").open("wb") as log:
+        falco = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
+    try:
+        time.sleep(10)
+        before = cpu_seconds(falco.pid)
+        with multiprocessing.Pool(1) as pool:
+            begun = time.monotonic()
+            flooding = pool.apply_async(flood, (str(folder), rate, seconds))
+            most = watched(falco.pid, flooding.ready)
+            made, took = flooding.get(), time.monotonic() - begun
+        during = cpu_seconds(falco.pid) - before
+        last, quiet = -1, time.monotonic()
+        while time.monotonic() - quiet < 10:
+            now = to.stat().st_size if to.exists() else 0
+            if now != last:
+                last, quiet = now, time.monotonic()
+            time.sleep(0.2)
+        found = to.read_text().split() if to.exists() else []
+        return {
+            "opened": made,
+            "per_second": round(made / took),
+            "http": len(set(found)),
+            "doubles": len(found) - len(set(found)),
+            "in_order": found == sorted(found),
+            "cpu_of_the_flood": round(during, 1),
+            "cpu_in_all": round(cpu_seconds(falco.pid) - before, 1),
+            "pss_mb": round(most, 1),
+            "last_after_s": round(quiet - begun - took, 1),
+        }
+    finally:
+        falco.send_signal(signal.SIGTERM)
+        falco.wait(30)
+        print((folder / "falco.log").read_text(errors="replace")[-1500:], file=sys.stderr)
+        receiver.kill()
+        held.close()
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=int, default=10_000, help="files opened in a second")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the flood")
+    parser.add_argument("--dead", action="store_true", help="nobody listens for HTTP until the flood is over")
+    parser.add_argument("--falco", help="the program of Falco, to be measured too")
+    given = parser.parse_args()
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory(prefix="falcohost-delivery-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for file in ("piped", "filed"):
+            (folder / file).touch()
+            (folder / file).chmod(0o666)
+        figures["falcohost"] = run_falcohost(folder, given.rate, given.seconds, dead=given.dead)
+        if given.falco:
+            figures["falco"] = run_falco(given.falco, folder, given.rate, given.seconds)
+    for who, found in figures.items():
+        print(who)
+        for figure, value in found.items():
+            print(f"  {figure:18} {value}")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
