@@ -2,8 +2,8 @@
 
 A process opens files that are not there, so many a second, and each of them is an alert. Printed are how many of them
 arrived at each output, what was lost, CPU time and memory, and how long after the flood the last alert arrived. With
-``--dead`` nobody listens for HTTP until the flood is over; then the order is looked at, too. With ``--falco PATH`` Falco
-runs after falcohost, on the same rule and the same flood, with its ``http_output`` alone.
+``--dead`` nobody listens for HTTP until the flood is over; then the order is looked at, too. With ``--falco PATH``
+Falco runs after falcohost, on the same rule and the same flood, with its ``http_output`` alone.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from falcohost.host.summary import Summary
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.folder import Folder
 from falcohost.host.supervision.health import Health
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.keeping import Keeping
@@ -54,6 +55,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     watchdog: Watchdog
     outages: Outages
     downs: Downs
+    folder: Folder
     lagging: Lagging
     life: Life
     sentinels: Sentinels
@@ -99,6 +101,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.outages.check()
         self.downs.check()
         self.lagging.check()
+        self.folder.look()
         self.life.look()
         self.sentinels.check()
         self.services.check()

@@ -29,6 +29,7 @@ from falcohost.host.supervision.condition import Condition
 from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.folder import Folder
 from falcohost.host.supervision.forbidden import Forbidden
 from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
@@ -175,6 +176,7 @@ def wired(
         health=health,
         sentinels=sentinels,
         downs=Downs(children, internal.raise_alert),
+        folder=Folder(loop, store.lock, internal.raise_alert),
         lagging=Lagging(services.outputs, services.store, internal.raise_alert),
         life=life,
         outages=Outages(children, internal.raise_alert),

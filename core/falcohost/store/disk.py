@@ -14,6 +14,7 @@ from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
 from falcohost.store.database import connect, is_broken, put_aside
+from falcohost.store.presence import Presence, write_again
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Disk:
         self._clock = clock
         self._retry_at = 0.0
         self._connection = connect(path, self._shown)
+        self._presence = Presence(path)
 
     @property
     def worth_trying(self) -> bool:
@@ -89,6 +91,19 @@ class Disk:
             self._connection.execute("PRAGMA synchronous = NORMAL")
         return done[0]
 
+    def regain(self) -> bool:
+        """Write the state to a new file if somebody has deleted or replaced the file; return whether that was done."""
+        if self._path is None or not self._presence.is_lost:
+            return False
+        try:
+            write_again(self._connection, self._path)
+            self._connection = connect(self._path, self._shown)
+        except (sqlite3.Error, StateError, OSError) as error:
+            log.debug("the state cannot be written again: %s", error)
+            return False
+        self._presence.renew()
+        return True
+
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
@@ -105,6 +120,7 @@ class Disk:
                 self._connection.close()
                 put_aside(self._path, error, self._shown)
                 self._connection = connect(self._path, self._shown)
+                self._presence.renew()
                 self.begun += 1
         except (sqlite3.Error, StateError, OSError) as again:
             log.debug("the state cannot be repaired: %s", again)

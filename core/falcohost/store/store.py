@@ -224,6 +224,16 @@ class Store:
             self._disk.change(self.noise.load)
             return done
 
+    @property
+    def begun(self) -> int:
+        """Return the number of new files that have taken the place of one that was damaged."""
+        return self._disk.begun
+
+    def regain(self) -> bool:
+        """Write the file again if somebody has deleted or replaced it; return whether that was done."""
+        with self._lock:
+            return self._disk.regain()
+
     def close(self) -> None:
         """Write what is left and release the file."""
         with self._lock:

@@ -20,6 +20,7 @@ from falcohost.host.storing.process import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
+from falcohost.host.supervision.folder import Folder
 from falcohost.host.supervision.health import Health, Numbers
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.internal_link import InternalLink
@@ -153,6 +154,7 @@ def supervised(stage, tmp_path):
             ),
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             downs=Downs(workers.children, internal.raise_alert, played.clock),
+            folder=Folder(played.loop, None, internal.raise_alert),
             lagging=Lagging(services.outputs, services.store, internal.raise_alert, played.clock),
             life=Life(internal.raise_alert, "1", 0, played.clock, lambda: 0.0),
             outages=Outages(workers.children, internal.raise_alert, played.clock),

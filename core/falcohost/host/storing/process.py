@@ -57,6 +57,10 @@ NAME: Final = "falcohost-store"
 #: Tells what limits have held back, if no alert has told it.
 HELD_BACK: Final = "Falcohost internal: alerts held back"
 
+#: Tells that the file of the store was gone, and that it was damaged.
+DELETED: Final = "Falcohost internal: state deleted"
+DAMAGED: Final = "Falcohost internal: state damaged"
+
 #: Seconds between two reports.
 PAUSE: Final = 1.0
 
@@ -198,7 +202,8 @@ class StoreProcess:
         self._overseer = Overseer(self._loop.clock)
         self._maker = given.maker
         self._counts = Counts()
-        self._report_at = 0.0
+        self._files = store.begun
+        self._report_at = self._look_at = 0.0
         self._told = 0
         self._reported: messages.StoreReport | None = None
         self._finishing = self._drained = self._asked = False
@@ -217,6 +222,7 @@ class StoreProcess:
             if not self._finishing:
                 self._raise(self._overseer.look())
                 self._tell_silences()
+            self._look_at_file()
             self._intake.commit()
             if self._store.behind and self._store.last > self._told:
                 self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
@@ -254,6 +260,21 @@ class StoreProcess:
             text = f"{count} alerts of the rule '{rule}' were held back by falcohost.limits since {rfc3339(since)}"
             fields = {"rule": rule, "count": count, "since": since}
             self._intake.take_internal(HELD_BACK, Priority.NOTICE, text, fields)
+
+    def _look_at_file(self) -> None:
+        """Look once a second whether the database is what and where it was, and tell of what has come of it."""
+        now = self._loop.clock.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + PAUSE
+        if self._store.regain():
+            text = "somebody has deleted or replaced the database of the state; it was written again, as it was"
+            log.log.critical("%s", text)
+            self._intake.take_internal(DELETED, Priority.CRITICAL, text, {})
+        if self._store.begun != self._files:
+            self._files = self._store.begun
+            text = "the database of the state was damaged, and a new one was begun; the log has the name of the old one"
+            self._intake.take_internal(DAMAGED, Priority.CRITICAL, text, {"last": self._store.last})
 
     def _raise(self, notice: Notice | None) -> None:
         if notice is not None:
