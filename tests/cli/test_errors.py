@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.testing.waiting import PATIENCE
+
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
@@ -228,3 +230,20 @@ def test_a_full_disk(environment):
         )
 
     assert (1, b"Error: cannot write the output: No space left on device\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("arguments", [["-L"], ["fields", "syscall"], ["-M", "0.1"]], ids=" ".join)
+def test_closed_descriptors(environment, setup, tmp_path, arguments, closed):
+    """Who starts it may have closed these, as daemons do: a command succeeds, and so does an agent."""
+    descriptors = " ".join(f"{number}>&-" for number in closed)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {descriptors}', "sh", sys.executable, "-m", "falcohost", *setup(), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=PATIENCE,
+    )
+
+    assert (0, False) == (done.returncode, "Traceback" in done.stderr), done.stderr

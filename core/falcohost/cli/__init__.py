@@ -14,7 +14,18 @@ def main() -> NoReturn:
     """Run the command line of this process."""
     if os.getpid() == 1:  # to which the kernel delivers no signal without a handler
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _occupy_standard_descriptors()
     begin(sys.argv[1:])
     from falcohost.cli.app import run
 
     run()
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open /dev/null for each of stdin, stdout and stderr that is closed, so that no other file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))

@@ -194,7 +194,6 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: status 0 on success; otherwise print ``Error: `` and a sentence, status 1."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    _occupy_standard_descriptors()
     try:
         status = cli.main(given, prog_name="falcohost", standalone_mode=False)
     except click.ClickException as error:
@@ -211,15 +210,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         status = _failed(error, verbose=bool({"-v", "--verbose"} & set(given)))
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def _occupy_standard_descriptors() -> None:
-    """Open /dev/null for each of stdin, stdout and stderr that is closed, so that no other file gets its number."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _discard_output() -> None:
