@@ -1,17 +1,19 @@
 """The task that a worker makes of its data: whether the plugin still is what it was when the settings were read."""
 
 import json
+import os
 import sys
 import types
 
 import pytest
+from msgspec import structs
 
 from falcohost import Batch, PluginError, SourceSpec, hookimpl
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.plugins import PluginData, load_data
-from falcohost.host.task import make_task
-from falcohost.host.worker_data import WorkerData
+from falcohost.host.task import make_load_task, make_task
+from falcohost.host.worker_data import Loading, WorkerData, seal, unseal_for_loader
 from falcohost.pipeline.settings import PipelineConfig
 
 
@@ -67,6 +69,34 @@ def test_only_what_is_wanted_is_asked_for(module):
     few = load_data(data(["one"]).plugins, {}, ("fields",))
     assert ["one"] == [*few.sources()]
     assert () == few.loaded[0].rules
+
+
+def load_task(loading):
+    """Return the task of a loader of the source ``one``, whose plugin cannot be imported."""
+    given = data(["one"], "no_such_module_at_all")
+    descriptor = seal(structs.replace(given, loading=loading))
+    try:
+        return make_load_task(unseal_for_loader(descriptor), 42)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_loader_begins_with_a_function(module):
+    """A loader that knows its function, capabilities and settings asks no plugin; another one does."""
+    module.prepare = lambda settings: ("prepared", settings)
+
+    task = load_task(Loading("plugin_of_a_task:prepare", ["CAP_BPF"], b'{"names": ["one"]}'))
+
+    assert ("prepared", {"names": ["one"], "agent_pid": 42}) == task.load()
+    assert {"CAP_BPF"} == task.capabilities
+    with pytest.raises(PluginError, match="plugin 'fruit' cannot be loaded"):
+        load_task(None)
+
+
+def test_the_function_of_a_loader_is_gone(module):
+    """A function that is not there any more is named, and what to do."""
+    with pytest.raises(PluginError, match=r"plugin_of_a_task:gone cannot be called: .* restart the agent"):
+        load_task(Loading("plugin_of_a_task:gone", [], b"{}"))
 
 
 def test_the_plugin_is_loaded_with_its_settings(module):

@@ -9,8 +9,20 @@ import pytest
 from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
 from falcohost.helpers import HelperSpec
 from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.functions import function, name_of
 from falcohost.host.plugins import Candidate, Plugin, gather, plugin_data
-from falcohost.host.worker_data import Beginning, WorkerData, as_bytes, as_texts, peek, plugins_for, seal, unseal
+from falcohost.host.worker_data import (
+    Beginning,
+    Loading,
+    WorkerData,
+    as_bytes,
+    as_texts,
+    loading_for,
+    peek,
+    plugins_for,
+    seal,
+    unseal,
+)
 from falcohost.lookups import LookupSpec
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey, DriverSpec
@@ -37,7 +49,7 @@ class Fruit:
     @hookimpl
     def falcohost_sources(self):
         """Return the sources."""
-        return [source("apple"), source("pear", settings=lambda settings: {"pear": settings["pear"]})]
+        return [source("apple", load=json.loads), source("pear", settings=lambda settings: {"pear": settings["pear"]})]
 
     @hookimpl
     def falcohost_fields(self, source):
@@ -82,7 +94,7 @@ class Alone:
     @hookimpl
     def falcohost_sources(self):
         """Return the source."""
-        return [source("alone")]
+        return [source("alone", load=json.loads, load_capabilities=frozenset({"CAP_BPF"}))]
 
 
 MODULES = {
@@ -96,13 +108,19 @@ MODULES = {
 
 
 @pytest.fixture
-def found(monkeypatch):
-    """Return a function that returns the settings that the worker of a source gets, by plugin."""
+def plugins(monkeypatch):
+    """Return the plugins, each with settings of its own."""
     entries = {name: [SimpleNamespace(value="module")] for name in MODULES}
     monkeypatch.setattr("falcohost.host.plugins.data.installed", lambda: entries)
     told = ForPlugins({name: {"own": f"of {name}", "pear": f"pear of {name}"} for name in MODULES})
     plugins = gather([Candidate(name, module) for name, module in MODULES.items()], told)
     assert not plugins.left_out
+    return plugins
+
+
+@pytest.fixture
+def found(plugins):
+    """Return a function that returns the settings that the worker of a source gets, by plugin."""
     return lambda source: {one.name: json.loads(one.settings) for one in plugins_for(source, plugins)}
 
 
@@ -120,6 +138,23 @@ def test_a_source_may_need_only_a_part_of_its_plugins_settings(found):
     assert ["fruit", "who", "red"] == list(found("pear"))
     assert {"pear": "pear of fruit"} == found("pear")["fruit"]
     assert {"own": "of who", "pear": "pear of who"} == found("pear")["who"]
+
+
+def test_how_a_loader_begins(plugins):
+    """With the function and the settings of its source's plugin; not so if another plugin has its driver."""
+    alone, apple, pear = (loading_for(one, plugins, plugins_for(one, plugins)) for one in ("alone", "apple", "pear"))
+
+    assert Loading("json:loads", ["CAP_BPF"], b'{"own": "of alone", "pear": "pear of alone"}') == alone
+    assert apple is None
+    assert pear is None
+
+
+@pytest.mark.parametrize("name", ["json:loads", "signal:Signals"])
+def test_names_of_functions(name):
+    """A function is found again by its name in another process; a method or a closure has none."""
+    assert name == name_of(function(name))
+    assert name_of(lambda settings: settings) is None
+    assert name_of(Fruit().falcohost_sources) is None
 
 
 def test_data_goes_through_a_memfd(found):

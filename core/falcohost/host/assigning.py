@@ -28,7 +28,7 @@ from falcohost.host.rate_checks import warn_of_idle_limits
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import opened, select_sources, where_offered
 from falcohost.host.version import falcohost_version
-from falcohost.host.worker_data import WorkerData, as_bytes, plugins_for
+from falcohost.host.worker_data import WorkerData, as_bytes, loading_for, plugins_for
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
 from falcohost.pipeline.rules import lookups_of
@@ -156,6 +156,7 @@ class Assigning:
             iso8601=config.alerts.iso_8601,
             base64=config.alerts.base64,
             once=self._options.once,
+            loading=loading_for(source, self._plugins, needed) if asked else None,
         )
 
     def _asked(self, source: str, spec: SourceSpec) -> bytes:

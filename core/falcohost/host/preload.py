@@ -7,7 +7,7 @@ plugin does not name in ``SourceSpec.modules`` is not imported here.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from falcohost.host import data, wire
 from falcohost.host.confine.confinement import import_lazy
@@ -31,16 +31,6 @@ _RECEIVED = (
 
 #: What processes import late, after the supervisor's own modules.
 _LATE = ("falcohost.store.where_code",)
-
-
-def function(name: str) -> Callable[..., object]:
-    """Return the function *name* (``module:name``).
-
-    :raises Exception: there is none, or whatever its module raises.
-    """
-    module, _, attribute = name.partition(":")
-    found: Callable[..., object] = getattr(importlib.import_module(module), attribute)
-    return found
 
 
 def preload(modules: Iterable[str]) -> None:

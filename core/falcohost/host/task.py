@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from falcohost.credentials import VARIABLE as CREDENTIALS
 from falcohost.engine.alerts import AlertMaker
@@ -15,6 +16,7 @@ from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.encoded_rules import decode_plan, decode_rules
+from falcohost.host.functions import function
 from falcohost.host.plugins import Plugins, load_data
 from falcohost.host.worker_data import LoaderData, WorkerData, as_texts, unseal
 from falcohost.pipeline.fold import Make
@@ -23,6 +25,8 @@ from falcohost.pipeline.settings import PipelineConfig
 from falcohost.retries import run_on_demand
 from falcohost.settings import AGENT_PID
 from falcohost.specs import DropPolicy
+
+_T = TypeVar("_T")
 
 #: What plugins offer to a source.
 _OF_SOURCES: Final = ("fields", "lookups")
@@ -67,17 +71,36 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
 
     :raises PluginError: a plugin cannot be loaded, or its source has no loader.
     """
-    plugins = load_data(data.plugins, as_texts(data.static), ())  # rules, and so fields, are asked for rarely
-    spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
-    load, ask = spec.load, spec.ask
-    if load is None or ask is None:
-        raise PluginError(f"the source '{data.source}' has no loader in its process, but had one where rules are read")
+    load: Callable[[Mapping[str, Any]], Any]
+    settings: Mapping[str, Any]
+    if data.loading is not None:
+        load, capabilities = _function(data.loading.function), frozenset(data.loading.capabilities)
+        settings = {**json.loads(data.loading.settings), AGENT_PID: agent}
+    else:
+        plugins = load_data(data.plugins, as_texts(data.static), ())
+        spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
+        load, capabilities = _in_its_process(spec.load, data.source), spec.load_capabilities or frozenset()
 
-    def ask_now(data: WorkerData) -> bytes:
+    def ask_now(data: WorkerData) -> bytes:  # which is rare
         whole = load_data(data.plugins, as_texts(data.static), _OF_SOURCES)
-        return ask(settings, decode_plan(data.rules, data.source, whole)) or b""
+        ask = _in_its_process(_spec(whole, data.source).ask, data.source)
+        return ask(_settings(whole, data.source, agent), decode_plan(data.rules, data.source, whole)) or b""
 
-    return LoadTask(lambda: load(settings), ask_now, spec.load_capabilities or frozenset())
+    return LoadTask(lambda: load(settings), ask_now, capabilities)
+
+
+def _function(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    try:
+        return function(name)
+    except Exception as error:
+        mend = "it has changed since the agent was started; restart the agent"
+        raise PluginError(f"{name} cannot be called: {type(error).__name__}: {error}; {mend}") from error
+
+
+def _in_its_process(hook: _T | None, source: str) -> _T:
+    if hook is None:
+        raise PluginError(f"the source '{source}' has no loader in its process, but had one where rules are read")
+    return hook
 
 
 def make_task(data: WorkerData, agent: int) -> Task:

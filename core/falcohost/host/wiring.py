@@ -13,10 +13,10 @@ from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
+from falcohost.host.functions import function
 from falcohost.host.given import AgentOptions
 from falcohost.host.health.given import HealthGiven
 from falcohost.host.kept_counts import make_memory
-from falcohost.host.preload import function
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
 from falcohost.host.restart import age
