@@ -93,7 +93,8 @@ class LookupSpec:
         ``{"syscall": ("container.id",)}``. If one of them is absent, there is no row.
     :ivar make: called with the plugin's own configuration; returns the lookup. It runs in the process of a source with
         a rule that reads one of the fields, before the source gives up its privileges.
-    :ivar fields: the fields that it adds. Each getter receives the row instead of the event.
+    :ivar fields: the fields that it adds. Each getter receives the row instead of the event; it may return GIVEN_UP for
+        a value that this row does not have.
     :ivar fills: getters for fields that the source itself has, by name; each receives the row. The lookup is asked only
         where the source does not know the value.
     :ivar helper: a process that asks outside for the lookup, so that the source's needs no rights for that. It is

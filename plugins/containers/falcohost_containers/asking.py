@@ -104,15 +104,19 @@ class Asked:
         if search is None:
             tell(row)
         elif is_new:
-            self._threads.submit(self._attempt, search)
+            self._begin(search)
 
     def hurry(self, container: str) -> None:
         """Ask for *container* at once, if it is looked for: there is news of it."""
         with self._lock:
             search = self._searches.get(container)
-        if search is not None and self.engine.reads_files:
+        if search is not None:
+            self._begin(search)
+
+    def _begin(self, search: _Search) -> None:
+        if self.engine.reads_files:
             self._attempt(search)  # it may be gone in a moment
-        elif search is not None:
+        else:
             self._threads.submit(self._attempt, search)
 
     def _search(self, container: str) -> _Search | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import re2
 
 from falcohost import Arg
+from falcohost.lookups import GIVEN_UP
 from falcohost_containers.rows import Mount, Row
 
 Read: TypeAlias = Callable[[Row, Arg], Any]
@@ -88,8 +89,17 @@ def _mounts(row: Row, _: Arg) -> str | None:
     return ",".join(map(_told, row.mounts)) if row.mounts else None
 
 
-#: The fields that are filled.
-FILLS: Final[Mapping[str, Read]] = {
+def _known(read: Read) -> Read:
+    """Return a getter that gives up what a partial row does not have."""
+
+    def get(row: Row, arg: Arg) -> Any:
+        value = read(row, arg)
+        return GIVEN_UP if value is None and row.partial else value
+
+    return get
+
+
+_READ: Final[Mapping[str, Read]] = {
     "container.name": _plain("name"),
     "container.image": _plain("image"),
     "container.image.id": _plain("image_id"),
@@ -120,3 +130,6 @@ FILLS: Final[Mapping[str, Read]] = {
     "k8s.pod.label": lambda row, arg: row.pod.labels.get(str(arg)),
     "k8s.pod.ip": _pod("ip"),
 }
+
+#: The fields that are filled.
+FILLS: Final[Mapping[str, Read]] = {name: _known(read) for name, read in _READ.items()}

@@ -25,6 +25,9 @@ NOT_KNOWN: Final = 5.0
 #: Runtimes that name a cgroup after the container, and are not asked.
 NAMED: Final = frozenset({"lxc", "libvirt_lxc", "systemd-nspawn", "bpm"})
 
+#: Runtimes whose containers have no other name than their id.
+NAMED_BY_ID: Final = frozenset({"runc"})
+
 
 class Containers:
     """Finds rows by a container's id and type, the helper that asks runtimes being at the other end of *port*."""
@@ -85,6 +88,8 @@ class Containers:
             return  # nobody has asked that
         self._asked.discard(key)
         known = self._rows.get(key, (0.0, GIVEN_UP))[1]
+        if answer.row is None and known is GIVEN_UP and answer.type in NAMED_BY_ID:
+            known = Row(name=answer.id, partial=True)
         found, lasts = (answer.row, OLD) if answer.row is not None else (known, NOT_KNOWN)
         self._rows[key] = now + lasts, found
         self._rows.move_to_end(key)

@@ -45,6 +45,7 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
         that the image has.
     :ivar shares: the namespaces of the host that it is in (``pid``, ``network``, ``ipc``); None: not known.
     :ivar healthcheck: the command that checks its health, as words; for the probes of Kubernetes likewise.
+    :ivar partial: nobody was asked in time, so that there may be more to know.
     """
 
     name: str = ""
@@ -62,6 +63,7 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     healthcheck: tuple[str, ...] = ()
     liveness: tuple[str, ...] = ()
     readiness: tuple[str, ...] = ()
+    partial: bool = False
 
 
 class Question(Struct, array_like=True, frozen=True):

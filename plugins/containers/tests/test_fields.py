@@ -2,6 +2,7 @@
 
 import pytest
 
+from falcohost.lookups import GIVEN_UP
 from falcohost_containers.fields import FILLS
 from falcohost_containers.rows import MOST_ENTRIES, MOST_TEXT, Mount, Pod, Row, text, texts, words
 from falcohost_syscall.fields.rows import FIELDS
@@ -46,6 +47,14 @@ ROW = Row(
 def test_values(field, arg, value):
     """They have the form that Falco gives them; what is not known is absent."""
     assert value == FILLS[field](ROW, arg)
+
+
+def test_a_partial_row():
+    """What is not in a row that may not be all is given up, so that the alert says that it is missing."""
+    row = Row(name="web", partial=True)
+
+    assert "web" == FILLS["container.name"](row, None)
+    assert {GIVEN_UP} == {read(row, 0) for name, read in FILLS.items() if name != "container.name"}
 
 
 def test_an_empty_row():

@@ -89,6 +89,15 @@ def test_what_nobody_knows(containers, asked, clock):
     assert "web" == containers.find(WEB).name
 
 
+def test_a_container_that_is_named_by_its_id(containers, asked):
+    """It has its name, though its runtime does not say anything of it."""
+    containers.find(("web", "runc"))
+    asked.answer(None)
+    wait_until(containers.poll)
+
+    assert Row(name="web", partial=True) == containers.find(("web", "runc"))
+
+
 def test_a_row_that_is_old(containers, asked, clock):
     """It is asked for again, and stays until there is another; also if the runtime knows it no more."""
     containers.find(WEB)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.images import IMAGE, is_static, write_image
 from falcohost.testing.waiting import PATIENCE
 
-IMAGE = "localhost/falcohost/test:1"
-BUSYBOX = Path("/bin/busybox")
 #: containerd's own places: the plugin knows a task of ctr by them.
 STATE, SOCKET = Path("/run/containerd"), Path("/run/containerd/containerd.sock")
 NAMESPACE = "falcohost-test"
@@ -52,45 +47,6 @@ RULES = """
   output: host | %fd.name
   priority: NOTICE
 """
-
-
-def layer(busybox: Path) -> bytes:
-    """Return a root file system as a tar: busybox under a few names, and one file."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for name in ("bin", "etc", "proc", "sys", "dev", "tmp"):
-            folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(folder)
-        add(tar, "bin/busybox", busybox.read_bytes(), 0o755)
-        add(tar, "etc/passwd", b"root:x:0:0:root:/:/bin/sh\n")
-        for name in ("sh", "cat", "sleep"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    return content.getvalue()
-
-
-def add(tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o644) -> None:
-    """Add a file."""
-    file = tarfile.TarInfo(name)
-    file.size, file.mode = len(data), mode
-    tar.addfile(file, io.BytesIO(data))
-
-
-def write_image(path: Path) -> None:
-    """Write an image as ``docker save`` writes one; both runtimes read that."""
-    root = layer(BUSYBOX)
-    digest = hashlib.sha256(root).hexdigest()
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
-    file_system = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
-    config = json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": file_system}).encode()
-    name = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = json.dumps([{"Config": name, "RepoTags": [IMAGE], "Layers": [f"{digest}/layer.tar"]}]).encode()
-    with tarfile.open(path, "w") as tar:
-        add(tar, name, config)
-        add(tar, f"{digest}/layer.tar", root)
-        add(tar, "manifest.json", manifest)
 
 
 def need(what: str, *programs: str) -> None:
@@ -222,7 +178,7 @@ class Podman:
 def runtime(request, bpf, tmp_path_factory) -> Iterator[Ctr | Podman]:
     """Return each runtime that this machine has, with the image in it."""
     need(request.param.type, *(("containerd", "ctr", "runc") if request.param is Ctr else ("podman",)), "busybox")
-    if b"ld-linux" in BUSYBOX.read_bytes()[:4096]:
+    if not is_static():
         skip_or_fail(request.param.type, "busybox is linked dynamically: apt-get install busybox-static")
     folder = tmp_path_factory.mktemp(request.param.type)
     write_image(folder / "image.tar")
