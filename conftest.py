@@ -59,8 +59,12 @@ TOGETHER = {
     "tests/test_packaging": "installed",
 }
 
-#: What is in the paths of test files that take longest. Workers begin with them, or one would be left alone with them.
-LONGEST = (f"{KERNEL}/test_", f"{KERNEL}/", "tests/test_example", "kills.py", "tests/cli/")
+#: What is in the paths of test files that workers begin with: floods (turns.py), for which others wait least when they
+#: have just begun, and what takes longest, with which one worker would be left alone.
+FIRST = (
+    *("test_flood.py", "test_budgets.py"),
+    *(f"{KERNEL}/test_", f"{KERNEL}/", "tests/test_example", "kills.py", "tests/cli/"),
+)
 
 # No deadline, since a busy machine is no bug. What fails is printed with a line that makes it fail again.
 settings.register_profile("short", deadline=None, print_blob=True, max_examples=200)
@@ -80,9 +84,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the longest in a run of several workers."""
+    """Begin with FIRST in a run of several workers."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: next((at for at, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST)))
+        items.sort(key=lambda item: next((at for at, part in enumerate(FIRST) if part in item.nodeid), len(FIRST)))
 
 
 def pytest_collection_finish() -> None:
@@ -96,7 +100,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Have the tests of a file run in one worker, since they share fixtures, and so those of files in TOGETHER."""
     from xdist.scheduler import LoadFileScheduling
 
-    config.option.loadscopereorder = False  # keeps the order of LONGEST
+    config.option.loadscopereorder = False  # keeps the order of FIRST
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
