@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost.counters import Over, Shape, Unit, counters
-from falcohost.host.numbers import Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
+from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
@@ -31,6 +31,7 @@ def renewed(text: str) -> str:
         "keys": keys(),
         "keys of outputs": short_keys(OutputNumbers),
         "keys of the store": short_keys(StoreNumbers),
+        "keys of actions": short_keys(ActionNumbers),
         "keys of processes": short_keys(ProcessNumbers),
     }
     for name, table in tables.items():

@@ -60,6 +60,7 @@ PUBLIC = {
         "Viewed",
         "hookimpl",
     ],
+    "falcohost.action": ["Action", "ActionError", "ActionSpec"],
     "falcohost.agent": ["AgentProcess", "Job", "KnowsAgent", "TamperedError"],
     "falcohost.appending": ["open_appending"],
     "falcohost.aws": [

@@ -21,6 +21,7 @@ PROVISIONAL: Final = "provisional"
 #: Every public module with its status. What is in a module's ``__all__`` is public, and nothing else.
 MODULES: Final = {
     "falcohost": STABLE,
+    "falcohost.action": PROVISIONAL,
     "falcohost.agent": PROVISIONAL,
     "falcohost.appending": PROVISIONAL,
     "falcohost.aws": STABLE,

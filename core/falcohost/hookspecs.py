@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 
+from falcohost.action import ActionSpec
 from falcohost.alert import Alert, AlertFormat
 from falcohost.events import Plan, Source, SourceLoader
 from falcohost.fields import Field
@@ -247,6 +248,16 @@ def falcohost_subscribers(settings: Mapping[str, Any]) -> Iterable[SubscriberSpe
     Called once. *settings* is the plugin's own configuration; leave it out of your hook if you do not need it.
 
     :raises PluginError: two plugins offer a subscriber of the same name.
+    """
+
+
+@hookspec
+def falcohost_actions(settings: Mapping[str, Any]) -> Iterable[ActionSpec]:  # type: ignore[empty-body]
+    """Return actions: what is done about alerts of the rules that the configuration binds them to. Provisional.
+
+    Called once. *settings* is the plugin's own configuration; leave it out of your hook if you do not need it.
+
+    :raises PluginError: two plugins offer an action of the same name.
     """
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "NOTHING",
     "PROBE",
     "PROGRAM",
+    "SIGNAL",
     "THREADS",
     "WATCH",
     "WRITE",
@@ -51,9 +52,11 @@ PROGRAM: Final = "program"
 MAPS: Final = "maps"
 #: Loads and attaches BPF programs.
 PROBE: Final = "probe"
+#: Sends signals to processes of others, with CAP_KILL.
+SIGNAL: Final = "signal"
 
 #: All of these.
-ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE})
+ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, SIGNAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Needs:
         sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
         with openat2(2)), ``watch`` (wait for changes in folders with inotify(7)), ``code`` (make code while it runs, or
         load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs),
-        ``maps`` (read and change BPF maps) and ``probe`` (load BPF programs).
+        ``maps`` (read and change BPF maps), ``probe`` (load BPF programs) and ``signal`` (signal processes of others).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).

@@ -38,6 +38,7 @@ def plugin_info(plugin: Plugin) -> str:
         lines.append("  - Field Extraction")
     lines += [f"  - Output (block '{spec.name}_output'): {spec.description}" for spec in plugin.outputs]
     lines += [f"  - Subscriber ('{spec.name}'): {spec.description}" for spec in plugin.subscribers]
+    lines += [f"  - Action ('{spec.name}'): {spec.description}" for spec in plugin.actions]
     lines += [f"  - Lookup ('{one.name}')" for one in plugin.lookups]
     lines += [f"  - Driver ({spec.chosen_by}: {spec.name}): {spec.description}" for spec in plugin.drivers]
     lines += [f"  - Command (falcohost {spec.name}): {spec.help}" for spec in plugin.commands]

@@ -11,7 +11,7 @@ import msgspec
 from falcohost.cli.rules_lines import clean
 from falcohost.counters import Counter, Over, Shape, counters, number
 from falcohost.host.numbers import Numbers, TypeNumbers
-from falcohost.host.snapshot import OutputSnapshot, Snapshot, SourceSnapshot, StoreSnapshot
+from falcohost.host.snapshot import ActionSnapshot, OutputSnapshot, Snapshot, SourceSnapshot, StoreSnapshot
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -40,6 +40,8 @@ def stats_text(found: Snapshot, *, full: bool) -> Iterator[str]:
     for output in found.outputs:
         yield _output(output)
     yield _store(found.store)
+    for action in found.actions:
+        yield _action(action)
 
 
 def _source(source: SourceSnapshot, span: float | None, full: bool) -> Iterator[str]:
@@ -181,6 +183,12 @@ def _output(output: OutputSnapshot) -> str:
     if state.busy > _BUSY:
         line += click.style(f", the current delivery has taken {_duration(state.busy)} so far", fg="yellow")
     return line + "".join(_warnings(output.numbers, ", "))
+
+
+def _action(action: ActionSnapshot) -> str:
+    said = "".join(_warnings(action.numbers, ", ")).removeprefix(", ") or "nothing yet"
+    stopped = click.style(", all actions are stopped", fg="yellow") if action.state.stopped else ""
+    return f"action {click.style(clean(action.state.name), bold=True)}: {said}{stopped}"
 
 
 def _store(store: StoreSnapshot) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from falcohost.alert import Priority
 from falcohost.engine.ir import Expr
 from falcohost.engine.template import Template
+
+
+class BoundAction(NamedTuple):
+    """An action that a rule asks for by its *name*, and *where* it does, as ``file:line:column``."""
+
+    name: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +25,7 @@ class Rule:
     :ivar event_types: the event types that *condition* can match (:mod:`falcohost.engine.evttypes`); None: any.
     :ivar file: path of the rules file that defines it, as it was configured.
     :ivar exceptions: names of its exceptions.
+    :ivar actions: the actions that it asks for.
     """
 
     name: str
@@ -30,6 +39,7 @@ class Rule:
     enabled: bool = True
     file: str = ""
     exceptions: tuple[str, ...] = ()
+    actions: tuple[BoundAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

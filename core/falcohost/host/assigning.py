@@ -16,8 +16,9 @@ from falcohost.engine.texts import valid
 from falcohost.environment import selected
 from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
-from falcohost.host.assignment import Assignment, Drops, HealthAssignment, SourceAssignment
+from falcohost.host.assignment import Assignment, Drops, HealthAssignment, ResponseAssignment, SourceAssignment
 from falcohost.host.config import Config
+from falcohost.host.config.response import HTTP, OWN, PROGRAM
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
@@ -25,6 +26,7 @@ from falcohost.host.health.data import HealthData, health_data
 from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins
 from falcohost.host.rate_checks import warn_of_idle_limits
+from falcohost.host.response.assigning import ResponseParts, response_parts
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import opened, select_sources, where_offered
 from falcohost.host.version import falcohost_version
@@ -97,6 +99,7 @@ class Assigning:
             ],
             runs_programs="program" in config.outputs.kinds,
             health=_health(self.health),
+            response=_response(self.response),
             off=list(config.internal.off),
             heartbeat=config.internal.heartbeat,
         )
@@ -109,6 +112,15 @@ class Assigning:
         """
         versions = {plugin.name: plugin.version for plugin in self._plugins.loaded}
         return health_data(self._given, self.sources, versions, self._hostname)
+
+    @functools.cached_property
+    def response(self) -> ResponseParts | None:
+        """Return what the processes that act on alerts get; None: there are none.
+
+        :raises ConfigError: an action is bound to what there is not, or has settings that it does not take.
+        """
+        sources = [] if self._options.once else self.sources
+        return response_parts(self._given, self._plugins, sources, self._hostname)
 
     @functools.cached_property
     def _outputs(self) -> list[str]:
@@ -157,6 +169,7 @@ class Assigning:
             base64=config.alerts.base64,
             once=self._options.once,
             loading=loading_for(source, self._plugins, needed) if asked else None,
+            actions=None if self.response is None else tuple(self.response.actions.bound.get(source, ())),
         )
 
     def _asked(self, source: str, spec: SourceSpec) -> bytes:
@@ -195,6 +208,19 @@ def _health(data: HealthData | None) -> HealthAssignment | None:
 def helpers_of(rules: Iterable[Rule]) -> list[HelperSpec]:
     """Return the processes that ask for the lookups which *rules* read."""
     return [one.spec.helper for one in lookups_of(rules) if one.spec.helper is not None]
+
+
+def _response(parts: ResponseParts | None) -> ResponseAssignment | None:
+    if parts is None:
+        return None
+    return ResponseAssignment(
+        names=[*parts.actions.actions],
+        responds=parts.responses is not None,
+        programs=PROGRAM in parts.kinds,
+        posts=HTTP in parts.kinds,
+        plugins=not parts.kinds <= {*OWN},
+        connects=[*parts.connects],
+    )
 
 
 def needed_sources(ruleset: Ruleset, plugins: Plugins, options: AgentOptions) -> list[str]:

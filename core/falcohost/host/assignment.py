@@ -62,6 +62,23 @@ class HealthAssignment(msgspec.Struct, frozen=True):
     tls: bool
 
 
+class ResponseAssignment(msgspec.Struct, frozen=True):
+    """What the supervisor has to know of the processes that act on alerts.
+
+    :ivar names: the names of all actions.
+    :ivar responds: there are actions that are no signals; *programs*: programs among them; *posts*: what connects;
+        *plugins*: those of plugins.
+    :ivar connects: the addresses to which these connect.
+    """
+
+    names: list[str]
+    responds: bool
+    programs: bool = False
+    posts: bool = False
+    plugins: bool = False
+    connects: list[str] = []
+
+
 class Assignment(msgspec.Struct, frozen=True):
     """The agent's sources, and all that the supervisor needs of the configuration.
 
@@ -86,6 +103,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar off: the rules of alerts about falcohost itself that are not raised.
     :ivar heartbeat: seconds between two heartbeats; 0: there are none.
     :ivar health: the health process; None: there is none.
+    :ivar response: the processes that act on alerts; None: there are none.
     """
 
     sources: list[SourceAssignment]
@@ -110,6 +128,7 @@ class Assignment(msgspec.Struct, frozen=True):
     only_log: bool = False
     version: str = ""
     health: HealthAssignment | None = None
+    response: ResponseAssignment | None = None
     off: list[str] = []
     heartbeat: float = 0.0
 

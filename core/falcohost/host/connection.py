@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -39,16 +39,18 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     :ivar measure: also measure what events cost, until the connection ends.
     :ivar upgrade: go over to the installed version; the answer is :class:`Upgrade`.
+    :ivar actions: stop or resume all actions; the answer is :class:`Upgrade`.
     :ivar store: hand the connection over to the store process, which sends :data:`GREETING` and takes one order.
     """
 
     measure: bool = False
     upgrade: bool = False
     store: bool = False
+    actions: Literal["", "stop", "resume"] = ""
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """What comes of an upgrade. *problem*: why the agent goes on as it is; empty: it goes over."""
+    """What comes of an upgrade, or of a command about actions. *problem*: why it is not done; empty: it is."""
 
     problem: str
 
@@ -126,6 +128,20 @@ class Connection:
             return msgspec.json.decode(line, type=Upgrade).problem
         except msgspec.DecodeError as error:
             raise StateError("the running falcohost has a different version from this command; restart it") from error
+
+    def turn_actions(self, *, stopped: bool) -> str:
+        """Stop or resume all actions; return what is wrong with that, or an empty text.
+
+        :raises StateError: the agent has ended, does not answer, or is of an earlier version.
+        """
+        try:
+            request = Request(actions="stop" if stopped else "resume")
+            self._link.sendall(msgspec.json.encode(request) + b"\n")
+            return msgspec.json.decode(self._answers.readline(), type=Upgrade).problem
+        except TimeoutError as error:
+            raise StateError(_SILENT) from error
+        except (OSError, msgspec.DecodeError) as error:
+            raise StateError("falcohost has ended, or is of a version without actions") from error
 
     def order(self, order: Order) -> Done:
         """Have the store process carry out *order*; return what has come of it.

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -30,6 +31,13 @@ class _Client:
         self.measures = False
 
 
+class TurnActions(Protocol):
+    """Stops or resumes all actions."""
+
+    def __call__(self, *, stopped: bool) -> str:
+        """Stop or resume them; return what is wrong with that, or an empty text."""
+
+
 class Control:
     """Answers clients from the supervisor's loop.
 
@@ -38,6 +46,7 @@ class Control:
     :param answer: returns the current numbers.
     :param measure: called with True when the first client wants costs measured, with False when the last one has left.
     :param upgrade: begins an upgrade; calls its argument with the reason why there is none, or with an empty text.
+    :param turn_actions: stops or resumes all actions; returns what is wrong with that.
     :param hand_over: gives a duplicate of a client's descriptor to the store process.
     """
 
@@ -50,6 +59,7 @@ class Control:
         measure: Callable[[bool], None],
         upgrade: Callable[[Callable[[str], None]], None] = lambda answer: answer("it cannot be upgraded"),
         hand_over: Callable[[int], None] = lambda link: None,
+        turn_actions: TurnActions = lambda *, stopped: "this agent takes no actions",
     ) -> None:
         self._measuring = False
         self._loop = loop
@@ -59,6 +69,7 @@ class Control:
         self._measure = measure
         self._upgrade = upgrade
         self._hand_over = hand_over
+        self._turn_actions = turn_actions
         self._clients: set[_Client] = set()
         self._listener: socket.socket | None = None
 
@@ -113,6 +124,10 @@ class Control:
     def _reply(self, client: _Client, request: Request) -> None:
         if request.upgrade:
             self._upgrade(lambda problem: self._send(client, msgspec.json.encode(Upgrade(problem)) + b"\n"))
+            return
+        if request.actions:
+            problem = self._turn_actions(stopped=request.actions == "stop")
+            self._send(client, msgspec.json.encode(Upgrade(problem)) + b"\n")
             return
         if request.store:
             self._hand_over(client.link.fileno())

@@ -10,7 +10,8 @@ from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.health.data import seal_health
 from falcohost.host.outputs_data import seal_outputs
 from falcohost.host.plugins import Plugins
-from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Teller
+from falcohost.host.reader_link import ACTIONS, ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, RESPONSES, WORKER, Teller
+from falcohost.host.response.data import seal_actions, seal_responses
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.sources import check_settings, opened
 from falcohost.host.worker_data import seal
@@ -72,9 +73,14 @@ def hand_over_again(
 def _hand_over(teller: Teller, assigning: Assigning, baseline: Baseline) -> None:
     # first of all everything that may fail
     outputs, workers, health = assigning.outputs(), assigning.workers(), assigning.health
+    response = assigning.response
     teller.hand(OUTPUTS, seal_outputs(outputs))
     if health is not None:
         teller.hand(HEALTH, seal_health(health))
+    if response is not None:
+        teller.hand(ACTIONS, seal_actions(response.actions))
+        if response.responses is not None:
+            teller.hand(RESPONSES, seal_responses(response.responses))
     teller.hand(BASELINE, sealed("falcohost baseline", _encode(baseline)))
     for worker in workers:
         teller.hand(WORKER, seal(worker), worker.source)

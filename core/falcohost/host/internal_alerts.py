@@ -99,6 +99,7 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}supervisor works again", _NOTICE, "it says something again"),
     InternalAlert(f"{OURS}supervisor ended", _CRITICAL, "the supervisor was killed, and all others end"),
     InternalAlert(f"{OURS}rule undecided", _WARNING, "a rule needs more of an event than is known"),
+    InternalAlert(f"{OURS}action", _WARNING, "an action was taken on an alert, or not, with what has come of it"),
     InternalAlert(f"{OURS}silence", _NOTICE, "somebody has silenced a rule, or ended a silence"),
     InternalAlert(f"{OURS}alerts held back", _NOTICE, "`falcohost.limits` has held alerts of a rule back for long"),
     InternalAlert(f"{OURS}too many alerts", _WARNING, "a source raises more than `falcohost.alerts.max_per_second`"),

@@ -157,6 +157,23 @@ class StoreNumbers(msgspec.Struct, frozen=True):
     ] = 0
 
 
+class ActionNumbers(msgspec.Struct, frozen=True):
+    """What has come of one action."""
+
+    done: Annotated[int, number("how often it was taken", text="{:,} taken", colour="yellow")] = 0
+    observed: Annotated[
+        int, number("how often it would have been taken, had the mode not been `observe`", text="{:,} observed")
+    ] = 0
+    refused: Annotated[
+        int,
+        number("how often it was refused: what it was about is protected, has ended, or is old", text="{:,} refused"),
+    ] = 0
+    capped: Annotated[
+        int, number("how often it was not taken since there were too many", text="{:,} too many", colour="red")
+    ] = 0
+    failed: Annotated[int, number("how often it has failed", text="{:,} failed", colour="red")] = 0
+
+
 class ProcessNumbers(msgspec.Struct, frozen=True):
     """The numbers of one process of the agent; those but *restarts* are the present process's."""
 

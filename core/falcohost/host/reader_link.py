@@ -48,9 +48,11 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
 #: What the reader says.
 Told: TypeAlias = Log | wire.LogLine | Memfd | Failed
 
+ACTIONS: Final = "actions"
 ASSIGNMENT: Final = "assignment"
 BASELINE: Final = "baseline"
 HEALTH: Final = "health"
+RESPONSES: Final = "responses"
 OUTPUTS: Final = "outputs"
 WORKER: Final = "worker"
 
@@ -63,6 +65,7 @@ class Handed:
     :ivar outputs: the memfd of outputs and other subscribers.
     :ivar baseline: the memfd with what the next reader compares.
     :ivar health: the memfd of the health process; None: there is none.
+    :ivar actions: that of the process that acts on alerts; *responses*: that of the one that it has run programs.
     """
 
     assignment: Assignment
@@ -70,6 +73,8 @@ class Handed:
     outputs: int
     baseline: int
     health: int | None = None
+    actions: int | None = None
+    responses: int | None = None
 
 
 class Teller:

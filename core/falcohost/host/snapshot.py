@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from falcohost import counters
-from falcohost.host.numbers import Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
+from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
 from falcohost.host.restart import age
 from falcohost.host.supervision.child import Child
 
@@ -96,7 +96,8 @@ class StoreSnapshot(msgspec.Struct, frozen=True):
 class ProcessState(msgspec.Struct, frozen=True):
     """Which process it is.
 
-    :ivar process: ``supervisor``, ``store``, ``outputs``, ``health``, ``worker`` or ``loader``.
+    :ivar process: ``supervisor``, ``store``, ``outputs``, ``health``, ``actions``, ``responses``, ``worker`` or
+        ``loader``.
     :ivar source: the source of a worker or loader; empty for others.
     """
 
@@ -112,6 +113,20 @@ class ProcessSnapshot(msgspec.Struct, frozen=True):
     numbers: ProcessNumbers
 
 
+class ActionState(msgspec.Struct, frozen=True):
+    """The state of one action; *stopped*: all are stopped by a command."""
+
+    name: str
+    stopped: bool = False
+
+
+class ActionSnapshot(msgspec.Struct, frozen=True):
+    """The state and the numbers of one action; in JSON they form one object."""
+
+    state: ActionState
+    numbers: ActionNumbers
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The numbers of the whole agent, *seconds* after its start.
 
@@ -125,6 +140,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     outputs: list[OutputSnapshot]
     store: StoreSnapshot
     processes: list[ProcessSnapshot] = []
+    actions: list[ActionSnapshot] = []
     span: float | None = None
 
     def since(self, before: Snapshot) -> Snapshot:
@@ -137,7 +153,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def as_json(self) -> object:
         """Return it as it appears in JSON."""
-        parts = {name: [*map(_as_json, getattr(self, name))] for name in ("sources", "outputs", "processes")}
+        parts = {name: [*map(_as_json, getattr(self, name))] for name in ("sources", "outputs", "processes", "actions")}
         return msgspec.to_builtins({**msgspec.structs.asdict(self), **parts, "store": _as_json(self.store)})
 
 
@@ -154,7 +170,9 @@ def decode(line: bytes) -> Snapshot:
     return msgspec.convert(_with_parts(msgspec.json.decode(line)), Snapshot)
 
 
-def _as_json(part: SourceSnapshot | OutputSnapshot | ProcessSnapshot | StoreSnapshot) -> dict[str, object]:
+def _as_json(
+    part: SourceSnapshot | OutputSnapshot | ProcessSnapshot | ActionSnapshot | StoreSnapshot,
+) -> dict[str, object]:
     """Return state and numbers as one object."""
     return {**msgspec.to_builtins(part.state), **counters.as_json(part.numbers)}
 
@@ -166,9 +184,10 @@ def _with_parts(data: Any) -> Mapping[str, Any]:
         "sources": Numbers,
         "outputs": OutputNumbers,
         "processes": ProcessNumbers,
+        "actions": ActionNumbers,
     }
     parts: dict[str, Any] = {
-        name: [_parted(one, of) for one in msgspec.convert(found.get(name), list[dict[str, Any]])]
+        name: [_parted(one, of) for one in msgspec.convert(found.get(name, []), list[dict[str, Any]])]
         for name, of in lists.items()
     }
     return found | parts | {"store": _parted(msgspec.convert(found.get("store"), dict[str, Any]), StoreNumbers)}
@@ -184,6 +203,7 @@ def snapshot(
     outputs: list[OutputSnapshot],
     store: StoreSnapshot,
     processes: Iterable[ProcessSnapshot],
+    actions: Iterable[ActionSnapshot] = (),
 ) -> Snapshot:
     """Return the current numbers of an agent of this *version*, which are up to a second old."""
     return Snapshot(
@@ -194,6 +214,7 @@ def snapshot(
         outputs,
         store,
         [*processes],
+        [*actions],
     )
 
 

@@ -31,6 +31,7 @@ from falcohost.host.supervision.outages import Outages
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.response import Response
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
@@ -49,6 +50,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     internal: InternalAlerts
     services: Services
     health: Health
+    response: Response
     refusals: Refusals
     losses: Losses
     readiness: Readiness
@@ -76,6 +78,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         with self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
             self.notify.keep_alive(self.loop)
             self.health.start()
+            self.response.start()
             self.services.start()
             if self.loop.outcome is None:
                 self.workers.start(self._hear)
@@ -85,12 +88,13 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             restarts = self.loop.outcome is Outcome.RESTART
             self.notify.ending(restarts=restarts)
             self.health.end()
+            self.response.end()
             self.services.hurry()
             self.workers.stop(keeps=restarts)
             while self.workers.any_alive:
                 self.loop.turn()
             self.services.finish()
-            while not (self.services.over and self.health.over):
+            while not (self.services.over and self.health.over and self.response.over):
                 self.loop.turn()
             self.orphans.end()
         return self.loop.outcome
@@ -106,6 +110,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.sentinels.check()
         self.services.check()
         self.health.look()
+        self.response.look()
         self.roster.look()
         if self.readiness.reached:
             self.files.look()

@@ -54,6 +54,7 @@ class Task:
     :ivar make: returns the alert of a rule that matched.
     :ivar decode: returns the rules in new data for the same source.
     :ivar config: the pipeline's configuration.
+    :ivar actions: the names of the rules that cause actions; None: nobody takes any.
     :ivar drops: what to do about lost events; None: nothing but count them.
     """
 
@@ -64,6 +65,7 @@ class Task:
     decode: Callable[[WorkerData], Rules]
     config: PipelineConfig
     drops: DropPolicy | None = None
+    actions: tuple[str, ...] | None = None
 
 
 def make_load_task(data: LoaderData, agent: int) -> LoadTask:
@@ -120,7 +122,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
     run_on_demand(data.once)
     make = AlertMaker(data.hostname, iso8601=data.iso8601).make
     drops = None if spec.drops is None else spec.drops(settings)
-    return Task(spec, settings, decode(data), make, decode, data.pipeline, drops)
+    return Task(spec, settings, decode(data), make, decode, data.pipeline, drops, data.actions)
 
 
 def limit_environment(data: WorkerData | LoaderData) -> None:

@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.host import kept_descriptors, wire
 from falcohost.host.descriptors import receive_with
+from falcohost.host.response.request import Asking
 from falcohost.host.store_link import StoreLink
 from falcohost.host.worker_data import WorkerData, unseal
 from falcohost.store.admission import MOST_CURSOR
@@ -50,6 +51,8 @@ class Uplink:
         self._heard: list[wire.Down] = []
         self._attached: deque[int] = deque()
         self._data: deque[int] = deque()
+        self._asking: Asking | None = None
+        self._actions: socket.socket | None = None
 
     def begin(self) -> str | None:
         """Return the cursor after which the source resumes; waits until the store says it."""
@@ -186,9 +189,32 @@ class Uplink:
             if isinstance(message, wire.NewStore):
                 self._store.renew(socket.socket(fileno=self._attached.popleft()))
                 continue
+            if isinstance(message, wire.NewActions):
+                self._take_actions(socket.socket(fileno=self._attached.popleft()))
+                continue
             if isinstance(message, wire.NewRules):
                 self._data.append(self._attached.popleft())
             self._heard.append(message)
+
+    def act(self, asking: Asking) -> None:
+        """Have *asking* ask the process that acts, as soon as there is a socket to it."""
+        self._asking = asking
+        if self._actions is not None:
+            asking.renew(self._actions)
+            self._actions = None
+
+    def act_on(self, rules: Collection[str] | None) -> None:
+        """Ask for actions on alerts of these *rules* from now on."""
+        if self._asking is not None:
+            self._asking.rules = frozenset(rules or ())
+
+    def _take_actions(self, link: socket.socket) -> None:
+        if self._asking is not None:
+            self._asking.renew(link)
+            return
+        if self._actions is not None:
+            self._actions.close()
+        self._actions = link
 
     def new_descriptor(self) -> int:
         """Return the memfd that is attached to the earliest new rules for which this was not called yet."""

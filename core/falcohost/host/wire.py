@@ -139,6 +139,10 @@ class NewStore(msgspec.Struct, tag=True, frozen=True):
     """The former store is gone; the socket to the new one is attached."""
 
 
+class NewActions(msgspec.Struct, tag=True, frozen=True):
+    """Actions are asked for over the socket that is attached."""
+
+
 class NewRules(msgspec.Struct, tag=True, frozen=True):
     """New rules, in the memfd that is attached (:mod:`falcohost.host.worker_data`); *number* identifies the reload."""
 
@@ -172,7 +176,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 OfLoaders: TypeAlias = Loaded | LoadAgain | Tampered | Working
 OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Ended
 Up: TypeAlias = OfLoaders | OfWorkers | Confined | Descriptors | LogLine | RulesTaken | Failed
-Down: TypeAlias = NewStore | NewRules | Measure | Processes
+Down: TypeAlias = NewStore | NewActions | NewRules | Measure | Processes
 
 _encoder = msgspec.msgpack.Encoder()
 

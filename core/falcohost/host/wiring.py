@@ -19,6 +19,8 @@ from falcohost.host.health.given import HealthGiven
 from falcohost.host.kept_counts import make_memory
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
+from falcohost.host.response.given import ActionsGiven, ResponsesGiven
+from falcohost.host.response.state import Switch, open_marks
 from falcohost.host.restart import age
 from falcohost.host.snapshot import Snapshot, snapshot
 from falcohost.host.storing.process import StoreGiven
@@ -48,6 +50,7 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.response import Response, ResponseGiven
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Cause, Sentinels
 from falcohost.host.supervision.services import Services
@@ -117,7 +120,22 @@ def wired(
 
     deaths = Deaths(internal.raise_alert)
     workers = Workers(
-        children, loop, services.attach, buried, died=deaths.tell, unread=deaths.tell_unread, once=options.once
+        children,
+        loop,
+        services.attach,
+        buried,
+        died=deaths.tell,
+        unread=deaths.tell_unread,
+        begun=lambda child: response.attach(child),
+        once=options.once,
+    )
+    response = Response(
+        loop,
+        _response(handed, users, store),
+        lambda: workers.children,
+        workers.send,
+        workers.accuse,
+        internal.raise_alert,
     )
     drops = {
         source.name: DropMonitor(source.drops, internal.raise_alert)
@@ -133,6 +151,9 @@ def wired(
         watch.go_over(new.assignment.watched)
         services.go_over(number, new.assignment.facts)
         health.go_over(new.health)
+        response.go_over(new.actions)
+        if new.responses is not None:
+            os.close(new.responses)
         workers.go_over(number, new)
 
     status = Status(notify, children)
@@ -154,7 +175,14 @@ def wired(
     condition = Condition(children, services, sentinels, loop)
 
     def numbers() -> Snapshot:
-        return snapshot(assignment.version, children, services.outputs(), services.store(), condition.processes(health))
+        return snapshot(
+            assignment.version,
+            children,
+            services.outputs(),
+            services.store(),
+            condition.processes(health, response),
+            response.numbers(),
+        )
 
     health = Health(
         loop,
@@ -174,6 +202,7 @@ def wired(
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
         health=health,
+        response=response,
         sentinels=sentinels,
         downs=Downs(children, internal.raise_alert),
         folder=Folder(loop, store.lock, internal.raise_alert),
@@ -190,6 +219,7 @@ def wired(
             workers.measure,
             reloading.upgrade,
             services.attach_client,
+            response.turn,
         ),
         summary=summary,
         progress=Progress(shown=options.progress),
@@ -197,7 +227,7 @@ def wired(
         notify=notify,
         keeping=keeping,
         status=status,
-        roster=Roster(workers, (services, health)),
+        roster=Roster(workers, (services, health, response)),
         tampering=Tampering(internal.raise_alert),
     )
 
@@ -214,6 +244,31 @@ def _health(handed: Handed, users: Users) -> HealthGiven | None:
         alerts=assigned.alerts,
         serves=assigned.serves,
         tls=assigned.tls,
+    )
+
+
+def _response(handed: Handed, users: Users, store: StoreGiven) -> ResponseGiven | None:
+    assigned = handed.assignment.response
+    if handed.actions is None or assigned is None:
+        return None
+    only_log, responses = handed.assignment.only_log, None
+    if handed.responses is not None:
+        responses = ResponsesGiven(
+            data=handed.responses,
+            user=users.user("responses"),
+            only_log=only_log,
+            programs=programs_of("responses", users) if assigned.programs else None,
+            connects=tuple(assigned.connects),
+            plugins=assigned.plugins,
+            posts=assigned.posts,
+        )
+    return ResponseGiven(
+        actions=ActionsGiven(
+            data=handed.actions, marks=open_marks(store.directory), user=users.user("actions"), only_log=only_log
+        ),
+        responses=responses,
+        names=assigned.names,
+        switch=Switch(store.directory),
     )
 
 

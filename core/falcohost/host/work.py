@@ -125,7 +125,8 @@ class Work:
     def _go_over(self, message: wire.NewRules) -> None:
         """Switch the source, then the matching, to new rules; on an error, report it and keep the old rules."""
         try:
-            rules = self._task.decode(self._uplink.new_data())
+            data = self._uplink.new_data()
+            rules = self._task.decode(data)
             if not needs_for(self._source, rules) <= self._confined or self._helpers.miss(helpers_of(rules)):
                 self._uplink.send(wire.RulesTaken(message.number, renew=True))
                 return
@@ -135,6 +136,7 @@ class Work:
             text = wire.shortened(f"{type(error).__name__}: {error}", wire.MOST_TEXT)
             self._uplink.send(wire.RulesTaken(message.number, text))
             return
+        self._uplink.act_on(data.actions)
         self._pipeline.go_over(rules, lambda: self._uplink.send(wire.RulesTaken(message.number)))
         self._due = 0.0  # they may have opened lookups
 

@@ -34,6 +34,7 @@ from falcohost.host.jobs import job_of
 from falcohost.host.kept_counts import KeptCounts
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
+from falcohost.host.response.request import Asking
 from falcohost.host.stalled import Stalled, end_by_signal, end_when_asked
 from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, limit_environment, make_task
@@ -105,7 +106,10 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         task = _task(data, parent)
         log.forward(uplink.log)
         keeper = None if counts is None else KeptCounts(counts)
-        pipeline = Pipeline(task.rules, task.make, uplink, task.config, keeper=keeper)
+        asking = None if task.actions is None else Asking(task.actions)
+        if asking is not None:
+            uplink.act(asking)
+        pipeline = Pipeline(task.rules, task.make, uplink, task.config, keeper=keeper, act=asking)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
         run_programs(Programs(users.helpers, users.programs))

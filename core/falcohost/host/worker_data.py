@@ -38,6 +38,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar base64: write buffers in base64.
+    :ivar actions: the names of the rules that cause actions; None: nobody takes any.
     :ivar once: somebody waits for the source, so that it gives up what fails for long.
     """
 
@@ -58,6 +59,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     base64: bool
     once: bool = False
     loading: Loading | None = None
+    actions: tuple[str, ...] | None = None
 
 
 class Loading(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ Its user passes it the batches of the source, and a sink for the alerts.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
@@ -50,11 +50,24 @@ class Sink(Protocol):
         """Run *call* once the store has the alerts that were passed on; at once if it has."""
 
 
+class Act(Protocol):
+    """Acts on alerts.
+
+    :ivar rules: the names of the rules on whose alerts it acts.
+    """
+
+    rules: Set[str]
+
+    def ask(self, alert: Alert) -> None:
+        """Act on *alert*; never waits."""
+
+
 class Pipeline:
     """Turns the batches of one source into alerts.
 
     :param make: returns the alert of a match.
     :param keeper: keeps what is only counted.
+    :param act: acts on alerts of some rules; None: nothing does.
     :ivar tally: counts matches.
     :ivar pending: holds candidates that wait for lookups.
     :ivar fold: folds similar matches.
@@ -69,10 +82,12 @@ class Pipeline:
         config: PipelineConfig | None = None,
         *,
         keeper: Keeper | None = None,
+        act: Act | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         config = config or PipelineConfig()
         self._make = make
+        self._act = act
         self.tally = Tally(clock)
         self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
@@ -113,9 +128,10 @@ class Pipeline:
             self._sink.rewinds = True
         elif batch.stored is not None and not self.pending:
             self._sink.rewinds = False
-        take = self.fold.take if self._folds and batch.cursor is None else self._alert
+        take: Take = self.fold.take if self._folds and batch.cursor is None else self._alert
         if batch.again and self._again > 0:
             take = self._alert_again
+        take = take if self._act is None else self._acting(take)
         matched = self._may_match if may_wait else self._matched
         told = batch.matched
         for event in cast("Iterable[Viewed]", batch.events):
@@ -223,6 +239,19 @@ class Pipeline:
 
     def _tell_counts(self, alert: Alert) -> None:
         self._positions.tell(alert)
+
+    def _acting(self, take: Take) -> Take:
+        """Return what acts on a match, if its rule has actions, and then passes it to *take*, which may fold it."""
+        act = self._act
+        assert act is not None
+
+        def first(rule: Rule, event: Event) -> None:
+            if rule.name in act.rules:
+                with contextlib.suppress(Exception):  # the alert is made anew next, where an error counts
+                    act.ask(self._made(rule, event))
+            take(rule, event)
+
+        return first
 
     def _alert_again(self, rule: Rule, event: Event) -> None:
         """Tell a match by itself, since an earlier worker may have done so; the store leaves it out then."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from falcohost.alert import Priority
+from falcohost.engine.ruleset import BoundAction
 from falcohost.rules.places import Context
 from falcohost.rules.texts import Scalar, SourceText
 from falcohost.rules.versions import Version
@@ -102,6 +103,7 @@ class RuleDef(Struct, frozen=True, kw_only=True):
     enabled: bool = True
     tags: tuple[str, ...] = ()
     exceptions: tuple[ExceptionDef, ...] = ()
+    actions: tuple[BoundAction, ...] = ()
     warn_evttypes: bool = True
     skip_if_unknown_filter: bool = False
     capture: bool = False

@@ -157,6 +157,7 @@ class RuleCompiler:
             enabled=rule.enabled,
             file=rule.context.file.name,
             exceptions=tuple(exception.name for exception in rule.exceptions),
+            actions=rule.actions,
         )
         compiled.never = never_fires(expr, compiled.rule.event_types, self._universes.get(rule.source))
         if compiled.never:

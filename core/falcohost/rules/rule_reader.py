@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from falcohost.alert import Priority
+from falcohost.engine.ruleset import BoundAction
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.decode import (
@@ -21,7 +22,7 @@ from falcohost.rules.decode import (
     warn_of_unknown_keys,
 )
 from falcohost.rules.definitions import Definition, EnableDef, RuleDef, RuleUpdate
-from falcohost.rules.documents import YamlMap, place_of
+from falcohost.rules.documents import SequenceNode, YamlMap, place_of
 from falcohost.rules.exception_reader import read_exceptions
 from falcohost.rules.overrides import Overrides, read_overrides, without_append_word
 from falcohost.rules.places import Context
@@ -35,7 +36,7 @@ _REPLACEABLE = (
     *("priority", "capture", "capture_duration", "enabled", "warn_evttypes", "skip-if-unknown-filter"),
 )
 _MAY_APPEND, _MAY_REPLACE = frozenset(_APPENDABLE), frozenset(_REPLACEABLE)
-_KEYS = ("rule", *_REPLACEABLE, "source", "override", "append")
+_KEYS = ("rule", *_REPLACEABLE, "source", "override", "append", "actions")
 _ENABLED_DEPRECATED = (
     "The standalone 'enabled' key usage is deprecated. The correct approach requires also a 'replace' entry under the "
     "'override' key (i.e. 'enabled: replace')."
@@ -88,6 +89,7 @@ def _definition(item: YamlMap, name: str, context: Context, result: FileResult) 
         skip_if_unknown_filter=optional_bool(item, "skip-if-unknown-filter", context),
         tags=_tags(item, context),
         exceptions=read_exceptions(item, context, result, append=False),
+        actions=_actions(item, context),
     )
 
 
@@ -99,6 +101,18 @@ def _trimmed(output: Scalar) -> SourceText:
 
 def _tags(item: YamlMap, context: Context) -> tuple[str, ...]:
     return tuple(sorted(set(texts(item, "tags", context))))
+
+
+def _actions(item: YamlMap, context: Context) -> tuple[BoundAction, ...]:
+    """Return the actions that the rule asks for: falcohost's own key, which Falco ignores."""
+    names = texts(item, "actions", context)
+    node = item.get("actions")
+    nodes = node.value if isinstance(node, SequenceNode) else []
+    places = (context.file.in_bytes(place_of(one)) for one in nodes)
+    return tuple(
+        BoundAction(name, f"{context.file.name}:{place.line + 1}:{place.column + 1}")
+        for name, place in zip(names, places, strict=True)
+    )
 
 
 def _priority(item: YamlMap, context: Context) -> Priority:

@@ -61,6 +61,7 @@ SCHEMA: Schema = {
                 "skip-if-unknown-filter": _BOOL,
                 "capture": _BOOL,
                 "capture_duration": {"type": "integer"},
+                "actions": _array(_TEXT),
                 "append": _BOOL,
                 "override": _definition("Override"),
             }

@@ -22,7 +22,7 @@ DATABASE = "state.db"
 _LOCK = "lock"
 
 #: How the names of what falcohost has in the directory begin, and what a file system may have there.
-_OURS = (DATABASE, _LOCK, "agent.sock", "lost+found")
+_OURS = (DATABASE, _LOCK, "agent.sock", "actions.", "lost+found")
 
 #: How the name of what a check makes there begins: one of ours, for an agent that starts at the same moment.
 _TRIED = "lock-"

@@ -16,6 +16,7 @@ from typing import Any
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.health.given import NAME as HEALTH
+from falcohost.host.response.given import ACTIONS, RESPONSES
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.reader import NAME as READER
 from falcohost.testing.waiting import PATIENCE, SLOWNESS
@@ -89,7 +90,11 @@ class Agent:
 
     def workers(self) -> list[int]:
         """Return its workers' process ids; none if the supervisor has ended."""
-        return [pid for pid, name in self.processes().items() if name not in (STORE, OUTPUTS, HEALTH, READER)]
+        return [
+            pid
+            for pid, name in self.processes().items()
+            if name not in (STORE, OUTPUTS, HEALTH, READER, ACTIONS, RESPONSES)
+        ]
 
     def processes(self) -> dict[int, str]:
         """Return the names of the supervisor's children by process id; none if it has ended."""

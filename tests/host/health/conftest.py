@@ -6,6 +6,7 @@ from falcohost.host.config.health import MetricsConfig, WebConfig
 from falcohost.host.config.health_keys import COUNTERS
 from falcohost.host.health.data import HealthData, RuleLabels
 from falcohost.host.numbers import (
+    ActionNumbers,
     LookupNumbers,
     Numbers,
     OutputNumbers,
@@ -15,6 +16,8 @@ from falcohost.host.numbers import (
     TypeNumbers,
 )
 from falcohost.host.snapshot import (
+    ActionSnapshot,
+    ActionState,
     OutputSnapshot,
     OutputState,
     ProcessSnapshot,
@@ -64,6 +67,7 @@ def snapshot():
             ProcessSnapshot(ProcessState("supervisor", 4711), ProcessNumbers(0, 1.5, 3 << 20, 1 << 20, 9 << 20)),
             ProcessSnapshot(ProcessState("worker", 4712, "syscall"), ProcessNumbers(2, 8.5, 5 << 20, 2 << 20, 1 << 20)),
         ],
+        [ActionSnapshot(ActionState("zap"), ActionNumbers(3, 1, 4, 1, 5))],
     )
 
 

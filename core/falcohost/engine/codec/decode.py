@@ -98,6 +98,7 @@ def _rule(row: RuleRow, pools: _Pools, types: list[frozenset[str]]) -> Rule:
         enabled=row.enabled,
         file=row.file,
         exceptions=row.exceptions,
+        actions=row.actions,
     )
 
 

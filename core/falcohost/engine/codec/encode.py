@@ -73,6 +73,7 @@ def _rule_row(rule: Rule, pools: _Pools, types: dict[frozenset[str], int]) -> Ru
         enabled=rule.enabled,
         file=rule.file,
         exceptions=rule.exceptions,
+        actions=rule.actions,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from falcohost.alert import Priority
+from falcohost.engine.ruleset import BoundAction
 
 #: The number of a row in its pool.
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -152,6 +153,7 @@ class RuleRow(_Row):
     enabled: bool
     file: str
     exceptions: tuple[str, ...]
+    actions: tuple[BoundAction, ...]
 
 
 class SourceRow(_Row):

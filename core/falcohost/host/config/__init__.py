@@ -16,6 +16,7 @@ from falcohost.host.config.internal import InternalConfig, read_internal
 from falcohost.host.config.keys import key_tree, without_known
 from falcohost.host.config.outputs import OutputsConfig, read_outputs
 from falcohost.host.config.reader import Reader
+from falcohost.host.config.response import ResponseConfig, read_response
 from falcohost.host.config.rules import AlertsConfig, RulesConfig, read_alerts, read_rules
 from falcohost.host.config.sections import (
     PluginsConfig,
@@ -79,6 +80,7 @@ class Config:
     trust: TrustConfig
     health: HealthConfig
     internal: InternalConfig
+    response: ResponseConfig
     others: Mapping[str, Any]
 
     @property
@@ -152,5 +154,6 @@ def parse(document: Document) -> Config:
         trust=read_trust(reader),
         health=read_health(reader),
         internal=read_internal(reader),
+        response=read_response(reader),
         others=without_known(document.root, key_tree()),
     )

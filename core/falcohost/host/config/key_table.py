@@ -11,6 +11,7 @@ from falcohost.host.config.health_keys import HEALTH
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.host.config.internal_keys import INTERNAL
 from falcohost.host.config.output_keys import OUTPUTS
+from falcohost.host.config.response_keys import RESPONSE
 from falcohost.log import LEVELS
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.specs import ConfigKey
@@ -300,5 +301,6 @@ SECTIONS: Final = {
     "Messages": MESSAGES,
     "Endpoints and metrics": HEALTH,
     "Alerts about falcohost itself": INTERNAL,
+    "Actions": RESPONSE,
 }
 KEYS: Final = (*(key for section in SECTIONS.values() for key in section), *IDLE)

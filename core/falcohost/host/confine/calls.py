@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, THREADS, WATCH, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, SIGNAL, THREADS, WATCH, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -37,6 +37,7 @@ ADDED: Final = {
     WATCH: "inotify_init1 inotify_add_watch inotify_rm_watch",
     CONNECT: "connect bind",
     LISTEN: "listen accept accept4",
+    SIGNAL: "pidfd_open pidfd_send_signal ftruncate",  # files of marks, which it has
     WRITE: """
         unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir truncate ftruncate fallocate fsync fdatasync
         sync_file_range flock chmod fchmod fchmodat fchmodat2 fchown utime utimes utimensat futimesat copy_file_range

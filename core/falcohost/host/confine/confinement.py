@@ -21,7 +21,7 @@ from falcohost.host.confine.files import know_packages, readable, writable
 from falcohost.host.confine.ports import ports
 from falcohost.libc import die_with_parent
 from falcohost.log import log
-from falcohost.needs import ALL, INSPECT, PROGRAM, Needs
+from falcohost.needs import ALL, INSPECT, PROGRAM, SIGNAL, Needs
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ def confine(confinement: Confinement, parent: int) -> None:
 
 def _restrict_files(needs: Needs) -> None:
     try:
-        alone = needs.calls.isdisjoint((PROGRAM, INSPECT))
+        alone = needs.calls.isdisjoint((PROGRAM, INSPECT, SIGNAL))
         if not landlock.restrict(readable(needs), writable(needs), alone=alone, ports=ports(needs)):
             log.info("This kernel has no Landlock: which files this process opens is left to their permissions")
     except OSError as error:

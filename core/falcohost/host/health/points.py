@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from falcohost.counters import Counter, Over, Shape, Unit, counters
-from falcohost.host.numbers import Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
+from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
 from falcohost.host.snapshot import ProcessSnapshot, Snapshot, SourceSnapshot
 
 #: What each part is called in names: the struct of its numbers, its labels, and the key of the block ``metrics``
@@ -22,6 +22,7 @@ PARTS: Final[Mapping[str, tuple[type[msgspec.Struct], tuple[str, ...], str]]] = 
     "source": (Numbers, ("source",), "kernel_event_counters_enabled"),
     "output": (OutputNumbers, ("output", "kind"), "state_counters_enabled"),
     "store": (StoreNumbers, (), "state_counters_enabled"),
+    "action": (ActionNumbers, ("action",), "state_counters_enabled"),
     "process": (ProcessNumbers, ("process", "source"), "resource_utilization_enabled"),
 }
 
@@ -73,7 +74,8 @@ WAITS: Final = Metric(
 SIZE: Final = Metric("store_size_bytes", "size of the files of the store")
 BUSY: Final = Metric("output_busy_seconds", "seconds that the current delivery has taken", ("output", "kind"))
 KEPT: Final = Metric("store_kept", "1 if alerts are stored on disk, 0 if in memory only")
-STATES: Final = (INFO, UPTIME, UP, STARTS, LAG, BUSY, WAITS, KEPT, SIZE)
+STOPPED: Final = Metric("actions_stopped", "1 if all actions are stopped by a command", ())
+STATES: Final = (INFO, UPTIME, UP, STARTS, LAG, BUSY, WAITS, KEPT, SIZE, STOPPED)
 
 
 def metrics() -> Iterator[Metric]:
@@ -98,6 +100,10 @@ def points(snapshot: Snapshot) -> Iterator[Point]:
     yield Point(KEPT, (), float(snapshot.store.state.kept))
     yield Point(SIZE, (), float(snapshot.store.state.size))
     yield from _numbers("store", snapshot.store.numbers, ())
+    if snapshot.actions:
+        yield Point(STOPPED, (), float(snapshot.actions[0].state.stopped))
+    for action in snapshot.actions:
+        yield from _numbers("action", action.numbers, (action.state.name,))
     for numbers, labels in _processes(snapshot.processes):
         yield from _numbers("process", numbers, labels)
 

@@ -36,6 +36,7 @@ _THEN = {
     "rules": "falcohost_rules",
     "outputs": "falcohost_outputs",
     "subscribers": "falcohost_subscribers",
+    "actions": "falcohost_actions",
     "lookups": "falcohost_lookups",
     "commands": "falcohost_commands",
 }

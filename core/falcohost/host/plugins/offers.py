@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from falcohost.action import ActionSpec
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
@@ -35,6 +36,7 @@ class Plugin:
     stands_for: tuple[StandsFor, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
     subscribers: tuple[SubscriberSpec, ...] = ()
+    actions: tuple[ActionSpec, ...] = ()
     lookups: tuple[LoadedLookup, ...] = ()
     config_keys: tuple[ConfigKey, ...] = ()
     drivers: tuple[DriverSpec, ...] = ()
@@ -81,6 +83,13 @@ class Plugins:
         :raises PluginError: two plugins offer one of the same name.
         """
         return self._by_name("subscribers", "the subscriber")
+
+    def actions(self) -> dict[str, ActionSpec]:
+        """Return the actions by name.
+
+        :raises PluginError: two plugins offer one of the same name.
+        """
+        return self._by_name("actions", "the action")
 
     def lookups(self) -> dict[str, LoadedLookup]:
         """Return the lookups by name.

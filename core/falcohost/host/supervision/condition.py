@@ -10,6 +10,7 @@ from falcohost.host.snapshot import ProcessSnapshot, ProcessState
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.health import Health
 from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.response import Response
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.usage import usage
@@ -31,13 +32,15 @@ class Condition:
         are_open = all(child.ready or child.ended for child in self._children)
         return State(ready=works and are_open and self._services.opened and self._loop.outcome is None, works=works)
 
-    def processes(self, health: Health) -> Iterator[ProcessSnapshot]:
+    def processes(self, health: Health, response: Response) -> Iterator[ProcessSnapshot]:
         """Yield the numbers of all processes of the agent."""
         yield _snapshot("supervisor", os.getpid())
         for name, pid in self._services.running():
             yield _snapshot(name, pid, self._services.restarts(name))
         for name, pid in health.running():
             yield _snapshot(name, pid, health.restarts)
+        for name, pid in response.running():
+            yield _snapshot(name, pid, response.restarts(name))
         yield from _of_sources(self._children)
 
 

@@ -28,7 +28,20 @@ from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
 from falcohost.host.memory import NO_MEMORY
-from falcohost.host.reader_link import ASSIGNMENT, BASELINE, HEALTH, OUTPUTS, WORKER, Failed, Handed, Log, Teller, Told
+from falcohost.host.reader_link import (
+    ACTIONS,
+    ASSIGNMENT,
+    BASELINE,
+    HEALTH,
+    OUTPUTS,
+    RESPONSES,
+    WORKER,
+    Failed,
+    Handed,
+    Log,
+    Teller,
+    Told,
+)
 from falcohost.host.sealed import unsealed
 from falcohost.libc import die_with_parent, name_process
 
@@ -172,8 +185,13 @@ class Reader:
         memfds = self._memfds
         assignment = read_assignment(memfds[ASSIGNMENT, ""])
         names = [source.name for source in assignment.sources]
-        health = [(HEALTH, "")] if assignment.health is not None else []
-        wanted = [(OUTPUTS, ""), (BASELINE, ""), *health, *((WORKER, name) for name in names)]
+        optional = {
+            HEALTH: assignment.health is not None,
+            ACTIONS: assignment.response is not None,
+            RESPONSES: assignment.response is not None and assignment.response.responds,
+        }
+        others = [(what, "") for what, there in optional.items() if there]
+        wanted = [(OUTPUTS, ""), (BASELINE, ""), *others, *((WORKER, name) for name in names)]
         if missing := [what for what in wanted if what not in memfds]:
             raise ValueError(f"a memfd is missing: {missing[0]}")
         return Handed(
@@ -181,7 +199,7 @@ class Reader:
             {name: memfds.pop((WORKER, name)) for name in names},
             memfds.pop((OUTPUTS, "")),
             memfds.pop((BASELINE, "")),
-            memfds.pop((HEALTH, ""), None) if assignment.health is not None else None,
+            *(memfds.pop((what, "")) if there else None for what, there in optional.items()),
         )
 
     def _reap(self) -> tuple[int, str]:

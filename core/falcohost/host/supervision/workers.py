@@ -32,6 +32,7 @@ class Workers:
     :param buried: called with each whose worker has ended.
     :param died: called with each of which the worker or the loader has ended unasked, which it was, and the cause.
     :param unread: called with each of which something that the kernel has collected is given up.
+    :param begun: called with each of which a process has been started.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
@@ -44,10 +45,12 @@ class Workers:
         *,
         died: Callable[[Child, str, str], None] = lambda child, what, cause: None,
         unread: Callable[[Child], None] = lambda child: None,
+        begun: Callable[[Child], None] = lambda child: None,
         once: bool = False,
     ) -> None:
         self._died_unasked = died
         self._buried = buried
+        self._begun = begun
         self._once = once
         self.children = list(children)
         self._loop = loop
@@ -75,6 +78,10 @@ class Workers:
             if child.alive and not child.link.closed:
                 with self._attach(child.name) as store:
                     self._send(child, wire.NewStore(), store.fileno())
+
+    def send(self, child: Child, message: wire.Down, descriptor: int) -> None:
+        """Send *message* with a duplicate of *descriptor* to the worker of *child*."""
+        self._send(child, message, descriptor)
 
     def accuse(self, source: str, error: str) -> None:
         """Kill the worker of *source*, which has sent the store what is not valid."""
@@ -145,6 +152,7 @@ class Workers:
         self._loop.watch(process.ended, lambda: self._died(child, process))
         if self._measuring:
             self._send(child, wire.Measure(True))
+        self._begun(child)
 
     def _send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> None:
         if child.alive and not child.link.closed:
