@@ -50,6 +50,11 @@ ROLES: Mapping[str, Role] = {
     "helpers of outputs": Role("starts the program of an output, and ends it", "any that others may read", "any", 15),
     "programs of outputs": Role("the program", "any of its user", "any", 5),
     "health": Role("answers `/healthz`, `/metrics` and the like", "Python's own", "accepts connections", 25),
+    "actions": Role("signals processes that alerts are about", "reads `/proc` and cgroups", "-", 25),
+    "responses": Role("runs actions' programs, posts, plugins' actions", "any that others may read", "connects", 30),
+    "helpers of responses": Role(
+        "starts the programs of actions, and ends them", "any that others may read", "any", 15
+    ),
     "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 25),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
@@ -119,6 +124,14 @@ def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
         "metrics": {"enabled": True},
         "falcohost": {"internal": {"agent_started": True}},  # so that there is an alert for the program
         "program_output": {"enabled": True, "program": PROGRAMS[1]},
+        "actions": {
+            "enabled": True,
+            "define": {
+                "kill": {"type": "kill"},
+                "run": {"type": "program", "program": "cat"},
+                "post": {"type": "http", "url": nowhere},
+            },
+        },
         "load_plugins": ["k8saudit", "json", "text", "okta"],
         "plugins": [
             {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/audit", "init_config": {"tokenFile": token}},

@@ -166,6 +166,7 @@ PUBLIC = {
         "NOTHING",
         "PROBE",
         "PROGRAM",
+        "SIGNAL",
         "THREADS",
         "WATCH",
         "WRITE",

@@ -37,6 +37,7 @@ COMMANDS = {
     "alerts": "Print stored alerts.",
     "tune": "Propose exceptions of a rule from its stored alerts.",
     "silence": "Have alerts of a rule stored, but delivered to nobody for a while.",
+    "actions": "Print what is done about alerts; stop and resume it.",
     "store": "Print what is stored; check and repair the store.",
     "stats": "Print statistics of the running agent.",
     "fields": "List the fields that rules can use.",

@@ -102,6 +102,16 @@ def silences(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Co
     return []
 
 
+def frozen(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the cgroups that are frozen."""
+    from falcohost.host.response import cgroups
+
+    with _quietly():
+        root = cgroups.mount()
+        return [] if root is None else _items(((path, "") for path in cgroups.frozen(root)), incomplete)
+    return []
+
+
 def _history(ctx: click.Context) -> History:
     from falcohost.host.config import load_config
     from falcohost.store.directory import state_directory

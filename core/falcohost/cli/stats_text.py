@@ -186,7 +186,7 @@ def _output(output: OutputSnapshot) -> str:
 
 
 def _action(action: ActionSnapshot) -> str:
-    said = "".join(_warnings(action.numbers, ", ")).removeprefix(", ") or "nothing yet"
+    said = ", ".join(_warnings(action.numbers, "")) or "nothing yet"
     stopped = click.style(", all actions are stopped", fg="yellow") if action.state.stopped else ""
     return f"action {click.style(clean(action.state.name), bold=True)}: {said}{stopped}"
 

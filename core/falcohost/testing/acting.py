@@ -17,6 +17,7 @@ from falcohost.host.response.protection import Image
 from falcohost.host.response.request import Request
 from falcohost.host.supervision.images import image_of, open_freezer
 from falcohost.host.supervision.loop import Loop
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.subject import ProcessSubject
 from falcohost.testing.waiting import PATIENCE
 
@@ -54,13 +55,13 @@ class Actor:
             "per_minute": 60,
             "protected": ProtectedConfig((), (), ()),
             "actions": {"zap": kill()},
-            "bound": {"syscall": {"Shell": ("zap",)}},
+            "bound": {DEFAULT_SOURCE: {"Shell": ("zap",)}},
         }
         namespace = Path("/proc/self/ns/pid").stat().st_ino
         link: Any = self.link
         self.acting = Acting(ActionsData(**data | changes), link, Marks(marks), self.loop, agent, namespace)
 
-    def take(self, *alerts: Alert, source: str = "syscall") -> None:
+    def take(self, *alerts: Alert, source: str = DEFAULT_SOURCE) -> None:
         """Act on *alerts*."""
         for alert in alerts:
             self.acting.take(source, Request(alert))
@@ -95,7 +96,7 @@ def about(pid: int, number: int = 1, *, at: int | None = None, rule: str = "Shel
         "id": f"{number:024x}",
         "rule": rule,
         "priority": Priority.NOTICE,
-        "source": "syscall",
+        "source": DEFAULT_SOURCE,
         "time": time.time_ns() if at is None else at,
         "message": "x",
         "output": "x",

@@ -36,6 +36,7 @@ from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
+from falcohost.host.supervision.response import Response
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
@@ -150,6 +151,14 @@ def supervised(stage, tmp_path):
                 None,
                 lambda: State(ready=True, works=True),
                 Numbers(services.refresh, lambda: None),
+                internal.raise_alert,
+            ),
+            response=Response(
+                loop,
+                None,
+                lambda: workers.children,
+                workers.send,
+                workers.accuse,
                 internal.raise_alert,
             ),
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),

@@ -56,6 +56,26 @@ def is_frozen(root: Path, path: str) -> bool:
         return False
 
 
+def frozen(root: Path) -> Iterator[str]:
+    """Yield the paths of the cgroups that somebody has frozen, without those that are in a frozen one."""
+    for place, _, files in os.walk(root):
+        try:
+            if FREEZE in files and Path(place, FREEZE).read_text().strip() == "1":
+                yield "/" + os.path.relpath(place, root)
+        except OSError:
+            continue
+
+
+def thaw(root: Path, path: str) -> None:
+    """Let the processes in the cgroup at *path* go on.
+
+    :raises OSError: it cannot be thawed.
+    """
+    if ".." in path.split("/"):
+        raise OSError(0, "this is the path of no cgroup")
+    (folder(root, path) / FREEZE).write_text("0")
+
+
 def _number(place: Path) -> int | None:
     try:
         return place.stat().st_ino

@@ -37,6 +37,7 @@ from falcohost.host.wire import LogLine
 from falcohost.host.worker_data import as_texts
 from falcohost.outputs import BUILT_IN
 from falcohost.outputs.formats import make_format
+from falcohost.outputs.program_run import RunFailed
 from falcohost.programs import run_programs
 
 #: Most alerts that wait for an action. What comes then is not done, which is told.
@@ -60,7 +61,11 @@ class OutputAction:
 
         :raises FalcohostError: it was not taken.
         """
-        self._output.deliver([alert])
+        try:
+            self._output.deliver([alert])
+        except RunFailed as failed:
+            if failed.status != 0:  # a program need not read the alert
+                raise
         return self._done
 
     def close(self) -> None:
