@@ -321,3 +321,14 @@ def test_resending_to_a_program(agent, setup, falcohost, shared):
     assert "0" not in {line.partition(" ")[0] for line in lines}
     assert [line.partition(" ")[2] for line in before] == [line.partition(" ")[2] for line in lines[2:]]
     assert all(line.endswith("Bearer ***") for line in lines)
+
+
+def test_a_store_without_secrets(agent, setup, falcohost, home):
+    """With falcohost.redact.store neither the store nor an output of Falco's has what is secret."""
+    config = 'falcohost: {redact: {store: true, patterns: ["value=([0-9]+)"]}}'
+    running = agent(*setup(config, numbers={"count": 2}), "--enable-source", "numbers")
+
+    assert 0 == running.wait()
+    assert 2 == sum("Counted (value=***)" in line for line in running.alerts)
+    assert 2 == falcohost("alerts").stdout.count("Counted (value=***)")
+    assert not any(b"(value=1" in file.read_bytes() for file in (home.folder / "state").glob("state.db*"))

@@ -90,6 +90,7 @@ def _claimed(assignment: Assignment, users: Users, maker: AlertMaker, *, recalls
         directory=directory,
         lock=lock,
         limits=assignment.limits,
+        redaction=assignment.redaction,
         user=user,
         takers=assignment.takers,
         maker=maker,

@@ -79,6 +79,7 @@ class Assigning:
             watches=self._given.config.rules.watched,
             state=os.fsencode(config.state.directory),
             limits=config.state.limits,
+            redaction=config.outputs.redaction if config.outputs.redaction.store else None,
             nice=config.nice,
             uids=(config.uids[0], config.uids[-1]),
             watch_interval=config.watch_interval,

@@ -10,6 +10,7 @@ import msgspec
 from falcohost.engine.facts import Facts, RuleFacts
 from falcohost.host.sealed import read_sealed
 from falcohost.host.stamps import Stamp, Stamps
+from falcohost.outputs.redaction_settings import Redaction
 from falcohost.rotation import Rotation
 from falcohost.specs import DropPolicy
 from falcohost.store.limits import Limits
@@ -131,6 +132,7 @@ class Assignment(msgspec.Struct, frozen=True):
     response: ResponseAssignment | None = None
     off: list[str] = []
     heartbeat: float = 0.0
+    redaction: Redaction | None = None
 
     @property
     def takers(self) -> dict[str, bool]:

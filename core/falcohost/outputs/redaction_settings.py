@@ -16,11 +16,13 @@ class Redaction(Struct, frozen=True):
     :ivar patterns: further patterns; the first group of each is the secret, or all of it if there is none.
     :ivar fields: patterns of names of fields whose values are replaced.
     :ivar built_in: the patterns of :mod:`falcohost.outputs.secret_patterns` count, too.
+    :ivar store: alerts are redacted before they are stored, and so for all outputs.
     """
 
     patterns: tuple[str, ...] = ()
     fields: tuple[str, ...] = ("proc.env",)
     built_in: bool = True
+    store: bool = False
 
 
 def pattern_problem(pattern: str) -> str | None:

@@ -43,6 +43,10 @@ def test_values_of_ours_and_of_falcos(snapshot, data):
     assert 100 == found["falcohost_source_lost_total", frozenset({("source", "syscall"), ("cause", "full")})]
     assert 900 == found["falcosecurity_scap_n_evts_total", frozenset()]
     assert 100 == found["falcosecurity_scap_n_drops_total", frozenset()]
+    drops = {labels: value for (name, labels), value in found.items() if name.endswith("n_drops_buffer_total")}
+    assert {"open": 3, "execve": 0} == {
+        kind: drops[frozenset({("drop", kind), ("dir", "exit")})] for kind in ("open", "execve")
+    }
     assert 6 == found["falcosecurity_falco_outputs_queue_num_drops_total", frozenset()]
     assert 0.1 == found["falcosecurity_falco_cpu_usage_ratio", frozenset()]
     assert 3 << 20 == found["falcosecurity_falco_memory_pss_bytes", frozenset()]

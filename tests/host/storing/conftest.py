@@ -11,6 +11,8 @@ from falcohost.engine.facts import RuleFacts
 from falcohost.host.store_link import StoreLink
 from falcohost.host.storing.intake import Intake
 from falcohost.host.supervision.loop import Loop
+from falcohost.outputs.redaction import Redactor
+from falcohost.outputs.redaction_settings import Redaction
 from falcohost.store.admission import Admission
 from falcohost.store.answers import AnswerAdmission
 from falcohost.store.limits import IN_MEMORY
@@ -94,6 +96,14 @@ def taking(store):
 def paced(store):
     """Return an intake that takes 100 alerts a second of a source, and 2,000 at once."""
     taking = Taking(store, per_second=100)
+    yield taking
+    taking.intake.close()
+
+
+@pytest.fixture
+def redacting(store):
+    """Return an intake that stores alerts without secrets."""
+    taking = Taking(store, redact=Redactor(Redaction(store=True)))
     yield taking
     taking.intake.close()
 

@@ -253,3 +253,19 @@ def test_a_mark_that_waits_is_stored_at_the_end(taking, of):
     taking.intake.commit(last=True)
 
     assert {"stdout": 1} == taking.store.marks
+
+
+def test_what_is_redacted_is_not_stored(redacting, of):
+    """Alerts are stored without secrets if that is configured, from sources and subscribers alike, with their ids."""
+    taking, store = redacting, redacting.store
+    told = msgspec.structs.replace(of("one", "a"), fields={"proc.cmdline": "login --password=hunter2000"})
+    source = taking.source("one")
+    source.send([told, of("one", "b")], "1", rewinds=True)
+    taking.turn()
+    taking.intake.take(Arrival("other", [told]))
+    taking.turn()
+    stored = [found for _, found in store.read(0, 10)]
+
+    assert [["id-a", "id-b"], ["id-a"]] == taking.stored
+    assert ["login --password=***"] * 2 == [one.fields["proc.cmdline"] for one in stored if one.id == "id-a"]
+    assert not any(b"hunter2000" in body for _, body in store.bodies(0, 10))

@@ -143,6 +143,13 @@ OUTPUTS: Final = (
         help="replaces secrets in the alerts of Falco's outputs, too; those in `outputs` do it anyway",
     ),
     ConfigKey(
+        key="falcohost.redact.store",
+        type=bool,
+        default=False,
+        help="replaces secrets before alerts are stored, so that neither the store nor an output has them; silences, "
+        "limits and subscribers see alerts without them, too",
+    ),
+    ConfigKey(
         key="falcohost.redact.patterns",
         type=list,
         help="further regular expressions of secrets (RE2); the first group of each is the secret, or else the match",

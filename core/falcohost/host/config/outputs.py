@@ -106,7 +106,7 @@ def _redaction(reader: Reader) -> Redaction:
         if problem := pattern_problem(pattern):
             raise ConfigError(f"{where}: falcohost.redact.patterns: '{pattern}' is no regular expression: {problem}")
     fields = section.texts("fields") if section.has("fields") else Redaction().fields
-    return Redaction(patterns, fields, section.boolean("built_in"))
+    return Redaction(patterns, fields, section.boolean("built_in"), section.boolean("store"))
 
 
 def _output(kind: str, section: Reader, *, redact: bool, named: bool = False) -> OutputConfig:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from falcohost.host.health.data import HealthData
 from falcohost.host.health.machine import MachineNumbers
+from falcohost.host.numbers import Numbers
 from falcohost.host.snapshot import Snapshot
 from falcohost.lang.default_source import DEFAULT_SOURCE
 
@@ -39,6 +40,7 @@ HELP: Final = {
     "falco_host_open_fds_total": "open files of the machine",
     "scap_n_evts_total": "system calls that were received",
     "scap_n_drops_total": "system calls that were lost",
+    "scap_n_drops_buffer_total": "system calls that were lost because a buffer was full, by Falco's kinds of calls",
 }
 
 #: Those that only rise.
@@ -49,8 +51,23 @@ COUNTERS: Final = frozenset(
         "falco_rules_matches_total",
         "scap_n_evts_total",
         "scap_n_drops_total",
+        "scap_n_drops_buffer_total",
     }
 )
+
+#: Falco's kinds of lost calls, by event type; others are OTHER.
+DROPS: Final = {
+    **dict.fromkeys(("clone", "clone3", "fork", "vfork"), "clone_fork"),
+    **dict.fromkeys(("execve", "execveat"), "execve"),
+    "connect": "connect",
+    **dict.fromkeys(("open", "openat", "openat2", "open_by_handle_at", "creat"), "open"),
+    **dict.fromkeys(("dup", "chmod", "fchmod", "fchmodat", "chown", "lchown", "fchown", "fchownat"), "dir_file"),
+    **dict.fromkeys(("link", "linkat", "mkdir", "mkdirat", "mount", "umount", "umount2", "rmdir"), "dir_file"),
+    **dict.fromkeys(("rename", "renameat", "renameat2", "symlink", "symlinkat", "unlink", "unlinkat"), "dir_file"),
+    "close": "close",
+    "procexit": "proc",
+}
+OTHER: Final = "other_interest"
 
 
 class FalcoPoint(Struct, frozen=True):
@@ -76,6 +93,16 @@ def falco_points(snapshot: Snapshot, data: HealthData, machine: MachineNumbers, 
         if source.state.name == DEFAULT_SOURCE and "kernel_event_counters_enabled" in wanted:
             yield FalcoPoint("scap_n_evts_total", source.numbers.received)
             yield FalcoPoint("scap_n_drops_total", source.numbers.lost)
+            yield from _drops(source.numbers)
+
+
+def _drops(numbers: Numbers) -> Iterator[FalcoPoint]:
+    """Yield what was lost because a buffer was full, for each of Falco's kinds."""
+    lost = dict.fromkeys((*DROPS.values(), OTHER), 0)
+    for name, one in numbers.types.items():
+        lost[DROPS.get(name, OTHER)] += one.lost
+    for kind, count in lost.items():
+        yield FalcoPoint("scap_n_drops_buffer_total", count, {"drop": kind, "dir": "exit"})
 
 
 def started(snapshot: Snapshot) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
 
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
@@ -27,6 +29,11 @@ CAREFUL: Final = 60.0
 #: Seconds for which marks wait for alerts, to be stored in the same transaction.
 MARKS_WAIT: Final = 0.05
 
+#: Returns an alert without secrets.
+Redact: TypeAlias = Callable[[Alert], Alert]
+
+_Carrier = TypeVar("_Carrier", Arrival, Answer)
+
 _TOO_MANY = "Falcohost internal: too many alerts"
 _GIVEN_UP = "Falcohost internal: alerts given up"
 
@@ -40,6 +47,7 @@ class Intake:
     :param accuse: called when a source, or the outputs process, has sent what is not valid.
     :param caution: how messages are handled; *aside*: keeps messages aside.
     :param per_second: so many alerts of one source are taken, in the long run.
+    :param redact: returns an alert as it is to be stored; None: as it is.
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class Intake:
         caution: Caution | None = None,
         aside: Aside | None = None,
         per_second: int = Limits.per_second,
+        redact: Redact | None = None,
     ) -> None:
         self._loop = loop
         self._store = store
@@ -73,6 +82,7 @@ class Intake:
         self._careful_until = clock.monotonic() + CAREFUL if caution.careful else 0.0
         self._sources = Sources(loop, admissions, self.take, accuse, caution, aside or Aside(None), per_second)
         self._per_second = per_second
+        self._redact = redact
 
     def attach(self, name: str, link: socket.socket) -> None:
         """Take what arrives on *link*, from the source *name*."""
@@ -144,6 +154,9 @@ class Intake:
 
     def _store_all(self, arrived: Sequence[Arrival], answers: Sequence[Answer]) -> dict[str, str]:
         """Store all of these; return the cursors that are written."""
+        if (redact := self._redact) is not None:
+            arrived = [redacted(one, redact) for one in arrived]
+            answers = [redacted(one, redact) for one in answers]
         stored = self._store.append(arrived, answers)
         self._tell_given_up()
         self._on_stored(stored.alerts)
@@ -200,3 +213,10 @@ class Intake:
         if count:
             text = f"{count} alerts were given up before every output had them"
             self.take_internal(_GIVEN_UP, Priority.CRITICAL, text, {"count": count})
+
+
+def redacted(carrier: _Carrier, redact: Redact) -> _Carrier:
+    """Return what has arrived with its alerts as *redact* returns them; their bytes are made anew."""
+    if not carrier.alerts:
+        return carrier
+    return msgspec.structs.replace(carrier, alerts=[*map(redact, carrier.alerts)], bodies=())

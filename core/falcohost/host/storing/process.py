@@ -36,12 +36,13 @@ from falcohost.host.storing import messages
 from falcohost.host.storing.aside import Aside
 from falcohost.host.storing.desk import Desk, trusted_users
 from falcohost.host.storing.handled import Caution
-from falcohost.host.storing.intake import Intake
+from falcohost.host.storing.intake import Intake, Redact
 from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
 from falcohost.host.summary import Counts
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.wire import LogLine
 from falcohost.needs import NOTHING, WRITE, Needs
+from falcohost.outputs.redaction_settings import Redaction
 from falcohost.store.admission import Admission
 from falcohost.store.age import boot_id
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
@@ -77,6 +78,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     :ivar only_log: forbidden system calls are only logged.
     :ivar takers: the names of outputs and subscribers, and whether each may answer with alerts.
     :ivar recalls: sources may tell of what an earlier agent has stored.
+    :ivar redaction: what is replaced in alerts before they are stored; None: nothing is.
     """
 
     directory: Path | None
@@ -87,6 +89,7 @@ class StoreGiven(Struct, frozen=True, kw_only=True):
     only_log: bool = False
     recalls: bool = False
     maker: AlertMaker
+    redaction: Redaction | None = None
 
 
 class Rules(Struct, frozen=True):
@@ -128,9 +131,10 @@ def run_store(
         try:
             close_the_way_back()
             users = trusted_users()
+            redact = None if given.redaction is None else _redactor(given.redaction)  # while its modules are there
             store, aside = _opened(given, parent)
             settle()
-            StoreProcess(given, rules, control, store, aside, counted, caution, users).run()
+            StoreProcess(given, rules, control, store, aside, counted, caution, users, redact=redact).run()
             status = 0
         except Exception as error:
             log.log.critical("the store has failed: %s: %s", type(error).__name__, error)
@@ -169,6 +173,7 @@ class StoreProcess:
     """Serves the supervisor at the other end of *control*, and those whom it attaches.
 
     :param users: the users who may give orders.
+    :param redact: returns an alert as it is to be stored.
     """
 
     def __init__(
@@ -182,6 +187,7 @@ class StoreProcess:
         caution: Caution,
         users: Collection[int],
         loop: Loop | None = None,
+        redact: Redact | None = None,
     ) -> None:
         self._loop = loop or Loop()
         self._desk = Desk(self._loop, store, users)
@@ -198,6 +204,7 @@ class StoreProcess:
             caution=caution,
             aside=aside,
             per_second=given.limits.per_second,
+            redact=redact,
         )
         self._overseer = Overseer(self._loop.clock)
         self._maker = given.maker
@@ -348,6 +355,12 @@ class StoreProcess:
         counts, self._told = self._counts, self._store.last
         self._control.send(messages.Counted(dict(counts.rules), dict(counts.priorities), self._told))
         counts.clear()
+
+
+def _redactor(redaction: Redaction) -> Redact:
+    from falcohost.outputs.redaction import Redactor  # RE2 and what it reads take memory
+
+    return Redactor(redaction)
 
 
 def seal_facts(facts: Mapping[str, Facts]) -> int:
