@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import secrets
@@ -305,6 +306,7 @@ class Provocations:
         self._roots = {"tmp": folder, "shm": shared_memory}
         self._cgroups = cgroups
         self._names: dict[str, str] = {}
+        self._numbers = itertools.count()
 
     def run(self, lines: Mapping[str, str]) -> None:
         """Run all lines; those that only wait at first run beside the others. Each has to succeed."""
@@ -337,7 +339,7 @@ class Provocations:
         return f"{self._roots['tmp'].name}/" in str(alert["output_fields"])
 
     def _start(self, key: str, line: str) -> subprocess.Popen[str]:
-        self._names[key] = f"n{len(self._names)}"
+        self._names[key] = f"n{next(self._numbers)}"  # a line may run again
         folders = {name: root / self._names[key] for name, root in self._roots.items()}
         for folder in folders.values():
             folder.mkdir(mode=0o755)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 
 import pytest
 import test_own_rules
 import test_public_rules
+
+from falcohost.testing.waiting import wait_until
 
 #: Ways to a file by links, mounts, root directories and descriptors, of the evasions.
 DETOURS = """
@@ -38,32 +41,63 @@ def agents(start_agent, corpus):
     )
 
 
-def told(agent, provocations, keys) -> Counter:
-    """Return the alerts about the lines with those *keys*, without what differs in any case."""
-    found: Counter = Counter()
+#: Rounds in which is done again what the agent without filters has lost, since it gets the calls of the whole machine.
+ROUNDS = 12
+
+
+def told(agent, provocations, keys) -> dict[str, Counter]:
+    """Return the alerts about the lines with those *keys*, by key, without what differs in any case."""
+    found: dict[str, Counter] = {key: Counter() for key in keys}
     for alert in agent.alerts:
         key = next((key for key in keys if provocations.is_about(alert, key)), None)
         if key is not None:
             fields = {name: value for name, value in alert["output_fields"].items() if not TIMES.search(name)}
-            found[(alert["rule"], key, STAND_INS.sub("", repr(sorted(fields.items()))))] += 1
+            found[key][(alert["rule"], STAND_INS.sub("", repr(sorted(fields.items()))))] += 1
     return found
 
 
 def test_same_alerts(agents, provocations):
-    """Both agents raise the same alerts, with the same fields, each as often."""
+    """Both agents raise the same alerts, with the same fields, each as often.
+
+    The one without filters may lose some to its budgets, as it gets all calls of this machine. These are done again.
+    """
     lines = {}
     for module in (test_public_rules, test_own_rules):
         for rule, pair in module.LINES.items():
             lines |= {f"{rule}, {number}": line for number, line in enumerate(pair) if rule not in (BLINDING, RACING)}
-    provocations.run(lines)
     lines |= {name: f"@detour {name}" for name in DETOURS.split()}
-    provocations.attempt({name: lines[name] for name in DETOURS.split()})
-    provocations.run({"last": "@cat /etc/shadow"})
+    alerts, left = {}, lines
+    for number in range(ROUNDS):
+        found = provoked(agents, provocations, left, f"last {number}")
+        alerts |= found
+        left = {key: lines[key] for key, (filtered, unfiltered) in found.items() if filtered > unfiltered}
+        if not left:
+            break
     for agent in agents:
-        agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
         assert agent.stop() == 0
-    filtered, unfiltered = (told(agent, provocations, lines) for agent in agents)
 
-    assert unfiltered == filtered
-    assert len(unfiltered) > len(lines) / 3
-    assert {"read-symlink", "read-chroot", "read-bound-folder"} <= {key for _, key, _ in unfiltered}
+    assert {} == {key: both for key, both in alerts.items() if both[0] != both[1]}
+    assert sum(len(filtered) for filtered, _ in alerts.values()) > len(lines) / 3
+    assert {"read-symlink", "read-chroot", "read-bound-folder"} <= {key for key, both in alerts.items() if both[1]}
+
+
+def provoked(agents, provocations, lines, last) -> dict[str, tuple[Counter, ...]]:
+    """Have *lines* run; return the alerts of both agents about each. The one called *last* says when all is told."""
+    detours = {name: line for name, line in lines.items() if name in DETOURS.split()}
+    provocations.run({key: line for key, line in lines.items() if key not in detours})
+    provocations.attempt(detours)
+    for agent in agents:
+        wait_until(lambda agent=agent: is_told(agent, provocations, last))
+    filtered, unfiltered = (told(agent, provocations, lines) for agent in agents)
+    return {key: (filtered[key], unfiltered[key]) for key in lines}
+
+
+def is_told(agent, provocations, last) -> bool:
+    """Have something done that is an alert; return whether it was told. It may be lost like anything else."""
+    provocations.run({last: "@cat /etc/shadow"})
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        if any(provocations.is_about(alert, last) for alert in agent.alerts):
+            return True
+        time.sleep(0.1)
+    return False
