@@ -96,6 +96,8 @@ class Running:
 
     def check(self):
         """Check that the supervisor and the store have no secret, each worker its own, and outputs at most theirs."""
+        # The store, the outputs, and a worker for each source: what reads the configuration has ended.
+        wait_until(lambda: len(self.agent.processes()) == 2 + len(OF_SOURCES), self.agent.processes)
         names = {self.agent.process.pid: "supervisor", **self.agent.processes()}
         where = {pid: found(pid, self.secrets) for pid in names}
         others = [where[pid] for pid, name in names.items() if name != OUTPUTS]

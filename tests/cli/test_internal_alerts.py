@@ -16,14 +16,14 @@ def rules(running):
 
 
 def test_a_whole_life(home, until):
-    """It tells its start, its heartbeats, and last of all that it is stopped, and by what."""
+    """It tells its start, once, its heartbeats, and last of all that it is stopped, and by what."""
     command = [one for one in home.setup(ON, numbers={"interval": 0.05}) if "agent_stopped" not in one and one != "-o"]
     running = home.agent(*command, "--enable-source", "numbers")
     until(lambda: rules(running).count("heartbeat") >= 2, lambda: running.stderr)
     assert 0 == running.end(signal.SIGTERM)
     told = rules(running)
 
-    assert ("agent started", "agent stopped") == (told[0], told[-1])
+    assert "agent stopped" == told[-1]
     assert {"agent started", "heartbeat", "agent stopped"} == {*told}
     (started,) = [one for one in running.alerts if one["rule"].endswith("agent started")]
     (stopped,) = [one for one in running.alerts if one["rule"].endswith("agent stopped")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -44,11 +45,10 @@ def agent(start_agent, open_folder):
 def map_of(pid: int, name: str) -> int:
     """Return the descriptor of a process's BPF map, which root can get by its number."""
     libbpf = ctypes.CDLL("libbpf.so.1")
-    numbers = {
-        int(found[1])
-        for info in Path(f"/proc/{pid}/fdinfo").iterdir()
-        if (found := re.search(r"^map_id:\s*(\d+)", info.read_text(), re.MULTILINE))
-    }
+    numbers = set()
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):  # it has been closed
+            numbers |= {int(found) for found in re.findall(r"^map_id:\s*(\d+)", info.read_text(), re.MULTILINE)}
     for number in numbers:
         descriptor = libbpf.bpf_map_get_fd_by_id(number)
         info = ctypes.create_string_buffer(88)
