@@ -27,6 +27,7 @@ from falcohost.host.given import AgentOptions
 from falcohost.host.listening import listens
 from falcohost.host.open_files import open_files_problem
 from falcohost.host.plugins import Plugins
+from falcohost.host.response.binding import check_actions, check_bindings
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import problem_of, settings_problems, sources_to_check
 from falcohost.store.directory import directory_problem, state_directory
@@ -71,6 +72,9 @@ def start_findings(
         yield Finding("pidfile", "it can be written", f"Could not write pid to pidfile {options.pidfile}: {reason}")
     yield from _outputs(config, plugins)
     yield from _subscribers(config, plugins)
+    if config.response.enabled:
+        problem = problem_of(lambda: _check_response(config, plugins, ruleset))
+        yield Finding("actions", "what is bound is there", problem)
     try:
         names = sources_to_check(config, plugins, ruleset, options)
     except FalcohostError as error:
@@ -129,6 +133,12 @@ def _subscribers(config: Config, plugins: Plugins) -> Iterator[Finding]:
         for settings, spec in offered:
             problem = problem_of(functools.partial(_make_and_close, spec, settings, store, maker))
             yield Finding(f"subscriber {spec.name}", "it can be made", problem)
+
+
+def _check_response(config: Config, plugins: Plugins, ruleset: Ruleset | None) -> None:
+    check_actions(config.response, plugins)
+    if ruleset is not None:
+        check_bindings(config.response, ruleset)
 
 
 def _make_and_close(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from falcohost.engine.buffers import show_as_base64
+from falcohost.engine.texts import printable
 from falcohost.errors import ConfigError
 from falcohost.host.assigning import Assigning
 from falcohost.host.checks import Finding, start_findings
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
+from falcohost.host.response.data import ActionsData
 from falcohost.log import log
 
 
@@ -58,3 +60,14 @@ def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:
         print(f"falcohost would start, with {rules} for {', '.join(sources)}.")
     else:
         print("falcohost would start, but open no source: all that are needed are switched off.")
+    if assigning.response is not None:
+        print("\n".join(_bound(assigning.response.actions)))
+
+
+def _bound(actions: ActionsData) -> Iterator[str]:
+    """Yield which rules would cause which actions."""
+    yield "It would act on these rules:" if actions.acts else "It would observe, and not act on, these rules:"
+    for source, rules in actions.bound.items():
+        yield from (f"  {printable(rule)} ({source}): {', '.join(names)}" for rule, names in rules.items())
+    if not actions.bound:
+        yield "  none: actions are bound to no rule that is used"
