@@ -41,6 +41,17 @@ RULES = """
   output: >
     first | %fd.name %container.name %container.image %container.image.tag %container.image.digest %container.mounts
   priority: NOTICE
+- rule: Asked
+  desc: Somebody talks to containerd.
+  condition: evt.type = connect and fd.name endswith /containerd.sock
+  output: asked | %proc.name %fd.name %proc.apid[1] %proc.apid[2]
+  priority: NOTICE
+- rule: Read
+  desc: Somebody reads what runtimes keep of containers.
+  condition: >
+    evt.type in (open, openat, openat2) and (fd.name startswith /run/runc or fd.name contains containers.json)
+  output: read | %proc.name %fd.name %proc.apid[1] %proc.apid[2]
+  priority: NOTICE
 - rule: Host only
   desc: The same, on the host.
   condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-test and container.id = host
@@ -300,3 +311,16 @@ def test_the_first_instruction(agent, runtime, together):
         )
         for mark in marks
     ]
+
+
+def test_the_agent_asks_unseen(agent, runtime):
+    """What the agent does to learn of containers is no event; what others do at the same sockets is."""
+    mark = f"/etc/falcohost-first-{secrets.token_hex(4)}"
+    runtime.execute("/bin/cat", mark, fails=True)
+    agent.wait_for(lambda alert: alert["rule"] == "First" and mark in str(alert))
+    asked = [alert["output_fields"] for alert in agent.alerts if alert["rule"] in ("Asked", "Read")]
+
+    assert runtime.type == "podman" or "ctr" in {fields["proc.name"] for fields in asked}
+    assert {agent.process.pid}.isdisjoint(
+        pid for fields in asked for pid in (fields["proc.apid[1]"], fields["proc.apid[2]"])
+    )

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct, structs
 
 from falcohost.agent import Job
 from falcohost.helpers import HelperEnded
-from falcohost_syscall.processes.proc_reader import Here, ProcReader, What
+from falcohost_syscall.processes.proc_reader import STATES, Here, ProcReader, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
 PATIENCE: Final = 0.5
@@ -126,8 +126,13 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
 
 
 def reading_job(job: Job) -> Job:
-    """Return the *job* of the helper: it opens files in ``/proc`` only; its first calls may come late."""
-    return structs.replace(job, calls=(*job.calls, *_PREPARING), reads=("/proc",), writes=(os.devnull,), connects=())
+    """Return the *job* of the helper: it opens files in ``/proc`` only, and the states of containers."""
+    return structs.replace(helper_job(job), reads=("/proc", *STATES), writes=(os.devnull,), connects=())
+
+
+def helper_job(job: Job) -> Job:
+    """Return the *job* of any helper of the worker: its first calls may come late."""
+    return structs.replace(job, calls=(*job.calls, *_PREPARING))
 
 
 class Remote:

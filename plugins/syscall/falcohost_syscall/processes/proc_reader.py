@@ -36,6 +36,8 @@ _TASKS: Final = tuple(
 # in folders of their own does not count: they could call any process of theirs a container.
 _STATES: Final = (Path("/run/runc"), Path("/run/crun"))
 _STATES_OF: Final = (Path("/run/containerd/runc"), Path("/run/docker/runtime-runc"), Path("/run/k3s/containerd/runc"))
+#: All of these folders.
+STATES: Final = tuple(map(str, (*_STATES, *_STATES_OF)))
 _FILES: Final = ("state.json", "status")
 _MOST_STATE: Final = 1 << 20
 _CGROUPS: Final = "/sys/fs/cgroup"

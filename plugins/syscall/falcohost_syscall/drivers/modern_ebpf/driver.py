@@ -39,7 +39,7 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.boot_clock import boot_time, own_offset
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
-from falcohost_syscall.processes.proc_helper import Remote, reading_job
+from falcohost_syscall.processes.proc_helper import Remote, helper_job, reading_job
 from falcohost_syscall.processes.proc_reader import since
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.users import Users
@@ -76,7 +76,8 @@ class ModernEbpf:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._config = config.parse(settings)
-        helper: Helper | None = settings.get(HELPERS, {}).get(PROC)
+        helpers: Mapping[str, Helper] = settings.get(HELPERS, {})
+        helper = helpers.get(PROC)
         self._remote = None if helper is None else Remote(helper.link)
         if self._remote is not None:
             READING.reader = self._remote
@@ -85,9 +86,10 @@ class ModernEbpf:
         self.context = Context(self.processes, self.users)
         self.context.containers.on_found = self._set_container
         self._own = OwnCalls(self._config.agent_pid)
-        if helper is not None:
-            self._own.add(helper.pid, since(helper.pid), reading_job(helper.job))
-            self.context.agent.add(helper.pid, "reader of /proc")
+        for name, one in helpers.items():
+            job, what = (reading_job, "reader of /proc") if name == PROC else (helper_job, f"helper '{name}'")
+            self._own.add(one.pid, since(one.pid), job(one.job))
+            self.context.agent.add(one.pid, what)
         self._decoder = Decoder(self.context, self.processes, all_names=self._config.all_names, own=self._own)
         self._loader: Loader | None = None
         self._reader: Reader | None = None
