@@ -33,7 +33,7 @@ RISING = Group(
         "user-namespace-clone3": Technique("makes one for its child by clone3", FOR_A_CHILD),
         "setuid-chmod": Technique("puts the set-uid bit on a program by chmod, for comparison", OWNER, "@implant {}"),
         "setuid-descriptor": Technique("does so by fchmod", OWNER, "@implant {}"),
-        "setuid-fchmodat2": Technique("does so by fchmodat2", OWNER, "@implant {}"),
+        "setuid-fchmodat2": Technique("does so by fchmodat2", own(OWNER.how, *OWNER.own), "@implant {}"),
         "setuid-32bit": Technique("calls chmod as 32-bit programs do", OWNER._replace(how=ARGUMENTS), "@implant {}"),
         "setuid-open": Technique("opens a new file with that mode", FROM_START, "@implant {}"),
         "setuid-mknod": Technique("makes a new file with that mode by mknod", FROM_START, "@implant {}"),

@@ -387,9 +387,8 @@ def test_switches(sources, machine):
     found = [tuple(GET[name](event, None) for name in names) for event in events(source, matches)]
 
     assert 20 <= len(found)
-    assert re.fullmatch(
-        r"next=\d+(\(.*\))? pgft_maj=\d+ pgft_min=[1-9]\d* vm_size=[1-9]\d* vm_rss=\d+ vm_swap=0", found[-1][0]
-    )
+    pattern = r"next=\d+(\(.*\))? pgft_maj=\d+ pgft_min=[1-9]\d* vm_size=[1-9]\d* vm_rss=\d+ vm_swap=0"
+    assert any(re.fullmatch(pattern, args) for args, *_ in found)  # when it ends it has no memory any more
     assert 0 < found[-1][1] <= found[-1][2]
     assert sorted(total for *_, total in found) == [total for *_, total in found]
 
