@@ -1,6 +1,7 @@
 """What a worker has only counted is kept before the position passes it, and told by the next worker."""
 
 import os
+import random
 
 import pytest
 from folded import CATALOG, Opened, Told
@@ -217,3 +218,22 @@ def test_a_worker_that_is_interrupted_in_a_batch(memory):
     pipeline.take(Batch(map(Opened, range(10)), stored=lambda: moved.append(2)))
     pipeline.finish()
     assert [2] == moved
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_what_an_attacker_has_kept(memory, seed):
+    """A worker that was taken over can write what it likes: the next one tells some of it, or nothing, and goes on."""
+    dice, owned = random.Random(seed), Memory(memory)
+    Worker(memory).take(1, map(Opened, range(10)))
+    data = bytearray(owned.read())
+    for _ in range(dice.randrange(1, 6)):
+        data[dice.randrange(len(data))] = dice.randrange(256)
+    owned.prepare(bytes(data))
+    for word in dice.sample((0, 511), dice.randrange(3)):
+        owned.set_word(word, dice.choice((0, 1, dice.getrandbits(16), dice.getrandbits(64))))
+    second = Worker(memory)
+    second.take(2, map(Opened, range(20, 30)))
+    second.positions.tick()
+
+    assert [2] == second.moved[:1]
+    assert 7 in Worker(memory).counts

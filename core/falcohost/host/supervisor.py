@@ -28,6 +28,7 @@ from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
+from falcohost.host.supervision.places import Places
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
 from falcohost.host.supervision.reloading import Reloading
@@ -71,6 +72,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     keeping: Keeping
     status: Status
     roster: Roster
+    places: Places
     tampering: Tampering
 
     def run(self) -> Outcome:
@@ -112,6 +114,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.health.look()
         self.response.look()
         self.roster.look()
+        self.places.look(self.roster.running)
         if self.readiness.reached:
             self.files.look()
         self.orphans.reap()

@@ -44,6 +44,7 @@ from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
+from falcohost.host.supervision.places import Places
 from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervision.readiness import Readiness
@@ -228,6 +229,7 @@ def wired(
         keeping=keeping,
         status=status,
         roster=Roster(workers, (services, health, response)),
+        places=Places(internal.raise_alert),
         tampering=Tampering(internal.raise_alert),
     )
 

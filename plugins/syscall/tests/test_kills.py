@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -202,6 +203,20 @@ def test_a_helper_that_is_ended(agent, folder, syscall_worker, children, how, sa
     assert {1} == {len(fields) for fields in wait_for(agent, [program]).values()}
     agent.wait_for_log(lambda log: f"worker failed: its helper 'proc' {says}; starting it again at once" in log)
     assert worker != syscall_worker(agent.process.pid)
+
+
+def test_a_worker_that_is_put_into_another_cgroup(agent, syscall_worker, container_cgroup, service_cgroup):
+    """It could be frozen there: that is an alert."""
+    worker, groups = syscall_worker(agent.process.pid), itertools.cycle([container_cgroup, service_cgroup])
+
+    def is_told() -> bool:
+        (next(groups) / "cgroup.procs").write_text(str(worker))
+        time.sleep(0.5)
+        told = f"somebody has put process {worker} (worker of syscall) into another cgroup"
+        return any(told in alert["output"] for alert in agent.alerts)
+
+    wait_until(is_told)
+    os.kill(worker, signal.SIGKILL)  # so that the cgroups can be removed
 
 
 def test_an_end_is_an_alert(agent):

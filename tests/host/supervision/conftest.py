@@ -31,6 +31,7 @@ from falcohost.host.supervision.losses import Losses
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
+from falcohost.host.supervision.places import Places
 from falcohost.host.supervision.reader import Reader
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
@@ -177,6 +178,7 @@ def supervised(stage, tmp_path):
             keeping=Keeping(Notify(), {}),
             status=Status(Notify(), workers.children),
             roster=Roster(workers, (services,)),
+            places=Places(internal.raise_alert, played.clock, lambda pid: frozenset()),
             tampering=Tampering(internal.raise_alert, played.clock),
         )
 

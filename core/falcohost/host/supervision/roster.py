@@ -46,6 +46,11 @@ class Roster:
         self._running: tuple[AgentProcess, ...] = ()
         self._ended: dict[int, tuple[float, AgentProcess]] = {}
 
+    @property
+    def running(self) -> tuple[AgentProcess, ...]:
+        """Return the processes that there were at the last look."""
+        return self._running
+
     def look(self) -> None:
         """Tell everybody, if there are other processes than there were, or one has another job."""
         now = tuple(self._found())

@@ -1,0 +1,65 @@
+"""Raises an alert when a process of the agent is put into another cgroup, where it can be frozen or starved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from falcohost.agent import AgentProcess
+from falcohost.alert import Priority
+from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.texts import printable
+from falcohost.host.supervision.tampering import TAMPERED
+from falcohost.host.supervision.watchdog import RaiseAlert
+from falcohost.log import log
+
+#: Seconds between two looks, and most characters of a cgroup's path in an alert.
+PAUSE: Final = 1.0
+MOST_TOLD: Final = 200
+
+
+def cgroups_of(pid: int) -> frozenset[str]:
+    """Return the lines of ``/proc/PID/cgroup``; empty: the process has ended."""
+    try:
+        return frozenset(Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines())
+    except OSError:
+        return frozenset()
+
+
+class Places:
+    """The cgroups of the agent's processes, which stay where they were when they were first seen."""
+
+    def __init__(
+        self,
+        raise_alert: RaiseAlert,
+        clock: Clock = SYSTEM,
+        cgroups: Callable[[int], frozenset[str]] = cgroups_of,
+    ) -> None:
+        self._raise = raise_alert
+        self._clock = clock
+        self._cgroups = cgroups
+        self._seen: dict[tuple[int, int], frozenset[str]] = {}
+        self._due = 0.0
+
+    def look(self, processes: Iterable[AgentProcess]) -> None:
+        """Tell of those of *processes* that were moved since the last look."""
+        if (now := self._clock.monotonic()) < self._due:
+            return
+        self._due = now + PAUSE
+        before, self._seen = self._seen, {}
+        for process in processes:
+            if not (there := self._cgroups(process.pid)):
+                continue
+            key = process.pid, process.since
+            self._seen[key] = there
+            if there != before.get(key, there):
+                self._tell(process, there - before[key])
+
+    def _tell(self, process: AgentProcess, new: Iterable[str]) -> None:
+        role = f"{process.role} of {process.source}" if process.source else process.role
+        where = printable(", ".join(line.partition(":")[2] for line in sorted(new)))[:MOST_TOLD]
+        text = f"somebody has put process {process.pid} ({role}) into another cgroup: {where}"
+        log.error("%s", text)
+        fields = {"source": process.source, "found": where, "others": 0}
+        self._raise(TAMPERED, Priority.CRITICAL, text, fields)

@@ -1,0 +1,71 @@
+"""A process of the agent that somebody puts into another cgroup is an alert."""
+
+from falcohost.agent import AgentProcess
+from falcohost.host.supervision.places import PAUSE, Places, cgroups_of
+from falcohost.testing.clock import ManualClock
+
+SUPERVISOR, WORKER = AgentProcess(10, 1, "supervisor", ""), AgentProcess(11, 1, "worker", "syscall")
+HOME, FROZEN = frozenset({"5:freezer:/", "0::/agent"}), frozenset({"5:freezer:/frozen", "0::/agent"})
+
+
+class Machine:
+    """Has the cgroups of processes, and the alerts that were raised."""
+
+    def __init__(self):
+        self.cgroups, self.alerts, self.clock = {10: HOME, 11: HOME}, [], ManualClock()
+        raise_alert = lambda *alert: self.alerts.append(alert)  # noqa: E731
+        self.places = Places(raise_alert, self.clock, lambda pid: self.cgroups.get(pid, frozenset()))
+
+    def look(self, *processes):
+        """Have a look a second later; return what was said."""
+        self.clock.advance(PAUSE)
+        self.alerts.clear()
+        self.places.look(processes)
+        return [text for _, _, text, _ in self.alerts]
+
+
+def test_a_process_is_moved():
+    """That is told once, with the process and where it is; so is the way back."""
+    machine = Machine()
+    assert [] == machine.look(SUPERVISOR, WORKER)
+    machine.cgroups[11] = FROZEN
+    told = "somebody has put process 11 (worker of syscall) into another cgroup: freezer:/frozen"
+    assert [told] == machine.look(SUPERVISOR, WORKER)
+    assert [] == machine.look(SUPERVISOR, WORKER)
+    machine.cgroups[11] = HOME
+    assert ["somebody has put process 11 (worker of syscall) into another cgroup: freezer:/"] == machine.look(WORKER)
+
+
+def test_processes_that_come_and_go():
+    """A new one, or one that has ended, is no news, nor is another one with the same pid."""
+    machine = Machine()
+    machine.look(SUPERVISOR, WORKER)
+    machine.cgroups.pop(11)
+    assert [] == machine.look(SUPERVISOR, WORKER)
+    machine.cgroups[11] = FROZEN
+    assert [] == machine.look(SUPERVISOR, AgentProcess(11, 2, "worker", "syscall"))
+
+
+def test_a_look_is_rare():
+    """It reads files of each process, so it comes once a second."""
+    machine = Machine()
+    machine.look(WORKER)
+    machine.cgroups[11] = FROZEN
+    machine.places.look([WORKER])
+    assert [] == machine.alerts
+
+
+def test_a_path_with_control_characters():
+    """It is printable, and short."""
+    machine = Machine()
+    machine.look(WORKER)
+    machine.cgroups[11] = frozenset({"0::/\x1b[2J" + "x" * 5000})
+    (text,) = machine.look(WORKER)
+    assert text.isprintable()
+    assert len(text) < 300
+
+
+def test_cgroups_of_a_process():
+    """They are those that the kernel says; one that is not there has none."""
+    assert cgroups_of(1)
+    assert frozenset() == cgroups_of(1 << 30)
