@@ -1,7 +1,9 @@
 """Whether an action is taken: once, for new alerts, up to the caps, and only for what is bound."""
 
+import contextlib
 import os
 import signal
+import socket
 import time
 
 import msgspec
@@ -9,8 +11,10 @@ import pytest
 
 from falcohost.host.response import messages
 from falcohost.host.response.data import ActionData
+from falcohost.host.response.process import ActionsProcess
 from falcohost.host.response.request import MOST, Asking, Request, decode_alert, pack, unpack
 from falcohost.host.response.target import Refusal
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.subject import UserSubject
 from falcohost.testing.acting import Actor, about, alive, kill
 
@@ -168,8 +172,6 @@ def test_what_the_agent_itself_has_caused(actor, agent):
 
 def test_requests(sleeper):
     """A request arrives as it was sent; one that is too large has no fields; those that nobody took are counted."""
-    import socket
-
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     asking, alert = Asking(["Shell"]), about(sleeper.pid)
     asking.ask(alert)
@@ -193,3 +195,45 @@ def test_what_is_no_request(packet):
         unpack(packet)
     with pytest.raises(ValueError, match="lost"):
         unpack(pack(Request(about(os.getpid()), -1)))
+
+
+@pytest.mark.parametrize("packet", [b"\xc1nonsense", pack(Request(about(os.getpid(), source="other")))])
+def test_a_worker_in_the_hands_of_others(actor, packet):
+    """One that sends what is no request, or one about another source, is accused, and not heard any more."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    actor = actor()
+    actor.link.channel = None
+    process = ActionsProcess(actor.loop, actor.link, actor.acting)
+    process._attach(DEFAULT_SOURCE, there)
+    here.send(packet)
+    actor.loop.turn(1)
+    (told,) = actor.link.told
+
+    assert (messages.Accused, DEFAULT_SOURCE) == (type(told), told.source)
+    with pytest.raises(OSError):
+        here.send(packet)
+
+
+def test_a_worker_that_asks_and_asks(actor, sleeper):
+    """What one worker asks for, however often, gets no more than its caps, and keeps nobody else from being heard."""
+    floods, flooded = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    quiet, heard = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    bound = {DEFAULT_SOURCE: {"Shell": ("zap",)}, "other": {"Shell": ("zap",)}}
+    actor = actor(acts=False, per_minute=5, bound=bound)
+    actor.link.channel = None
+    process = ActionsProcess(actor.loop, actor.link, actor.acting)
+    process._attach(DEFAULT_SOURCE, flooded)
+    process._attach("other", heard)
+    floods.setblocking(False)
+    number = 0
+    for turn in range(10):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                number += 1
+                floods.send(pack(Request(about(sleeper.pid, number))))
+        if turn == 1:
+            quiet.send(pack(Request(about(sleeper.pid, source="other"))))
+        actor.loop.turn(1)
+    observed = [one.source for one in actor.link.told if one.result == "observed"]
+
+    assert (5, 1) == (observed.count(DEFAULT_SOURCE), observed.count("other"))

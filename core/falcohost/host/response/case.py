@@ -64,4 +64,4 @@ class Case:
 
     @property
     def _mark(self) -> str:
-        return f"{self.alert.id} {self.name}"
+        return f"{self.alert.source} {self.alert.id} {self.name}"  # so that no source marks what is of another

@@ -21,7 +21,7 @@ class Marks:
         self._files = list(descriptors)
         self._full = full
         texts = [_text(one) for one in self._files]
-        self._known = [set(text.splitlines()) for text in texts]
+        self._known = [set(text.split("\n")) for text in texts]
         self._sizes = [len(text) for text in texts]
         self._now = 0 if self._sizes[0] < full else 1
         for place, text in enumerate(texts):
@@ -54,4 +54,4 @@ class Marks:
 
 def _text(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, size, 0).decode("ascii", errors="replace")
+    return os.pread(descriptor, size, 0).decode(errors="replace")

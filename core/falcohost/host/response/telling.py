@@ -40,21 +40,26 @@ class Telling:
     def __init__(self, tell: Callable[[Outcome], None], clock: Clock = SYSTEM) -> None:
         self._tell = tell
         self._clock = clock
-        self._bucket = TokenBucket(PER_SECOND, AT_ONCE, clock)
-        self._held: Counter[tuple[str, Result]] = Counter()
-        self._last: dict[tuple[str, Result], Outcome] = {}
+        self._buckets: dict[str, TokenBucket] = {}  # by source, so that none hides what has come of another's alerts
+        self._held: Counter[tuple[str, str, Result]] = Counter()
+        self._last: dict[tuple[str, str, Result], Outcome] = {}
         self._due = 0.0
 
     def add(self, found: Outcome) -> None:
         """Tell *found* now; or, if nothing was done and there are many of it, later."""
-        if found.result in ("done", "failed") or self._bucket.claim():
+        if found.result in ("done", "failed") or self._bucket(found.source).claim():
             self._tell(found)
             return
-        key = found.action, found.result
+        key = found.source, found.action, found.result
         if not self._held:
             self._due = self._clock.monotonic() + LATER
         self._held[key] += found.count
         self._last[key] = found
+
+    def _bucket(self, source: str) -> TokenBucket:
+        if source not in self._buckets:
+            self._buckets[source] = TokenBucket(PER_SECOND, AT_ONCE, self._clock)
+        return self._buckets[source]
 
     @property
     def wait(self) -> float | None:
