@@ -13,7 +13,7 @@ from marks import Marks
 from falcohost.testing.agent import Agent
 from falcohost.testing.cli import run_cli
 from falcohost.testing.service import OUTPUT, UNIT, running
-from falcohost.testing.waiting import wait_until
+from falcohost.testing.waiting import SLOWNESS, wait_until
 
 RULES = """
 - rule: Mark
@@ -111,7 +111,9 @@ def test_other_rules_after_a_restart(tmp_path, folder, bpf):
 
 def test_systemd_keeps_the_probe(tmp_path_factory, root, folder, bpf):
     """A supervisor is killed, or restarted: what happens until the next one reads is told, once."""
-    config = OUTPUT + "falcohost: {fold: {enabled: false}}\nrules_files: [/etc/falcohost/rules.yaml]\n"
+    patience = round(60 * SLOWNESS)  # where a processor is emulated, the probe is checked for minutes
+    config = f"{OUTPUT}falcohost: {{fold: {{enabled: false}}, source_timeout: {patience}}}\n"
+    config += "rules_files: [/etc/falcohost/rules.yaml]\n"
     rules = RULES.format(mark=folder.name)
     files = {"/etc/falcohost/falcohost.yaml": config, "/etc/falcohost/rules.yaml": rules}
     with running(tmp_path_factory.mktemp("machine"), root, files) as service, marking(folder) as marks:
