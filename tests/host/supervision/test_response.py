@@ -201,3 +201,13 @@ def test_the_end_of_the_other(hostile):
 
     assert (0, 1) == (watched.numbers.done, watched.numbers.failed)
     assert any("has ended before it had said" in one[2] for one in watched.alerts)
+
+
+def test_an_end_while_one_waits_to_be_started(hostile):
+    """A process that has just ended, and is to be started again a moment later, is not waited for."""
+    watched = hostile(lambda link: os._exit(1))
+    watched.run(lambda: watched.alerts and not [*watched.response.running()])
+    assert not watched.response.over
+    watched.response.end()
+
+    assert watched.response.over

@@ -109,8 +109,7 @@ class Health:
 
     def end(self) -> None:
         """End the process: the agent ends."""
-        self._process.ending = True
-        self._process.kill()
+        self._process.end()
 
     @property
     def over(self) -> bool:

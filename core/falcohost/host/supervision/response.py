@@ -152,8 +152,7 @@ class Response:
     def end(self) -> None:
         """End the processes: the agent ends."""
         for service in (self._actions, self._responses):
-            service.ending = True
-            service.kill()
+            service.end()
 
     @property
     def over(self) -> bool:

@@ -160,13 +160,21 @@ class Service(Generic[T]):
                 log.error("the %s process (pid %d) is killed: %s", self.name, self._process.pid, why)
             self._process.signal(signal.SIGKILL)
 
+    def end(self) -> None:
+        """Start no process again, and kill the present one."""
+        self._start_none()
+        self.kill()
+
     def give_up(self) -> None:
         """Start no process again; kill the present one, unless it ends soon by itself."""
+        self._start_none()
+        self._loop.after(LAST_SECONDS, self.kill)
+
+    def _start_none(self) -> None:
         self.ending = True
         if self._restart is not None:
             self._loop.cancel(self._restart)
             self._restart = None
-        self._loop.after(LAST_SECONDS, self.kill)
 
     def _serve(self) -> None:
         if self._process is None or self._channel.closed:

@@ -142,8 +142,7 @@ class Services:
         self._internal.close()
         self._store.send(storing.Finish())
         if not self.opened:
-            self._outputs.ending = True
-            self._outputs.kill()
+            self._outputs.end()
 
     @property
     def over(self) -> bool:
@@ -153,8 +152,7 @@ class Services:
     def kill(self) -> None:
         """Kill both, since they are not to be waited for."""
         for service in (self._outputs, self._store):
-            service.ending = True
-            service.kill()
+            service.end()
 
     def refresh(self, then: Callable[[], None]) -> None:
         """Call *then* when the numbers of the store are those of now."""
