@@ -1,6 +1,7 @@
 """Tests mistakes of newcomers: each gives a sentence after ``Error:``, status 1, and never a traceback."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -247,3 +248,29 @@ def test_closed_descriptors(environment, setup, tmp_path, arguments, closed):
     )
 
     assert (0, False) == (done.returncode, "Traceback" in done.stderr), done.stderr
+
+
+#: Makes Python press Ctrl-C when the module is imported.
+INTERRUPTING = """
+import os, signal, sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+"""
+
+
+@pytest.mark.parametrize("module", ["falcohost.host.environment", "falcohost.cli.app", "falcohost.cli.flags"])
+def test_interrupted_imports(environment, tmp_path, module):
+    """Ctrl-C before a command has begun ends it without a traceback."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTING.format(module=module))
+    done = subprocess.run(
+        [sys.executable, "-m", "falcohost", "plugins"],
+        capture_output=True,
+        text=True,
+        env=environment | {"PYTHONPATH": str(tmp_path)},
+        timeout=PATIENCE,
+    )
+
+    assert (-signal.SIGINT, "", "") == (done.returncode, done.stdout, done.stderr)

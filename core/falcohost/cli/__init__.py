@@ -7,17 +7,22 @@ import signal
 import sys
 from typing import NoReturn
 
-from falcohost.host.environment import begin
-
 
 def main() -> NoReturn:
     """Run the command line of this process."""
     if os.getpid() == 1:  # to which the kernel delivers no signal without a handler
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _occupy_standard_descriptors()
+    interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interrupts:  # while modules are imported, Ctrl-C ends the process without a word
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from falcohost.host.environment import begin
+
     begin(sys.argv[1:])
     from falcohost.cli.app import run
 
+    if interrupts:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 
 
