@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from falcohost_containers.rows import Row
 from falcohost_containers.runtimes.engine import Engine, Incomplete, RuntimeFailed
 
@@ -21,8 +23,8 @@ THREADS: Final = 4
 MOST: Final = 4096
 MOST_ASKED: Final = 1024
 
-#: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer; if it has
-#: none of this name, or does not know everything of it yet.
+#: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer, or does not
+#: know everything of it yet; if it has none of this name.
 PATIENCE: Final = 3.0
 NONE: Final = 0.5
 
@@ -146,7 +148,7 @@ class Asked:
         try:
             row = self.engine.find(search.container)
         except Incomplete as incomplete:
-            search.incomplete = incomplete.row
+            search.incomplete, patience = structs.replace(incomplete.row, partial=True), PATIENCE
         except (RuntimeFailed, OSError, ValueError, RecursionError, MemoryError):
             self.failed, patience = self.failed + 1, PATIENCE
         with self._lock:
@@ -157,13 +159,12 @@ class Asked:
                 search.pause = min(2 * search.pause, LONGEST_PAUSE)
                 return
             del self._searches[search.container]
-            row = row or search.incomplete
             if row is not None:
                 self._rows[search.container] = row
                 if len(self._rows) > MOST:
                     self._rows.popitem(last=False)
         for tell in search.tells:
-            tell(row)
+            tell(row or search.incomplete)
 
 
 class Asking:

@@ -90,7 +90,8 @@ class Containers:
         known = self._rows.get(key, (0.0, GIVEN_UP))[1]
         if answer.row is None and known is GIVEN_UP and answer.type in NAMED_BY_ID:
             known = Row(name=answer.id, partial=True)
-        found, lasts = (answer.row, OLD) if answer.row is not None else (known, NOT_KNOWN)
+        found = known if answer.row is None else answer.row
+        lasts = NOT_KNOWN if answer.row is None or answer.row.partial else OLD
         self._rows[key] = now + lasts, found
         self._rows.move_to_end(key)
         if len(self._rows) > MOST:
