@@ -24,7 +24,7 @@ NOT_AT_START = {
     "falcohost_syscall.kernel": "the worker",
     "falcohost_syscall.pushdown": "the worker",
     "falcohost_syscall.watched": "the worker",
-    "re2": "a rule with such an operator",
+    "re2": "a rule with such an operator or pattern",
     "yaml": "a configuration file, and rules that are not in the cache",
 }
 

@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-import re2
-
 from falcohost import Arg
 from falcohost.lookups import GIVEN_UP
 from falcohost_containers.rows import Mount, Row
@@ -53,6 +51,8 @@ def _mount(row: Row, arg: Arg, path: Callable[[Mount], str]) -> Mount | None:
 
 @functools.lru_cache(_PATTERNS)
 def _pattern(text: str) -> Any:
+    import re2  # only where a rule has such a pattern; workers have its library
+
     options = re2.Options()
     options.max_mem, options.log_errors = _MEMORY, False
     try:
