@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,9 @@ class HelperSpec:
     :ivar connects: addresses and paths of sockets to which it connects, if ``connect`` is among *calls*; works like
         :attr:`falcohost.needs.Needs.connects`.
     :ivar stream: the socket is of type ``SOCK_STREAM``, as :class:`falcohost.port.SocketPort` uses it.
+    :ivar places: paths, one of which has to exist for the helper to be of use: until then it is not started, and
+        ``settings["helpers"]`` does not have it. When one appears, the source is opened again, with the helper. Empty:
+        it is always started.
     :ivar settings: plain data that *serve* gets. The worker, which may be in an attacker's hands, cannot change it.
     """
 
@@ -47,7 +51,13 @@ class HelperSpec:
     files: tuple[str, ...] | None = ()
     connects: tuple[str, ...] | None = None
     stream: bool = False
+    places: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_of_use(self) -> bool:
+        """Return whether one of its places exists, or it needs none."""
+        return not self.places or any(map(os.path.exists, self.places))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Assigning:
             rules=self._given.rules,
             read=[(os.fsencode(path), stamp) for path, stamp in self._given.read.items()],
             watches=self._given.config.rules.watched,
+            awaited=[os.fsencode(path) for one in self._idle for path in one.places],
             state=os.fsencode(config.state.directory),
             limits=config.state.limits,
             redaction=config.outputs.redaction if config.outputs.redaction.store else None,
@@ -156,7 +157,7 @@ class Assigning:
             source=source,
             only_log=config.only_logs,
             loads=bool(asked),
-            helpers=[*spec.helpers, *helpers_of(self._given.ruleset.enabled(source))],
+            helpers=[one for one in self._helpers[source] if one not in self._idle],
             plugins=needed,
             environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
             programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),
@@ -172,6 +173,17 @@ class Assigning:
             loading=loading_for(source, self._plugins, needed) if asked else None,
             actions=None if self.response is None else tuple(self.response.actions.bound.get(source, ())),
         )
+
+    @functools.cached_property
+    def _helpers(self) -> Mapping[str, list[HelperSpec]]:
+        """Return the helpers of each source and of what its rules read."""
+        specs, rules = self._plugins.sources(), self._given.ruleset
+        return {name: [*specs[name].helpers, *helpers_of(rules.enabled(name))] for name in self.sources}
+
+    @functools.cached_property
+    def _idle(self) -> list[HelperSpec]:
+        """Return the helpers that are of no use yet; what appears from now on, the supervisor notices."""
+        return [one for helpers in self._helpers.values() for one in helpers if not one.is_of_use]
 
     def _asked(self, source: str, spec: SourceSpec) -> bytes:
         if spec.ask is None:

@@ -86,6 +86,7 @@ class Assignment(msgspec.Struct, frozen=True):
     :ivar rules: the names of all rules, in order of definition.
     :ivar read: all files, as they were when they were read.
     :ivar watches: a change of one is a reload.
+    :ivar awaited: paths without which a helper is of no use; when one appears, that is a reload too.
     :ivar state: the configured state directory.
     :ivar nice: the precedence that the agent takes (nice(1)).
     :ivar uids: the first and the last user that processes may get.
@@ -120,6 +121,7 @@ class Assignment(msgspec.Struct, frozen=True):
     iso8601: bool
     watch_interval: float = 1.0
     watches: bool = True
+    awaited: list[bytes] = []
     outputs: list[str] = []
     subscribers: list[str] = []
     files: list[bytes] = []

@@ -150,6 +150,7 @@ def wired(
         os.close(new.baseline)
         summary.take_rules(new.assignment.rules)
         watch.go_over(new.assignment.watched)
+        files.wait_for(map(os.fsdecode, new.assignment.awaited))
         services.go_over(number, new.assignment.facts)
         health.go_over(new.health)
         response.go_over(new.actions)
@@ -193,6 +194,13 @@ def wired(
         internal.raise_alert,
     )
     reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell, notify=notify)
+    files = Files(
+        watch,
+        Renewals(children, loop),
+        reloading,
+        assignment.watch_interval,
+        awaited=map(os.fsdecode, assignment.awaited),
+    )
     return Supervisor(
         loop=loop,
         workers=workers,
@@ -211,7 +219,7 @@ def wired(
         life=life,
         outages=Outages(children, internal.raise_alert),
         reloading=reloading,
-        files=Files(watch, Renewals(children, loop), reloading, assignment.watch_interval),
+        files=files,
         control=Control(
             loop,
             store.directory,

@@ -127,7 +127,8 @@ class Work:
         try:
             data = self._uplink.new_data()
             rules = self._task.decode(data)
-            if not needs_for(self._source, rules) <= self._confined or self._helpers.miss(helpers_of(rules)):
+            missing = self._helpers.miss({one.name for one in data.helpers})
+            if missing or not needs_for(self._source, rules) <= self._confined:
                 self._uplink.send(wire.RulesTaken(message.number, renew=True))
                 return
             self._pipeline.open_lookups(rules, self._helpers.running)
@@ -194,11 +195,6 @@ def needs_for(source: Source, rules: Rules) -> Needs:
     if any(one.spec.helper is None for one in rules.lookups):
         return found | GENEROUS
     return found | Needs(frozenset({THREADS})) if rules.lookups else found
-
-
-def helpers_of(rules: Rules) -> frozenset[str]:
-    """Return the names of the processes that ask for the lookups which *rules* read."""
-    return frozenset(one.spec.helper.name for one in rules.lookups if one.spec.helper is not None)
 
 
 class _Collector:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from msgspec import structs
 
 from falcohost_containers.rows import Row
 from falcohost_containers.runtimes.engine import Engine, Incomplete, RuntimeFailed
+from falcohost_containers.threads import Later, Pool
 
 #: Threads for each runtime.
 THREADS: Final = 4
@@ -36,33 +34,6 @@ Tell: TypeAlias = Callable[[Row | None], None]
 
 def nobody(row: Row | None) -> None:
     """Take a row that nobody waits for."""
-
-
-class Later:
-    """Calls functions after some time, in one thread."""
-
-    def __init__(self) -> None:
-        self._calls: list[tuple[float, int, Callable[[], object]]] = []
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, name="later", daemon=True).start()
-
-    def call(self, seconds: float, function: Callable[[], object]) -> None:
-        """Call *function* after *seconds*."""
-        with self._changed:
-            heapq.heappush(self._calls, (time.monotonic() + seconds, next(self._numbers), function))
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._calls)
-                left = self._calls[0][0] - time.monotonic()
-                if left > 0:
-                    self._changed.wait(left)
-                    continue
-                function = heapq.heappop(self._calls)[2]
-            function()
 
 
 class _Search:
@@ -87,7 +58,7 @@ class Asked:
         self.failed = 0
         self._later = later
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(THREADS, f"ask {engine.name}")
+        self._threads = Pool(THREADS, f"ask {engine.name}")
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._searches: dict[str, _Search] = {}
 
@@ -119,7 +90,10 @@ class Asked:
         if self.engine.reads_files:
             self._attempt(search)  # it may be gone in a moment
         else:
-            self._threads.submit(self._attempt, search)
+            self._begin_again(search)
+
+    def _begin_again(self, search: _Search) -> None:
+        self._threads.call(lambda: self._attempt(search))
 
     def _search(self, container: str) -> _Search | None:
         """Return the search for *container*, a new one if there is none; None: there are too many."""
@@ -132,7 +106,7 @@ class Asked:
 
     def all(self) -> None:
         """Ask for all containers that there are."""
-        self._threads.submit(self._all)
+        self._threads.call(self._all)
 
     def _all(self) -> None:
         try:
@@ -155,7 +129,7 @@ class Asked:
             if self._searches.get(search.container) is not search:
                 return
             if row is None and time.monotonic() < search.asked + patience:
-                self._later.call(search.pause, lambda: self._threads.submit(self._attempt, search))
+                self._later.call(search.pause, lambda: self._begin_again(search))
                 search.pause = min(2 * search.pause, LONGEST_PAUSE)
                 return
             del self._searches[search.container]
@@ -167,15 +141,45 @@ class Asked:
             tell(row or search.incomplete)
 
 
-class Asking:
-    """All runtimes; those that may have a container of the same type are asked at the same time."""
+class Place:
+    """Where a runtime may be.
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
-        later = Later()
-        self.runtimes = [Asked(engine, later) for engine in engines]
+    :ivar exists: whether it is there.
+    :ivar types: the runtimes, as names of cgroups tell them, whose containers it may have.
+    :ivar make: returns what asks it; it may import what nobody else needs.
+    """
+
+    def __init__(self, types: Iterable[str], exists: Callable[[], bool], make: Callable[[], Engine]) -> None:
+        self.types = frozenset(types)
+        self.exists = exists
+        self.make = make
+
+
+class Asking:
+    """All runtimes; those that may have a container of the same type are asked at the same time.
+
+    :param engines: runtimes that are there.
+    :param places: where others may be. They cost nothing until they are there.
+    """
+
+    def __init__(self, engines: Iterable[Engine] = (), places: Iterable[Place] = ()) -> None:
+        self._later = Later()
+        self._lock = threading.Lock()
+        self._places = [*places]
+        self.runtimes = [Asked(engine, self._later) for engine in engines]
+
+    def look(self, kind: str = "") -> None:
+        """Take in the runtimes that have come, those only that may have containers of this *kind*."""
+        with self._lock:
+            for place in [one for one in self._places if not kind or kind in one.types]:
+                if place.exists():
+                    self._places.remove(place)
+                    self.runtimes = [*self.runtimes, new := Asked(place.make(), self._later)]
+                    new.all()
 
     def ask(self, container: str, kind: str, tell: Tell) -> None:
         """Call *tell* with the first row of *container* that is found, or with None when there is none."""
+        self.look(kind)
         asked = [one for one in self.runtimes if kind in one.engine.types]
         first = _First(len(asked), tell)
         if not asked:

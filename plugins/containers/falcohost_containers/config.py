@@ -35,6 +35,7 @@ _OTHERS: Final = ("runc", "lxc", "libvirt_lxc", "bpm")
 
 #: Where podman, runc, crun and docker keep containers.
 STORAGES: Final = ("/var/lib/containers/storage",)
+PROGRAMS: Final = ("/usr/bin/podman", "/usr/local/bin/podman")
 USERS: Final = "/home/*/.local/share/containers/storage"
 STATES: Final = ("/run/runc", "/run/crun")
 DOCKERS: Final = "/var/lib/docker/containers"
@@ -48,6 +49,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     :ivar storages: podman's; *users*: a pattern for those of users, empty: they are not read.
     :ivar states: folders of runc's and crun's states.
+    :ivar programs: of runtimes that users may start at any time.
     :ivar bundles: folders in which bare containers' bundles are.
     :ivar longest: the longest label that is kept, in characters; 0: any.
     """
@@ -60,6 +62,7 @@ class Config(Struct, frozen=True, kw_only=True):
     users: str = ""
     states: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     dockers: str = ""
     longest: int = LONGEST
 
@@ -67,6 +70,11 @@ class Config(Struct, frozen=True, kw_only=True):
     def sockets(self) -> tuple[str, ...]:
         """Return all sockets."""
         return (*self.docker, *self.podman, *self.cri, *self.containerd)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return paths of which one exists where there is a runtime; a user's podman has no other at first."""
+        return (*self.sockets, *self.storages, *self.states, *filter(None, [self.dockers]), *self.programs)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -100,6 +108,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         **found,
         storages=_rooted(root, _texts(podman, "storages", STORAGES)) if own else (),
         users=f"{root}{USERS}" if own and podman.get("rootless", True) else "",
+        programs=_rooted(root, PROGRAMS) if own and podman.get("rootless", True) else (),
         states=_rooted(root, _texts(runc, "states", STATES)) if _enabled(engines, "runc") else (),
         bundles=_rooted(root, _texts(runc, "bundles", ())) if _enabled(engines, "runc") else (),
         dockers=f"{root}{DOCKERS}" if found["docker"] else "",

@@ -6,42 +6,42 @@ It notices that containers are made, and asks for them before anybody wants to k
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
+import gc
 import os
 import select
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from falcohost.port import serve_late
-from falcohost_containers.asking import MOST, Asked, Asking, nobody
+from falcohost_containers.asking import MOST, Asked, Asking, Place, nobody
 from falcohost_containers.config import HAS_HTTP2, Config
 from falcohost_containers.rows import Answer, Question, Row
-from falcohost_containers.runtimes.bare import Bare
-from falcohost_containers.runtimes.docker import Docker
 from falcohost_containers.runtimes.engine import Engine
-from falcohost_containers.runtimes.storage import Podman
 from falcohost_containers.watching import Folders
 
-if HAS_HTTP2:  # imported now: the process may not be able to read these files later
-    from falcohost_containers.runtimes.containerd import Containerd
-    from falcohost_containers.runtimes.cri import Cri
-    from falcohost_containers.runtimes.grpc import Client
-
-#: Seconds between two looks for folders that are not watched yet.
+#: Seconds between two looks for folders that are not watched yet, and for runtimes that have come.
 LOOK: Final = 1.0
+
+#: Bytes of a thread's stack: what is read nests at most 1,000 deep, which takes a third of that.
+_STACK: Final = 1 << 20
+
+# malloc.h
+_M_ARENA_MAX: Final = -8
 
 
 def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     """Answer the source's questions until it ends."""
-    asking = Asking(engines(msgspec.convert(settings, Config)))
-    threading.Thread(target=Watching(asking.runtimes).run, name="watching", daemon=True).start()
-    for one in asking.runtimes:
-        one.all()
+    _prepare()
+    asking = Asking(places=places(msgspec.convert(settings, Config)))
+    threading.Thread(target=Watching(asking).run, name="watching", daemon=True).start()
 
     def ask(question: Question, answer: Any) -> None:
         def tell(row: Row | None) -> None:
@@ -52,33 +52,84 @@ def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     serve_late(link, Question, ask)
 
 
-def engines(config: Config) -> list[Engine]:
-    """Return the runtimes that are asked."""
-    longest, podman = config.longest, [Path(one) for one in config.podman]
-    storages, users = [Path(one) for one in config.storages], [config.users] if config.users else []
-    found: list[Engine] = _over_grpc(config)
-    folder = Path(config.dockers) if config.dockers else None
-    found += [Docker(Path(one), folder=folder, longest=longest) for one in config.docker]
-    if storages or users or podman:
-        found.append(Podman(storages, users, podman[0] if podman else None, longest=longest))
+def _prepare() -> None:
+    """Have threads use little memory, and collect the cycles that HTTP/2 makes."""
+    threading.stack_size(_STACK)
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # glibc only
+    gc.enable()
+
+
+def places(config: Config) -> Iterator[Place]:
+    """Yield where runtimes may be. What asks one is imported when it is there."""
+    longest = config.longest
+    if HAS_HTTP2:
+        for one in config.containerd:
+            yield _at(one, ("containerd", "cri"), functools.partial(_containerd, one, longest))
+        for one in config.cri:
+            yield _at(one, ("cri",), functools.partial(_cri, one, longest))
+    for one in config.docker:
+        yield _at(one, ("docker",), functools.partial(_docker, one, config))
+    if config.storages or config.users or config.podman:
+        yield Place(("podman", "cri"), functools.partial(_has_podman, config), functools.partial(_podman, config))
     if config.states:
-        found.append(Bare([Path(one) for one in config.states], longest=longest))
-    return found
+        yield Place(("runc",), functools.partial(_any, config.states), functools.partial(_bare, config))
 
 
-def _over_grpc(config: Config) -> list[Engine]:
-    """Return the runtimes that it takes h2 to ask."""
-    if not HAS_HTTP2:
-        return []
-    containerd: list[Engine] = [Containerd(Path(one), longest=config.longest) for one in config.containerd]
-    return containerd + [Cri(Client(Path(one)), longest=config.longest) for one in config.cri]
+def _at(path: str, types: Iterable[str], make: Callable[[], Engine]) -> Place:
+    return Place(types, functools.partial(os.path.exists, path), make)
+
+
+def _any(paths: Iterable[str]) -> bool:
+    return any(map(os.path.exists, paths))
+
+
+def _has_podman(config: Config) -> bool:
+    return _any((*config.storages, *config.podman)) or (bool(config.users) and _matches(config.users))
+
+
+def _matches(pattern: str) -> bool:
+    return any(True for _ in Path("/").glob(pattern.lstrip("/")))
+
+
+def _containerd(path: str, longest: int) -> Engine:
+    from falcohost_containers.runtimes.containerd import Containerd
+
+    return Containerd(Path(path), longest=longest)
+
+
+def _cri(path: str, longest: int) -> Engine:
+    from falcohost_containers.runtimes.cri import Cri
+    from falcohost_containers.runtimes.grpc import Client
+
+    return Cri(Client(Path(path)), longest=longest)
+
+
+def _docker(path: str, config: Config) -> Engine:
+    from falcohost_containers.runtimes.docker import Docker
+
+    return Docker(Path(path), folder=Path(config.dockers) if config.dockers else None, longest=config.longest)
+
+
+def _podman(config: Config) -> Engine:
+    from falcohost_containers.runtimes.storage import Podman
+
+    users = [config.users] if config.users else []
+    service = Path(config.podman[0]) if config.podman else None
+    return Podman([Path(one) for one in config.storages], users, service, longest=config.longest)
+
+
+def _bare(config: Config) -> Engine:
+    from falcohost_containers.runtimes.bare import Bare
+
+    return Bare([Path(one) for one in config.states], longest=config.longest)
 
 
 class Watching:
     """Asks for each container when its runtime begins to make it."""
 
-    def __init__(self, runtimes: list[Asked]) -> None:
-        self._runtimes = runtimes
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
         self._folders = Folders()
         self._owners: dict[Path, Asked] = {}
         self._made: OrderedDict[Path, Asked] = OrderedDict()
@@ -90,11 +141,12 @@ class Watching:
             with contextlib.suppress(OSError):
                 queue = [self._folders] if self._folders.fileno() >= 0 else []
                 if select.select(queue, [], [], LOOK)[0] and self._folders.read(self._tell):
-                    for one in self._runtimes:
+                    for one in self._asking.runtimes:
                         one.all()
 
     def _look(self) -> None:
-        for one in self._runtimes:
+        self._asking.look()
+        for one in self._asking.runtimes:
             with contextlib.suppress(OSError):
                 for folder in one.engine.folders():
                     self._owners[folder] = one

@@ -45,6 +45,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
         files=config.files,
         connects=config.sockets,
         stream=True,
+        places=config.places,
         settings=msgspec.to_builtins(config),
     )
     about = "Knows the names, images, labels, mounts and pods of containers."

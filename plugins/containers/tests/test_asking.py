@@ -12,7 +12,7 @@ import pytest
 from falcohost.testing.waiting import PATIENCE as WAIT
 from falcohost.testing.waiting import wait_until
 from falcohost_containers import asking
-from falcohost_containers.asking import Asking
+from falcohost_containers.asking import Asking, Place
 from falcohost_containers.rows import Row
 from falcohost_containers.runtimes.engine import Incomplete, RuntimeFailed
 
@@ -175,3 +175,21 @@ def test_too_many_at_once(monkeypatch):
     runtime.goes_on.set()
 
     assert [None] == told[:1]
+
+
+def test_a_runtime_that_comes(tmp_path):
+    """What asks it is made once, with the first question about such a container, or when it is looked for."""
+    runtime, made = Runtime("a", web=Row(name="web")), []
+    place = Place(("a",), (tmp_path / "socket").exists, lambda: made.append(1) or runtime)
+    here, told = Asking(places=[place]), []
+    here.look()
+    here.ask("web", "a", told.append)
+    assert ([], [None]) == (made, told)
+
+    (tmp_path / "socket").touch()
+    here.ask("web", "b", told.append)
+    assert ([], [None, None]) == (made, told)
+    here.ask("web", "a", told.append)
+    here.look()
+    wait_until(lambda: len(told) == 3)
+    assert ([1], Row(name="web")) == (made, told[2])

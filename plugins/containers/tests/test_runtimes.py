@@ -29,6 +29,7 @@ from falcohost_containers.runtimes.cri import Cri
 from falcohost_containers.runtimes.docker import Docker
 from falcohost_containers.runtimes.engine import RuntimeFailed
 from falcohost_containers.runtimes.grpc import Client
+from falcohost_containers.runtimes.http import get
 from falcohost_containers.runtimes.storage import Podman
 
 PAUSE = "localhost/falcohost/pause:1"
@@ -346,6 +347,40 @@ def test_hostile_runtimes(hostile, data, times):
     for here in (Docker(path), Containerd(path), Cri(Client(path))):
         with pytest.raises((RuntimeFailed, OSError, ValueError, RecursionError)):
             here.find("f" * 64)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\n[1]", [1]),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: 3\r\n\r\n[1]", [1]),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[1]", RuntimeFailed),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n", RuntimeFailed),
+        (b"HTTP/2.0 200 OK\r\n\r\n[1]", RuntimeFailed),
+        (b"[1]\r\n\r\n", RuntimeFailed),
+    ],
+    ids=["until its end", "with a length", "not found", "too long", "in chunks", "another version", "no status"],
+)
+def test_answers_over_http(tmp_path, data, found):
+    """An answer is read as RFC 9112 has it; what may not be answered to HTTP/1.0 is an error."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        threading.Thread(target=_answer_once, args=(server, data), daemon=True).start()
+        if found is RuntimeFailed:
+            with pytest.raises(RuntimeFailed):
+                get(path, "/x", list[int])
+        else:
+            assert found == get(path, "/x", list[int])
+
+
+def _answer_once(server: socket.socket, data: bytes) -> None:
+    link, _ = server.accept()
+    with link:
+        assert link.recv(1 << 16).startswith(b"GET /x HTTP/1.0\r\n")
+        link.sendall(data)
 
 
 def test_nobody_listens(tmp_path):

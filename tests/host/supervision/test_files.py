@@ -44,3 +44,21 @@ def test_a_change_begins_a_reload(file, interval, expected):
 
     assert expected == begun
     assert ["Files have changed"] == reloading.causes
+
+
+def test_what_appears_begins_a_reload(tmp_path):
+    """Of paths that are awaited, the first that is there begins one reload; then there are others to wait for."""
+    clock, reloading = ManualClock(), Begun()
+    one, other = tmp_path / "one", tmp_path / "other"
+    files = Files(Watch({}), Renewals([], Loop()), reloading, 1.0, clock, [str(one), str(other)])
+    for path in (None, other, one):
+        if path is not None:
+            path.mkdir()
+        clock.advance(2)
+        files.look()
+    assert [f"{other} has appeared"] == reloading.causes
+
+    files.wait_for([str(one)])
+    clock.advance(2)
+    files.look()
+    assert [f"{other} has appeared", f"{one} has appeared"] == reloading.causes

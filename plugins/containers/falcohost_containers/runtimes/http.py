@@ -1,12 +1,15 @@
-"""GET requests over a socket, as docker and podman serve them."""
+"""GET requests over a socket, as docker and podman serve them.
+
+Python's own client imports OpenSSL and parsers of mail, 2.2 MB that the helper would have for this alone. Of an answer
+to HTTP/1.0, which never comes in chunks and ends with the connection (RFC 9112, sections 6.1 and 6.3), little is read.
+"""
 
 from __future__ import annotations
 
-import http.client
-import io
+import re
 import socket
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -14,36 +17,15 @@ from falcohost_containers.runtimes.engine import MOST_BYTES, Deadline, RuntimeFa
 
 _T = TypeVar("_T")
 
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r\n]")
+_LENGTH: Final = re.compile(rb"\r?\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r?\n", re.IGNORECASE)
+_CODED: Final = re.compile(rb"\ntransfer-encoding:", re.IGNORECASE)
+_END: Final = re.compile(rb"\r?\n\r?\n")
 _NOT_FOUND: Final = 404
 _OK: Final = 200
 
-
-class _Reading(io.RawIOBase):
-    """Reads from a socket until a deadline."""
-
-    def __init__(self, link: socket.socket, deadline: Deadline) -> None:
-        self._link = link
-        self._deadline = deadline
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._left or received(self._link, self._deadline)
-        size = min(len(data), len(buffer))
-        buffer[:size], self._left = data[:size], data[size:]
-        return size
-
-
-class _Socket:
-    """What http.client needs of a socket to read a response from."""
-
-    def __init__(self, link: socket.socket, deadline: Deadline) -> None:
-        self._file: io.BufferedIOBase = io.BufferedReader(_Reading(link, deadline))
-
-    def makefile(self, mode: str) -> io.BufferedIOBase:
-        return self._file
+#: Most bytes of the status and the headers.
+_MOST_HEAD: Final = 1 << 16
 
 
 def get(path: Path, target: str, kind: type[_T]) -> _T | None:
@@ -56,14 +38,33 @@ def get(path: Path, target: str, kind: type[_T]) -> _T | None:
     deadline = Deadline()
     with connected(path, deadline) as link:
         link.sendall(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-        response = http.client.HTTPResponse(cast(socket.socket, _Socket(link, deadline)), method="GET")
-        try:
-            response.begin()
-            body = response.read(MOST_BYTES + 1)
-        except http.client.HTTPException as error:
-            raise RuntimeFailed(f"no HTTP: {type(error).__name__}") from error
-    if response.status == _NOT_FOUND:
+        status, body = _response(link, deadline)
+    if status == _NOT_FOUND:
         return None
-    if response.status != _OK or len(body) > MOST_BYTES:
-        raise RuntimeFailed(f"GET {target}: status {response.status}, {len(body)} bytes")
+    if status != _OK:
+        raise RuntimeFailed(f"GET {target}: status {status}")
     return msgspec.json.decode(body, type=kind)
+
+
+def _response(link: socket.socket, deadline: Deadline) -> tuple[int, bytearray]:
+    """Return status and body of the response on *link*."""
+    data = bytearray()
+    while (end := _END.search(data, 0, _MOST_HEAD)) is None:
+        if len(data) >= _MOST_HEAD or not (more := received(link, deadline)):
+            raise RuntimeFailed("no HTTP: headers that do not end")
+        data += more
+    head, length = bytes(data[: end.end()]), None
+    if (said := _STATUS.match(head)) is None or _CODED.search(head):
+        raise RuntimeFailed("no HTTP/1.0")
+    if (found := _LENGTH.search(head)) is not None:
+        length = int(found[1])
+    del data[: end.end()]
+    while length is None or len(data) < length:
+        if len(data) > MOST_BYTES:
+            raise RuntimeFailed("an answer that is too large")
+        if not (more := received(link, deadline)):
+            break
+        data += more
+    if length is not None and len(data) != length:
+        raise RuntimeFailed("an answer that has not come as a whole")
+    return int(said[1]), data
