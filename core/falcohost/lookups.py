@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -97,6 +97,8 @@ class LookupSpec:
         a value that this row does not have.
     :ivar fills: getters for fields that the source itself has, by name; each receives the row. The lookup is asked only
         where the source does not know the value.
+    :ivar check: called by ``falcohost doctor`` with the plugin's own configuration; yields pairs of what was checked,
+        and None or a sentence that says what is wrong and how to fix it. Nothing that it finds stops a start.
     :ivar helper: a process that asks outside for the lookup, so that the source's needs no rights for that. It is
         started only with an enabled rule that reads one of the fields. ``settings["helpers"]`` then has a
         :class:`~falcohost.helpers.Helper` by the helper's name; where there is no worker, as in ``falcohost rules
@@ -110,6 +112,7 @@ class LookupSpec:
     fields: Sequence[Field] = ()
     fills: Mapping[str, Callable[[Any, Arg], Any]] = field(default_factory=dict)
     helper: HelperSpec | None = None
+    check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
 
 
 class AskedLookup(Generic[_Q, _A]):

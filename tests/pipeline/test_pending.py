@@ -33,6 +33,7 @@ def test_a_row_that_is_given_up(condition, told):
         tuple(alert.fields["falcohost.missing"]) for alert in run.sink.alerts
     ]
     assert 2 == run.lookup.late
+    assert 2 <= run.lookup.given_up
 
 
 @pytest.mark.parametrize(

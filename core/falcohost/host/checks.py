@@ -30,6 +30,7 @@ from falcohost.host.plugins import Plugins
 from falcohost.host.response.binding import check_actions, check_bindings
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import problem_of, settings_problems, sources_to_check
+from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.store.directory import directory_problem, state_directory
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
@@ -86,6 +87,9 @@ def start_findings(
         yield Finding(name, _VALID, problem)
     found = {name: list(_source(specs[name], settings[name], agent)) for name in names if name not in wrong}
     needed = [name for name in found if ruleset is None or ruleset.enabled(name) or name in options.enable_sources]
+    for lookup in plugins.lookups().values():
+        if not lookup.spec.key.keys().isdisjoint(found):
+            yield from _lookup(lookup)
     one_opens = any(all(one.problem is None or not one.stops for one in found[name]) for name in needed or found)
     for finding in itertools.chain.from_iterable(found.values()):
         # As long as one source opens, the agent runs, and tries the others again.
@@ -143,6 +147,14 @@ def _check_response(config: Config, plugins: Plugins, ruleset: Ruleset | None) -
 
 def _make_and_close(spec: SubscriberSpec, settings: Mapping[str, Any], store: Store, maker: AlertMaker) -> None:
     make_consumer(spec, settings, store, maker).close()
+
+
+def _lookup(lookup: LoadedLookup) -> Iterator[Finding]:
+    """Yield what the own check of a lookup finds."""
+    try:
+        yield from [Finding(f"lookup {lookup.name}", what, problem, stops=False) for what, problem in lookup.checked()]
+    except Exception as error:
+        yield Finding(f"lookup {lookup.name}", "its check runs", f"{type(error).__name__}: {error}", stops=False)
 
 
 def _source(spec: SourceSpec, settings: Mapping[str, Any], agent: int | None) -> Iterator[Finding]:

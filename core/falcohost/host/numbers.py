@@ -48,9 +48,13 @@ class RuleNumbers(msgspec.Struct, frozen=True):
 class LookupNumbers(msgspec.Struct, frozen=True):
     """The answers of a lookup, one for each time that one of its fields was read."""
 
+    known: Annotated[int, number("rows that it has now", over=Over.LAST)] = 0
     found: Annotated[int, number("rows that were known")] = 0
     absent: Annotated[int, number("keys that have no row")] = 0
     pending: Annotated[int, number("rows that were not known yet; the match waits for them")] = 0
+    given_up: Annotated[
+        int, number("rows that cannot be learnt for now; nothing waits, and the alert says what is missing")
+    ] = 0
     late: Annotated[
         int, number("values that counted as absent because their row did not arrive in time", colour="red")
     ] = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from types import MappingProxyType
 from typing import Any
 
 from falcohost.helpers import HELPERS, Helper
 from falcohost.log import log
-from falcohost.lookups import Key, Lookup, LookupSpec, NotYet, WakingLookup
+from falcohost.lookups import GIVEN_UP, Key, Lookup, LookupSpec, NotYet, WakingLookup
 
 
 class LoadedLookup:
@@ -17,13 +17,14 @@ class LoadedLookup:
     :ivar found: number of rows found.
     :ivar absent: number of keys without a row.
     :ivar pending: number of rows that were not known yet.
+    :ivar given_up: number of rows that cannot be learnt.
     :ivar failed: number of exceptions, each counted as no row.
     :ivar late: number of values that counted as absent because their row did not arrive in time.
     """
 
     def __init__(self, spec: LookupSpec, settings: Mapping[str, Any]) -> None:
         self.spec = spec
-        self.found = self.absent = self.pending = self.failed = self.late = 0
+        self.found = self.absent = self.pending = self.failed = self.late = self.given_up = 0
         self._settings = settings
         self._lookup: Lookup | None = None
 
@@ -31,6 +32,11 @@ class LoadedLookup:
     def name(self) -> str:
         """Return the name of the lookup."""
         return self.spec.name
+
+    @property
+    def known(self) -> int:
+        """Return how many rows the lookup has, if it says so."""
+        return len(self._lookup) if isinstance(self._lookup, Sized) else 0
 
     def open(self, helpers: Mapping[str, Helper] = MappingProxyType({})) -> None:
         """Make the lookup, unless it is open. Of *helpers* it gets its own.
@@ -42,6 +48,13 @@ class LoadedLookup:
             found = {name: helper for name, helper in helpers.items() if name == own}
             self._lookup = self.spec.make({**self._settings, HELPERS: found})
 
+    def checked(self) -> Iterable[tuple[str, str | None]]:
+        """Return what the plugin's own check finds.
+
+        :raises Exception: whatever the plugin raises.
+        """
+        return () if self.spec.check is None else self.spec.check(self._settings)
+
     def find(self, key: Key) -> Any:
         """Return the row for *key*, None if there is none, PENDING, or GIVEN_UP."""
         if self._lookup is None:
@@ -51,7 +64,9 @@ class LoadedLookup:
         except Exception as error:
             self.fails(error)
             return None
-        if isinstance(row, NotYet):
+        if row is GIVEN_UP:
+            self.given_up += 1
+        elif isinstance(row, NotYet):
             self.pending += 1
         elif row is None:
             self.absent += 1

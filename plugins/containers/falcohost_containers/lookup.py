@@ -70,6 +70,10 @@ class Containers:
         except PortClosed as error:
             raise HelperEnded from error
 
+    def __len__(self) -> int:
+        """Return how many containers are known."""
+        return sum(row is not GIVEN_UP for _, row in self._rows.values())
+
     def poll(self) -> bool:
         """Take the rows that have come."""
         if self._port is None:

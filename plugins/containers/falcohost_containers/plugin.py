@@ -31,6 +31,12 @@ def _make(settings: Mapping[str, Any]) -> Lookup:
     return Containers.from_settings(settings)
 
 
+def _check(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_containers.check import check
+
+    return check(settings)
+
+
 @hookimpl
 def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
     """Return the lookup, with the process that asks for it."""
@@ -50,7 +56,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
     )
     about = "Knows the names, images, labels, mounts and pods of containers."
     key = {"syscall": ("container.full_id", "container.type")}
-    return [LookupSpec(name=NAME, description=about, key=key, make=_make, fills=FILLS, helper=helper)]
+    return [LookupSpec(name=NAME, description=about, key=key, make=_make, fills=FILLS, helper=helper, check=_check)]
 
 
 @hookimpl

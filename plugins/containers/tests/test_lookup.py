@@ -73,6 +73,7 @@ def test_a_row_comes(containers, asked):
 
     assert "web" == containers.find(WEB).name
     assert not asked.waiting
+    assert 1 == len(containers)
 
 
 def test_what_nobody_knows(containers, asked, clock):
@@ -81,6 +82,7 @@ def test_what_nobody_knows(containers, asked, clock):
     asked.answer(None)
     wait_until(containers.poll)
     assert GIVEN_UP is containers.find(WEB)
+    assert 0 == len(containers)
 
     clock.sleep(NOT_KNOWN + 1)
     assert GIVEN_UP is containers.find(WEB)
