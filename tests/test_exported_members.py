@@ -159,6 +159,7 @@ PUBLIC = {
         "BENEATH",
         "CODE",
         "CONNECT",
+        "FORKS",
         "GENEROUS",
         "INSPECT",
         "LISTEN",
