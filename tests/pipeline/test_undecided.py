@@ -82,6 +82,14 @@ def test_a_lookup_is_not_waited_for():
     assert [("rule 1", ("it.note",), 1)] == due(run)
 
 
+def test_only_the_condition_is_to_blame():
+    """What only the output shows leaves nothing undecided: a row that is not there, or the beginning of a text."""
+    run = Run("it.note contains fg", output="%machine.owner %it.who")
+
+    assert [] == run.take(Happening(note="abcdefgh", cut=4, host="db"))
+    assert [("rule 1", ("it.note",), 1)] == due(run)
+
+
 def test_told_now_and_then():
     """Each rule is told of at once and then every ten minutes at most, with how often it was undecided meanwhile."""
     run = Run("it.note contains fg")

@@ -114,9 +114,8 @@ class Freezer:
         rule = replace(rule, output=in_template(rule.output, shown))
         told = frozenset(rule.output.fields)
         self._is_open = reads_lookup(rule.condition)
-        asked = fields(rule.condition) if self._is_open else ()
-        refs = tuple(dict.fromkeys((*asked, *rule.output.fields)))
-        self._refs = refs
+        self._asked = tuple(dict.fromkeys(fields(rule.condition))) if self._is_open else ()
+        refs = tuple(dict.fromkeys((*self._asked, *rule.output.fields)))
         self._readers: list[Callable[[Any], Any]] = compile_values(refs)
         copies = {ref: replace(ref, field=self._copied(ref, place)) for place, ref in enumerate(refs)}
         self._questions = [
@@ -140,9 +139,10 @@ class Freezer:
         return PossibleMatch(self, Frozen(event, values, questions, read))
 
     def unknown(self, event: Frozen) -> tuple[str, ...]:
-        """Return the fields whose values are not known, as the rule writes them."""
-        found = (ref.text for place, ref in enumerate(self._refs) if event.values[place] is PENDING)
-        return tuple(dict.fromkeys((*found, *event.missing)))
+        """Return the condition's fields whose values are not known, as the rule writes them."""
+        found = (ref.text for place, ref in enumerate(self._asked) if event.values[place] is PENDING)
+        asked = {ref.text for ref in self._asked}
+        return tuple(dict.fromkeys((*found, *(name for name in event.missing if name in asked))))
 
     def answer(self, event: Frozen) -> bool | None:
         """Return whether the condition is true; None if that depends on values that are not known yet."""
