@@ -16,9 +16,8 @@ from typing import NamedTuple
 from falcohost.host.confine.calls import allowed
 from falcohost.host.confine.capabilities import CAPABILITIES
 from falcohost.host.confine.numbers import NEWEST, this_machine
-from falcohost.host.confine.seccomp import program_for
 from falcohost.host.confine.users import LOCKS
-from falcohost.needs import ALL, CODE, FORKS, INSPECT, PROGRAM
+from falcohost.needs import ALL, CODE, INSPECT, PROGRAM
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.maps import Maps
 
@@ -121,21 +120,14 @@ def _memory(pid: int) -> float:
 def _calls(pid: int) -> str:
     if _status(pid)["Seccomp"] != "2":
         return "all"
-    found = filter_of(pid)
-    names = _allowed_by(found)
+    names = _allowed_by(filter_of(pid))
     if "execve" in names:
         return PROGRAM
-    others = [*sorted(ALL - {PROGRAM, INSPECT, CODE, FORKS}), FORKS]  # which takes the same call as threads
-    fitting = [
+    others = sorted(ALL - {PROGRAM, INSPECT, CODE})
+    fitting = (
         needs for size in range(len(others) + 1) for needs in combinations(others, size) if names == {*_names(needs)}
-    ]
-    return ", ".join(sorted(next((needs for needs in fitting if found == _program(needs, pid)), fitting[0])))
-
-
-def _program(needs: tuple[str, ...], pid: int) -> bytes:
-    machine = this_machine()
-    assert machine is not None
-    return program_for(frozenset(needs), machine, pid)
+    )
+    return ", ".join(next(fitting))
 
 
 def _names(needs: tuple[str, ...]) -> Iterator[str]:

@@ -174,7 +174,6 @@ def call_table() -> Iterator[str]:
     yield from _row("`code`", "no more; but memory may be executable")
     yield from _row("`inspect`", "no more; but no Landlock")
     yield from _row("`threads`", "`clone` of threads, in no new namespace")
-    yield from _row("`forks`", "`clone` of processes too, in no new namespace; 16 processes and threads at most")
     yield from _row("`maps`", "`bpf`, to look up, change and delete in maps, by descriptor")
     yield from _row("`probe`", "the same, and to load, attach and run programs; `perf_event_open`")
     yield from _row("`program`", f"all but these, which fail with EPERM: {_names(DANGEROUS)}")

@@ -159,7 +159,6 @@ PUBLIC = {
         "BENEATH",
         "CODE",
         "CONNECT",
-        "FORKS",
         "GENEROUS",
         "INSPECT",
         "LISTEN",

@@ -12,7 +12,6 @@ __all__ = [
     "BENEATH",
     "CODE",
     "CONNECT",
-    "FORKS",
     "GENEROUS",
     "INSPECT",
     "LISTEN",
@@ -33,8 +32,6 @@ _T = TypeVar("_T")
 
 #: Starts threads.
 THREADS: Final = "threads"
-#: Forks processes, which may do no more than it does, and run no other program.
-FORKS: Final = "forks"
 #: Makes connections, and looks up names.
 CONNECT: Final = "connect"
 #: Accepts connections on sockets that it opened before.
@@ -59,21 +56,18 @@ PROBE: Final = "probe"
 SIGNAL: Final = "signal"
 
 #: All of these.
-ALL: Final = frozenset(
-    {THREADS, FORKS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, SIGNAL}
-)
+ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, SIGNAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a source does once it is open. What is not needed ends the process, and raises an alert.
 
-    :ivar calls: any of ``threads`` (start threads), ``forks`` (fork processes, which may do no more), ``connect`` (make
-        connections), ``listen`` (accept connections, on sockets that were opened before), ``write`` (create and change
-        files), ``beneath`` (open files below a folder with openat2(2)), ``watch`` (wait for changes in folders with
-        inotify(7)), ``code`` (make code while it runs, or load modules in C late), ``inspect`` (read what /proc shows
-        of other processes), ``program`` (run programs), ``maps`` (read and change BPF maps), ``probe`` (load BPF
-        programs) and ``signal`` (signal processes of others).
+    :ivar calls: any of ``threads`` (start threads), ``connect`` (make connections), ``listen`` (accept connections, on
+        sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
+        with openat2(2)), ``watch`` (wait for changes in folders with inotify(7)), ``code`` (make code while it runs, or
+        load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs),
+        ``maps`` (read and change BPF maps), ``probe`` (load BPF programs) and ``signal`` (signal processes of others).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).

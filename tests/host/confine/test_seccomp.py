@@ -8,11 +8,10 @@ import struct
 import pytest
 
 from falcohost.host.confine.calls import allowed
-from falcohost.host.confine.confinement import MOST_FORKS, Confinement, confine
 from falcohost.host.confine.numbers import MACHINES, NEWEST
 from falcohost.host.confine.seccomp import program_for, restrict
 from falcohost.libc import prctl
-from falcohost.needs import ALL, BENEATH, CODE, CONNECT, FORKS, GENEROUS, MAPS, PROBE, PROGRAM, THREADS, WRITE, Needs
+from falcohost.needs import ALL, BENEATH, CODE, CONNECT, GENEROUS, MAPS, PROBE, PROGRAM, THREADS, WRITE
 
 NO_NEW_PRIVS = 38
 
@@ -139,48 +138,6 @@ os.listdir("/")
 def test_what_jobs_need():
     """Threads, names, connections, files and a database are no trouble for a job that does not say what it needs."""
     assert 0 == outcome(HARMLESS, GENEROUS.calls)
-
-
-FORK = "import os\npid = os.fork()\nif pid == 0: os._exit(0)\nassert os.waitpid(pid, 0)[1] == 0"
-
-
-def test_forks():
-    """Who needs forks may fork, into no new namespace, and run no program."""
-    forks = frozenset({FORKS})
-
-    assert 0 == outcome(FORK, forks)
-    assert -signal.SIGSYS == outcome(FORK, frozenset({THREADS}))
-    assert -signal.SIGSYS == outcome(SYSCALL + "call(56, 0x10000011, 0, 0, 0, 0)", forks)  # clone(2), CLONE_NEWUSER
-    assert -signal.SIGSYS == outcome("import os; os.execv('/bin/true', ['true'])", forks)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
-def test_forks_are_few():
-    """A user of its own that may fork has few processes, so that one that is taken over takes no others' room."""
-    pid = os.fork()
-    if pid == 0:
-        status = 99
-        try:
-            confine(Confinement(user=65518, needs=Needs(frozenset({FORKS}))), os.getppid())
-            status = forks(200)
-        finally:
-            os._exit(status)
-
-    assert MOST_FORKS - 1 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def forks(most):
-    """Fork until that is refused, *most* times; return how often it was not. The forks end when this process does."""
-    ends, kept = os.pipe()
-    for number in range(most):
-        try:
-            if os.fork() == 0:
-                os.close(kept)
-                os.read(ends, 1)
-                os._exit(0)
-        except BlockingIOError:
-            return number
-    return most
 
 
 BPF = SYSCALL + "call(321, {}, ctypes.create_string_buffer(120), 120)"

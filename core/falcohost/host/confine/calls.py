@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CODE, CONNECT, FORKS, LISTEN, MAPS, PROBE, SIGNAL, THREADS, WATCH, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, SIGNAL, THREADS, WATCH, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -131,8 +131,8 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Conditions]:
         found["open"], found["openat"] = (_ONLY_READ[1],), (_ONLY_READ[2],)
     else:
         found["open"] = found["openat"] = ()
-    if clones := [one for need, one in ((THREADS, _THREAD), (FORKS, PROCESS)) if need in needs]:
-        found["clone"] = tuple(clones)
+    if THREADS in needs:
+        found["clone"] = (_THREAD,)
     if CONNECT in needs:
         found["socket"] = (Argument(0, _FAMILIES),)
     if MAPS in needs:

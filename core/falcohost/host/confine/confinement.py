@@ -10,9 +10,7 @@ import codecs
 import contextlib
 import importlib
 import os
-import resource
 import signal
-from typing import Final
 
 from msgspec import Struct
 
@@ -23,10 +21,7 @@ from falcohost.host.confine.files import know_packages, readable, writable
 from falcohost.host.confine.ports import ports
 from falcohost.libc import die_with_parent
 from falcohost.log import log
-from falcohost.needs import ALL, FORKS, INSPECT, PROGRAM, SIGNAL, Needs
-
-#: Most processes and threads of a user of its own that may fork.
-MOST_FORKS: Final = 16
+from falcohost.needs import ALL, INSPECT, PROGRAM, SIGNAL, Needs
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
@@ -59,8 +54,6 @@ def confine(confinement: Confinement, parent: int) -> None:
     import_lazy()
     _restrict_files(needs)
     drop_privileges(confinement.capabilities, confinement.user, needs.groups, needs.user)
-    if FORKS in needs.calls and confinement.user is not None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (MOST_FORKS, MOST_FORKS))
     die_with_parent(parent, None if confinement.outlives else signal.SIGKILL)  # changing the user has cleared it
     try:
         seccomp.restrict(needs.calls, log=confinement.only_log)

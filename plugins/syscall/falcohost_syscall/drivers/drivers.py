@@ -38,9 +38,8 @@ def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
 
 def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
     from falcohost_syscall.drivers.modern_ebpf.loader import Loader
-    from falcohost_syscall.drivers.modern_ebpf.maker import make_aside
 
-    return Loader(settings, sentinel=True, having_made=make_aside)
+    return Loader(settings, sentinel=True)
 
 
 def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from falcohost_syscall.filters.condition import TRUE, Address, Condition, Point, Test, Text, literals, up_to
 from falcohost_syscall.filters.merge import merged
@@ -12,32 +13,10 @@ from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.filters.weaken import forms
 from falcohost_syscall.kernel.assembler import TooLongError
 from falcohost_syscall.kernel.libbpf import LibbpfError
+from falcohost_syscall.kernel.programs import Kernel
 
 #: Why a filter is weaker that the kernel was not asked to take whole (weaken.py).
 NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
-
-
-class FilterKernel(Protocol):
-    """Makes maps and loads programs, in this process or in another (:class:`.kernel.programs.Kernel`)."""
-
-    @property
-    def has_may_goto(self) -> bool:
-        """Whether the kernel has may_goto."""
-
-    def hash(self, keys: Iterable[bytes], size: int) -> int:
-        """Return a new hash map with *keys* of *size* bytes."""
-
-    def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
-        """Return a new trie of *prefixes*, each with its length in bits."""
-
-    def table(self, value: bytes) -> int:
-        """Return a new array whose only entry is *value*."""
-
-    def program(self, code: bytes, kind: int, tracepoint: str) -> int:
-        """Load a program."""
-
-    def close(self, descriptor: int) -> None:
-        """Close a map or a program."""
 
 
 class Loaded(NamedTuple):
@@ -47,7 +26,7 @@ class Loaded(NamedTuple):
     weaker: str | None
 
 
-def compiled(condition: Condition, kernel: FilterKernel, maps: SiteMaps, site: Site) -> Loaded:
+def compiled(condition: Condition, kernel: Kernel, maps: SiteMaps, site: Site) -> Loaded:
     """Load a program for each of the site's points at which more of *condition* is known than before.
 
     Where the kernel refuses a program, only the filter at that point is weakened.
@@ -71,7 +50,7 @@ def compiled(condition: Condition, kernel: FilterKernel, maps: SiteMaps, site: S
 
 
 def _strongest(
-    part: Condition, point: Point, asked: Condition, kernel: FilterKernel, maps: SiteMaps, site: Site
+    part: Condition, point: Point, asked: Condition, kernel: Kernel, maps: SiteMaps, site: Site
 ) -> tuple[Condition, int | None, str | None]:
     """Return the strongest form that the kernel accepts, its program, and why it is weaker than *part*, if it is.
 
@@ -103,7 +82,7 @@ def _latest(test: Test) -> Point:
     return test.point if isinstance(test, Address) else test.number.late or test.point
 
 
-def _program(condition: Condition, point: Point, kernel: FilterKernel, given: SiteMaps, site: Site) -> int:
+def _program(condition: Condition, point: Point, kernel: Kernel, given: SiteMaps, site: Site) -> int:
     maps = _Maps(kernel, given)
     try:
         return kernel.program(compile_filter(condition, point, maps, site), site.kind, site.tracepoint)
@@ -117,7 +96,7 @@ class _Maps:
     A program may use at most 64 maps, so equal maps are made once.
     """
 
-    def __init__(self, kernel: FilterKernel, given: SiteMaps) -> None:
+    def __init__(self, kernel: Kernel, given: SiteMaps) -> None:
         self.memory, self.stages, self.keyed = given
         self._kernel = kernel
         self.loops = kernel.has_may_goto
@@ -141,4 +120,4 @@ class _Maps:
 
     def close(self) -> None:
         for fd in self._made.values():
-            self._kernel.close(fd)
+            os.close(fd)

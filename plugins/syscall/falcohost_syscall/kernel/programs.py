@@ -152,10 +152,6 @@ class Kernel:
             return False
         return True
 
-    def close(self, descriptor: int) -> None:
-        """Close a map or a program; what uses it keeps it."""
-        os.close(descriptor)
-
     def array(self, value_size: int, entries: int, kind: int = MAP_ARRAY) -> int:
         """Return a new array."""
         return self.map(kind, 4, value_size, entries)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn
 from falcohost import kept, lasting
 from falcohost.digest import blake2b
 from falcohost.kept import LoadAgain
+from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import are_traced
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
@@ -24,6 +25,7 @@ from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL
 from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, noted
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
+from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.loading import image
 from falcohost_syscall.drivers.modern_ebpf.probe import CONTROL, PROGRAMS
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected, condition
@@ -115,8 +117,6 @@ class Adopted(Controlled):
 
         :raises SourceError: the kernel refused it.
         """
-        from falcohost_syscall.drivers.modern_ebpf.filters import load  # which takes memory, and is rarely needed
-
         assert of.call is not None
         filters = load({of.call: condition(of)}, self, processes=False)
         for (name, place), program in filters.programs.items():
@@ -148,7 +148,7 @@ class AdoptedCollection:
         self.weaker = weaker
         self._outdated = outdated
 
-    def update(self, asked: bytes) -> NoReturn:
+    def update(self, asked: Asked) -> NoReturn:
         """Have another loader collect what is *asked* for.
 
         :raises LoadAgain: always.

@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping
 
-from falcohost_syscall.drivers.modern_ebpf import sentinel
+from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
+from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.config import Config
+from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
-from falcohost_syscall.records.record import CallSpec
+from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.watched.files import WatchedFiles
 
 _log = logging.getLogger("falcohost")
-
-
-class Made(NamedTuple):
-    """What the probe is told when its filters are set.
-
-    :ivar weaker: a sentence for each group of event types whose filter was weakened.
-    :ivar watched: the files to watch by inode.
-    :ivar options: what it sends besides calls.
-    :ivar expected: the sentinel.
-
-    The others are the arguments of :meth:`.Probe.set_calls`.
-    """
-
-    weaker: list[str]
-    watched: list[bytes]
-    options: Options
-    expected: sentinel.Expected
-    calls: dict[int, CallSpec]
-    requests: dict[int, CallSpec]
-    traced: frozenset[int]
-    passing: frozenset[str]
-    entered: frozenset[str]
-    moments: dict[int, CallSpec]
-
-
-#: Sets the filters of what is asked for in the probe, for the sentinels of a process; returns what is to be set then.
-Make: TypeAlias = Callable[[bytes, Config, int | None, Probe], Made]
-
-
-def make_here(asked: bytes, config: Config, agent: int | None, probe: Probe) -> Made:
-    """Do so in this process, which has everything in memory from then on that this takes."""
-    from falcohost_syscall.drivers.modern_ebpf.making import make
-
-    return make(asked, config, agent, probe)
 
 
 class Collection:
@@ -61,15 +28,9 @@ class Collection:
     """
 
     def __init__(
-        self,
-        config: Config,
-        probe: Probe,
-        options: Options,
-        watched: WatchedFiles,
-        agent: int | None = None,
-        make: Make = make_here,
+        self, config: Config, probe: Probe, options: Options, watched: WatchedFiles, agent: int | None = None
     ) -> None:
-        """Set what *probe* collects; *agent*: the process whose sentinels it collects; *make*: makes filters."""
+        """Set what *probe* collects; *agent*: the process whose sentinels it collects."""
         self.options = options
         self.weaker = 0
         self.watched = watched
@@ -77,23 +38,31 @@ class Collection:
         self._agent = agent
         self._config = config
         self._probe = probe
-        self._make = make
 
-    def update(self, asked: bytes) -> None:
-        """Collect what is *asked* for (:func:`.asked.ask`). Calls that were collected before stay collected."""
-        made = self._make(asked, self._config, self._agent, self._probe)
-        self.weaker, self.expected = len(made.weaker), made.expected
-        for sentence in made.weaker:
-            _log.warning("%s", sentence)
-        self.watched.watch(map(os.fsdecode, made.watched))
-        self._set_options(made.options._replace(measure=self.options.measure))
-        self._probe.set_calls(
-            made.calls,
-            made.requests,
-            traced=made.traced,
-            passing=made.passing,
-            entered=made.entered,
-            moments=made.moments,
+    def update(self, asked: Asked) -> None:
+        """Collect what is *asked* for. Calls that were collected before stay collected."""
+        config, probe, types = self._config, self._probe, frozenset(asked.types)
+        hooks = wanted.hooks(types) & probe.hooks
+        only_successful = config.only_successful
+        conditions = dict(asked.conditions)
+        calls = wanted.calls(
+            types, needed=conditions, only_successful=only_successful, hooks=hooks, present=asked.present
+        )
+        self.expected = expected = sentinel.expected(types, self._agent)
+        if expected.call is not None:
+            conditions[expected.call] = sentinel.condition(expected)
+            calls |= sentinel.calls(expected)
+        probe.prepare(calls)
+        self._set_filters(conditions)
+        self.watched.watch(map(os.fsdecode, asked.watched))
+        self._set_options(asked.options._replace(measure=self.options.measure))
+        probe.set_calls(
+            calls,
+            wanted.requests(types, needed=asked.conditions, only_successful=only_successful, hooks=hooks),
+            traced=wanted.returning_twice(types, needed=asked.conditions),
+            passing=hooks,
+            entered=wanted.entered(types),
+            moments=wanted.moments(types, needed=asked.conditions, present=asked.present),
         )
 
     def measure(self, on: bool) -> None:
@@ -104,3 +73,15 @@ class Collection:
         if options != self.options:
             self._probe.set_options(options)
             self.options = options
+
+    def _set_filters(self, needed: Mapping[str, Condition]) -> None:
+        """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
+        weaker: dict[str, None] = {}
+        for place in self._probe.places:
+            filters = load(needed, place, processes=self._config.process_context and place is self._probe)
+            place.set_filters(filters.programs)
+            filters.close()
+            weaker |= dict.fromkeys(filters.weaker)
+        self.weaker = len(weaker)
+        for sentence in weaker:
+            _log.warning("%s", sentence)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import Condition, Point
-from falcohost_syscall.filters.load import FilterKernel, Loaded, compiled
+from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
-from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING
+from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
 from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES
 
 
@@ -20,7 +20,7 @@ class FilterPlace(Protocol):
     """The probe or a copy of its stages, for which filters are loaded."""
 
     @property
-    def kernel(self) -> FilterKernel:
+    def kernel(self) -> Kernel:
         """Loads filters for it."""
 
     def map_fd(self, name: str) -> int:
@@ -62,17 +62,15 @@ class Filters:
     """Loaded filters by the probe's map and the index in it, until :meth:`close`. Several indexes may share a program.
 
     :ivar weaker: a sentence for each group of event types whose filter was weakened.
-    :ivar close_one: closes a program.
     """
 
-    close_one: Callable[[int], None] = os.close
     programs: dict[tuple[str, int], int] = field(default_factory=dict)
     weaker: list[str] = field(default_factory=list)
 
     def close(self) -> None:
         """Close the programs; those that the probe uses remain loaded."""
         for fd in set(self.programs.values()):
-            self.close_one(fd)
+            os.close(fd)
         self.programs.clear()
 
 
@@ -81,7 +79,7 @@ def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes:
 
     Without *processes* successful execs and exits of processes have no filters.
     """
-    filters = Filters(stages.kernel.close)
+    filters = Filters()
     types: dict[Condition, list[str]] = {}
     for name, condition in conditions.items():
         types.setdefault(condition, []).append(name)

@@ -15,18 +15,18 @@ from typing import Any, Final
 
 from falcohost import kept, lasting
 from falcohost.agent import AgentProcess
-from falcohost.needs import FORKS, THREADS, WATCH, Needs
 from falcohost.needs import PROBE as NEEDS_PROBE
+from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
-from falcohost_syscall.drivers.modern_ebpf.collection import Collection, Make, make_here
+from falcohost_syscall.drivers.modern_ebpf.asked import read
+from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
-from falcohost_syscall.drivers.modern_ebpf.known import known
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
@@ -48,9 +48,9 @@ _log = logging.getLogger("falcohost")
 class Loader:
     """The probe, loaded as the rules ask for it; *sentinel*: it sends the sentinels of the agent, too."""
 
-    def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False, having_made: Make = make_here) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False) -> None:
         self._config = config.parse(settings)
-        self._sentinel, self._make = sentinel, having_made
+        self._sentinel = sentinel
         self._asked = b""
         self._accounts: list[Stamp] | None = None
         self._looked = 0.0
@@ -93,8 +93,8 @@ class Loader:
             )
             found.close()
             return False
-        about, self._purpose = known(asked), former.purpose
-        self._asked, self._accounts = asked, about.accounts
+        known, self._purpose = read(asked), former.purpose
+        self._asked, self._accounts = asked, known.accounts
         wanted = purpose(self._config, asked)
         self.probe = probe = Adopted(found, former, has)
         for descriptor in (*found.kept[STATUS], *found.held[EXPECTED]):
@@ -107,7 +107,7 @@ class Loader:
         if former.expected.row and not expected.row:
             outdated = outdated or "its sentinel events are those of another supervisor"
         self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
-        self.collection.watched.watch(map(os.fsdecode, about.watched))
+        self.collection.watched.watch(map(os.fsdecode, known.watched))
         self._objects = probe.objects()
         for pid in probe.ignored():
             probe.observe(pid)
@@ -142,7 +142,7 @@ class Loader:
         self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
         try:
             agent = found.agent_pid if self._sentinel else None
-            self.collection = Collection(found, probe, options, WatchedFiles(probe), agent, self._make)
+            self.collection = Collection(found, probe, options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
             self.update(asked)
@@ -160,7 +160,7 @@ class Loader:
     @property
     def needs(self) -> Needs:
         """Return that it loads filters when rules change, and looks for the files that rules name."""
-        return Needs(frozenset({NEEDS_PROBE, THREADS, WATCH, FORKS}), _READ)
+        return Needs(frozenset({NEEDS_PROBE, THREADS, WATCH}), _READ)
 
     @property
     def descriptors(self) -> Mapping[str, tuple[int, ...]]:
@@ -185,14 +185,14 @@ class Loader:
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
         wanted = purpose(self._config, asked)
-        self._asked, self._accounts = asked, known(asked).accounts
+        self._asked, self._accounts = asked, read(asked).accounts
         if wanted != self._purpose:
             self._collect()
             self._purpose = wanted
             self._tell()
 
     def _collect(self) -> None:
-        self.collection.update(self._asked)
+        self.collection.update(read(self._asked))  # decoded it would take half a megabyte
         self._hold()
         self._tell()
 
