@@ -89,6 +89,16 @@ def _mounts(row: Row, _: Arg) -> str | None:
     return ",".join(map(_told, row.mounts)) if row.mounts else None
 
 
+def _is_checked(row: Row, _: Arg) -> bool | None:
+    """Return False if the container has no health check; otherwise it is not known which processes are part of it."""
+    return False if row.healthcheck == () and not row.partial else None
+
+
+def _is_probed(row: Row, _: Arg) -> bool | None:
+    """Return False outside of Kubernetes, whatever labels say; in pods, only the kubelet knows the probes."""
+    return False if row.name and not row.pod.sandbox and not row.partial else None
+
+
 def _known(read: Read) -> Read:
     """Return a getter that gives up what a partial row does not have."""
 
@@ -120,6 +130,9 @@ _READ: Final[Mapping[str, Read]] = {
     "container.mount.mode": _of_mount(lambda mount: mount.mode),
     "container.mount.rdwr": _of_mount(_truth),
     "container.mount.propagation": _of_mount(lambda mount: mount.propagation),
+    "proc.is_container_healthcheck": _is_checked,
+    "proc.is_container_liveness_probe": _is_probed,
+    "proc.is_container_readiness_probe": _is_probed,
     "k8s.pod.name": _pod("name", "io.kubernetes.pod.name"),
     "k8s.ns.name": _pod("namespace", "io.kubernetes.pod.namespace"),
     "k8s.pod.id": _pod("uid", "io.kubernetes.pod.uid"),

@@ -44,7 +44,7 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     :ivar image: the image's name as it was asked for; *repository*, *tag* and *digest* are parts of it, or of the names
         that the image has.
     :ivar shares: the namespaces of the host that it is in (``pid``, ``network``, ``ipc``); None: not known.
-    :ivar healthcheck: the command that checks its health, as words; for the probes of Kubernetes likewise.
+    :ivar healthcheck: the command that checks its health, as words; empty: it has none; None: not known.
     :ivar partial: nobody was asked in time, so that there may be more to know.
     """
 
@@ -60,9 +60,7 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     privileged: bool | None = None
     shares: frozenset[str] | None = None
     pod: Pod = Pod()
-    healthcheck: tuple[str, ...] = ()
-    liveness: tuple[str, ...] = ()
-    readiness: tuple[str, ...] = ()
+    healthcheck: tuple[str, ...] | None = None
     partial: bool = False
 
 

@@ -49,6 +49,24 @@ def test_values(field, arg, value):
     assert value == FILLS[field](ROW, arg)
 
 
+@pytest.mark.parametrize(
+    ("row", "checked", "probed"),
+    [
+        (Row(name="web", healthcheck=()), False, False),
+        (Row(name="web", healthcheck=("/bin/check",)), None, False),
+        (Row(name="web"), None, False),
+        (Row(name="web", healthcheck=(), pod=Pod(sandbox="f" * 64)), False, None),
+        (Row(name="web", healthcheck=(), labels={"io.kubernetes.pod.uid": "5"}), False, False),
+        (Row(name="web", healthcheck=(), partial=True), GIVEN_UP, GIVEN_UP),
+    ],
+)
+def test_health_checks(row, checked, probed):
+    """No process is part of a check that there is not; which processes are part of one that there is is not known."""
+    names = ("proc.is_container_healthcheck", "proc.is_container_liveness_probe", "proc.is_container_readiness_probe")
+
+    assert [checked, probed, probed] == [FILLS[name](row, None) for name in names]
+
+
 def test_a_partial_row():
     """What is not in a row that may not be all is given up, so that the alert says that it is missing."""
     row = Row(name="web", partial=True)

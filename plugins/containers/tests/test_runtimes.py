@@ -137,6 +137,7 @@ def test_containerd(containerd, task):
         (one.source, one.destination, one.writable) for one in row.mounts or () if one.destination == "/data"
     )
     assert {"network"} == row.shares
+    assert () == row.healthcheck
     assert [task] == [*here.running()]
     assert containerd.parent / "io.containerd.runtime.v2.task/shop" in here.folders()
     assert here.find("none") is None
@@ -227,6 +228,7 @@ def test_podman_without_a_service(podman):
     assert (name, IMAGE, "localhost/falcohost/test", "1") == (row.name, row.image, row.repository, row.tag)
     assert (12, "sha256:", {}, {"pid"}) == (len(row.image_id), row.digest[:7], row.labels, row.shares)
     assert ("/tmp", False) == next((one.source, one.writable) for one in row.mounts or () if one.destination == "/data")
+    assert row.healthcheck is None
     assert [ident] == [*here.running()]
     assert [storage / "vfs-containers"] == here.folders()
     assert here.find("f" * 64) is None

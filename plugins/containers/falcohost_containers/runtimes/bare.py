@@ -76,8 +76,8 @@ class Bare:
         said = _bundle(state.place)
         labels = texts(state.annotations or (said.annotations if said else None), self._longest)
         if said is None:
-            return Row(name=container, labels=labels)
-        return Row(name=container, labels=labels, mounts=said.told, shares=said.shares)
+            return Row(name=container, labels=labels, healthcheck=())
+        return Row(name=container, labels=labels, mounts=said.told, shares=said.shares, healthcheck=())
 
 
 def _bundle(place: str) -> Spec | None:

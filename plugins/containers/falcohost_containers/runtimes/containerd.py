@@ -23,6 +23,8 @@ from falcohost_containers.runtimes.oci import Spec, spec
 _SERVICES: Final = "/containerd.services"
 _KUBERNETES: Final = "k8s.io"
 _ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,75}", re.ASCII)
+#: The label with which nerdctl says that a container has a health check.
+_CHECKED: Final = "nerdctl/healthcheck"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 #: Seconds for which the list of namespaces is taken for current, unless a container is in none of them.
@@ -115,6 +117,7 @@ class Containerd:
             mounts=said.told,
             shares=said.shares,
             pod=_pod(said.annotations or {}),
+            healthcheck=None if _CHECKED in labels else (),
         )
 
     def _digest(self, image: str, namespace: str) -> str:

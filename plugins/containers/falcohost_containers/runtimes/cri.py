@@ -82,12 +82,20 @@ class Cri:
             mounts=tuple(_mount(one) for one in pb.messages(status, 14)[:MOST_ENTRIES]),
             shares=shares,
             pod=pod,
+            healthcheck=(),
         )
 
     def _sandbox(self, listed: pb.Values, sandbox: str) -> Row:
         pod, shares = self._pod(sandbox)
         name = pod.name or text(pb.text(pb.message(listed, 2), 1))
-        return Row(name=name, ip=pod.ip, labels=texts(pb.texts(listed, 5), self._longest), shares=shares, pod=pod)
+        return Row(
+            name=name,
+            ip=pod.ip,
+            labels=texts(pb.texts(listed, 5), self._longest),
+            shares=shares,
+            pod=pod,
+            healthcheck=(),
+        )
 
     def _pod(self, sandbox: str) -> tuple[Pod, frozenset[str] | None]:
         """Return the pod of a sandbox, and which namespaces of the host it is in."""

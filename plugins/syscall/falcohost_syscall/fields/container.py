@@ -100,6 +100,18 @@ def _unknown() -> Iterator[SyscallField]:
             get=_only_outside(False),
             fact=containers.only_outside(False),
         )
+    for name, what in (
+        ("healthcheck", "health check"),
+        ("liveness_probe", "liveness probe"),
+        ("readiness_probe", "readiness probe"),
+    ):
+        yield SyscallField(
+            name=f"proc.is_container_{name}",
+            type=T.BOOL,
+            description=f"The process is part of the container's {what}; {_LATER}, which it does where there is none.",
+            get=_only_outside(False),
+            fact=containers.only_outside(False),
+        )
     yield SyscallField(
         name="container.label",
         type=T.CHARBUF,
@@ -167,16 +179,6 @@ def _deprecated() -> Iterator[SyscallField]:
             arg=ArgKind.KEY,
             arg_required=True,
             dotted=True,
-            deprecated=True,
-        )
-    for name in ("healthcheck", "liveness_probe", "readiness_probe"):
-        yield SyscallField(
-            name=f"proc.is_container_{name}",
-            type=T.BOOL,
-            description=gone,
-            get=_nothing,
-            fact=_NEVER,
-            absent=True,
             deprecated=True,
         )
 
