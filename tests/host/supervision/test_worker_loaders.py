@@ -20,6 +20,7 @@ def prepared(stage):
     played = stage()
     loader = played.last()
     hand_up_a_ring(loader)
+    played.turn()
     loader.say(wire.Loaded())
     played.turn()
     played.loader = loader
@@ -44,6 +45,39 @@ def test_the_worker_of_a_loader(prepared):
     assert (1, True) == (prepared.child().lives, prepared.child().ready)
     assert 3 == prepared.is_killed()
     assert ["ring"] == [*prepared.last().kept]
+
+
+def test_what_a_loader_says_at_once(stage):
+    """What arrives together with the word that all is prepared is heard as a loader's, and not as a worker's."""
+    played = stage()
+    loader = played.last()
+    hand_up_a_ring(loader)
+    played.turn()
+    loader.say(wire.Loaded(), wire.Tampered("a map was changed"), wire.LoadAgain("the rules are others"))
+    played.turn()
+
+    assert ("one", wire.Tampered("a map was changed")) in played.heard
+    assert ([], 3) == (loader.signals, len(played.played["one"]))
+    assert [["ring"], []] == [[*one.kept] for one in played.played["one"][1:]]
+    for one in played.child().loaders:
+        one.bury()
+
+
+def test_a_loader_that_ends_before_it_is_known_to_be_one(stage, caplog):
+    """It ends as a loader does, and its worker and its last words are not forgotten."""
+    played = stage()
+    played.last().say(wire.Loaded(), wire.Failed("its probe was refused"))
+    played.last().hang_up()
+    played.last().end()
+    played.turn()
+    worker = played.child().process
+    played.turn()
+
+    assert "its loader has ended: its probe was refused" in caplog.text
+    assert ([("one", "loader", "its probe was refused")], worker) == (played.deaths, played.child().process)
+    assert worker is not None
+    for one in played.child().loaders:
+        one.bury()
 
 
 def test_what_a_loader_has_prepared_is_not_the_workers_to_replace(prepared):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from falcohost.agent import Job
 from falcohost.clock import SYSTEM, Clock
@@ -83,6 +83,7 @@ class Child:
         self.heard = 0.0
         self.backoff = RestartDelay(clock)
         self.report = _NO_REPORT
+        self._of_loader: list[wire.Up] = []
         self.totals = self._before = NOTHING
         self.lives = 0
         self._start_process = start_process
@@ -137,6 +138,7 @@ class Child:
     def prepared(self, process: Process) -> Preparation:
         """Take note that the process is a loader, which has prepared everything, and that another has to be started."""
         self.preparation = Preparation(process, self.link, self.kept, self._clock)
+        self.preparation.ahead, self._of_loader = self._of_loader, []
         self.preparation.job, self.job = self.job, None
         self.process, self.kept = None, Kept()
         self.lives -= 1
@@ -177,11 +179,20 @@ class Child:
     def read(self) -> list[wire.Up] | None:
         """Return the messages that are now complete; None if no data has arrived.
 
-        Updates this object from messages about the worker itself.
+        Updates this object from messages about the worker itself. What follows a loader's :class:`.wire.Loaded` is kept
+        for :meth:`prepared`: it is no worker's.
         """
         messages = self.link.read()
         if messages is None:
             return None
+        if self.preparation is None:
+            count = next((place for place, one in enumerate(messages, 1) if isinstance(one, wire.Loaded)), None)
+            if count is not None:
+                messages, self._of_loader = messages[:count], messages[count:]
+        return self._checked(messages)
+
+    def _checked(self, messages: Iterable[wire.Up]) -> list[wire.Up]:
+        """Return those of a worker's *messages* that are to be heard."""
         heard: list[wire.Up] = []
         try:
             for message in () if self.refused else messages:
@@ -204,6 +215,8 @@ class Child:
         """Yield the remaining messages of a worker that has ended."""
         while (messages := self.read()) is not None:
             yield from messages
+            yield from self._checked(self._of_loader)
+            self._of_loader = []
 
     def signal(self, number: signal.Signals) -> None:
         """Send the worker a signal."""

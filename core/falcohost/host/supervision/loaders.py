@@ -64,6 +64,7 @@ class Loaders:
         self._watch(child, loader)
         self._is_prepared(child, loader)
         self._of.start(child)
+        self._hear(child, loader)
 
     def send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> bool:
         """Send a message to the loader of *child*; return whether it has one."""
@@ -115,8 +116,12 @@ class Loaders:
         if loader.link.waits_to_send:
             loader.link.send_rest()
             self._loop.watch_writing(loader.link, loader.link.waits_to_send)
+        self._hear(child, loader)
+
+    def _hear(self, child: Child, loader: Preparation) -> None:
+        was_closed = loader.link.closed
         messages = loader.read()
-        if loader.link.closed:
+        if loader.link.closed and not was_closed:
             self._loop.forget(loader.link)
         for message in messages:
             if isinstance(message, wire.RulesTaken) and not message.error and child.speech.expects(message.number):

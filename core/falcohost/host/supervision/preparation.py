@@ -17,6 +17,7 @@ class Preparation:
 
     :ivar process: its process; None when it has ended.
     :ivar link: the connection to it.
+    :ivar ahead: its messages that arrived before it was known to be a loader, for the first :meth:`read`.
     :ivar kept: what it has handed up.
     :ivar heard: when it last showed that it works, on the monotonic clock.
     :ivar outdated: there are newer rules than it has begun with; their number, or 0.
@@ -32,6 +33,7 @@ class Preparation:
         self._clock = clock
         self.link = link
         self.kept = kept
+        self.ahead: list[wire.Up] = []
         self.outdated = 0
         self.waits_until: float | None = None
         self.error = ""
@@ -39,8 +41,9 @@ class Preparation:
 
     def read(self) -> list[wire.Up]:
         """Return the messages that are now complete. One that is not valid is its end."""
+        messages, self.ahead = self.ahead, []
         try:
-            messages = self.link.read() or []
+            messages += () if self.link.closed else self.link.read() or ()
         except ValueError as error:
             self.error = f"it sent an invalid message ({error}) and was killed"
             self.signal(signal.SIGKILL)

@@ -184,6 +184,8 @@ class Workers:
             self._hear(child, message)
 
     def _died(self, child: Child, process: Process) -> None:
+        if child.process is not process:  # it has turned out to be a loader in the same turn
+            return
         if not child.link.closed:
             self._tell(child, child.drain())
             self._loop.forget(child.link)
