@@ -69,6 +69,7 @@ def test_only_the_rules_of_enabled_sources_are_loaded(falcohost, tmp_path):
     [
         ([], {}, "\x1b[36m"),
         ([], {"NO_COLOR": "1"}, ""),
+        ([], {"TERM": "dumb"}, ""),
         (["--json"], {}, ""),
     ],
 )
@@ -291,9 +292,9 @@ def test_an_unknown_key_of_a_plugin_is_told_once(program, tmp_path):
     assert [1, 1] == [log.count("unknown key fllow in its configuration; did you mean follow?") for log in logs]
 
 
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_colour_only_on_a_terminal_that_wants_it(on_a_terminal, falcohost, variables, coloured):
-    """On a terminal there is colour, unless NO_COLOR is set; elsewhere there is none."""
+    """On a terminal there is colour, unless NO_COLOR is set or it can show none; elsewhere there is none."""
     assert ("\x1b[" in on_a_terminal("plugins", **variables)) is coloured
     assert "\x1b[" not in falcohost(*NAMED, "plugins").stdout
 

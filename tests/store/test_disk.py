@@ -89,7 +89,7 @@ def test_what_waits_is_written_at_the_end(store, path, caplog, names):
     fill(other, 1)
     other.append([Arrival("source", [alert("x" * 5000)] * 20)])
     other.close()
-    assert f"20 alerts could not be stored in {path}" in caplog.messages
+    assert f"20 alerts could not be stored in {path}, and are not delivered in the next run" in caplog.messages
 
 
 def test_an_answer_waits_for_a_full_disk_as_a_whole(store, path, clock, arrival, names):

@@ -23,6 +23,7 @@ from falcohost.engine.texts import printable_lines
 from falcohost.errors import FalcohostError
 from falcohost.host.environment import restore
 from falcohost.host.memory import NO_MEMORY
+from falcohost.terminal import refuses_colour
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -181,7 +182,7 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 
     Without a command, falcohost starts the agent and accepts Falco's options.
     """
-    if "NO_COLOR" in os.environ:
+    if refuses_colour():
         ctx.color = False
     ctx.obj = Flags(**given)
     if ctx.invoked_subcommand not in (None, "run"):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from falcohost.alert import Alert, Priority
+from falcohost.terminal import refuses_colour
 
 #: The foreground's number by the colour's name (ECMA-48, SGR).
 _NUMBERS = {"red": 31, "yellow": 33, "cyan": 36}
@@ -19,8 +20,8 @@ def colour_of(priority: Priority) -> str | None:
 
 
 def wants_colour(descriptor: int) -> bool:
-    """Return whether *descriptor* is a terminal whose user does not refuse colour (https://no-color.org)."""
-    return "NO_COLOR" not in os.environ and os.isatty(descriptor)
+    """Return whether *descriptor* is a terminal that is to show colour."""
+    return os.isatty(descriptor) and not refuses_colour()
 
 
 def coloured(encode: Callable[[Alert], bytes]) -> Callable[[Alert], bytes]:

@@ -239,7 +239,8 @@ class Store:
         with self._lock:
             self._write()
             if self._waiting.rows:
-                log.error("%d alerts could not be stored in %s", len(self._waiting.rows), self._shown)
+                text = "%d alerts could not be stored in %s, and are not delivered in the next run"
+                log.error(text, len(self._waiting.rows), self._shown)
             self._disk.close()
             if self._claimed is not None:
                 os.close(self._claimed)

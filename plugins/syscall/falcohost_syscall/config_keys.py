@@ -212,7 +212,7 @@ _IDLE = (
         default=80,
         check=_snaplen,
         help="number of bytes that are collected of the data that calls read and write (`evt.buffer`, `evt.arg.data`), "
-        "0 to 65535; 0 means 80, and what is above 4096 means 4096",
+        "0 to 65535; 0 means 80, and what is above 4096 means 4096. Outputs show at most 1023 of them, as Falco does",
     ),
 )
 
