@@ -1,0 +1,163 @@
+"""Measures what fields of containers cost: with a rule that reads one, and with one that does not.
+
+A server at a socket answers as docker does, and programs are started in a cgroup that is named like docker's. *ready*
+is how long a start takes, *start* the processor time of it; *exec* is the agent's processor time for each program that
+is started in the container: where the kernel decides the rule, where the worker does without asking anybody, and where
+it reads what a runtime knows. Memory per container is that of one row, with ten labels and five mounts: the worker has
+it, and the process that asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import socketserver
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from overhead import Agent, tree
+
+from falcohost.testing.waiting import wait_until
+from falcohost_containers.rows import Mount, Row
+
+HERE = Path(__file__).resolve().parent.parent
+RULES = {
+    "kernel": "proc.cmdline = falcohost-none",
+    "worker": "toupper(proc.cmdline) = FALCOHOST-NONE",
+    "runtime": "container.image.repository = falcohost-none",
+}
+RULE = """
+- rule: Started
+  desc: Programs in containers.
+  condition: evt.type = execve and container.id != host and {condition}
+  output: started %proc.name
+  priority: NOTICE
+"""
+SPAWN = """
+import os, sys
+open(sys.argv[1], "w").write(str(os.getpid()))
+for _ in range(int(sys.argv[2])):
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+"""
+
+
+class Docker(socketserver.ThreadingUnixStreamServer):
+    """Says of every container the same."""
+
+    daemon_threads = True
+
+
+class Answer(socketserver.StreamRequestHandler):
+    """Answers one request."""
+
+    def handle(self) -> None:
+        """Answer by the path."""
+        parts = self.rfile.readline().decode().split()[1].split("/")
+        said: object = []
+        if parts[1] == "images":
+            said = {"RepoTags": ["shop/web:1"]}
+        elif len(parts) > 3:
+            config = {"Image": "shop/web:1", "Labels": {f"label-{number}": "value" for number in range(10)}}
+            said = {"Id": parts[2], "Name": "/web", "Image": f"sha256:{'e' * 64}", "Config": config, "HostConfig": {}}
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(said).encode())
+
+
+@contextmanager
+def docker(folder: Path) -> Iterator[Path]:
+    """Serve at a socket, and return its path."""
+    path = folder / "docker.sock"
+    with Docker(str(path), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield path
+        server.shutdown()
+
+
+@contextmanager
+def container() -> Iterator[Path]:
+    """Return the cgroup of a container."""
+    tops = (Path("/sys/fs/cgroup") / name for name in ("", "memory", "pids"))
+    group = next(top for top in tops if (top / "cgroup.procs").exists()) / "docker" / secrets.token_hex(32)
+    group.mkdir(parents=True)
+    yield group
+    wait_until(lambda: not (group / "cgroup.procs").read_text())
+    group.rmdir()
+
+
+def measured(condition: str, folder: Path, path: Path, group: Path, count: int) -> dict[str, float]:
+    """Return the figures of one run."""
+    engines = {name: {"enabled": False} for name in ("podman", "cri", "containerd", "runc")}
+    plugin = {"name": "container", "init_config": {"engines": {**engines, "docker": {"sockets": [str(path)]}}}}
+    settings = {"plugins": [plugin], "load_plugins": ["container"], "stdout_output": {"enabled": True}}
+    (folder / "falco.yaml").write_text(json.dumps({**settings, "falcohost": {"state_dir": str(folder / "state")}}))
+    (folder / "rules.yaml").write_text(RULE.format(condition=condition))
+    program = str(HERE / ".venv/bin/falcohost")
+    with Agent([program, "-c", str(folder / "falco.yaml"), "-r", str(folder / "rules.yaml")], "Ready") as agent:
+        start = cpu_seconds(agent.process.pid)
+        spawn(group, 10)  # the container is known from now on
+        before = cpu_seconds(agent.process.pid)
+        spawn(group, count)
+        used = cpu_seconds(agent.process.pid) - before
+        return {"ready": agent.seconds_to_ready, "start": start, "exec": used / count * 1e6}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process and its descendants; finer than the ticks of /proc/PID/stat."""
+    threads = (path for one in tree(pid) for path in Path(f"/proc/{one}/task").glob("*/schedstat"))
+    return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
+
+
+def spawn(group: Path, count: int) -> None:
+    """Start programs in the container."""
+    command = [sys.executable, "-c", SPAWN, str(group / "cgroup.procs"), str(count)]
+    subprocess.run(command, check=True)
+    time.sleep(1.0)  # until the worker has read what is left
+
+
+def row_bytes() -> float:
+    """Return the memory of a row as it comes from the process that asks."""
+    mounts = tuple(Mount(f"/var/lib/data/{number}", f"/data/{number}", "z", True, "rprivate") for number in range(5))
+    labels = {f"org.example.label-{number}": f"value {number}" for number in range(10)}
+    data = msgspec.msgpack.encode(
+        Row(name="web", image="shop/web:1", repository="shop/web", labels=labels, mounts=mounts)
+    )
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    rows = {secrets.token_hex(32): msgspec.msgpack.decode(data, type=Row) for _ in range(1000)}
+    return (tracemalloc.get_traced_memory()[0] - before) / len(rows)
+
+
+def main() -> None:
+    """Print a table, then one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=2000, help="programs to start in each round")
+    given = parser.parse_args()
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in RULES}
+    with tempfile.TemporaryDirectory() as name, docker(Path(name)) as path, container() as group:
+        for _ in range(given.rounds):
+            for kind, condition in RULES.items():
+                runs[kind].append(measured(condition, Path(name), path, group, given.count))
+    rows = {
+        kind: {key: statistics.median(run[key] for run in found) for key in found[0]} for kind, found in runs.items()
+    }
+    print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{'exec (us)':>12}")
+    for kind, row in rows.items():
+        print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{row['exec']:12.1f}")
+    each = row_bytes()
+    print(f"a container takes {each:,.0f} bytes in each of two processes")
+    print(json.dumps({"bench": "context", "rows": rows, "container_bytes": each, "load": os.getloadavg()[0]}))
+
+
+if __name__ == "__main__":
+    main()
