@@ -3,10 +3,13 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
 import pytest
+
+from falcohost.host.extras import DEFAULT
 
 #: Names the plugin of the tests, which is another distribution's.
 NAMED = ("-o", "load_plugins[]=numbers")
@@ -125,7 +128,9 @@ def test_list_plugins(falcohost, setup):
     everything = falcohost(*setup(), "--list-plugins").stdout
     one = falcohost(*setup(), "--plugin-info", "numbers").stdout
 
-    assert everything.startswith("2 Plugins Loaded:\n\n")
+    names = re.findall("^Name: (.+)$", everything, re.MULTILINE)
+    assert sorted(names) == sorted([*DEFAULT, "numbers"])
+    assert everything.startswith(f"{len(names)} Plugins Loaded:\n\n")
     assert one in everything
     assert "Name: numbers\nDistribution: falcohost-numbers\nVersion: 1.0\n" in one
 

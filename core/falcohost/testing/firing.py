@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.events import Batch, Event
 from falcohost.host.catalogs import catalogs
-from falcohost.host.plugins import Plugins, ask
+from falcohost.host.plugins import Plugins, ask, load_plugins
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.selection import Selection
 
@@ -43,10 +44,20 @@ def enabled_rules(plugins: Plugins, source: str, rules: Iterable[Path], *selecti
 
     :raises RulesError: the rules are refused.
     """
-    options = LoadOptions(selections=list(selections), plugins=plugins.stands_for())
+    options = LoadOptions(selections=list(selections), plugins=requirements_met(plugins))
     outcome = load_rules([read_file(str(path)) for path in rules], catalogs(plugins), options)
     outcome.check()
     return outcome.ruleset.enabled(source)
+
+
+def requirements_met(plugins: Plugins) -> dict[str, str]:
+    """Return names and versions for ``required_plugin_versions``: those of *plugins*, and of what every agent loads."""
+    return {**_always_met(), **plugins.stands_for()}
+
+
+@cache
+def _always_met() -> Mapping[str, str]:
+    return load_plugins(()).stands_for()
 
 
 def views(batch: Batch, event: Any) -> tuple[Event, ...]:

@@ -17,6 +17,7 @@ from falcohost.host.plugins.found import imported, installed, the_one
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
 from falcohost.rules.people import problem_for_people
+from falcohost.testing.firing import requirements_met
 from falcohost.testing.sentences import is_sentence
 
 
@@ -79,7 +80,7 @@ class PluginContract:
         plugins = self._plugins()
         plugin = plugins.loaded[0]
         types = {name: spec.event_types for name, spec in plugins.sources().items() if spec.event_types is not None}
-        options = LoadOptions(event_types=types, plugins=plugins.stands_for())
+        options = LoadOptions(event_types=types, plugins=requirements_met(plugins))
 
         outcome = load_rules([read_file(str(path)) for path in plugin.rules], catalogs(plugins), options)
 
