@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from watching import plan
@@ -45,6 +47,43 @@ COMMANDS = {
 }
 
 
+#: Runs what it is given, as a list, for each line.
+STARTER = "import json, subprocess, sys; [print(subprocess.call(json.loads(line)), flush=True) for line in sys.stdin]"
+
+
+class Starter:
+    """Runs command lines from a process that was there before the probe, as its ancestors were.
+
+    What somebody else's processes do while a probe begins may have it meet their ancestors before it is told what these
+    are; it then does not know that as long as they live, and filters let pass what depends on it. So those of this one
+    have no other children.
+    """
+
+    def __init__(self) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        env = os.environ | {"PYTHON": sys.executable, "STARTER": STARTER, "INNER": '"$PYTHON" -ISc "$STARTER"; exit'}
+        self._process = subprocess.Popen(["bash", "-c", 'bash -c "$INNER"; exit'], text=True, env=env, **pipes)
+        self.run(["true"])
+
+    def run(self, command: list[str]) -> None:
+        """Run a command line, and wait for its end."""
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "0\n"
+
+    def end(self) -> None:
+        """End."""
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[Starter]:
+    """Return a process that starts others."""
+    starter = Starter()
+    yield starter
+    starter.end()
+
+
 def marked(source):
     """Return what fields say, at its moment, of each event so far that opens the marked file."""
     subprocess.run(["bash", "-c", ': > "$0"', END], check=True)
@@ -73,21 +112,22 @@ def value(event, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_asked_is_what_fields_say(watch, name):
+def test_what_is_asked_is_what_fields_say(starter, watch, name):
     """Events pass filters that name the values of their fields, and do not pass filters that exclude them."""
     source = watch(f"{OPEN} or {ENDING}", *TEXTS, *NUMBERS)
-    subprocess.run(COMMANDS[name], check=True)
+    starter.run(COMMANDS[name])
     (truth,) = marked(source)
+    assert {*TEXTS, *NUMBERS} == truth.keys()
     checks = [
         f"{field} = '{found}'" if isinstance(found, str) else f"{field} = {found}" for field, found in truth.items()
     ]
 
     source.update(plan(f"{OPEN} and {' and '.join(checks)} or {ENDING}"))
-    subprocess.run(COMMANDS[name], check=True)
+    starter.run(COMMANDS[name])
     assert [truth] == marked(source)
     for check in checks:
         source.update(plan(f"{OPEN} and not {check} or {ENDING}"))
-        subprocess.run(COMMANDS[name], check=True)
+        starter.run(COMMANDS[name])
         assert [] == marked(source), check
 
 
