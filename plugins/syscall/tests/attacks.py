@@ -53,7 +53,10 @@ def opened(supervisor: int) -> dict[str, Map]:
         info, size = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32(_INFO.size)
         if fd >= 0 and _BPF.bpf_obj_get_info_by_fd(fd, info, ctypes.byref(size)) == 0:
             _, _, key, value, most, _, name = _INFO.unpack(info.raw)
-            found[name.rstrip(b"\0").decode()] = Map(fd, number, key, value, most)
+            name = name.rstrip(b"\0").decode()
+            if name in found:
+                os.close(found[name].fd)
+            found[name] = Map(fd, number, key, value, most)
     return found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from typing import NamedTuple
 
 import pytest
+from attacks import keys, opened
 from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
@@ -91,11 +92,13 @@ def test_it_ends(probe, seconds):
     assert MADE == sum(header.pid == pid for header in calls(probe))
 
 
-#: What the flood does passes the kernel's filter, since only user space knows the time as text.
-RULES = """
+#: What the flood does passes the filter, since only user space knows the time as text, and looks for so much in it that
+#: it is behind on any machine.
+NEVER = " or ".join(f"evt.datetime icontains never{number}" for number in range(50))
+RULES = f"""
 - rule: Never
   desc: Passes the filters.
-  condition: evt.type = sched_get_priority_max and evt.datetime contains never
+  condition: evt.type = sched_get_priority_max and ({NEVER})
   output: never
   priority: NOTICE
 - rule: Marked
@@ -106,46 +109,45 @@ RULES = """
 """
 
 
-class Numbers(NamedTuple):
-    """How many events of the source have passed the kernel's filters so far, and were lost to floods."""
-
-    passed: int
-    lost: int
-
-
-def numbers(agent):
-    """Return the numbers of an agent's source."""
+def lost(agent):
+    """Return how many events of an agent's source were lost to floods."""
     done = run_cli("stats", "--json", "--state-dir", str(agent.folder / "state"))
-    found = next(one for one in json.loads(done.stdout)["sources"] if one["name"] == "syscall")
-    return Numbers(found["passed"], found["lost"].get("flood", 0))
+    return next(one for one in json.loads(done.stdout)["sources"] if one["name"] == "syscall")["lost"].get("flood", 0)
 
 
-def test_a_flood_by_number(start_agent, tmp_path):
-    """Of a user's calls that only pass hardly any come through, and others of the user are told meanwhile."""
+def has_small_budget(unmatched):
+    """Return whether the probe with this map was told that hardly any of the user's calls match."""
+    return any(USER == R.CALLER.unpack(key)[0] for key in keys(unmatched))
+
+
+@contextlib.contextmanager
+def map_of(agent, name):
+    """Yield a map of an agent's probe."""
+    maps = opened(agent.process.pid)
+    yield maps[name]
+    for one in maps.values():
+        os.close(one.fd)
+
+
+def test_a_flood_by_an_agent(start_agent, tmp_path):
+    """An agent finds the user whose calls only pass, gives them the small budget, and tells others of the user."""
     rules = tmp_path / "rules.yaml"
     rules.write_text(RULES)
     agent = start_agent(rules)
     flood = f"import os\n{AS_USER}\nwhile True: os.sched_get_priority_max(1)"
     floods = [subprocess.Popen([sys.executable, "-ISc", flood], env={}) for _ in range(2)]
-    made = iter(range(1000))
     try:
-        wait_until(lambda: numbers(agent).lost > 300_000)
-        before = numbers(agent)
-        wait_until(lambda: numbers(agent).lost > before.lost + 1_000_000)
-        after = numbers(agent)
-
-        def is_told():
-            run(f"{AS_USER}\nos.sched_get_priority_max(1) # mark-{next(made)}")
-            return agent.alerts
-
-        wait_until(is_told)
+        with map_of(agent, "unmatched") as unmatched:
+            wait_until(lambda: has_small_budget(unmatched))
+        before = lost(agent)
+        wait_until(lambda: lost(agent) > before + 100_000)
+        for made in range(10):
+            run(f"{AS_USER}\nos.sched_get_priority_max(1) # mark-{made}")
+        wait_until(lambda: agent.alerts)
     finally:
         for one in floods:
             one.kill()
             one.wait()
-
-    assert after.passed - before.passed < (after.lost - before.lost) / 8
-    assert next(made) < 10
 
 
 def test_who_matches_is_left_alone():
