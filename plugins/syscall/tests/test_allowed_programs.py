@@ -132,8 +132,11 @@ def fired(agent, provocations):
     named = {f"named: {rule}": line for rule, line in NAMED.items()}
     lines = {**named, **{f"allowed: {what}": line for what, line in ALLOWED.items()}}
     provocations.run(lines)
-    provocations.run({"last": "@miner name kworker/last"})
-    agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
+    # An alert about a container waits until runtimes have said what they know of it, also for the last one's name.
+    last = {"last": "@miner name kworker/last", "last inside": "@a cgroup $cgroup exec @last setns"}
+    provocations.run(last)
+    for key in last:
+        agent.wait_for(lambda alert, key=key: provocations.is_about(alert, key))
     return {key: provocations.rules_fired(agent, key) for key in lines}
 
 

@@ -167,7 +167,7 @@ static __always_inline void measure_pace(struct pace *pace, struct asking *askin
 }
 
 /* Whether the reader will soon get to what is written now. Else there are budgets of what it gets through in twice that time: for
- * long texts sooner, and for what may well be unwanted always. */
+ * long texts from half of it on (a few of 120 KiB are not many, and the smallest ring has 2 MiB), for the unwanted always. */
 static __always_inline bool is_read_soon(struct asking *asking)
 {
 	__u64 unread = asking->unread, bytes = asking->ring_bytes, room, soon;
@@ -187,7 +187,7 @@ static __always_inline bool is_read_soon(struct asking *asking)
 	asking->free = unread < room ? room - unread : 0;
 	asking->least = doubtful ? 0 : at_most(bytes, (bytes - at_most(unread, bytes)) * 4) / LEAST_SHARE;
 	if (asking->account == OF_MORE)
-		return unread < soon / 4;
+		return unread < soon / 2;
 	return !doubtful && unread < soon;
 }
 

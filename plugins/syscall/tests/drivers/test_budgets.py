@@ -14,6 +14,7 @@ from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import wait_until
+from falcohost_syscall.drivers.modern_ebpf.config import default_ring_size
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -125,7 +126,7 @@ for i in range(50): os.close(os.open("/etc/passwd", os.O_RDONLY))
 def test_many_long_arguments(probe):
     """Programs with long arguments, one after the other, cost neither their own starts nor those of others."""
     probe.set_options(Options(execve=True, exec_cwd=True, more_args=True))
-    run("for i in range(40):\n    os.spawnv(os.P_WAIT, '/bin/true', ['true', *['x' * 1000] * 100])")
+    run("for i in range(80):\n    os.spawnv(os.P_WAIT, '/bin/true', ['true', *['x' * 1000] * 100])")
     other = run("")
     found = headers(probe)
     lost = probe.lost()
@@ -133,6 +134,16 @@ def test_many_long_arguments(probe):
     assert [R.KIND_EXEC] == [header.kind for header in found if header.pid == other and header.kind == R.KIND_EXEC]
     assert lost["more"] > 10
     assert 0 == lost["proc_ring_full"]
+
+
+@pytest.mark.parametrize("probe", [(default_ring_size(1), default_ring_size(1) // 2)], indirect=True)
+def test_a_few_long_arguments(probe):
+    """Programs with 120 KiB of arguments are nothing unusual: of four, nothing is lost, however small the machine."""
+    probe.set_options(Options(execve=True, exec_cwd=True, more_args=True))
+    run("for i in range(4):\n    os.spawnv(os.P_WAIT, '/bin/true', ['true', *['x' * 1023] * 120])")
+    headers(probe)
+
+    assert 0 == probe.lost()["more"]
 
 
 def test_users(probe):
