@@ -11,7 +11,8 @@
 /* While less than this share of a ring is unread, everybody has room; and while no more is unread than the reader gets through
  * in SOON, up to half of the ring. */
 #define FREE_SHARE 128
-#define LEAST_SHARE 64 /* of a ring: what is shared out even if it will not be read in time, so that no flood costs others all */
+#define LEAST_SOON_SHARE 16 /* of a ring: a reader without a processor of its own gets through it in about a second */
+#define LEAST_SHARE 32 /* of a ring: what is shared out even if it will not be read in time, so that no flood costs others all */
 #define SOON 500000000ULL /* ns */
 #define PACE_SPAN 200000000LL /* ns over which its pace is measured */
 #define LONG_AGO 10000000000LL /* ns */
@@ -182,13 +183,13 @@ static __always_inline bool is_read_soon(struct asking *asking)
 		measure_pace(pace, asking, bpf_ringbuf_query(&proc_ring, BPF_RB_CONS_POS));
 	}
 	soon = pace->soon ? pace->soon : bytes / 2;
-	room = at_most(at_least(soon * 2, bytes / (doubtful ? 64 : 32)), bytes);
+	room = at_most(at_least(soon * 2, bytes / (doubtful ? 64 : 16)), bytes);
 	asking->for_seldom = doubtful && asking->account != OF_UNMATCHED ? 0 : at_most(room, bytes / 4 * 3);
 	asking->free = unread < room ? room - unread : 0;
 	asking->least = doubtful ? 0 : at_most(bytes, (bytes - at_most(unread, bytes)) * 4) / LEAST_SHARE;
 	if (asking->account == OF_MORE)
 		return unread < soon / 2;
-	return !doubtful && unread < soon;
+	return !doubtful && unread < at_least(soon, bytes / LEAST_SOON_SHARE);
 }
 
 static __always_inline __u64 budget_of(struct asking *asking, __u32 share)
