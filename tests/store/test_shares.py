@@ -1,6 +1,7 @@
 """Shares of a store that is full: a flood deletes alerts of its own rule, and nobody's who has less than a share."""
 
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -104,6 +105,28 @@ def test_a_file_is_not_larger_than_twice_its_limit(path, clock):
 
     store.close()
     assert path.stat().st_size < 2 << 20
+
+
+def test_counting_copies_no_alert(path, clock):
+    """A store that counts what it has, and deletes some of it, takes no memory for the rest."""
+    store = Store(path, Limits(megabytes=100), clock=clock)
+    for number in range(80):
+        store.append([Arrival("s", [of("s", rule=f"r{number % 9}", size=4000)] * 100)])
+    store.close()
+    assert path.stat().st_size > 32 << 20
+    Path("/proc/self/clear_refs").write_text("5")  # the most memory is what there is now
+    before = most_memory()
+
+    store = Store(path, Limits(megabytes=24), clock=clock)
+    store.append([Arrival("s", [of("s")])])
+    grown = most_memory() - before
+    assert len(store.read(0, 100_000)) < 6500
+    assert grown < 12 << 20
+
+
+def most_memory():
+    """Return the most bytes that this process had."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) << 10
 
 
 def test_counting_goes_on_after_a_failure(full, clock):

@@ -37,10 +37,7 @@ _BESIDE = 150
 
 _DAY = 86_400
 
-_ADDED = (
-    "SELECT source, rule, min(seq), sum(length(alert)), count(*) FROM alerts WHERE seq > ? AND seq <= ?"
-    " GROUP BY source, rule"
-)
+_ADDED = "SELECT seq, source, rule, length(alert) FROM alerts WHERE seq > ? AND seq <= ? ORDER BY seq"
 _READING = "INSERT OR REPLACE INTO age VALUES (1, ?, ?, ?, ?)"
 
 
@@ -116,8 +113,8 @@ class Surplus:
         if not one(connection, f"SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= {until})"):
             return Deleted(0, 0)
         if self._counted:
-            for source, rule, _, size, count in connection.execute(_ADDED, (0, min(until, self._counted))):
-                self._used[source, rule].size -= size + count * _BESIDE
+            for key, (_, size) in _added(connection, 0, min(until, self._counted)).items():
+                self._used[key].size -= size
         missed = one(connection, f"SELECT count(*) FROM alerts WHERE seq <= {until} AND seq > {behind}")
         connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
         return Deleted(until, missed)
@@ -142,13 +139,11 @@ class Surplus:
 
     def _count(self, connection: sqlite3.Connection, last: int) -> None:
         """Count the alerts that were not counted yet."""
-        for source, rule, first, size, count in connection.execute(_ADDED, (self._counted, last)).fetchall():
-            used = self._used.get((source, rule))
+        for key, (first, size) in _added(connection, self._counted, last).items():
+            used = self._used.setdefault(key, _Used(0, first))
             body = connection.execute("SELECT alert FROM alerts WHERE seq = ?", (first,)).fetchone()[0]
-            if used is None:
-                used = self._used[source, rule] = _Used(0, first)
             used.priority = priority_of(body)
-            used.size += size + count * _BESIDE
+            used.size += size
         self._counted = last
 
     def _oldest(self, connection: sqlite3.Connection, above: dict[tuple[str, str], int]) -> list[int]:
@@ -170,3 +165,15 @@ class Surplus:
                 if not above:
                     break
         return gone
+
+
+def _added(connection: sqlite3.Connection, after: int, until: int) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return by source and rule the number of the first alert in between, and how many bytes all of them take.
+
+    Not by GROUP BY, for which SQLite copies all alerts, with their bodies, to sort them.
+    """
+    added: dict[tuple[str, str], tuple[int, int]] = {}
+    for seq, source, rule, length in connection.execute(_ADDED, (after, until)):
+        first, size = added.get((source, rule), (seq, 0))
+        added[source, rule] = first, size + length + _BESIDE
+    return added
