@@ -1,5 +1,8 @@
 """A process of the agent that somebody puts into another cgroup is an alert."""
 
+import os
+import subprocess
+
 from falcohost.agent import AgentProcess
 from falcohost.host.supervision.places import PAUSE, Places, cgroups_of
 from falcohost.testing.clock import ManualClock
@@ -69,3 +72,12 @@ def test_cgroups_of_a_process():
     """They are those that the kernel says; one that is not there has none."""
     assert cgroups_of(1)
     assert frozenset() == cgroups_of(1 << 30)
+
+
+def test_a_process_that_ends():
+    """One that nobody has waited for yet has left its cgroups by itself."""
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert frozenset() == cgroups_of(child.pid)
+    child.wait()

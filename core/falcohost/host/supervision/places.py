@@ -18,13 +18,22 @@ from falcohost.log import log
 PAUSE: Final = 1.0
 MOST_TOLD: Final = 200
 
+#: Flag of a process that ends (include/linux/sched.h).
+_PF_EXITING: Final = 0x4
+
 
 def cgroups_of(pid: int) -> frozenset[str]:
-    """Return the lines of ``/proc/PID/cgroup``; empty: the process has ended."""
+    """Return the lines of ``/proc/PID/cgroup``; empty: the process has ended, or is ending.
+
+    The kernel takes a process that ends out of its cgroups of version 1. So its flags are read after them.
+    """
+    folder = Path(f"/proc/{pid}")
     try:
-        return frozenset(Path(f"/proc/{pid}/cgroup").read_text(errors="replace").splitlines())
+        there = frozenset((folder / "cgroup").read_text(errors="replace").splitlines())
+        flags = int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[6])
     except OSError:
         return frozenset()
+    return frozenset() if flags & _PF_EXITING else there
 
 
 class Places:
