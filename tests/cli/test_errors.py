@@ -138,7 +138,7 @@ def test_library_path_is_ignored_with_a_note(falcohost, setup):
 
 
 def test_falcos_container_plugin_is_there(falcohost, setup):
-    """The plugin container, which the syscall plugin stands in for, can be configured and required."""
+    """The plugin container, which the plugin containers stands in for, can be configured and required."""
     rules = "- required_plugin_versions: [{name: container, version: 0.4.0}]\n"
     rules += "- rule: R\n  desc: d\n  condition: evt.num > 0\n  output: x\n  priority: INFO\n"
 
