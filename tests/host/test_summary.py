@@ -3,13 +3,13 @@
 import msgspec
 
 from falcohost import Priority
-from falcohost.host.summary import Counts, Summary
+from falcohost.host.summary import MOST_FAULTS, Counts, Summary
 from falcohost.testing.outputs import alert
 
 
 def test_nothing_detected():
     """The headers are there without a single alert."""
-    assert Summary(["a"]).text() == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
+    assert Summary(["a"]).text({}) == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
 
 
 def test_counts():
@@ -21,7 +21,7 @@ def test_counts():
         counts.add(alerts)
         summary.count(counts.rules, counts.priorities)
 
-    assert summary.text().splitlines() == [
+    assert summary.text({}).splitlines() == [
         "Events detected: 4",
         "Rule counts by severity:",
         "   WARNING: 3",
@@ -30,3 +30,17 @@ def test_counts():
         "   rule b: 2",
         "   rule a: 2",
     ]
+
+
+def test_rules_that_could_not_be_evaluated():
+    """They follow with rule, field and count, those that failed most often first, and the others as one number."""
+    faults = {f"rule {number} (a.field)": number for number in range(1, MOST_FAULTS + 3)} | {"bad\n (b)": 1000}
+
+    heading, *lines = Summary(["a"]).text(faults).splitlines()[3:]
+    assert "Rules that could not be evaluated (because of the field), by number of events:" == heading
+    assert [
+        "   bad\N{REPLACEMENT CHARACTER} (b): 1000",
+        f"   rule {MOST_FAULTS + 2} (a.field): {MOST_FAULTS + 2}",
+    ] == lines[:2]
+    assert MOST_FAULTS + 1 == len(lines)
+    assert "   3 others: 6" == lines[-1]

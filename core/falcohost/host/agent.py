@@ -6,7 +6,8 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from falcohost.engine.alerts import AlertMaker
@@ -20,7 +21,7 @@ from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
 from falcohost.host.restart import restart
 from falcohost.host.storing.process import StoreGiven
-from falcohost.host.summary import Summary
+from falcohost.host.summary import MOST_FAULTS
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.keeping import left
 from falcohost.host.supervision.loop import Outcome
@@ -66,8 +67,9 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     supervisor.progress.erase()
     if outcome is not Outcome.FAILED or any(child.totals.received for child in supervisor.workers.children):
         _report_sources(supervisor, verbose=options.verbose)
-    if outcome is not Outcome.FAILED or supervisor.summary.has_alerts:
-        _summarize(supervisor.summary, options.summary, patience=assignment.output_timeout)
+    faults = _faults(supervisor.workers.children)
+    if outcome is not Outcome.FAILED or supervisor.summary.has_alerts or faults:
+        _summarize(supervisor.summary.text(faults), options.summary, patience=assignment.output_timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
@@ -117,11 +119,21 @@ def _report_sources(supervisor: Supervisor, *, verbose: bool) -> None:
         sys.stderr.flush()
 
 
-def _summarize(summary: Summary, descriptor: int, *, patience: float) -> None:
+def _faults(children: Iterable[Child]) -> Counter[str]:
+    """Return how often rules could not be evaluated, and log it: nobody may read the summary."""
+    faults: Counter[str] = Counter()
+    for child in children:
+        faults.update(child.totals.faults)
+    for name, count in faults.most_common(MOST_FAULTS):
+        log.error("rule %s could not be evaluated on %d events in all", name, count)
+    return faults
+
+
+def _summarize(summary: str, descriptor: int, *, patience: float) -> None:
     """Write *summary* to *descriptor*, which may be closed or blocked."""
     with contextlib.suppress(ShortWrite):
         if select.select([], [descriptor], [], patience)[1]:
-            write_all(descriptor, summary.text().encode("utf-8", "replace"))
+            write_all(descriptor, summary.encode("utf-8", "replace"))
         else:
             log.error("the summary is not printed: nobody reads the output")
 

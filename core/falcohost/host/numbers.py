@@ -99,6 +99,15 @@ class Numbers(SourceStats, frozen=True):
             colour="red",
         ),
     ] = {}
+    faults: Annotated[
+        Mapping[str, int],
+        by_name(
+            "events for which a rule could not be evaluated, by the rule and the field because of which it could not",
+            label="rule",
+            text="{} times a rule could not be evaluated",
+            colour="red",
+        ),
+    ] = {}
     rules: Annotated[
         Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", label="rule", text="rule")
     ] = {}

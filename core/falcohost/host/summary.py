@@ -1,12 +1,19 @@
-"""Counts the alerts of a run for the summary, which is printed at the end exactly as Falco prints it."""
+"""Counts the alerts of a run for the summary, which is printed at the end exactly as Falco prints it.
+
+What follows Falco's lines says which rules could not be evaluated, if there are any.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.texts import printable
+
+#: Most lines about rules that could not be evaluated.
+MOST_FAULTS: Final = 20
 
 
 class Counts:
@@ -59,8 +66,8 @@ class Summary:
         """Return whether there was an alert."""
         return bool(self._by_rule)
 
-    def text(self) -> str:
-        """Return the summary."""
+    def text(self, faults: Mapping[str, int]) -> str:
+        """Return the summary; *faults*: how often rules could not be evaluated, by rule and field."""
         severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]
         rules = [f"   {printable(name)}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]
         lines = [
@@ -69,5 +76,17 @@ class Summary:
             *severities,
             "Triggered rules by rule name:",
             *rules,
+            *_about(faults),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _about(faults: Mapping[str, int]) -> Iterator[str]:
+    """Yield the lines about rules that could not be evaluated: those that failed most often."""
+    most = sorted(faults.items(), key=lambda fault: (-fault[1], fault[0]))
+    if most:
+        yield "Rules that could not be evaluated (because of the field), by number of events:"
+    for name, count in most[:MOST_FAULTS]:
+        yield f"   {printable(name)}: {count}"
+    if others := most[MOST_FAULTS:]:
+        yield f"   {len(others)} others: {sum(count for _, count in others)}"

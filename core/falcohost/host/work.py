@@ -172,6 +172,7 @@ class Work:
             hit=tally.hit,
             rules=tally.rules,
             failed=tally.failed,
+            faults=tally.faults,
             folded=self._pipeline.fold.folded,
             lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,

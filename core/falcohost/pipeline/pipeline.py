@@ -190,7 +190,6 @@ class Pipeline:
         self.fold.flush()
         self._sink.flush(None)
         self._positions.keep()
-        self.tally.sum_up()
 
     def close(self) -> None:
         """Close the lookups. Call this once, at the end."""

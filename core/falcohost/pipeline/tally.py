@@ -66,11 +66,10 @@ class Tally:
         self._asked += 1
         return self._asked <= ASKED
 
-    def sum_up(self) -> None:
-        """Log how often each rule has failed, at the end."""
-        for (rule, field), count in self._faults.items():
-            log.error("%s could not be evaluated on %d events in all%s", _of(rule), count, _because_of(field))
-        self._faults.clear()
+    @property
+    def faults(self) -> dict[str, int]:
+        """Return how often each rule has failed, by the rule and the field because of which it has."""
+        return {_named(rule, field): count for (rule, field), count in self._faults.items()}
 
     def _add(self, event: Event, fault: Fault) -> None:
         key = fault.rule, fault.field
@@ -92,6 +91,11 @@ class Tally:
 
 def _of(rule: str) -> str:
     return f"rule '{rule}'" if rule else "a rule"
+
+
+def _named(rule: str, field: str) -> str:
+    name = rule or "rules that were not asked for"
+    return f"{name} ({field})" if field else name
 
 
 def _because_of(field: str) -> str:
