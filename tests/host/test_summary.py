@@ -9,7 +9,7 @@ from falcohost.testing.outputs import alert
 
 def test_nothing_detected():
     """The headers are there without a single alert."""
-    assert Summary(["a"]).text({}) == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
+    assert Summary(["a"]).text() == "Events detected: 0\nRule counts by severity:\nTriggered rules by rule name:\n"
 
 
 def test_counts():
@@ -21,7 +21,7 @@ def test_counts():
         counts.add(alerts)
         summary.count(counts.rules, counts.priorities)
 
-    assert summary.text({}).splitlines() == [
+    assert summary.text().splitlines() == [
         "Events detected: 4",
         "Rule counts by severity:",
         "   WARNING: 3",

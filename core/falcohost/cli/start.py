@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,11 +176,20 @@ class Loading:
         if gone := [path for path in config.document.missing if os.fsencode(path) not in baseline.missing]:
             raise MissingFiles(f"config_files names {', '.join(gone)}, which is no longer there", gone)
         if beside_rules(config) != baseline.beside_rules:
+            self._tell_missing(teller, flags, config)
             return False
         plugins = configured_plugins(config)
         loaded, read = load_rules(flags, config, plugins)
         given = Configured(config, loaded.ruleset, read)
         return hand_over_again(teller, given, plugins, self._chosen(flags), baseline)
+
+    def _tell_missing(self, teller: Teller, flags: Flags, config: Config) -> None:
+        """Tell which files of sources are not there, as far as that can be said here."""
+        from falcohost.host.loading import configured_plugins
+        from falcohost.host.sources import missing_files
+
+        with contextlib.suppress(Exception):  # a dry run tells what is wrong
+            teller.miss(missing_files(config, configured_plugins(config), self._chosen(flags)))
 
     def _chosen(self, flags: Flags) -> AgentOptions:
         """Return the options with the sources that *flags* choose."""

@@ -5,8 +5,9 @@ The supervisor decodes only these messages and the assignment. It passes the mem
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -45,8 +46,14 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     missing: list[bytes] = []
 
 
+class Missing(msgspec.Struct, tag=True, frozen=True):
+    """*paths* that sources are to read and that are not there: if a start would fail, their appearance may mend it."""
+
+    paths: list[bytes]
+
+
 #: What the reader says.
-Told: TypeAlias = Log | wire.LogLine | Memfd | Failed
+Told: TypeAlias = Log | wire.LogLine | Memfd | Failed | Missing
 
 ACTIONS: Final = "actions"
 ASSIGNMENT: Final = "assignment"
@@ -94,6 +101,10 @@ class Teller:
         message = wire.packed(Memfd(what, source))
         sent = socket.send_fds(self._link, [message], [descriptor])
         self._link.sendall(message[sent:])
+
+    def miss(self, paths: Iterable[str]) -> None:
+        """Send which paths are not there that sources are to read."""
+        self._send(Missing([os.fsencode(path) for path in paths]))
 
     def fail(self, failed: Failed) -> None:
         """Send why loading has failed."""

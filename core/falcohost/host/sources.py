@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Sequence, Set
 
@@ -13,6 +14,7 @@ from falcohost.host.given import AgentOptions
 from falcohost.host.plugins import Plugins, load_all
 from falcohost.host.settings import source_settings
 from falcohost.log import log
+from falcohost.needs import needs_of
 
 
 def select_sources(
@@ -103,6 +105,20 @@ def settings_problems(names: Iterable[str], plugins: Plugins) -> dict[str, str]:
     specs, settings = plugins.sources(), source_settings(plugins)
     found = {name: problem_of(functools.partial(specs[name].make, settings[name])) for name in names}
     return {name: problem for name, problem in found.items() if problem is not None}
+
+
+def missing_files(config: Config, plugins: Plugins, options: AgentOptions) -> list[str]:
+    """Return the files and folders that sources are to read and that are not there.
+
+    :raises FalcohostError: the options do not fit the sources.
+    """
+    specs, settings = plugins.sources(), source_settings(plugins)
+    found: dict[str, None] = {}
+    for name in sources_to_check(config, plugins, None, options):
+        with contextlib.suppress(Exception):  # what is wrong with it is reported by who opens it
+            files = needs_of(specs[name].make(settings[name])).files or ()
+            found |= dict.fromkeys(str(file) for file in files if not file.exists())
+    return [*found]
 
 
 def problem_of(do: Callable[[], object]) -> str | None:

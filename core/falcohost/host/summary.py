@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from falcohost.alert import Alert, Priority
@@ -66,7 +67,7 @@ class Summary:
         """Return whether there was an alert."""
         return bool(self._by_rule)
 
-    def text(self, faults: Mapping[str, int]) -> str:
+    def text(self, faults: Mapping[str, int] = MappingProxyType({})) -> str:
         """Return the summary; *faults*: how often rules could not be evaluated, by rule and field."""
         severities = [f"   {p.short}: {self._by_priority[p]}" for p in Priority if self._by_priority[p]]
         rules = [f"   {printable(name)}: {self._by_rule[name]}" for name in self._rules if self._by_rule[name]]

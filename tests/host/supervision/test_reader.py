@@ -181,6 +181,19 @@ def test_where_more_than_rules_is_new(monkeypatch, status, said):
         assert said == str(error)
 
 
+def test_files_of_sources_that_are_not_there(monkeypatch):
+    """If a start with more than new rules would fail, the files of sources are known whose appearance may mend it."""
+    monkeypatch.setattr(reader, "command", lambda: [sys.executable, "-c", "raise SystemExit(1)"])
+
+    def load(teller):
+        teller.miss(["/no/folder", "/no/folder/log"])
+        return False
+
+    with pytest.raises(LoadingError) as failed:
+        result(load)
+    assert ("/no/folder", "/no/folder/log") == failed.value.missing
+
+
 def test_a_silent_reader(capfd, tmp_path):
     """Neither output nor log lines are shown, and it has only the descriptors that it needs."""
     handler = logging.FileHandler(tmp_path / "log")

@@ -21,8 +21,8 @@ class Accepted:
         self._rules = rules
         self._internal = internal
 
-    def tell(self, new: Handed | None) -> None:
-        """Raise the alert: *new* rules are taken over; None: the agent starts anew."""
+    def tell(self, new: Handed | None, cause: str) -> None:
+        """Raise the alert: *new* rules are taken over; None: the agent starts anew. *cause* had them read."""
         now = stamps(self._read)
         changed = [path for path, before in self._read.items() if now[path] != before]
         fields: dict[str, object] = {}
@@ -35,5 +35,5 @@ class Accepted:
         else:
             what = "the agent starts anew, with its present configuration and code"
         shown = [*changed[:_MOST], *(["..."] if len(changed) > _MOST else [])]
-        files = f"; changed files: {', '.join(shown)}" if shown else "; no file has changed"
+        files = f"; changed files: {', '.join(shown)}" if shown else f"; no file has changed, but {cause}"
         self._internal.raise_alert(RELOADED, Priority.NOTICE, f"Reload: {what}{files}", {"files": shown, **fields})

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import IO, Final, NoReturn, TypeAlias
 
 from falcohost import log
@@ -39,6 +39,7 @@ from falcohost.host.reader_link import (
     Failed,
     Handed,
     Log,
+    Missing,
     Teller,
     Told,
 )
@@ -81,6 +82,7 @@ class Reader:
         self._attached: deque[int] = deque()
         self._memfds: dict[tuple[str, str], int] = {}
         self._failed: Failed | None = None
+        self._missing: tuple[str, ...] = ()
         self._stderr = os.fdopen(unsealed(NAME), "w+b") if silent else None  # there may be no writable folder
         self.link, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         parent = os.getpid()
@@ -146,7 +148,7 @@ class Reader:
             if self._failed is not None:
                 raise _error(self._failed)
             if status != 0:
-                raise LoadingError(said or _ended(status))
+                raise LoadingError(said or _ended(status), missing=self._missing)
             return self._handed()
         except ValueError as error:
             raise LoadingError(
@@ -174,6 +176,8 @@ class Reader:
             log.log.log(message.level, "%s", message.text)
         elif isinstance(message, Failed):
             self._failed = message
+        elif isinstance(message, Missing):
+            self._missing = _paths(message.paths)
         elif self._attached:
             self._memfds[message.what, message.source] = self._attached.popleft()
         else:
@@ -220,7 +224,11 @@ class Reader:
 def _error(failed: Failed) -> LoadingError | Bug:
     if failed.bug:
         return Bug(failed.text)
-    return LoadingError(failed.text, failed.status, tuple(map(os.fsdecode, failed.missing)))
+    return LoadingError(failed.text, failed.status, _paths(failed.missing))
+
+
+def _paths(names: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(map(os.fsdecode, names))
 
 
 def _ended(status: int) -> str:

@@ -24,7 +24,7 @@ class Reloading:
 
     :param load: starts a reader.
     :param take: called with the number of the reload and what the reader has handed over.
-    :param accept: called before *take*, and before a restart, then with None.
+    :param accept: called before *take*, and before a restart, then with None; and with the cause.
     :param wait_for: called with the files that a reader found missing, to watch for them.
     :param notify: told when a reload begins and ends.
     """
@@ -36,7 +36,7 @@ class Reloading:
         loop: Loop,
         internal: InternalAlerts,
         wait_for: Callable[[Sequence[str]], None] = lambda missing: None,
-        accept: Callable[[Handed | None], None] = lambda new: None,
+        accept: Callable[[Handed | None, str], None] = lambda new, cause: None,
         patience: float = PATIENCE,
         notify: Notify | None = None,
     ) -> None:
@@ -52,7 +52,7 @@ class Reloading:
         self._limit: Timer
         self._reading = False
         self._overdue = False
-        self._next = ""
+        self._cause = self._next = ""
         self._upgrades: list[Callable[[str], None]] = []
         self._answer: Callable[[str], None] = lambda problem: None
         self._number = 0
@@ -69,6 +69,7 @@ class Reloading:
         if self._reader is not None:
             self._next = cause
             return
+        self._cause = cause
         log.info("%s, checking configuration and rules...", cause)
         self._start(self._load())
 
@@ -81,7 +82,7 @@ class Reloading:
             self._upgrades.append(answer)
             return
         log.info("An upgrade is asked for, checking the installed version...")
-        self._answer = answer
+        self._answer, self._cause = answer, "an upgrade is asked for"
         self._start(Reader(lambda _: False, silent=True))
 
     def _start(self, reader: Reader) -> None:
@@ -149,7 +150,7 @@ class Reloading:
         self._reader.kill()
 
     def _go_over(self, new: Handed | None) -> None:
-        self._accept(new)
+        self._accept(new, self._cause)
         if new is None:
             log.info("restarting...")
             self._loop.end(Outcome.RESTART)
