@@ -9,6 +9,10 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Final
+
+#: Bytes that something which is written has to have room for, at least.
+ROOM: Final = 4096
 
 
 def write_problem(path: str) -> str | None:
@@ -18,6 +22,7 @@ def write_problem(path: str) -> str | None:
         mode = file.stat().st_mode
         if stat.S_ISREG(mode):
             os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+            _check_room(file, ROOM)
     except FileNotFoundError:
         return creation_problem(file.parent, ".falcohost-")
     except OSError as error:
@@ -29,15 +34,32 @@ def write_problem(path: str) -> str | None:
     return None if allowed else os.strerror(errno.EACCES)
 
 
-def creation_problem(folder: Path, prefix: str) -> str | None:
+def creation_problem(folder: Path, prefix: str, room: int = ROOM) -> str | None:
     """Return why nothing can be made in *folder*, as the kernel says it; None if something can.
 
     :param prefix: how the name of what is made there, and removed at once, begins.
+    :param room: bytes that there has to be room for.
     """
-    import tempfile  # which is large, and the supervisor has no use for it
+    import shutil
+    import tempfile  # which are large, and the supervisor has no use for them
 
     try:
-        Path(tempfile.mkdtemp(prefix=prefix, dir=folder)).rmdir()
+        made = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+        try:
+            (made / "room").write_bytes(bytes(room))  # a quota may forbid it, too
+        finally:
+            shutil.rmtree(made)
+        _check_room(folder, room)
     except OSError as error:
         return error.strerror
     return None
+
+
+def _check_room(path: Path, room: int) -> None:
+    """Check that the file system has room for who is not root, which may have a reserve.
+
+    :raises OSError: it has not.
+    """
+    status = os.statvfs(path)
+    if status.f_blocks and status.f_bavail * status.f_frsize < room:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

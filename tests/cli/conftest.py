@@ -212,6 +212,21 @@ def setup(home):
 
 
 @pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that gives the state's folder a disk of its own, of this size."""
+    state = tmp_path / "state"
+
+    def mount(size):
+        state.mkdir()
+        options = f"size={size},mode=700"
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", state], capture_output=True).returncode:
+            pytest.skip("nothing can be mounted here")
+
+    yield mount
+    subprocess.run(["umount", "--lazy", state], capture_output=True)
+
+
+@pytest.fixture
 def falcohost(home, shared_site, monkeypatch):
     """Return a function that runs a command of ``falcohost`` in this process; returns status, stdout and stderr."""
     monkeypatch.syspath_prepend(shared_site)

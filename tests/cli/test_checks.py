@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -101,6 +102,25 @@ def test_a_state_directory_that_cannot_be_used(falcohost, command, tmp_path, sta
     assert (1, 0) == (doctor.returncode, dry.returncode)
     assert "state directory: " in dry.stderr
     assert str(tmp_path / where) in dry.stderr
+
+
+def test_a_full_disk(falcohost, command, small_disk, tmp_path):
+    """Doctor and dry run say that the state has no room, and that the file of an output has none; nothing is left."""
+    small_disk("64k")
+    disk = tmp_path / "state"
+    options = ["-o", f"falcohost.state_dir={disk}/state"]
+    full = "No space left on device"
+    dry = falcohost(*command, *options, "--dry-run")
+    assert f"state directory: the state directory {disk}/state cannot be used: {full}" in dry.stderr
+    assert [] == [*disk.iterdir()]
+
+    (disk / "alerts").write_bytes(bytes(64 << 10))
+    options += ["-o", "file_output.enabled=true", "-o", f"file_output.filename={disk}/alerts"]
+    doctor, dry = falcohost(*command, *options, "doctor"), falcohost(*command, *options, "--dry-run")
+    assert f"MISS  state directory: it can be used: the state directory {disk}/state cannot" in doctor.stdout
+    assert re.search(f"MISS  output file: it can be opened: .*{full}", doctor.stdout)
+    assert f"output file: the output file {disk}/alerts cannot be written: {full}" in dry.stderr
+    assert 0 == dry.returncode
 
 
 def test_a_state_directory_of_another_agent(agent, falcohost, setup, until):

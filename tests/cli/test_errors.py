@@ -10,6 +10,8 @@ import pytest
 
 from falcohost.testing.waiting import PATIENCE
 
+UNKNOWN = "Attempted enabling an unknown event source"
+
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
@@ -36,7 +38,10 @@ from falcohost.testing.waiting import PATIENCE
         (["--list", "--format", "json", "--markdown"], "Cannot specify both --markdown and --format options together"),
         (["--plugin-info", "nope"], "can't find plugin and print its info: nope"),
         (["--enable-source", "nope"], "Attempted enabling an unknown event source: nope"),
-        (["run", "-s", "okta"], "Attempted enabling an unknown event source: okta; the plugin 'okta' has it, but is"),
+        (["run", "-s", "okta"], f"{UNKNOWN}: okta; the plugin 'okta' has it, but is"),
+        (["run", "-s", "syscal"], f"{UNKNOWN}: syscal; did you mean syscall?"),
+        (["run", "-s", "numbers"], f"{UNKNOWN}: numbers; the plugin 'numbers' (of falcohost-numbers) is inst"),
+        (["run", "-s", "others"], f"{UNKNOWN}: others; plugins that are not loaded may have it (numbers): add it to"),
         (["--disable-source", "nope"], "Attempted disabling an unknown event source: nope"),
         (["--disable-source", "syscall"], "Must enable at least one event source"),
         (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),

@@ -7,7 +7,6 @@ import select
 import signal
 import socket
 import stat
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -111,22 +110,16 @@ def end():
 
 
 @pytest.fixture
-def full(tmp_path):
+def full(small_disk, tmp_path):
     """Return a function that fills the disk with the state, which has a few megabytes."""
-    state = tmp_path / "state"
-    state.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", state], capture_output=True
-    ).returncode:
-        pytest.skip("nothing can be mounted here")
+    small_disk("4m")
 
     def full():
-        with (state / "state.db.full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        with (tmp_path / "state" / "state.db.full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(4096))
 
-    yield full
-    subprocess.run(["umount", "--lazy", state], check=True)
+    return full
 
 
 def test_the_store_is_killed_while_the_disk_is_full(agent, setup, full, end):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from falcohost.cli.flags import Flags
-from falcohost.host.plugins import Plugin, Plugins, installed, load_all, provider
+from falcohost.host.plugins import Plugin, load_all, not_imported
 
 
 @click.command(name="plugins")
@@ -19,7 +19,7 @@ def command(flags: Flags, as_json: bool) -> None:
     A plugin of another distribution is imported, and what it offers is listed, only if the configuration names it.
     """
     plugins = load_all(flags.configuration().for_plugins, strict=False)
-    idle = _not_named(plugins)
+    idle = not_imported(plugins)
     if as_json:
         import json
 
@@ -38,12 +38,6 @@ def command(flags: Flags, as_json: bool) -> None:
     for name, (distribution, version) in idle.items():
         click.echo(f"{click.style(name, fg='cyan', bold=True)}  ({distribution} {version})")
         click.echo("  not imported, since the configuration does not name it: add it to load_plugins")
-
-
-def _not_named(plugins: Plugins) -> dict[str, tuple[str, str]]:
-    """Return the distributions and versions of plugins that were not imported."""
-    known = {plugin.name for plugin in plugins.loaded} | plugins.left_out.keys()
-    return {name: provider(entries[0]) for name, entries in installed().items() if name not in known}
 
 
 def _offers(plugin: Plugin) -> tuple[tuple[str, list[str]], ...]:

@@ -28,7 +28,7 @@ from falcohost.host.plugins import Plugins
 from falcohost.host.rate_checks import warn_of_idle_limits
 from falcohost.host.response.assigning import ResponseParts, response_parts
 from falcohost.host.settings import source_settings
-from falcohost.host.sources import opened, select_sources, where_offered
+from falcohost.host.sources import chosen_sources, opened
 from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, loading_for, plugins_for
 from falcohost.log import log
@@ -193,7 +193,7 @@ class Assigning:
 
     def _chosen(self) -> list[str]:
         log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))
-        selected = _selected(self._plugins, self._options)
+        selected = chosen_sources(self._plugins, self._options)
         log.info("Enabled event sources: %s", ", ".join(selected))
         needed = needed_sources(self._given.ruleset, self._plugins, self._options)
         if not needed:
@@ -238,17 +238,8 @@ def _response(parts: ResponseParts | None) -> ResponseAssignment | None:
 
 def needed_sources(ruleset: Ruleset, plugins: Plugins, options: AgentOptions) -> list[str]:
     """Return the sources to open for these rules."""
-    selected = _selected(plugins, options)
+    selected = chosen_sources(plugins, options)
     return [name for name in selected if ruleset.enabled(name) or name in options.enable_sources]
-
-
-def _selected(plugins: Plugins, options: AgentOptions) -> list[str]:
-    return select_sources(
-        list(plugins.sources()),
-        options.enable_sources,
-        options.disable_sources,
-        lambda name: where_offered(name, plugins),
-    )
 
 
 def beside_rules(config: Config) -> bytes:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError, FalcohostError
 from falcohost.host.config import Config
 from falcohost.host.extras import owner
 from falcohost.host.given import AgentOptions
-from falcohost.host.plugins import Plugins, load_all
+from falcohost.host.plugins import Plugins, load_all, not_imported
 from falcohost.host.settings import source_settings
 from falcohost.log import log
 from falcohost.needs import needs_of
@@ -40,9 +41,19 @@ def select_sources(
     return selected
 
 
+def chosen_sources(plugins: Plugins, options: AgentOptions) -> list[str]:
+    """Return the sources of *plugins* that *options* choose.
+
+    :raises ConfigError: they contradict each other, name an unknown source, or leave none.
+    """
+    known, hint = list(plugins.sources()), functools.partial(where_offered, plugins=plugins)
+    return select_sources(known, options.enable_sources, options.disable_sources, hint)
+
+
 def where_offered(name: str, plugins: Plugins) -> str:
     """Return which installed plugin is called *name* or offers that source, and how to load it; empty if none does."""
-    for plugin in load_all().loaded:
+    ours = load_all()
+    for plugin in ours.loaded:
         sources = [spec.name for spec in plugin.sources]
         if name not in (plugin.name, *sources) or not sources:
             continue
@@ -50,8 +61,24 @@ def where_offered(name: str, plugins: Plugins) -> str:
         found = f"; the plugin '{plugin.name}' has {what}"
         if plugin.name in (one.name for one in plugins.loaded):
             return found
-        return f"{found}, but is not loaded: add it to load_plugins, or give -o load_plugins[]={plugin.name}"
+        return f"{found}, but is not loaded: {_how_to_load(plugin.name)}"
+    known = {*plugins.left_out, *(one.name for one in plugins.loaded)}
+    return _of_others(name, {one: by for one, (by, _) in not_imported(ours).items() if one not in known}, plugins)
+
+
+def _of_others(name: str, others: Mapping[str, str], plugins: Plugins) -> str:
+    """Return which of the plugins *others* may have the source *name*: they are imported only if they are named."""
+    if name in others:
+        return f"; the plugin '{name}' (of {others[name]}) is installed, but not loaded: {_how_to_load(name)}"
+    if near := difflib.get_close_matches(name, plugins.sources(), n=1):
+        return f"; did you mean {near[0]}?"
+    if others:
+        return f"; plugins that are not loaded may have it ({', '.join(others)}): {_how_to_load('NAME')}"
     return ""
+
+
+def _how_to_load(plugin: str) -> str:
+    return f"add it to load_plugins, or give -o load_plugins[]={plugin}"
 
 
 def opened(selected: Sequence[str], plugins: Plugins) -> list[str]:
@@ -75,8 +102,7 @@ def sources_to_check(config: Config, plugins: Plugins, ruleset: Ruleset | None, 
     :param ruleset: the rules, which decide which sources are opened; None: they are not valid.
     :raises FalcohostError: the options do not fit the sources.
     """
-    known = plugins.sources()
-    selected = select_sources(list(known), options.enable_sources, options.disable_sources)
+    selected = chosen_sources(plugins, options)
     asked = {*options.enable_sources, *_with_settings(config, plugins)}
     wanted = [name for name in selected if ruleset is None or name in asked or ruleset.enabled(name)]
     off = switched_off(selected, plugins)

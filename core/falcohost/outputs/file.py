@@ -6,6 +6,7 @@ A file that it creates can be read by its owner alone. An existing one keeps its
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from falcohost.alert import Alert
 from falcohost.appending import open_appending
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputError
+from falcohost.hookspecs import RetriedProblem
 from falcohost.log import log
 from falcohost.opening import rotate
 from falcohost.outputs.lines import ShortWrite, as_lines, write_all
@@ -27,6 +29,9 @@ LOOK = 1.0
 
 #: Seconds after which a file is rotated that could not be.
 ROTATE_AGAIN: Final = 60.0
+
+#: How the kernel says that there is no room.
+_FULL: Final = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 #: A file that is never rotated.
 NEVER: Final = Rotation()
@@ -43,6 +48,10 @@ def rotation_of(block: Mapping[str, Any]) -> Rotation:
 def file_problem(filename: str) -> str | None:
     """Return why the file cannot be opened; None if it can."""
     reason = write_problem(filename)
+    if reason in _FULL:
+        return RetriedProblem(
+            f"the output file {filename} cannot be written: {reason}; alerts wait until there is room"
+        )
     return None if reason is None else _failure(filename, reason)
 
 

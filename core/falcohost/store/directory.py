@@ -27,6 +27,9 @@ _OURS = (DATABASE, _LOCK, "agent.sock", "actions.", "lost+found")
 #: How the name of what a check makes there begins: one of ours, for an agent that starts at the same moment.
 _TRIED = "lock-"
 
+#: Bytes that a new store and its journal need.
+_ROOM = 256 << 10
+
 #: Seconds to wait for an agent that was killed, whose processes are about to end.
 ENDING = 5.0
 
@@ -161,7 +164,7 @@ def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()
     try:
         directory = state_directory(configured)
         existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
-        if (reason := creation_problem(existing, _TRIED)) is not None:
+        if (reason := creation_problem(existing, _TRIED, _ROOM)) is not None:
             return f"the state directory {directory} cannot be used: {reason}"
         if existing == directory:
             _check(directory, users)

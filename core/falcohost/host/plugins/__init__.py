@@ -6,7 +6,7 @@ two plugins claim the same name, that is an error that names both.
 
 from falcohost.host.plugins.data import PluginData, load_data, needed_by, plugin_data
 from falcohost.host.plugins.found import installed, provider
-from falcohost.host.plugins.loading import ask, gather, install_hints, load_all, load_others, load_plugins
+from falcohost.host.plugins.loading import ask, gather, install_hints, load_all, load_others, load_plugins, not_imported
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate
 
@@ -24,6 +24,7 @@ __all__ = [
     "load_others",
     "load_plugins",
     "needed_by",
+    "not_imported",
     "plugin_data",
     "provider",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import DEFAULT, hints_for, owner
-from falcohost.host.plugins.found import imported, installed, is_ours, mend, require_trusted, the_one
+from falcohost.host.plugins.found import imported, installed, is_ours, mend, provider, require_trusted, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
 from falcohost.host.plugins.told import Answers, of_plugin, told_settings
@@ -95,6 +95,12 @@ def load_all(told: ForPlugins = NOTHING, *, strict: bool = True, others: bool = 
         if others or is_ours(entry) or name in told.named:
             entries.append(entry)
     return _load_each(entries, told, left_out, strict=strict)
+
+
+def not_imported(plugins: Plugins) -> dict[str, tuple[str, str]]:
+    """Return the distributions and versions of the installed plugins that are not among *plugins*, by name."""
+    known = {plugin.name for plugin in plugins.loaded} | plugins.left_out.keys()
+    return {name: provider(entries[0]) for name, entries in installed().items() if name not in known}
 
 
 def install_hints(plugins: Plugins) -> dict[str, str]:
