@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from test_tactics import TACTICS
 
 from falcohost.testing import rules_fired
 from falcohost_cloudtrail import plugin
@@ -106,12 +107,14 @@ def test_all_rules_are_here():
     """Every rule that is shipped has its records here."""
     items = [item for path in plugin.falcohost_rules() for item in yaml.safe_load(path.read_text())]
 
-    assert set(RECORDS) == {item["rule"] for item in items if "rule" in item}
+    assert set(RECORDS) | set(TACTICS) == {item["rule"] for item in items if "rule" in item}
 
 
 @pytest.mark.parametrize("rule", RECORDS)
 def test_fires(fired, rule):
-    """The rule, and no other, fires on its records and on none of the close ones."""
+    """The rule, and no other of these, fires on its records and on none of the close ones."""
     fires, close = RECORDS[rule]
 
-    assert [[rule]] * len(fires) + [[]] * len(close) == fired([*fires, *close])
+    found = [[name for name in names if name in RECORDS] for names in fired([*fires, *close])]
+
+    assert found == [[rule]] * len(fires) + [[]] * len(close)

@@ -1,0 +1,38 @@
+"""The rules for each tactic: each fires on its records and on none of the close ones beside them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aws_entering import EXECUTION, INITIAL_ACCESS, PERSISTENCE, PRIVILEGE_ESCALATION
+from aws_hiding import CREDENTIAL_ACCESS, DEFENSE_EVASION, DISCOVERY, LATERAL_MOVEMENT
+from aws_taking import EXFILTRATION, IMPACT, NETWORK
+
+from falcohost.testing import rules_fired
+from falcohost_cloudtrail import plugin
+
+ENTERING = INITIAL_ACCESS | EXECUTION | PERSISTENCE | PRIVILEGE_ESCALATION
+HIDING = DEFENSE_EVASION | CREDENTIAL_ACCESS | DISCOVERY | LATERAL_MOVEMENT
+TAKING = EXFILTRATION | IMPACT | NETWORK
+
+TACTICS = ENTERING | HIDING | TAKING
+
+
+@pytest.fixture(scope="module")
+def fired(tmp_path_factory):
+    """Return, for each rule, the rules that fire on each of its records, and on each of the close ones."""
+    records = [record for pair in TACTICS.values() for group in pair for record in group]
+    path = tmp_path_factory.mktemp("trail") / "records.json"
+    path.write_text(json.dumps({"Records": records}))
+    fired = iter(rules_fired(plugin, "aws_cloudtrail", plugin.falcohost_rules(), {"open_params": str(path)}))
+    return {rule: tuple([next(fired) for _ in group] for group in pair) for rule, pair in TACTICS.items()}
+
+
+@pytest.mark.parametrize("rule", TACTICS)
+def test_fires(fired, rule):
+    """The rule fires on its records and on none of the close ones."""
+    own, close = fired[rule]
+
+    assert all(rule in names for names in own), own
+    assert not any(rule in names for names in close), close
