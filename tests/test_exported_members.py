@@ -148,6 +148,7 @@ PUBLIC = {
         "GIVEN_UP",
         "PENDING",
         "AskedLookup",
+        "Beside",
         "Key",
         "Lookup",
         "LookupSpec",

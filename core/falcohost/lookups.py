@@ -25,7 +25,7 @@ _Q = TypeVar("_Q")
 _A = TypeVar("_A")
 
 
-__all__ = ["GIVEN_UP", "PENDING", "AskedLookup", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
+__all__ = ["GIVEN_UP", "PENDING", "AskedLookup", "Beside", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
 
 
 class NotYet(enum.Enum):
@@ -83,6 +83,22 @@ class WakingLookup(Lookup, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A getter that compares a row with the event: it also gets values of the event, in the order of *fields*.
+
+    :ivar get: receives the row, the argument of the field that it is the getter of, and the values; None: absent.
+    :ivar fields: fields of the source, as written in rules. They are read when the event comes, like the key.
+    """
+
+    get: Callable[..., Any]
+    fields: tuple[str, ...]
+
+    def __call__(self, row: Any, arg: Arg, *values: Any) -> Any:
+        """Return the value of the field; values that are not given are absent."""
+        return self.get(row, arg, *values, *(None for _ in self.fields[len(values) :]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupSpec:
     """A lookup that a plugin offers.
@@ -95,8 +111,8 @@ class LookupSpec:
         a rule that reads one of the fields, before the source gives up its privileges.
     :ivar fields: the fields that it adds. Each getter receives the row instead of the event; it may return GIVEN_UP for
         a value that this row does not have.
-    :ivar fills: getters for fields that the source itself has, by name; each receives the row. The lookup is asked only
-        where the source does not know the value.
+    :ivar fills: getters for fields that the source itself has, by name; each receives the row, and a :class:`Beside`
+        also values of the event. The lookup is asked only where the source does not know the value.
     :ivar check: called by ``falcohost doctor`` with the plugin's own configuration; yields pairs of what was checked,
         and None or a sentence that says what is wrong and how to fix it. Nothing that it finds stops a start.
     :ivar helper: a process that asks outside for the lookup, so that the source's needs no rights for that. It is

@@ -9,7 +9,7 @@ from falcohost.engine.lookup_fields import LookupField
 from falcohost.errors import PluginError
 from falcohost.fields import ArgKind, Field, FieldType
 from falcohost.host.lookup_fields import with_lookups
-from falcohost.lookups import LookupSpec
+from falcohost.lookups import Beside, LookupSpec
 from falcohost.pipeline.lookups import LoadedLookup
 
 
@@ -37,6 +37,21 @@ def test_fields_are_added_and_filled():
     assert OWN == with_lookups("other", OWN, [one])
 
 
+def test_values_beside_the_row():
+    """A getter may get values of the event beside the row; these do not change which row it is, and may be absent."""
+    rows = {("here",): "row"}
+    host = field("it.host", get=lambda event, arg: "here")
+    label = field("it.label", get=lambda event, arg: event)
+    seen = field("it.seen", get=lambda event, arg: None)
+    one = lookup(fills={"it.seen": Beside(lambda row, arg, said: (row, said), ("it.label",))})
+    one.find = rows.get
+    made = with_lookups("acts", (*GENERIC_FIELDS, host, label, seen), [one])[-1]
+
+    assert ("row", "5") == made.get("5", None)
+    assert ("row", None) == made.get(None, None)
+    assert ["it.host", "it.label"] == [ref.text for ref in made.key]
+
+
 @pytest.mark.parametrize(
     ("lookups", "error"),
     [
@@ -48,6 +63,10 @@ def test_fields_are_added_and_filled():
         ([lookup(fields=[field("it.host")])], "field 'it.host': the source already has it: list it in 'fills' instead"),
         ([lookup(fills={"it.user": None})], "field 'it.user': the source has no such field to fill"),
         ([lookup(fills={"evt.time": None})], "field 'evt.time': the source has no such field to fill"),
+        (
+            [lookup(fills={"it.label": Beside(print, ("it.hst",))})],
+            "lookup 'assets': field 'it.label': filter_check called with nonexistent field it.hst",
+        ),
         ([lookup(fills={"it.odd": None})], "field 'it.odd': has 'variant', which does not apply to rows"),
         ([lookup(fields=[field("a.b", path="c", get=None)])], "field 'a.b': has 'path', which does not apply to rows"),
         (

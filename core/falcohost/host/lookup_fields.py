@@ -9,6 +9,7 @@ from falcohost.engine.ir import FieldRef
 from falcohost.engine.lookup_fields import LookupField, added, filling
 from falcohost.errors import PluginError
 from falcohost.fields import Field
+from falcohost.lookups import Beside
 from falcohost.pipeline.lookups import LoadedLookup
 
 #: Attributes that a field of events may have and a field of rows may not.
@@ -28,8 +29,8 @@ def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLook
     fields = dict(known)
     owners: dict[str, str] = {}
     for lookup in lookups:
-        key = [_key_field(lookup, catalog, text) for text in lookup.spec.key[source]]
-        for made in _fields_of(lookup, known, key):
+        key = [_field_of(lookup, catalog, text) for text in lookup.spec.key[source]]
+        for made in _fields_of(lookup, catalog, known, key):
             if made.name in owners:
                 both = f"'{owners[made.name]}' and '{lookup.name}'"
                 raise PluginError(f"the lookups {both} both add the field '{made.name}' of '{source}'")
@@ -37,7 +38,9 @@ def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLook
     return tuple(fields.values())
 
 
-def _fields_of(lookup: LoadedLookup, own: Mapping[str, Field], key: Sequence[FieldRef]) -> Iterator[LookupField]:
+def _fields_of(
+    lookup: LoadedLookup, catalog: Catalog, own: Mapping[str, Field], key: Sequence[FieldRef]
+) -> Iterator[LookupField]:
     for row in lookup.spec.fields:
         if row.name in own:
             raise _refused(lookup, row.name, "the source already has it: list it in 'fills' instead")
@@ -45,7 +48,8 @@ def _fields_of(lookup: LoadedLookup, own: Mapping[str, Field], key: Sequence[Fie
     for name, read in lookup.spec.fills.items():
         if name not in own or name.startswith("evt."):
             raise _refused(lookup, name, "the source has no such field to fill")
-        yield filling(_fit(lookup, own[name], ("json", "shown", "variant")), lookup, key, read)
+        beside = [_field_of(lookup, catalog, text, name) for text in read.fields] if isinstance(read, Beside) else ()
+        yield filling(_fit(lookup, own[name], ("json", "shown", "variant")), lookup, key, read, beside)
 
 
 def _fit(lookup: LoadedLookup, row: Field, never: Sequence[str]) -> Field:
@@ -55,11 +59,13 @@ def _fit(lookup: LoadedLookup, row: Field, never: Sequence[str]) -> Field:
     return row
 
 
-def _key_field(lookup: LoadedLookup, catalog: Catalog, text: str) -> FieldRef:
+def _field_of(lookup: LoadedLookup, catalog: Catalog, text: str, beside: str = "") -> FieldRef:
     name, bracket, rest = text.partition("[")
     try:
         return catalog.resolve(name, rest.removesuffix("]") if bracket else None)
     except TypeCheckError as error:
+        if beside:
+            raise _refused(lookup, beside, str(error)) from error
         raise PluginError(f"lookup '{lookup.name}': its key for '{catalog.source}': {error}") from error
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from falcohost import Arg
-from falcohost.lookups import GIVEN_UP
+from falcohost.lookups import GIVEN_UP, Beside
+from falcohost_containers.probes import Command, is_part
 from falcohost_containers.rows import Mount, Row
 
 Read: TypeAlias = Callable[[Row, Arg], Any]
@@ -89,21 +90,29 @@ def _mounts(row: Row, _: Arg) -> str | None:
     return ",".join(map(_told, row.mounts)) if row.mounts else None
 
 
-def _is_checked(row: Row, _: Arg) -> bool | None:
-    """Return False if the container has no health check; otherwise it is not known which processes are part of it."""
-    return False if row.healthcheck == () and not row.partial else None
+def _is_checked(row: Row, _: Arg, entered: Sequence[str] | None) -> bool | None:
+    return None if row.healthcheck is None or row.partial else is_part(row.healthcheck, entered)
 
 
-def _is_probed(row: Row, _: Arg) -> bool | None:
-    """Return False outside of Kubernetes, whatever labels say; in pods, only the kubelet knows the probes."""
-    return False if row.name and not row.pod.sandbox and not row.partial else None
+def _is_probed(name: str) -> Callable[..., Any]:
+    """Return the getter for a probe; there is none outside of Kubernetes, whatever labels say."""
+
+    def read(row: Row, _: Arg, entered: Sequence[str] | None) -> bool | None:
+        probe: Command | None = getattr(row, name) if row.pod.sandbox else ()
+        return None if probe is None or not row.name or row.partial else is_part(probe, entered)
+
+    return read
 
 
-def _known(read: Read) -> Read:
+def _beside(read: Callable[..., Any]) -> Beside:
+    return Beside(_known(read), ("proc.entered_with",))
+
+
+def _known(read: Callable[..., Any]) -> Callable[..., Any]:
     """Return a getter that gives up what a partial row does not have."""
 
-    def get(row: Row, arg: Arg) -> Any:
-        value = read(row, arg)
+    def get(row: Row, arg: Arg, *values: Any) -> Any:
+        value = read(row, arg, *values)
         return GIVEN_UP if value is None and row.partial else value
 
     return get
@@ -130,9 +139,6 @@ _READ: Final[Mapping[str, Read]] = {
     "container.mount.mode": _of_mount(lambda mount: mount.mode),
     "container.mount.rdwr": _of_mount(_truth),
     "container.mount.propagation": _of_mount(lambda mount: mount.propagation),
-    "proc.is_container_healthcheck": _is_checked,
-    "proc.is_container_liveness_probe": _is_probed,
-    "proc.is_container_readiness_probe": _is_probed,
     "k8s.pod.name": _pod("name", "io.kubernetes.pod.name"),
     "k8s.ns.name": _pod("namespace", "io.kubernetes.pod.namespace"),
     "k8s.pod.id": _pod("uid", "io.kubernetes.pod.uid"),
@@ -145,4 +151,9 @@ _READ: Final[Mapping[str, Read]] = {
 }
 
 #: The fields that are filled.
-FILLS: Final[Mapping[str, Read]] = {name: _known(read) for name, read in _READ.items()}
+FILLS: Final[Mapping[str, Read]] = {
+    **{name: _known(read) for name, read in _READ.items()},
+    "proc.is_container_healthcheck": _beside(_is_checked),
+    "proc.is_container_liveness_probe": _beside(_is_probed("liveness")),
+    "proc.is_container_readiness_probe": _beside(_is_probed("readiness")),
+}

@@ -44,7 +44,8 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     :ivar image: the image's name as it was asked for; *repository*, *tag* and *digest* are parts of it, or of the names
         that the image has.
     :ivar shares: the namespaces of the host that it is in (``pid``, ``network``, ``ipc``); None: not known.
-    :ivar healthcheck: the command that checks its health, as words; empty: it has none; None: not known.
+    :ivar healthcheck: the command that checks its health, as words; empty: it has none; None: not known. So are
+        *liveness* and *readiness*, the commands of the probes of a pod.
     :ivar partial: nobody was asked in time, so that there may be more to know.
     """
 
@@ -61,6 +62,8 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     shares: frozenset[str] | None = None
     pod: Pod = Pod()
     healthcheck: tuple[str, ...] | None = None
+    liveness: tuple[str, ...] | None = None
+    readiness: tuple[str, ...] | None = None
     partial: bool = False
 
 

@@ -49,22 +49,36 @@ def test_values(field, arg, value):
     assert value == FILLS[field](ROW, arg)
 
 
+CHECK = ("sh", "-c", "cat /x")
+POD = Pod(sandbox="f" * 64)
+
+
 @pytest.mark.parametrize(
-    ("row", "checked", "probed"),
+    ("row", "entered", "checked", "alive", "ready"),
     [
-        (Row(name="web", healthcheck=()), False, False),
-        (Row(name="web", healthcheck=("/bin/check",)), None, False),
-        (Row(name="web"), None, False),
-        (Row(name="web", healthcheck=(), pod=Pod(sandbox="f" * 64)), False, None),
-        (Row(name="web", healthcheck=(), labels={"io.kubernetes.pod.uid": "5"}), False, False),
-        (Row(name="web", healthcheck=(), partial=True), GIVEN_UP, GIVEN_UP),
+        (Row(name="web", healthcheck=()), CHECK, False, False, False),
+        (Row(name="web", healthcheck=CHECK), CHECK, True, False, False),
+        (Row(name="web", healthcheck=CHECK), (*CHECK, "y"), False, False, False),
+        (Row(name="web", healthcheck=CHECK), None, False, False, False),
+        (Row(name="web"), CHECK, None, False, False),
+        (Row(name="web", healthcheck=(), pod=POD), CHECK, False, None, None),
+        (Row(name="web", healthcheck=(), pod=POD, liveness=CHECK, readiness=()), CHECK, False, True, False),
+        (Row(name="web", healthcheck=(), pod=POD, liveness=(), readiness=CHECK), CHECK, False, False, True),
+        (
+            Row(name="web", healthcheck=(), labels={"io.kubernetes.pod.uid": "5"}, liveness=CHECK),
+            CHECK,
+            False,
+            False,
+            False,
+        ),
+        (Row(name="web", healthcheck=(), partial=True), CHECK, GIVEN_UP, GIVEN_UP, GIVEN_UP),
     ],
 )
-def test_health_checks(row, checked, probed):
-    """No process is part of a check that there is not; which processes are part of one that there is is not known."""
+def test_health_checks(row, entered, checked, alive, ready):
+    """A process is part of a check if what came into the container has its words; unknown checks are absent."""
     names = ("proc.is_container_healthcheck", "proc.is_container_liveness_probe", "proc.is_container_readiness_probe")
 
-    assert [checked, probed, probed] == [FILLS[name](row, None) for name in names]
+    assert [checked, alive, ready] == [FILLS[name](row, None, entered) for name in names]
 
 
 def test_a_partial_row():

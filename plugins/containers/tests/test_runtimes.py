@@ -48,6 +48,20 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     disable_snapshot_annotations = true
 """
 SERVICE = "/runtime.v1.RuntimeService"
+#: What ``kubectl apply`` leaves in the annotations of a pod.
+APPLIED = {
+    "kind": "Pod",
+    "spec": {
+        "containers": [
+            {"name": "other", "livenessProbe": {"exec": {"command": ["/other"]}}},
+            {
+                "name": "web",
+                "livenessProbe": {"exec": {"command": ["cat", "/alive"]}},
+                "readinessProbe": {"httpGet": {"port": 80}},
+            },
+        ]
+    },
+}
 
 
 def need(what: str, *programs: str) -> None:
@@ -160,7 +174,10 @@ def pod(containerd) -> Iterator[tuple[str, str, str]]:
     host = pb.encode({2: pb.encode({1: pb.encode({1: 2, 2: 1})})})  # the host's network, as no other is set up here
     labels = {"app": "shop", "io.kubernetes.pod.name": "shop-0"}
     config = many(
-        (1, pb.encode({1: "shop-0", 2: uid, 3: "prod"})), *((6, pair(*one)) for one in labels.items()), (8, host)
+        (1, pb.encode({1: "shop-0", 2: uid, 3: "prod"})),
+        *((6, pair(*one)) for one in labels.items()),
+        (7, pair("kubectl.kubernetes.io/last-applied-configuration", json.dumps(APPLIED))),
+        (8, host),
     )
 
     def call(method: str, body: bytes) -> str:
@@ -189,6 +206,7 @@ def test_pods(containerd, pod):
 
         assert ("web", IMAGE, "1") == (row.name, row.image, row.tag)
         assert ("shop-0", "prod", uid, sandbox) == (row.pod.name, row.pod.namespace, row.pod.uid, row.pod.sandbox)
+        assert (("cat", "/alive"), ()) == (row.liveness, row.readiness)
         assert ("shop", "web") == (row.pod.labels["app"], row.labels["io.kubernetes.container.name"])
         assert [("/tmp", "/data", False)] == [(one.source, one.destination, one.writable) for one in row.mounts or ()]
         assert {"network"} == row.shares
@@ -219,23 +237,23 @@ def podman(tmp_path_factory) -> Iterator[tuple[Path, Path, str, str]]:
 
 
 def test_podman_without_a_service(podman):
-    """Its files say what a container is, but for labels."""
+    """Its files and its database say what a container is."""
     storage, _, name, ident = podman
     here = Podman([storage], [], None)
     row = here.find(ident)
     assert row is not None
 
     assert (name, IMAGE, "localhost/falcohost/test", "1") == (row.name, row.image, row.repository, row.tag)
-    assert (12, "sha256:", {}, {"pid"}) == (len(row.image_id), row.digest[:7], row.labels, row.shares)
+    assert (12, "sha256:", {"pid"}) == (len(row.image_id), row.digest[:7], row.shares)
+    assert ("ann", ("/bin/sh", "-c", "/bin/true")) == (row.labels["owner"], row.healthcheck)
     assert ("/tmp", False) == next((one.source, one.writable) for one in row.mounts or () if one.destination == "/data")
-    assert row.healthcheck is None
     assert [ident] == [*here.running()]
     assert [storage / "vfs-containers"] == here.folders()
     assert here.find("f" * 64) is None
 
 
 def test_podman_with_its_service(podman):
-    """Its service, which speaks docker's protocol, says labels and health checks too."""
+    """Its service, which speaks docker's protocol, says the same."""
     storage, path, name, ident = podman
     for here in (Docker(path), Podman([storage], [], path)):
         row = here.find(ident)

@@ -5,23 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
+from container_runtimes import Ctr, Podman, need
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.images import IMAGE, is_static, write_image
-from falcohost.testing.waiting import PATIENCE
 
-#: containerd's own places: the plugin knows a task of ctr by them.
-STATE, SOCKET = Path("/run/containerd"), Path("/run/containerd/containerd.sock")
-NAMESPACE = "falcohost-test"
 SHELL = "Terminal shell in container"
 ENTRYPOINT = "Modify Container Entrypoint"
 
@@ -58,131 +52,6 @@ RULES = """
   output: host | %fd.name
   priority: NOTICE
 """
-
-
-def need(what: str, *programs: str) -> None:
-    """Skip where a program is missing."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        skip_or_fail(what, f"{', '.join(missing)} missing: apt-get install {what} runc busybox-static")
-
-
-def run(*command: str, env: Mapping[str, str] | None = None, fails: bool = False) -> str:
-    """Run a command with a terminal, as a person would; return what it wrote there. It *fails* if what it runs does."""
-    terminal, own = os.openpty()
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=own,
-            stdout=own,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, **(env or {})},
-        )
-        os.close(own)
-        _, errors = process.communicate(timeout=PATIENCE)
-        assert fails or process.returncode == 0, f"{command} ended with {process.returncode}: {errors.decode()}"
-        return drain(terminal)
-    finally:
-        os.close(terminal)
-
-
-def drain(terminal: int) -> str:
-    """Return what waits on a terminal whose other end is closed."""
-    found = b""
-    try:
-        while data := os.read(terminal, 4096):
-            found += data
-    except OSError:  # that is how Linux says it: EIO
-        pass
-    return found.decode(errors="replace")
-
-
-class Ctr:
-    """containerd, spoken to with ctr; a daemon that runs already is used as it is."""
-
-    type = "containerd"
-    parent = "containerd-shim"
-    engines: Mapping[str, object] = {}
-
-    def __init__(self, folder: Path, image: Path) -> None:
-        self._daemon = None if SOCKET.exists() else self._start(folder)
-        self._ctr = ("ctr", "-n", NAMESPACE)
-        run(*self._ctr, "image", "import", "--snapshotter", "native", str(image))
-
-    def _start(self, folder: Path) -> subprocess.Popen[bytes]:
-        config = folder / "config.toml"
-        config.write_text(
-            f'version = 2\nroot = "{folder}/root"\nstate = "{STATE}"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
-        )
-        with (folder / "log").open("wb") as log:
-            daemon = subprocess.Popen(["containerd", "-c", str(config)], stdout=log, stderr=log)
-        end = time.monotonic() + PATIENCE
-        while not SOCKET.exists() or subprocess.run(["ctr", "version"], capture_output=True).returncode != 0:
-            if daemon.poll() is not None or time.monotonic() > end:
-                daemon.kill()
-                skip_or_fail("containerd", f"containerd does not start here: {(folder / 'log').read_text()[-500:]}")
-            time.sleep(0.05)
-        return daemon
-
-    def start(self, script: str, *, terminal: bool) -> str:
-        """Run a shell script in a container; return the container's id."""
-        return self.execute("/bin/sh", "-c", script, terminal=terminal)
-
-    def execute(self, *command: str, terminal: bool = False, fails: bool = False) -> str:
-        """Run a command in a container; return the container's id, which is also its name."""
-        name = f"falcohost-{secrets.token_hex(4)}"
-        options = ["--rm", "--snapshotter", "native", *(["-t"] if terminal else [])]
-        run(*self._ctr, "run", *options, IMAGE, name, *command, fails=fails)
-        return name
-
-    def close(self) -> None:
-        """Remove the image, and stop the daemon if it is ours."""
-        run(*self._ctr, "image", "rm", "--sync", IMAGE)
-        run(*self._ctr, "namespace", "rm", NAMESPACE)
-        if self._daemon is not None:
-            self._daemon.terminate()
-            self._daemon.wait(20)
-            shutil.rmtree(STATE)
-
-
-class Podman:
-    """podman, with a store of its own."""
-
-    type = "podman"
-    parent = "conmon"
-
-    def __init__(self, folder: Path, image: Path) -> None:
-        self.engines = {"podman": {"storages": [str(folder / "root")]}}
-        runtime = "runc" if shutil.which("runc") else "crun"
-        places = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
-        how = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file")
-        self._podman = ("podman", "--runtime", runtime, *places, *how)
-        self._env = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
-        run(*self._podman, "load", "-q", "-i", str(image), env=self._env)
-
-    def execute(self, *command: str, fails: bool = False) -> str:
-        """Run a command in a container that is gone with it; return the container's name."""
-        name = f"falcohost-{secrets.token_hex(4)}"
-        options = ["--rm", "--network", "none"]
-        run(*self._podman, "run", "--name", name, *options, IMAGE, *command, env=self._env, fails=fails)
-        return name
-
-    def start(self, script: str, *, terminal: bool) -> str:
-        """Run a shell script in a container; return the container's id."""
-        options = ["--network", "none", *(["-t"] if terminal else [])]
-        name = f"falcohost-{secrets.token_hex(4)}"
-        run(*self._podman, "run", "--name", name, *options, IMAGE, "/bin/sh", "-c", script, env=self._env)
-        listed = subprocess.run(
-            [*self._podman, "inspect", "--format", "{{.Id}}", name], capture_output=True, text=True, check=True
-        )
-        run(*self._podman, "rm", name, env=self._env)
-        return listed.stdout.strip()
-
-    def close(self) -> None:
-        """Remove the image."""
-        run(*self._podman, "rmi", "-f", IMAGE, env=self._env)
 
 
 @pytest.fixture(scope="module", params=[Ctr, Podman], ids=["containerd", "podman"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +13,19 @@ import msgspec
 from msgspec import Struct
 
 from falcohost_containers.images import split
-from falcohost_containers.rows import Pod, Row, text, texts
+from falcohost_containers.probes import Command, command
+from falcohost_containers.rows import Pod, Row, text, texts, words
 from falcohost_containers.runtimes import protobuf as pb
 from falcohost_containers.runtimes.cri import Cri
 from falcohost_containers.runtimes.engine import RuntimeFailed
 from falcohost_containers.runtimes.grpc import Client, NotImplementedThere
+from falcohost_containers.runtimes.libpod import Health
 from falcohost_containers.runtimes.oci import Spec, spec
 
 _SERVICES: Final = "/containerd.services"
 _KUBERNETES: Final = "k8s.io"
 _ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,75}", re.ASCII)
-#: The label with which nerdctl says that a container has a health check.
+#: The label in which nerdctl keeps the health check of a container.
 _CHECKED: Final = "nerdctl/healthcheck"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -117,7 +119,7 @@ class Containerd:
             mounts=said.told,
             shares=said.shares,
             pod=_pod(said.annotations or {}),
-            healthcheck=None if _CHECKED in labels else (),
+            healthcheck=_health(labels),
         )
 
     def _digest(self, image: str, namespace: str) -> str:
@@ -175,6 +177,15 @@ def _spec(any_value: pb.Values) -> Spec:
         return Spec()
 
 
+def _health(labels: Mapping[str, str]) -> Command | None:
+    """Return the command of nerdctl's health check; None: it is not as it should be."""
+    try:
+        found = _decode_health(labels.get(_CHECKED, "{}"))
+    except ValueError:
+        return None
+    return command(words(found.test))
+
+
 def _pod(annotations: dict[str, str]) -> Pod:
     """Return what containerd's CRI plugin writes into specifications."""
     said = {
@@ -185,3 +196,4 @@ def _pod(annotations: dict[str, str]) -> Pod:
 
 
 _decode = msgspec.json.Decoder(_Manifest).decode
+_decode_health = msgspec.json.Decoder(Health).decode

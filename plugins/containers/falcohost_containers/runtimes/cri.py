@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from falcohost_containers.images import best
 from falcohost_containers.rows import MOST_ENTRIES, Mount, Pod, Row, text, texts
 from falcohost_containers.runtimes import protobuf as pb
+from falcohost_containers.runtimes.applied import probes
 from falcohost_containers.runtimes.docker import ID
 from falcohost_containers.runtimes.grpc import Client
 
@@ -68,10 +69,12 @@ class Cri:
         names = [*image.names, *([reference] if "@" in reference else [])]
         # What was asked for may be an id.
         name = best(names, "" if wanted.startswith("sha256:") or ID.fullmatch(wanted) else wanted)
-        pod, shares = self._pod(pb.text(listed, 2))
+        pod, shares, annotations = self._pod(pb.text(listed, 2))
         labels = pb.texts(status, 12) or pb.texts(listed, 8)
+        called = text(pb.text(pb.message(status, 2), 1) or pb.text(pb.message(listed, 3), 1))
+        liveness, readiness = probes(annotations, called)
         return Row(
-            name=text(pb.text(pb.message(status, 2), 1) or pb.text(pb.message(listed, 3), 1)),
+            name=called,
             image=text(wanted),
             image_id=image.id[:12],
             repository=text(name.repository),
@@ -83,10 +86,12 @@ class Cri:
             shares=shares,
             pod=pod,
             healthcheck=(),
+            liveness=liveness,
+            readiness=readiness,
         )
 
     def _sandbox(self, listed: pb.Values, sandbox: str) -> Row:
-        pod, shares = self._pod(sandbox)
+        pod, shares, _ = self._pod(sandbox)
         name = pod.name or text(pb.text(pb.message(listed, 2), 1))
         return Row(
             name=name,
@@ -97,11 +102,11 @@ class Cri:
             healthcheck=(),
         )
 
-    def _pod(self, sandbox: str) -> tuple[Pod, frozenset[str] | None]:
-        """Return the pod of a sandbox, and which namespaces of the host it is in."""
+    def _pod(self, sandbox: str) -> tuple[Pod, frozenset[str] | None, Mapping[str, str]]:
+        """Return the pod of a sandbox, which namespaces of the host it is in, and its annotations."""
         status = pb.message(self._asked(f"{_RUNTIME}/PodSandboxStatus", pb.encode({1: sandbox})), 1)
         if not status:
-            return Pod(sandbox=text(sandbox)), None
+            return Pod(sandbox=text(sandbox)), None, {}
         about = pb.message(status, 2)
         options = pb.message(pb.message(pb.message(status, 6), 1), 2)
         pod = Pod(
@@ -113,7 +118,7 @@ class Cri:
             labels=texts(pb.texts(status, 7), self._longest),
         )
         modes = {"network": pb.number(options, 1), "pid": pb.number(options, 2), "ipc": pb.number(options, 3)}
-        return pod, frozenset(name for name, mode in modes.items() if mode == _NODE)
+        return pod, frozenset(name for name, mode in modes.items() if mode == _NODE), pb.texts(status, 8)
 
     def _image(self, name: str) -> _Image:
         answer = self._asked(f"{_IMAGES}/ImageStatus", pb.encode({1: pb.encode({1: name})}))

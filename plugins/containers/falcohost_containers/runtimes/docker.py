@@ -11,16 +11,17 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from falcohost_containers.images import best
+from falcohost_containers.probes import SHELL, Command, command
 from falcohost_containers.rows import MOST_ENTRIES, Mount, Row, text, texts, words
 from falcohost_containers.runtimes.engine import Incomplete
 from falcohost_containers.runtimes.http import get
+from falcohost_containers.runtimes.libpod import Health
 
 #: What an id is; nothing else is asked for.
 ID: Final = re.compile(r"[0-9a-f]{64}")
 
 # States in which it has no address yet.
 _BEFORE: Final = frozenset({"created", "configured", "initialized"})
-_HEALTH: Final = frozenset({"CMD", "CMD-SHELL"})
 _PASCAL: Final = {
     name: "".join(word.capitalize() for word in name.split("_"))
     for name in (
@@ -47,14 +48,11 @@ class _Mount(Struct, rename={"writable": "RW", **_PASCAL}):
     propagation: str = ""
 
 
-class _Health(Struct, rename="pascal"):
-    test: list[str] | None = None
-
-
 class _Config(Struct, rename="pascal"):
     image: str = ""
     labels: dict[str, str] | None = None
-    healthcheck: _Health | None = None
+    healthcheck: Health | None = None
+    shell: list[str] | None = None
 
 
 class _HostConfig(Struct, rename="pascal"):
@@ -154,7 +152,7 @@ class Docker:
                 for name, mode in (("pid", host.pid_mode), ("network", host.network_mode), ("ipc", host.ipc_mode))
                 if mode == "host"
             ),
-            healthcheck=_health(config.healthcheck),
+            healthcheck=_health(config),
         )
 
 
@@ -164,9 +162,6 @@ def _address(networks: _Networks | None) -> str:
     return networks.address or next((one.address for one in (networks.networks or {}).values() if one.address), "")
 
 
-def _health(found: _Health | None) -> tuple[str, ...]:
-    """Return the words of the command; a shell's is run as ``/bin/sh -c``."""
-    test = words(found.test if found is not None else None)
-    if len(test) < 2 or test[0] not in _HEALTH:
-        return ()
-    return test[1:] if test[0] == "CMD" else ("/bin/sh", "-c", test[1])
+def _health(config: _Config) -> Command:
+    test = words(None if config.healthcheck is None else config.healthcheck.test)
+    return command(test, words(config.shell) or SHELL)

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from falcohost_containers.images import best
-from falcohost_containers.rows import Row, text, texts
+from falcohost_containers.probes import command
+from falcohost_containers.rows import Row, text, texts, words
+from falcohost_containers.runtimes import libpod
 from falcohost_containers.runtimes.docker import ID, Docker
 from falcohost_containers.runtimes.engine import Incomplete, RuntimeFailed
 from falcohost_containers.runtimes.files import read
@@ -48,7 +50,7 @@ class _Image(Struct):
 class Podman:
     """podman's containers in *storages* and in the storages of users, whose places are patterns (``/home/*/…``).
 
-    :param path: the socket of its service, where that runs: it alone knows labels.
+    :param path: the socket of its service, where that runs: it alone knows labels of users' containers, and states.
     """
 
     def __init__(
@@ -97,15 +99,15 @@ class Podman:
 
         :raises RuntimeFailed: several users say that it is theirs.
         """
-        for storages in (self._storages, self._of_users()):
-            found = [row for one in _folders(storages) if (row := self._in(*one, container)) is not None]
+        for storages, is_roots in ((self._storages, True), (self._of_users(), False)):
+            found = [row for one in _folders(storages) if (row := self._in(*one, container, is_roots)) is not None]
             if len(found) > 1:
                 raise RuntimeFailed(f"{len(found)} storages have the same container")
             if found:
                 return found[0]
         return None
 
-    def _in(self, images: Path, folder: Path, container: str) -> Row | None:
+    def _in(self, images: Path, folder: Path, container: str, is_roots: bool) -> Row | None:
         stored = next((one for one in _containers(folder) if one.id == container), None)
         if stored is None:
             return None
@@ -114,6 +116,10 @@ class Podman:
         parts = best(image.names or (), said.image_name)
         config = read(folder / container / "userdata/config.json")
         about = Spec() if config is None else spec(config)
+        try:
+            own, is_whole = libpod.about(images.parent, container) if is_roots else None, config is not None
+        except (OSError, ValueError):
+            own, is_whole = None, False
         row = Row(
             name=text(said.name or next(iter(stored.names or ()), "")),
             image=text(said.image_name or next(iter(image.names or ()), "")),
@@ -121,11 +127,12 @@ class Podman:
             repository=text(parts.repository),
             tag=text(parts.tag),
             digest=text(parts.digest or image.digest),
-            labels=texts({}, self._longest),
+            labels=texts(None if own is None else own.labels, self._longest),
             mounts=about.told if config is not None else None,
             shares=about.shares if config is not None else None,
+            healthcheck=None if own is None else command(words(own.test)),
         )
-        if config is None:
+        if not is_whole:
             raise Incomplete(row)
         return row
 

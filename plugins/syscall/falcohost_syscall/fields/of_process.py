@@ -213,6 +213,29 @@ def pidns_start(event: SyscallEvent, _: Arg) -> int | None:
     return start + event.ctx.boot if start else None
 
 
+def entered_with(event: SyscallEvent, _: Arg) -> tuple[str, ...] | None:
+    """Return the arguments of the process or ancestor that came into its pid namespace from outside.
+
+    What a namespace leaves behind is taken over by its init, so only setns(2) puts a process below one outside of it.
+    None for descendants of the init, and where a pid namespace is not known.
+    """
+    process: Process = event.proc
+    inside = process.image.pidns_start
+    for above in process.ancestors():
+        if above.image.pidns_start != inside:
+            is_init = not inside or process.start == inside
+            return None if is_init or not above.image.pidns_start else _arguments(process)
+        process = above
+    return None
+
+
+def _arguments(process: Process) -> tuple[str, ...]:
+    try:
+        return process.argv()
+    except UnknownValueError:
+        return process.image.argv
+
+
 def is_falcohost(event: SyscallEvent, _: Arg) -> bool:
     """Return whether the process runs falcohost as it is installed for this process."""
     own, process, image = own_program(), event.proc, event.proc.image

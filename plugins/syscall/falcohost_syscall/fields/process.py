@@ -221,6 +221,16 @@ _EXECUTABLE: tuple[SyscallField, ...] = (
         None,
         Need.ENVIRONMENTS,
     ),
+    SyscallField(
+        name="proc.entered_with",
+        type=T.CHARBUF,
+        description="Arguments, including the zeroth, with which the process or an ancestor was started from outside "
+        "of its pid namespace, as by docker exec; absent for what the namespace's own init has started.",
+        get=of_process.entered_with,
+        needs=frozenset({Need.ARGUMENTS}),
+        is_list=True,
+        no_rhs=True,
+    ),
     row("proc.exe_ino", T.INT64, "Inode of the executable.", of_process.own(lambda p: p.image.ino or None)),
     row(
         "proc.exe_ino.ctime",
