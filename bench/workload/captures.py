@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 
-from falcohost_syscall.drivers.scap.event_types import EXITS
+from falcohost_syscall.drivers.scap.event_types import TYPES
 
 PROCESSES, DESCRIPTORS, USERS, EVENT = 0x215, 0x218, 0x220, 0x216
 #: When all events happened.
 TS = 1_700_000_000_000_000_000
-CODES = {found.name: code for code, found in EXITS.items()}
+CODES = {found.name: code for code, found in TYPES.items()}
 
 
 def block(kind: int, body: bytes) -> bytes:
@@ -58,7 +58,7 @@ def user(uid: int, name: bytes) -> bytes:
 
 def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
     """Return the block of an event with these parameters; the others are empty, those after the last are missing."""
-    found = EXITS[CODES[name]]
+    found = TYPES[CODES[name]]
     last = max((found.places[param] for param in values), default=-1)
     data = [_value(kind, values.get(param, b"")) for param, kind in found.params[: last + 1]]
     lengths = b"".join(struct.pack("<H", len(value)) for value in data)

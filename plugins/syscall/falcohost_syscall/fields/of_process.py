@@ -169,7 +169,7 @@ def ancestors_environment(event: SyscallEvent, arg: Arg) -> Any:
 def directory(event: SyscallEvent, _: Arg) -> str | None:
     """Return the working directory, with a slash at the end."""
     cwd = event.cwd
-    return None if cwd is None else cwd if cwd.endswith("/") else cwd + "/"
+    return cwd if not cwd or cwd.endswith("/") else cwd + "/"
 
 
 def _since(ns: int, then: int) -> int | None:
@@ -261,6 +261,8 @@ def login_shell(event: SyscallEvent, _: Arg) -> int | None:
 def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
     """Return the leader of a session or group: by its id on the host, else the oldest consecutive ancestor in it."""
     process = event.proc
+    if process.session[host_place] < 0:
+        return None
     leader = event.ctx.table.by_number(process.session[host_place])
     if leader is not None:
         return leader

@@ -105,7 +105,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
         "proc.vpid",
         T.INT64,
         "Process id in the process's own pid namespace.",
-        lambda e, _: e.vpid,
+        lambda e, _: e.vpid if e.vpid >= 0 else None,
         header.number_inside("vpid"),
     ),
     row(
@@ -179,7 +179,7 @@ _NUMBERS: tuple[SyscallField, ...] = (
 _TIMES: tuple[SyscallField, ...] = (
     row("proc.duration", T.RELTIME, "Time since the process was created.", of_process.age, processes.duration),
     row("proc.ppid.duration", T.RELTIME, "Time since the parent was created.", of_process.age_of_parent),
-    row("proc.pid.ts", T.ABSTIME, "Time at which the process was created.", lambda e, _: e.start + e.ctx.boot),
+    row("proc.pid.ts", T.ABSTIME, "Time at which the process was created.", lambda e, _: e.start + e.ctx.boot or None),
     row("proc.ppid.ts", T.ABSTIME, "Time at which the parent was created.", of_process.start_of_parent),
 )
 

@@ -101,7 +101,7 @@ FIELDS: tuple[SyscallField, ...] = (
         "thread.vtid",
         T.INT64,
         "Thread id in the thread's own pid namespace.",
-        lambda e, _: e.vtid,
+        lambda e, _: e.vtid if e.vtid >= 0 else None,
         header.number_inside("vtid"),
     ),
     row("thread.ismain", T.BOOL, "The thread is the main thread of its process.", lambda e, _: e.tid == e.pid),

@@ -1,4 +1,4 @@
-"""Reads addresses in parameters of captures: ``sockaddr`` and ``socktuple``."""
+"""Reads addresses in parameters of captures, ``sockaddr`` and ``socktuple``, and shows them as Falco does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from falcohost_syscall.events.sockets import Endpoint, unix_path
 _PORT: Final = Struct("<H")
 _OBJECTS: Final = Struct("<2Q")
 _SIZES: Final[dict[int, int]] = {AF_INET: 4, AF_INET6: 16}
+_MAPPED: Final = bytes(10) + b"\xff\xff"
 
 
 class Tuple(NamedTuple):
@@ -21,9 +22,22 @@ class Tuple(NamedTuple):
     destination: Endpoint
     objects: tuple[int, int] = (0, 0)
 
+    def __str__(self) -> str:
+        if self.family == AF_UNIX:
+            return unix_name(self.objects, self.destination.path or "")
+        return f"{self.source}->{self.destination}"
+
+
+def unix_name(objects: tuple[int, int], path: str) -> str:
+    """Return what Falco calls an AF_UNIX socket."""
+    return f"{objects[0]:x}->{objects[1]:x} {path}"
+
 
 def read_tuple(data: bytes) -> Tuple | None:
-    """Return the ends in a ``socktuple``; None if it is too short or of another family."""
+    """Return the ends in a ``socktuple``; None if it is too short or of another family.
+
+    IPv4 addresses that are mapped into IPv6 are IPv4 addresses, if both ends have one.
+    """
     if not data:
         return None
     family, rest = data[0], data[1:]
@@ -34,7 +48,15 @@ def read_tuple(data: bytes) -> Tuple | None:
     end = None if size is None else size + _PORT.size
     if end is None or len(rest) < 2 * end:
         return None
-    return Tuple(family, _end(rest[:end]), _end(rest[end : 2 * end]))
+    source, destination = _end(rest[:end]), _end(rest[end : 2 * end])
+    if source.ip.startswith(_MAPPED) and destination.ip.startswith(_MAPPED):
+        family, source, destination = AF_INET, unmapped(source), unmapped(destination)
+    return Tuple(family, source, destination)
+
+
+def unmapped(end: Endpoint) -> Endpoint:
+    """Return *end* with the IPv4 address that is mapped into its IPv6 address, if it is."""
+    return Endpoint(end.ip[12:], end.port) if end.ip.startswith(_MAPPED) else end
 
 
 def _end(data: bytes) -> Endpoint:

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from struct import Struct, error
 from typing import Any, Final
 
 from falcohost import Batch, ConfigError, Plan, SourceStats
 from falcohost.needs import Needs
-from falcohost_syscall.calls.event_types import event_types
-from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.drivers import engine
 from falcohost_syscall.drivers.scap import lists
-from falcohost_syscall.drivers.scap.blocks import Block, Capture, CaptureError
-from falcohost_syscall.drivers.scap.changes import Changes
+from falcohost_syscall.drivers.scap.blocks import SECTION, SIZE, Block, Capture, CaptureError, Damage
+from falcohost_syscall.drivers.scap.changes import State
 from falcohost_syscall.drivers.scap.event import CapturedEvent
-from falcohost_syscall.drivers.scap.events import EVENTS, Calls
+from falcohost_syscall.drivers.scap.event_types import MOST
+from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall
 from falcohost_syscall.drivers.scap.reader import TooShortError
 from falcohost_syscall.drivers.scap.tables import Tables
+from falcohost_syscall.drivers.scap.uses import Use, row_of, uses
 from falcohost_syscall.events.event import SyscallEvent
 
 KEY: Final = "engine.replay.capture_file"
 #: Number of blocks that are read for a batch.
-_BATCH: Final = 1000
+_BATCH: Final = 4096
+#: How many damaged places are reported one by one.
+_REPORTED: Final = 10
+#: The type of today's blocks with an event, and the layout of its begin: the block's type and size; the number of the
+#: processor; time, thread, size, type and number of parameters of the event.
+_EVENT: Final = 0x216
+_HEAD: Final = Struct("<IIHQqIHI")
+#: Bytes of the event's header, and of what is in front of and behind an event in its block.
+_HEADER, _AROUND = 26, 14
 
 _log = logging.getLogger("falcohost")
 
@@ -42,7 +51,7 @@ def capture_file(settings: Mapping[str, Any]) -> str:
 class Replay:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 
-    Damage in the capture ends it with a warning that says where; the events before it count.
+    What is damaged in the capture is left out, and a warning says where.
 
     :ivar tables: the state of the captured machine so far.
     """
@@ -50,13 +59,18 @@ class Replay:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._path = capture_file(settings)
         self._capture: Capture | None = None
-        self._blocks: Iterator[Block] = iter(())
-        self.tables = Tables()
-        self._changes = Changes(self.tables)
-        self._calls = Calls()
-        self._types: frozenset[str] = frozenset()
-        self._received = self._passed = self._damaged = 0
+        self._place = 0
+        self._begin()
+        self._uses: list[Use] = uses(None)
+        self._number = self._received = self._passed = self._damaged = 0
         self._ended = False
+
+    def _begin(self) -> None:
+        """Forget all of a machine."""
+        self.tables = Tables()
+        self._calls = Calls()
+        self._state = State(self.tables, self._calls)
+        self._is_listing = True
 
     @property
     def needs(self) -> Needs:
@@ -70,23 +84,11 @@ class Replay:
         """
         self.update(plan)
         self._capture = Capture(self._path)
-        self._blocks = self._capture.blocks()
-
-    def _read_list(self, block: Block) -> None:
-        kind, tables = block.type, self.tables
-        if kind in lists.PROCESSES:
-            for thread in lists.threads(block.body, lists.PROCESSES[kind]):
-                tables.list_thread(thread)
-            tables.link()
-        elif kind in lists.DESCRIPTORS:
-            tables.list_descriptors(*lists.descriptors(block.body, lists.DESCRIPTORS[kind]))
-        elif kind in lists.USERS:
-            for user in lists.users(block.body, lists.USERS[kind]):
-                tables.users.add(user)
+        self._place = self._capture.place
 
     def update(self, plan: Plan) -> None:
         """Pass on what *plan* asks for from now on."""
-        self._types = frozenset(BY_NAME) if plan.event_types is None else event_types(plan)
+        self._uses = uses(plan)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the events until the capture ends."""
@@ -95,53 +97,148 @@ class Replay:
 
     def _events(self, capture: Capture) -> Iterator[SyscallEvent]:
         """Yield the events of the next blocks; each is yielded while the tables are as of this event."""
+        head, size_of = _HEAD.unpack_from, SIZE.unpack_from
+        begin, use_of, data, place = self._calls.begin, self._uses, capture.data, self._place
         for _ in range(_BATCH):
             try:
-                event = self._next(capture)
-            except CaptureError as error:
-                self._damaged += 1
-                self._ended = True
-                _log.warning("%s The rest of the capture is not read.", error)
-                return
-            if event is not None:
-                self._passed += 1
-                yield event
-            elif self._ended:
-                return
+                kind, size, cpu, ts, tid, length, code, count = head(data, place)
+                is_plain = kind == _EVENT and size_of(data, place + size - 4)[0] == size
+            except error:
+                is_plain = False
+            if not is_plain or not _HEADER <= length <= size - _AROUND or code >= MOST:
+                self._place = place
+                event = self._other(capture)
+                data, place = capture.data, self._place
+                if event is not None:
+                    yield event
+                    use_of = self._uses
+                if self._ended:
+                    return
+                continue
+            if self._is_listing:
+                self._end_lists()
+                begin = self._calls.begin
+            use = use_of[code]
+            if use.counts:
+                self._number += 1
+            if use.is_begin:
+                begin(tid, code, data[place + 36 : place + 10 + length], count)
+            elif use.is_read:
+                rest = data[place + 36 : place + 10 + length]
+                self._place = place
+                event = self._event(capture, code, rest, count, ts, tid, cpu)
+                if event is not None:
+                    self._place = place + size
+                    yield event
+                    use_of = self._uses
+            self._received += 1
+            place += size
+            self._place = place
 
-    def _next(self, capture: Capture) -> SyscallEvent | None:
-        """Read one block; return its event, if it has one that is asked for.
+    def _event(
+        self, capture: Capture, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int
+    ) -> SyscallEvent | None:
+        try:
+            call = self._calls.make(code, data, count, ts, tid, cpu)
+        except TooShortError:
+            self._report(Damage(capture.base + self._place, 0, "an event is shorter than it says"))
+            return None
+        return None if call is None else self._applied(call)
 
-        :raises CaptureError: the block is damaged.
-        """
-        block = next(self._blocks, None)
+    def _applied(self, call: CapturedCall) -> SyscallEvent | None:
+        """Return the event of a call after what it changed, if it is asked for."""
+        thread = self._state.apply(call)
+        use = self._uses[call.type.code]
+        if call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
+            return None
+        context = self.tables.context
+        if context.first is None:
+            context.first = call.ts
+        self._passed += 1
+        row = row_of(call.name, -1 if call.is_generic else len(call.values))
+        return CapturedEvent(row, call, thread, self._number, self.tables)
+
+    def _other(self, capture: Capture) -> SyscallEvent | None:
+        """Read a block that is not one of today's plain events, or pass over damage; return its event, if any."""
+        place = self._place
+        block = capture.block(place)
+        if capture.data is not None and not isinstance(block, Damage) and block is not None:
+            place = block.place - capture.base
+            self._place = place + _size_of(capture, place)
+            return self._block(capture, block)
         if block is None:
             self._ended = True
             return None
-        try:
-            if block.type in EVENTS:
-                self._received += 1
-                return self._event(block)
-            self._read_list(block)
-        except TooShortError as error:
-            raise capture.problem(block.place, f"a block of type {block.type:#x} is shorter than it says") from error
+        self._place = place = block.place - capture.base
+        self._skip(capture, block)
         return None
 
-    def _event(self, block: Block) -> SyscallEvent | None:
-        call = self._calls.call(block.type, block.body)
-        if call is None:
-            return None
-        thread = self._changes.apply(call)
-        if call.state_only or call.name not in self._types:
-            return None
-        context = self.tables.context
-        event = CapturedEvent(BY_NAME[call.name], call, thread, self._passed + 1, context)
-        if context.first is None:
-            context.first = event.ts
-        return event
+    def _skip(self, capture: Capture, damage: Damage) -> None:
+        """Go on behind damage, if something whole is there."""
+        found = capture.next_whole(self._place)
+        if found is None:
+            self._report(damage._replace(size=None))
+            self._ended = True
+            return
+        self._place = found
+        self._report(damage._replace(size=capture.base + found - damage.place))
+
+    def _block(self, capture: Capture, block: Block) -> SyscallEvent | None:
+        try:
+            if block.type in EVENTS:
+                if self._is_listing:
+                    self._end_lists()
+                self._received += 1
+                return self._old_event(block)
+            if block.type == SECTION:  # another capture is appended
+                capture.check_section(block)
+                self._begin()
+            else:
+                self._read_list(block)
+        except TooShortError:
+            text = f"a block of type {block.type:#x} is shorter than it says"
+            self._report(Damage(block.place, len(block.body), text))
+        except CaptureError as problem:
+            self._report(Damage(block.place, None, str(problem).partition(": byte ")[2].partition(": ")[2].rstrip(".")))
+            self._ended = True
+        return None
+
+    def _old_event(self, block: Block) -> SyscallEvent | None:
+        """Return the event of a block with flags, or as older captures have them."""
+        code, call = self._calls.call(block.type, block.body)
+        if code < MOST and self._uses[code].counts:
+            self._number += 1
+        return None if call is None else self._applied(call)
+
+    def _read_list(self, block: Block) -> None:
+        kind, tables = block.type, self.tables
+        if kind in lists.PROCESSES:
+            for thread in lists.threads(block.body, lists.PROCESSES[kind]):
+                tables.list_thread(thread)
+        elif kind in lists.DESCRIPTORS:
+            tables.list_descriptors(*lists.descriptors(block.body, lists.DESCRIPTORS[kind]))
+        elif kind in lists.USERS:
+            for user in lists.users(block.body, lists.USERS[kind]):
+                tables.users.add(user)
+        elif kind in lists.INTERFACES:
+            for interface in lists.interfaces(block.body, lists.INTERFACES[kind]):
+                tables.interfaces.add(*interface)
+        elif kind in lists.MACHINE:
+            tables.boot = lists.boot_time(block.body)
+
+    def _end_lists(self) -> None:
+        self._is_listing = False
+        self.tables.link()
+
+    def _report(self, damage: Damage) -> None:
+        self._damaged += 1
+        if self._damaged <= _REPORTED:
+            _log.warning("%s: %s.", self._path, damage)
+        if self._damaged == _REPORTED:
+            _log.warning("%s: further damage is counted, but not reported.", self._path)
 
     def stats(self) -> SourceStats:
-        """Return the counters since :meth:`open`; *damaged* is 1 if the capture is damaged."""
+        """Return the counters since :meth:`open`; *damaged* is the number of places that were left out."""
         return SourceStats(received=self._received, passed=self._passed, dropped={"damaged": self._damaged})
 
     def close(self) -> None:
@@ -149,3 +246,8 @@ class Replay:
         if self._capture is not None:
             self._capture.close()
             self._capture = None
+
+
+def _size_of(capture: Capture, place: int) -> int:
+    size: int = SIZE.unpack_from(capture.data, place + SIZE.size)[0]
+    return size

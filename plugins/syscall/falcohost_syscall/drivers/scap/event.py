@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from struct import Struct
 from typing import Any, Final
 
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.drivers.scap.addresses import as_sockaddr
-from falcohost_syscall.drivers.scap.changes import directory_of, path_of, result
+from falcohost_syscall.drivers.scap.addresses import as_sockaddr, read_tuple
+from falcohost_syscall.drivers.scap.descriptors import Descriptor
 from falcohost_syscall.drivers.scap.events import SIGNED, CapturedCall
-from falcohost_syscall.drivers.scap.tables import Descriptor, Thread
-from falcohost_syscall.events.event import Context
-from falcohost_syscall.events.sockets import CLIENT, SERVER, Socket
+from falcohost_syscall.drivers.scap.paths import directory_of, path_of
+from falcohost_syscall.drivers.scap.tables import Tables, Thread
+from falcohost_syscall.events.event import Context, OpenDescriptor, Polled, Resources
+from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.records.text import text
@@ -20,7 +22,10 @@ from falcohost_syscall.records.text import text
 #: Falco's numbers of access modes.
 _ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}
 _TEXTS: Final = ("path", "str")
-_ROLES: Final = {"connect": CLIENT, "accept": SERVER, "accept4": SERVER}
+_POLLED: Final = Struct("<qh")
+#: poll.h: the kernel's bit for each of Falco's.
+_POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
+_MOVES: Final = ("connect", "accept", "accept4")
 
 
 @cache
@@ -32,7 +37,7 @@ def _names(row_name: str, row: tuple[Param, ...]) -> dict[str, str]:
 class CapturedEvent:
     """One event of a capture."""
 
-    __slots__ = ("_socket", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
+    __slots__ = ("_socket", "_tables", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
     _socket: Socket | None
     source = "syscall"
     #: The process is of another time or machine, so no action could find it here.
@@ -40,20 +45,19 @@ class CapturedEvent:
     by_uring = is_cut = is_rewritten = is_uncompared = False
     reached = False
     host_path = None
-    usage = None
-    polled = ()
     watched_path = None
 
-    def __init__(self, row: Call, call: CapturedCall, thread: Thread, num: int, ctx: Context) -> None:
+    def __init__(self, row: Call, call: CapturedCall, thread: Thread, num: int, tables: Tables) -> None:
         self.type = row.name
         self.row = row
         self.call = call
         self.thread = thread
         self.ts = call.ts
-        self.ret = result(call)
+        self.ret = call.result
         self.num = num
         self.proc = thread.process
-        self.ctx = ctx
+        self.ctx: Context = tables.context
+        self._tables = tables
         number = self.fd_number
         self.fdinfo: Descriptor | None = None if number is None else thread.descriptors.get(number)
 
@@ -88,7 +92,7 @@ class CapturedEvent:
     @property
     def vpid(self) -> int:
         """The process id in the process's own pid namespace."""
-        return self.proc.vpid
+        return self.thread.vpid
 
     @property
     def vtid(self) -> int:
@@ -98,7 +102,7 @@ class CapturedEvent:
     @property
     def start(self) -> int:
         """The time at which the process was created; 0 if it existed when the capture began."""
-        return self.proc.start
+        return self.thread.start
 
     @property
     def uid(self) -> int:
@@ -138,7 +142,18 @@ class CapturedEvent:
     @property
     def cwd(self) -> str | None:
         """The working directory."""
-        return self.proc.cwd
+        return self.thread.leader.cwd
+
+    @property
+    def usage(self) -> Resources:
+        """What its process uses."""
+        thread, tables = self.thread, self._tables
+        size, resident, swapped, major, minor = thread.memory
+        if thread.is_unknown:
+            return Resources(size, resident, swapped, major, minor, 0, 0, 0)
+        main = tables.threads.get(thread.process.pid, thread)
+        threads = len(tables.groups.get(thread.process.pid, ()))
+        return Resources(size, resident, swapped, major, minor, main.fd_limit, len(thread.descriptors), threads)
 
     def value(self, param: Param) -> Any:
         """Return the value of one of Falco's parameters."""
@@ -154,7 +169,10 @@ class CapturedEvent:
         if kind == "sockaddr":
             return as_sockaddr(data)
         if kind == "socktuple":
-            return None if self.socket is None else self.socket.tuple
+            found = read_tuple(data)
+            return None if found is None else str(found)
+        if kind == "fdlist":
+            return _polled(data)
         if kind == "dyn":
             return int.from_bytes(data[1:9], "little")
         return data if kind == "buf" else None
@@ -188,7 +206,7 @@ class CapturedEvent:
     @property
     def fdpath(self) -> str | None:
         """The path of the descriptor's file."""
-        return None if self.fdinfo is None or self.fdinfo.ends is not None else self.fdinfo.name or None
+        return None if self.fdinfo is None or self.fdinfo.ends is not None else self.fdinfo.name
 
     @property
     def file_name(self) -> str | None:
@@ -202,13 +220,13 @@ class CapturedEvent:
             return self._socket
         except AttributeError:
             descriptor = self.fdinfo
-            self._socket = None if descriptor is None else descriptor.socket(incoming=self.row.io == "read")
+            self._socket = None if descriptor is None else descriptor.socket(self._tables.interfaces)
             return self._socket
 
     @property
     def moved(self) -> bool:
         """Whether the event changed the socket's destination."""
-        return self.type in _ROLES and self.ret >= 0
+        return self.type in _MOVES and self.ret >= 0
 
     @property
     def buffer(self) -> bytes | None:
@@ -217,8 +235,18 @@ class CapturedEvent:
 
     def stream(self, number: int) -> tuple[str, str] | None:
         """Return type and name of a descriptor of the process."""
-        found = self.thread.descriptors.get(number)
+        found = self.thread.descriptors.get(number) if self.thread.is_main else None
         return None if found is None else (found.kind, found.name)
+
+    @property
+    def polled(self) -> tuple[tuple[int, OpenDescriptor | None], ...]:
+        """The descriptors that a poll waited for, by number, each with what is known of it."""
+        found = _polled(self.call.raw("fds") or b"")
+        return tuple((number, self._open(number)) for number, _ in found)
+
+    def _open(self, number: int) -> OpenDescriptor | None:
+        known = self.thread.descriptors.get(number)
+        return None if known is None else OpenDescriptor(known.kind, known.name, known.socket(self._tables.interfaces))
 
     @property
     def open_types(self) -> tuple[str, ...]:
@@ -278,3 +306,9 @@ class CapturedEvent:
     def requested(self) -> str | None:
         """The path that was passed to open the event's file, made absolute without following links."""
         return self.abspath if self.row.opens else None
+
+
+def _polled(data: bytes) -> tuple[Polled, ...]:
+    """Return the descriptors in a ``fdlist``, with what was found in the kernel's numbers."""
+    entries = _POLLED.iter_unpack(data[2 : 2 + (len(data) - 2) // _POLLED.size * _POLLED.size])
+    return tuple(Polled(number, sum(own for own, falco in _POLL if bits & falco)) for number, bits in entries)

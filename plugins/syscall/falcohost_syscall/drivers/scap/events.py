@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from struct import Struct, unpack_from
 from typing import Final
 
 from falcohost_syscall.calls.rows import CALLS
-from falcohost_syscall.drivers.scap.event_types import ENTERS, EXITS, GENERIC, LARGE, EventType
+from falcohost_syscall.drivers.scap.event_types import ENTERS, GENERIC, LARGE, OLD_TYPES, TYPES, EventType
+from falcohost_syscall.drivers.scap.generic_calls import NAMES
 from falcohost_syscall.drivers.scap.reader import TooShortError
 
 #: Types of blocks with an event: size of the processor's number and flags, and size of the header.
@@ -23,19 +25,21 @@ _STATE_ONLY: Final = 1
 _HEADER: Final = Struct("<QqIH")
 _NUMBER: Final = Struct("<I")
 _LENGTH: Final = Struct("<H")
+#: How the lengths of parameters are read, by their number.
+_MOST_PARAMS: Final = 64
+_LENGTHS: Final = tuple(Struct(f"<{count}H") for count in range(_MOST_PARAMS))
 #: Largest number of threads whose start of a call is remembered.
 _LIMIT: Final = 65536
 
-#: Names of calls by number. A capture does not name its machine; old captures exist for x86_64 only.
 _BY_NUMBER: Final = {number: row.name for row in CALLS for number in row.numbers.get("x86_64", ())}
 #: The kinds of parameters that are numbers, and whether they are signed.
 SIGNED: Final = {
-    **dict.fromkeys(("i16", "i32", "i64"), True),
+    **dict.fromkeys(("i8", "i16", "i32", "i64"), True),
     **dict.fromkeys(("u8", "u16", "u32", "u64"), False),
 }
 _LONGEST_NUMBER: Final = 8
 #: Stands for a missing text in old captures.
-_NO_TEXT: Final = b"<NA>"
+NO_TEXT: Final = b"<NA>"
 
 
 class CapturedCall:
@@ -56,7 +60,12 @@ class CapturedCall:
         self.values = values
         self.state_only = state_only
         if type.code == GENERIC:
-            self.name = _BY_NUMBER.get(self.number("nativeID") or 0, type.name)
+            self.name = generic_name(self.number("ID") or 0, self.number("nativeID") or 0)
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether the event has no parameters but the number of its call."""
+        return self.type.code == GENERIC
 
     def raw(self, name: str) -> bytes | None:
         """Return the bytes of a parameter; None if the event does not have it, or it is empty."""
@@ -67,27 +76,44 @@ class CapturedCall:
 
     def number(self, name: str) -> int | None:
         """Return a parameter as a number, or None."""
-        data = self.raw(name)
-        if data is None or len(data) > _LONGEST_NUMBER:
+        place = self.type.places.get(name)
+        if place is None or place >= len(self.values):
             return None
-        signed = SIGNED.get(self.type.params[self.type.places[name]][1], False)
-        return int.from_bytes(data, "little", signed=signed)
+        data = self.values[place]
+        if not data or len(data) > _LONGEST_NUMBER:
+            return None
+        return int.from_bytes(data, "little", signed=self.type.params[place][1][0] == "i")
 
     def text(self, name: str) -> bytes | None:
         """Return a parameter as a text, or None."""
         data = self.raw(name)
         found = None if data is None else data.split(b"\0", 1)[0]
-        return None if found == _NO_TEXT else found
+        return None if found == NO_TEXT else found
+
+    @property
+    def result(self) -> int:
+        """What the call returned: its first parameter if that is a result, else 0."""
+        if not self.type.has_result or not self.values:
+            return 0
+        return int.from_bytes(self.values[0][:_LONGEST_NUMBER], "little", signed=True)
+
+
+def generic_name(number: int, native: int) -> str:
+    """Return the name of the call that has this number in Falco, or else on the machine.
+
+    A capture does not name its machine; those in which Falco does not know a call's number are of x86_64.
+    """
+    return NAMES[number] if 0 < number < len(NAMES) else _BY_NUMBER.get(native, NAMES[0])
 
 
 class Calls:
     """Assembles calls from the blocks with events, in order."""
 
     def __init__(self) -> None:
-        self._begun: dict[int, tuple[int, EventType, list[bytes]]] = {}
+        self._begun: dict[int, tuple[int, bytes, int]] = {}
 
-    def call(self, kind: int, body: bytes) -> CapturedCall | None:
-        """Return the call that a block with an event ends, or None if it ends none that is an event for rules.
+    def call(self, kind: int, body: bytes) -> tuple[int, CapturedCall | None]:
+        """Return the type of the event in a block, and the call that it ends, or None if it ends none.
 
         :raises TooShortError: the block is shorter than it says.
         """
@@ -95,62 +121,106 @@ class Calls:
         if len(body) < place + header:
             raise TooShortError
         ts, tid, size, code = _HEADER.unpack_from(body, place)
-        found = EXITS.get(code) or ENTERS.get(code)
-        if found is None or code in LARGE:
-            return None
         if not header <= size <= len(body) - place:
             raise TooShortError
-        count = None if header == _OLD else _NUMBER.unpack_from(body, place + _OLD)[0]
-        values = _values(body[place + header : place + size], found, count)
-        if code in ENTERS:
-            self._begin(tid, code, found, values)
-            return None
-        if len(values) < len(found.params):
-            self._complete(tid, code, found, values)
+        count = -1 if header == _OLD else _NUMBER.unpack_from(body, place + _OLD)[0]
         flags = _NUMBER.unpack_from(body, 2)[0] if place > 2 else 0
-        return CapturedCall(found, ts, tid, _LENGTH.unpack_from(body)[0], values, bool(flags & _STATE_ONLY))
+        data = body[place + header : place + size]
+        if code in ENTERS:
+            self.begin(tid, code, data, count)
+            return code, None
+        made = self.make(code, data, count, ts, tid, _LENGTH.unpack_from(body)[0])
+        if made is not None:
+            made.state_only = bool(flags & _STATE_ONLY)
+        return code, made
 
-    def _begin(self, tid: int, code: int, found: EventType, values: list[bytes]) -> None:
-        self._begun.pop(tid, None)
-        if len(self._begun) >= _LIMIT:
-            del self._begun[next(iter(self._begun))]
-        self._begun[tid] = (code, found, values)
+    def begin(self, tid: int, code: int, data: bytes, count: int) -> None:
+        """Remember the start of a call: *data* are the parameters behind their lengths, *count* their number or -1."""
+        begun = self._begun
+        begun.pop(tid, None)
+        if len(begun) >= _LIMIT:
+            del begun[next(iter(begun))]
+        begun[tid] = (code, data, count)
 
-    def _complete(self, tid: int, code: int, found: EventType, values: list[bytes]) -> None:
-        """Add the parameters that the end of a call lacks from its start."""
-        begun, enter, passed = self._begun.pop(tid, (0, found, []))
+    def make(self, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int) -> CapturedCall | None:
+        """Return the call that ends with this event; None if nobody knows its type.
+
+        :raises TooShortError: the event is shorter than it says.
+        """
+        kind = TYPES.get(code)
+        if kind is not None:
+            values = values_of(data, kind, count)
+            if len(values) < len(kind.params):
+                self._complete(tid, code, kind, values)
+        else:
+            old = OLD_TYPES.get(code)
+            if old is None:
+                return None
+            kind = TYPES[old.becomes]
+            values = self._renew(tid, old, kind, values_of(data, old, count))
+        return CapturedCall(kind, ts, tid, cpu, values, False)
+
+    def started(self, tid: int, code: int) -> dict[str, bytes]:
+        """Return the parameters of the start of the call that ends with an event of type *code*, by name."""
+        begun, data, count = self._begun.get(tid, (-1, b"", 0))
         if begun + 1 != code:
-            return
-        for name, _ in found.params[len(values) :]:
-            place = enter.places.get(name, len(passed))
-            values.append(passed[place] if place < len(passed) else b"")
+            return {}
+        kind = ENTERS[begun]
+        values = values_of(data, kind, count)
+        return {name: values[place] for name, place in kind.places.items() if place < len(values)}
+
+    def began_with(self, tid: int, code: int, part: bytes) -> bool:
+        """Return whether the start of such a call is not known, or has *part* among its parameters."""
+        begun, data, _ = self._begun.get(tid, (-1, b"", 0))
+        return begun + 1 != code or part in data
+
+    def _complete(self, tid: int, code: int, kind: EventType, values: list[bytes]) -> None:
+        """Add the parameters that the end of a call lacks from its start."""
+        passed = self.started(tid, code)
+        for place in range(len(values), len(kind.params)):
+            values.append(passed.get(kind.params[place][0], kind.missing[place]))
+
+    def _renew(self, tid: int, old: EventType, kind: EventType, values: list[bytes]) -> list[bytes]:
+        """Return the values of an event of an old type in the order of the new one."""
+        passed = self.started(tid, old.code)
+        named = {name: values[place] for name, place in old.places.items() if place < len(values)}
+        return [
+            named[name] if name in named else passed.get(name, kind.missing[place])
+            for place, (name, _) in enumerate(kind.params)
+        ]
 
 
-def _values(data: bytes, found: EventType, count: int | None) -> list[bytes]:
-    """Return the bytes of each parameter; old events do not say how many there are, so this is found by trying."""
-    if count is not None:
-        return _split(data, count)
-    for number in range(len(found.params), -1, -1):
-        if _LENGTH.size * number <= len(data):
-            lengths = unpack_from(f"<{number}H", data)
-            if sum(lengths) == len(data) - _LENGTH.size * number:
-                return _cut(data, lengths)
+def values_of(data: bytes, kind: EventType, count: int) -> list[bytes]:
+    """Return the bytes of each parameter; old events do not say how many there are, so this is found by trying.
+
+    :raises TooShortError: there is less than the lengths say.
+    """
+    if kind.code in LARGE:
+        return _large(data, count)
+    if count >= 0:
+        if count >= _MOST_PARAMS or 2 * count > len(data):
+            raise TooShortError
+        lengths = _LENGTHS[count].unpack_from(data)
+        ends = [*accumulate(lengths, initial=2 * count)]
+        if ends[-1] > len(data):
+            raise TooShortError
+        return [data[begin:end] for begin, end in pairwise(ends)]
+    for number in range(len(kind.params), -1, -1):
+        if 2 * number <= len(data):
+            lengths = _LENGTHS[number].unpack_from(data)
+            if sum(lengths) == len(data) - 2 * number:
+                return _cut(data, lengths, 2)
     raise TooShortError
 
 
-def _split(data: bytes, count: int) -> list[bytes]:
-    if _LENGTH.size * count > len(data):
+def _large(data: bytes, count: int) -> list[bytes]:
+    if not 0 <= count < _MOST_PARAMS or 4 * count > len(data):
         raise TooShortError
-    lengths = unpack_from(f"<{count}H", data)
-    if sum(lengths) > len(data) - _LENGTH.size * count:
+    lengths = unpack_from(f"<{count}I", data)
+    if 4 * count + sum(lengths) > len(data):
         raise TooShortError
-    return _cut(data, lengths)
+    return _cut(data, lengths, 4)
 
 
-def _cut(data: bytes, lengths: Sequence[int]) -> list[bytes]:
-    place = _LENGTH.size * len(lengths)
-    found = []
-    for length in lengths:
-        found.append(data[place : place + length])
-        place += length
-    return found
+def _cut(data: bytes, lengths: Sequence[int], width: int) -> list[bytes]:
+    return [data[begin:end] for begin, end in pairwise(accumulate(lengths, initial=width * len(lengths)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from falcohost_syscall.drivers.scap.reader import Reader
 
@@ -22,6 +22,7 @@ PROCESSES: Final = {
 }
 DESCRIPTORS: Final = {0x203: 1, 0x8001ABCD: 1, 0x218: 2}
 USERS: Final = {0x206: 1, 0x8012ABCD: 1, 0x220: 2}
+INTERFACES: Final = {0x205: 1, 0x8011ABCD: 1, 0x219: 2}
 
 _I64, _U64, _U32, _U8 = Struct("<q"), Struct("<Q"), Struct("<I"), Struct("<B")
 _IDS: Final = Struct("<3q")
@@ -57,6 +58,8 @@ class ListedThread:
     flags: int = 0
     uid: int = 0
     gid: int = 0
+    fd_limit: int = -1
+    memory: tuple[int, ...] = (0, 0, 0, 0, 0)
     env: bytes = b""
     vtid: int = -1
     vpid: int = -1
@@ -77,6 +80,13 @@ class ListedDescriptor:
     flags: int = 0
     dev: int = 0
     addresses: tuple[int, int] = (0, 0)
+
+
+class ListedInterface(NamedTuple):
+    """An address of a network interface, and its netmask."""
+
+    address: bytes
+    mask: bytes
 
 
 @dataclass(slots=True)
@@ -119,9 +129,9 @@ def _thread(reader: Reader, version: int) -> ListedThread:
     if version >= 7:
         thread.exepath = reader.string()
     thread.args, thread.cwd = reader.string(), reader.string()
-    _, thread.flags, thread.uid, thread.gid = reader.numbers(_LIMITS)
+    thread.fd_limit, thread.flags, thread.uid, thread.gid = reader.numbers(_LIMITS)
     if version >= 2:
-        reader.numbers(_MEMORY)
+        thread.memory = reader.numbers(_MEMORY)
     if version >= 3:
         thread.env = reader.string()
     if version >= 4:
@@ -200,5 +210,28 @@ def users(body: bytes, version: int) -> Iterator[ListedUser]:
         else:
             reader.numbers(_U32)  # the group
             yield ListedUser(number, reader.string(), reader.string(), reader.string())
+        if end is not None:
+            reader.skip_to(end)
+
+
+#: Types of interfaces: size of an address, and whether the speed of the link follows.
+_INTERFACES: Final = {1: (4, True), 2: (16, True), 3: (4, False), 4: (16, False)}
+_INTERFACE: Final = Struct("<2H")
+
+
+def interfaces(body: bytes, version: int) -> Iterator[ListedInterface]:
+    """Yield the addresses of a list of network interfaces; it ends with one of an unknown type."""
+    reader = Reader(body)
+    while reader.left > _SHORTEST:
+        end = reader.numbers(_U32)[0] + reader.place if version >= 2 else None
+        kind, length = reader.numbers(_INTERFACE)
+        if kind not in _INTERFACES:
+            return
+        size, has_speed = _INTERFACES[kind]
+        address, mask, _ = (reader.take(size) for _ in range(3))
+        if has_speed:
+            reader.numbers(_U64)
+        reader.take(length)
+        yield ListedInterface(address, mask)
         if end is not None:
             reader.skip_to(end)

@@ -2,105 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
+from falcohost_syscall.drivers.scap.descriptors import Descriptor, listed, server_ports
 from falcohost_syscall.drivers.scap.lists import UNSET, ListedDescriptor, ListedThread, ListedUser
+from falcohost_syscall.drivers.scap.sockets import Interfaces
 from falcohost_syscall.events.event import Context
-from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.processes.containers import Containers
-from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable
+from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable, Session
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
 
-#: Falco's ``fd.type`` by the type of a listed descriptor.
-_KINDS: Final = {
-    1: "file",
-    2: "directory",
-    3: "ipv4",
-    4: "ipv6",
-    5: "ipv4",
-    6: "ipv6",
-    7: "pipe",
-    8: "unix",
-    9: "event",
-    11: "signalfd",
-    12: "eventpoll",
-    13: "inotify",
-    14: "timerfd",
-    15: "netlink",
-    16: "file",
-    17: "bpf",
-    18: "userfaultfd",
-    19: "io_uring",
-    20: "memfd",
-    21: "pidfd",
-}
-FAMILIES: Final = {"ipv4": AF_INET, "ipv6": AF_INET6, "unix": AF_UNIX, "netlink": AF_NETLINK}
-#: Type and protocol of a socket, by the number of the protocol in lists.
-_L4: Final = {2: (1, 6), 3: (2, 17), 4: (3, 1), 5: (3, 0)}
-_SERVERS: Final = (5, 6)
-#: Flags of an opened file: its layer in an overlay file system.
-_UPPER, _LOWER = 0x8000, 0x10000
 UNKNOWN: Final = "<NA>"
-_NOWHERE: Final = Endpoint()
-
-
-@dataclass(slots=True)
-class Ends:
-    """A socket: type, protocol, both ends, and the role of this end (:mod:`.events.sockets`)."""
-
-    type: int = 0
-    protocol: int = 0
-    local: Endpoint = _NOWHERE
-    remote: Endpoint = _NOWHERE
-    role: str | None = None
-    objects: tuple[int, int] = (0, 0)
-
-
-@dataclass(slots=True)
-class Descriptor:
-    """The file of a descriptor, which is also the ``FileFacts`` of an event; *kind* is Falco's ``fd.type``."""
-
-    kind: str
-    name: str = ""
-    ino: int = 0
-    dev: int = 0
-    layer: int = 0
-    ends: Ends | None = None
-
-    def socket(self, *, incoming: bool) -> Socket | None:
-        """Return the socket with the roles of its ends; None if it is not a socket."""
-        ends, family = self.ends, FAMILIES.get(self.kind)
-        if ends is None or family is None:
-            return None
-        paths = (ends.local.path or "", ends.remote.path or "")
-        found = Socket(
-            family, ends.type, ends.protocol, ends.local, ends.remote, ino=self.ino, paths=paths, ends=ends.objects
-        )
-        found.settle(ends.role, incoming)
-        return found
+#: The pid of a thread of which nothing is known but its number.
+NOBODY: Final = -1
+_NO_SESSION: Final[Session] = (-1, -1, -1, -1, 0)
 
 
 @dataclass(slots=True)
 class Thread:
-    """A thread: its process, what may differ between threads, and the descriptors that they share."""
+    """A thread: its process, what may differ between threads, and the descriptors that they share.
+
+    :ivar process: what fields read; a copy of its own for a thread whose name or arguments differ from its process's.
+    :ivar leader: the process itself, with the working directory.
+    :ivar start: when it was created; 0 if it existed when the capture began.
+    :ivar memory: KiB of memory: virtual, in RAM, swapped out; page faults that read a disk, and others.
+    """
 
     tid: int
     process: Process
-    vtid: int
-    uid: int = 0
-    gid: int = 0
+    leader: Process
+    vtid: int = -1
+    vpid: int = -1
+    uid: int = UNSET
+    gid: int = UNSET
     loginuid: int = UNSET
     caps: int = 0
     cgroup: int = 0
+    start: int = 0
+    fd_limit: int = -1
+    memory: tuple[int, ...] = (0, 0, 0, 0, 0)
     descriptors: dict[int, Descriptor] = field(default_factory=dict)
+    came_first: bool = False
 
-    def copied(self, tid: int, process: Process, vtid: int, descriptors: dict[int, Descriptor]) -> Thread:
-        """Return a thread that this one has created."""
-        return replace(self, tid=tid, process=process, vtid=vtid, descriptors=descriptors)
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of the thread but its number."""
+        return self.process.pid < 0 or self.process.ppid < 0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the main thread of its process."""
+        return self.tid == self.process.pid
 
 
 class CapturedUsers:
@@ -113,6 +68,10 @@ class CapturedUsers:
     def add(self, user: ListedUser) -> None:
         """Add a user or a group."""
         (self._groups if user.is_group else self._users)[user.number] = user
+
+    def remove(self, number: int, *, is_group: bool) -> None:
+        """Remove a user or a group."""
+        (self._groups if is_group else self._users).pop(number, None)
 
     def name(self, uid: int) -> str:
         """Return the name of a user."""
@@ -135,79 +94,130 @@ class CapturedUsers:
         return UNKNOWN if group is None else text(group.name)
 
 
+class _Processes(ProcessTable):
+    """The processes of a capture, which are also found by the numbers of their threads."""
+
+    def __init__(self, threads: dict[int, Thread]) -> None:
+        super().__init__()
+        self._threads = threads
+
+    def by_number(self, pid: int) -> Process | None:
+        """Return the process of the thread that has this number."""
+        found = self._threads.get(pid)
+        return None if found is None or found.is_unknown else found.process
+
+
 class Tables:
     """The state of the captured machine.
 
     :ivar context: the tables that events share, with *processes* and *users*.
+    :ivar groups: the threads of each process by its pid.
+    :ivar boot: when the machine was booted, in nanoseconds since the epoch.
     """
 
     def __init__(self) -> None:
-        self.processes = ProcessTable()
-        self.users = CapturedUsers()
-        self.context = Context(self.processes, self.users, Containers(exists=lambda claim: False))
         self.threads: dict[int, Thread] = {}
+        self.processes = _Processes(self.threads)
+        self.users = CapturedUsers()
+        self.interfaces = Interfaces()
+        self.context = Context(self.processes, self.users, Containers(exists=lambda claim: False))
+        self.groups: dict[int, set[int]] = {}
+        self.boot = 0
         self._cgroups: dict[bytes, int] = {}
+        self._keys = count(1)
+        self._listed: list[tuple[int, list[ListedDescriptor]]] = []
 
     def thread(self, tid: int) -> Thread:
-        """Return a thread; an unknown one is added with an empty process."""
+        """Return a thread; one that is not known is added, with a process of which nothing is known."""
         found = self.threads.get(tid)
-        return (
-            self.add(Thread(tid, Process(tid, 0, tid, 0, "", 0, Image(b"", b"", b"")), tid)) if found is None else found
-        )
+        if found is None:
+            process = Process(NOBODY, NOBODY, NOBODY, 0, UNKNOWN, 0, Image(UNKNOWN.encode(), b"", b""))
+            process.image.caps = (0, 0)
+            process.session = _NO_SESSION
+            process.cwd = "./"
+            found = self.add(Thread(tid, process, process))
+        return found
 
     def add(self, thread: Thread) -> Thread:
         """Add a thread; beyond the limit the oldest ones are dropped."""
-        self.threads[thread.tid] = thread
-        if len(self.threads) > LIMIT:
-            del self.threads[next(iter(self.threads))]
+        threads = self.threads
+        if len(threads) >= LIMIT and thread.tid not in threads:
+            self.remove(threads[next(iter(threads))])
+        threads[thread.tid] = thread
+        if thread.process.pid >= 0:
+            self.groups.setdefault(thread.process.pid, set()).add(thread.tid)
         return thread
+
+    def remove(self, thread: Thread) -> bool:
+        """Remove a thread; return whether it was the last one of its process."""
+        self.threads.pop(thread.tid, None)
+        group = self.groups.get(thread.process.pid)
+        if group is None:
+            return True
+        group.discard(thread.tid)
+        if not group:
+            del self.groups[thread.process.pid]
+        return not group
 
     def cgroup(self, lines: bytes) -> int:
         """Return the key of *lines*, cgroups as ``subsystem=path`` that are each terminated by a zero."""
         key = self._cgroups.get(lines)
         if key is None:
-            key = self._cgroups[lines] = len(self._cgroups) + 1
-            paths = [line for line in text(lines).split("\0") if line.partition("=")[2] not in ("", "/")]
-            self.context.containers.learn(key, paths)
+            if len(self._cgroups) >= LIMIT:
+                self._cgroups.clear()
+            key = self._cgroups[lines] = next(self._keys)
+            self.context.containers.learn(key, [_renamed(line) for line in text(lines).split("\0") if line])
         return key
 
-    def list_thread(self, listed: ListedThread) -> None:
-        """Add a thread that existed when the capture began."""
-        process = self.processes.processes.get(listed.pid)
-        if process is None or listed.tid == listed.pid:
-            process = self._listed_process(listed)
-        cgroup = self.cgroup(listed.cgroups)
-        loginuid, caps = listed.more[2], listed.more[6]
-        vtid = listed.tid if listed.vtid < 0 else listed.vtid
-        self.add(Thread(listed.tid, process, vtid, listed.uid, listed.gid, loginuid, caps, cgroup))
+    # What the lists at the beginning tell.
 
-    def _listed_process(self, listed: ListedThread) -> Process:
-        args = listed.exe + b"\0" + listed.args if listed.exe else listed.args
-        made = Image(args, listed.env, listed.exepath)
-        pidns, tty, _, writable, inheritable, permitted, _, upper, ino, ctime, mtime, memfd, lower, pgid = listed.more
+    def list_thread(self, found: ListedThread) -> None:
+        """Add a thread that existed when the capture began."""
+        process = self._listed_process(found)
+        leader = self.processes.processes.get(found.pid)
+        if found.tid == found.pid or leader is None:
+            leader = self.processes.add(process, link=False)
+        else:
+            process.image.env_raw = leader.image.env_raw
+        thread = Thread(found.tid, process, leader, found.vtid, found.vpid, found.uid, found.gid, found.more[2])
+        thread.caps, thread.cgroup = found.more[6], self.cgroup(found.cgroups)
+        thread.fd_limit, thread.memory = found.fd_limit, found.memory
+        self.add(thread)
+
+    def _listed_process(self, found: ListedThread) -> Process:
+        made = Image(joined(found.exe, found.args), found.env, found.exepath)
+        pidns, tty, _, writable, inheritable, permitted, _, upper, ino, ctime, mtime, memfd, lower, pgid = found.more
         made.caps = (permitted, inheritable)
         made.ino, made.ctime, made.mtime, made.pidns_start = ino, ctime, mtime, pidns
         made.exe_flags = exe_flags(writable, upper, memfd, lower)
-        vpid = listed.pid if listed.vpid < 0 else listed.vpid
-        process = Process(listed.pid, listed.ppid, vpid, 0, text(listed.comm), self.cgroup(listed.cgroups), made)
-        process.session = (listed.sid, pgid, listed.sid, listed.vpgid, tty)
-        process.cwd = text(listed.cwd).rstrip("/") or "/"
-        return self.processes.add(process, link=False)
+        process = Process(found.pid, found.ppid, found.vpid, 0, text(found.comm), self.cgroup(found.cgroups), made)
+        process.session = (found.sid, pgid, found.sid, found.vpgid, tty)
+        process.cwd = text(found.cwd).rstrip("/") or "/"
+        return process
+
+    def list_descriptors(self, tid: int, found: list[ListedDescriptor]) -> None:
+        """Remember the descriptors of a thread that existed when the capture began."""
+        self._listed.append((tid, found))
 
     def link(self) -> None:
-        """Set the parents of processes, and share descriptors among threads, once all are listed."""
+        """Set the parents of processes, and give threads their descriptors, once all are listed."""
         processes = self.processes.processes
-        for process in processes.values():
-            process.parent = processes.get(process.ppid)
         for thread in self.threads.values():
+            if thread.process.ppid > 0:
+                thread.process.parent = processes.get(thread.process.ppid)
             main = self.threads.get(thread.process.pid)
-            if main is not None:
-                thread.descriptors = main.descriptors
+            if main is not None and main is not thread:
+                thread.leader, thread.descriptors = main.leader, main.descriptors
+        servers = frozenset[int]().union(*(server_ports(found) for _, found in self._listed))
+        for tid, found in self._listed:
+            if (known := self.threads.get(tid)) is not None:
+                known.descriptors.update((one.number, listed(one, servers)) for one in found)
+        self._listed.clear()
 
-    def list_descriptors(self, tid: int, listed: list[ListedDescriptor]) -> None:
-        """Add the descriptors of a thread that existed when the capture began."""
-        if (thread := self.threads.get(tid)) is not None:
-            thread.descriptors |= {descriptor.number: _descriptor(descriptor) for descriptor in listed}
+
+def joined(exe: bytes, args: bytes) -> bytes:
+    """Return the zeroth argument and those after it as one text."""
+    return exe + b"\0" + args if exe or args else b""
 
 
 def exe_flags(writable: int, upper: int, memfd: int, lower: int) -> int:
@@ -216,24 +226,6 @@ def exe_flags(writable: int, upper: int, memfd: int, lower: int) -> int:
     return sum(bit for is_so, bit in bits if is_so)
 
 
-def layer_of(flags: int) -> int:
-    """Return the overlay layer in Falco's flags of an open (:attr:`FileFacts.layer`)."""
-    return 1 if flags & _UPPER else 2 if flags & _LOWER else 0
-
-
-def _descriptor(listed: ListedDescriptor) -> Descriptor:
-    kind = _KINDS.get(listed.type, UNKNOWN)
-    found = Descriptor(kind, text(listed.name), listed.ino, listed.dev, layer_of(listed.flags))
-    if listed.ends is not None:
-        local, lport, remote, rport = listed.ends
-        type_, protocol = _L4.get(listed.l4proto, (0, 0))
-        role = "listening" if listed.type in _SERVERS else None
-        found.ends = Ends(type_, protocol, Endpoint(local, lport), Endpoint(remote, rport), role)
-    elif kind in FAMILIES:
-        found.ends = Ends(1, 0, Endpoint(), Endpoint(path=found.name), objects=listed.addresses)
-    return found
-
-
-def families() -> Mapping[int, str]:
-    """Return Falco's ``fd.type`` of sockets by family."""
-    return {family: kind for kind, family in FAMILIES.items()}
+def _renamed(line: str) -> str:
+    """Return a cgroup with the name that Falco gives to version 2's ``io``."""
+    return f"blk{line}" if line.startswith("io=") else line

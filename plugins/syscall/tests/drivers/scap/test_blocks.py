@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import struct
 
 import pytest
@@ -14,6 +15,7 @@ from falcohost_syscall.drivers.drivers import configured
 from falcohost_syscall.drivers.scap.blocks import LARGEST, CaptureError
 
 OPEN = captures.event("open", 7, fd=3, name=b"/etc/passwd", flags=1)
+CHDIR = captures.event("chdir", 7, res=0, path=b"/")
 
 
 @pytest.mark.parametrize(
@@ -66,27 +68,76 @@ def test_captures_may_stand_behind_each_other(replayed, shown):
 
 
 @pytest.mark.parametrize(
-    ("damaged", "problem"),
+    ("damaged", "left_out", "problem"),
     [
-        (OPEN[:-1], "the file ends inside a block"),
-        (OPEN[:6], "the file ends inside a block"),
-        (struct.pack("<II", 0x216, 8), "a block cannot have 8 bytes"),
-        (struct.pack("<II", 0x216, LARGEST + 1), f"a block cannot have {LARGEST + 1} bytes"),
-        (OPEN[:-4] + struct.pack("<I", 99), "the two sizes of a block differ"),
-        (captures.block(0x216, b"xx"), "a block of type 0x216 is shorter than it says"),
-        (OPEN.replace(struct.pack("<H", 12), struct.pack("<H", 9999)), "a block of type 0x216 is shorter than it says"),
-        (captures.block(0x215, struct.pack("<I", 9999)), "a block of type 0x215 is shorter than it says"),
-        (captures.descriptors(7, struct.pack("<IqQB", 5, 1, 1, 1)), "a block of type 0x218 is shorter than it says"),
+        (struct.pack("<II", 0x216, 8), 8, "a block cannot have 8 bytes"),
+        (struct.pack("<II", 0x216, LARGEST + 1), 8, f"a block cannot have {LARGEST + 1} bytes"),
+        (OPEN[:-4] + struct.pack("<I", 99), len(OPEN), "the two sizes of a block differ"),
+        (b"not a block, but text", 21, "a block cannot have 1818370145 bytes"),
+        (captures.block(0x216, b"xx"), 4, "a block of type 0x216 is shorter than it says"),
+        (OPEN.replace(struct.pack("<H", 12), struct.pack("<H", 9999)), 0, "an event is shorter than it says"),
+        (captures.block(0x215, struct.pack("<I", 9999)), 4, "a block of type 0x215 is shorter than it says"),
+        (
+            captures.descriptors(7, struct.pack("<IqQB", 5, 1, 1, 1)),
+            32,
+            "a block of type 0x218 is shorter than it says",
+        ),
     ],
-    ids=range(9),
+    ids=range(8),
 )
-def test_what_is_before_the_damage_counts(replayed, shown, caplog, damaged, problem):
-    """A damaged capture is read up to the damage, which a warning names with its place; it counts as damaged."""
-    driver = replayed(OPEN, damaged, *(() if "ends" in problem else (OPEN,)))
+def test_damage_costs_no_more_than_itself(replayed, shown, caplog, damaged, left_out, problem):
+    """What is whole before damage and behind it is read; a warning has the place and the size of the damage."""
+    driver = replayed(OPEN, damaged, CHDIR)
+
+    with caplog.at_level(logging.WARNING, "falcohost"):
+        assert [("open",), ("chdir",)] == shown(driver)
+    (record,) = caplog.records
+    told = record.getMessage().partition(".scap: ")[2]
+    assert told.startswith(f"byte {28 + len(OPEN)}: {problem}. ")
+    assert f" {left_out} bytes are left out." in told or not left_out
+    assert 1 == driver.stats().dropped["damaged"]
+
+
+@pytest.mark.parametrize("kept", [1, 6, len(OPEN) - 1])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_that_ends_inside_a_block(replayed, shown, caplog, tmp_path, kept, pack):
+    """Of a capture that is cut off, everything up to the last whole block is read."""
+    path = tmp_path / "cut.scap"
+    path.write_bytes(pack(captures.section() + OPEN + OPEN[:kept]))
+    driver = replayed(path=path)
 
     with caplog.at_level(logging.WARNING, "falcohost"):
         assert [("open",)] == shown(driver)
-    assert [f"byte {28 + len(OPEN)}: {problem}"] == [
-        record.getMessage().partition(".scap: ")[2].partition(". The")[0] for record in caplog.records
+    assert [f"{path}: byte {28 + len(OPEN)}: the file ends inside a block. The rest of the capture is not read."] == [
+        record.getMessage() for record in caplog.records
     ]
-    assert 1 == driver.stats().dropped["damaged"]
+
+
+def test_a_compressed_capture_that_is_cut_off(replayed, shown, caplog, tmp_path):
+    """Of a compressed capture that was cut off, what can be uncompressed is read; the warning says why it ends."""
+    path = tmp_path / "cut.scap"
+    events = b"".join(captures.event("open", tid, fd=3, name=os.urandom(32).hex().encode()) for tid in range(1, 2000))
+    path.write_bytes(gzip.compress(captures.section() + events)[:-60])
+    driver = replayed(path=path)
+
+    with caplog.at_level(logging.WARNING, "falcohost"):
+        assert 1900 < len(shown(driver)) < 1999
+    (record,) = caplog.records
+    assert "the file cannot be read: the compressed data ends too early" in record.getMessage()
+
+
+def test_several_compressed_parts(replayed, shown, tmp_path):
+    """A compressed capture may have several parts, as pigz and appending make them."""
+    path = tmp_path / "parts.scap"
+    path.write_bytes(gzip.compress(captures.section() + OPEN) + gzip.compress(CHDIR))
+
+    assert [("open",), ("chdir",)] == shown(replayed(path=path))
+
+
+def test_an_appended_capture_is_of_another_machine(replayed, shown):
+    """What the first of two captures in one file tells of processes is forgotten where the second begins."""
+    listed = captures.block(captures.PROCESSES, captures.thread(7, 7, 1, b"bash", exe=b"bash"))
+
+    assert [("open", "bash"), ("chdir", "<NA>")] == shown(
+        replayed(listed, OPEN, captures.section(), CHDIR), "proc.name"
+    )

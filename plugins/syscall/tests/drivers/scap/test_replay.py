@@ -64,8 +64,8 @@ def test_old_capture(replayed, shown, capture):
     names = ("proc.cmdline", "proc.pname", "user.name", "fd.name", "evt.arg[flags]", "evt.arg[fd]")
 
     assert [
-        ("execve", "cat /dev/null", "bash", "root", None, "<NA>", None),
-        ("open", "cat /dev/null", "bash", "root", "/etc/ld.so.cache", "O_RDONLY|O_CLOEXEC", "<f>/etc/ld.so.cache"),
+        ("execve", "cat /dev/null", "bash", "<NA>", None, "<NA>", None),
+        ("open", "cat /dev/null", "bash", "<NA>", "/etc/ld.so.cache", "O_RDONLY|O_CLOEXEC", "<f>/etc/ld.so.cache"),
     ] == shown(driver, *names)[:2]
 
 
@@ -138,7 +138,7 @@ def test_fork_exec_and_exit(replayed, shown):
         ("execve", "id", "bash", "/usr/bin/id", 0, None, True),
         ("fstat", "id", "bash", "/usr/bin/id", 0, "", True),
         ("procexit", "id", "bash", "/usr/bin/id", 0, None, True),
-        ("chdir", "", None, "", 0, None, False),
+        ("chdir", "<NA>", None, "", 0xFFFFFFFF, None, False),
     ] == shown(replayed(*LISTS, *blocks), *names)
 
 
