@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from test_tactics import TACTICS
+from aws_tactics import TACTICS
 
 from falcohost.testing import rules_fired
 from falcohost_cloudtrail import plugin

@@ -5,18 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from aws_entering import EXECUTION, INITIAL_ACCESS, PERSISTENCE, PRIVILEGE_ESCALATION
-from aws_hiding import CREDENTIAL_ACCESS, DEFENSE_EVASION, DISCOVERY, LATERAL_MOVEMENT
-from aws_taking import EXFILTRATION, IMPACT, NETWORK
+from aws_tactics import TACTICS
 
 from falcohost.testing import rules_fired
 from falcohost_cloudtrail import plugin
-
-ENTERING = INITIAL_ACCESS | EXECUTION | PERSISTENCE | PRIVILEGE_ESCALATION
-HIDING = DEFENSE_EVASION | CREDENTIAL_ACCESS | DISCOVERY | LATERAL_MOVEMENT
-TAKING = EXFILTRATION | IMPACT | NETWORK
-
-TACTICS = ENTERING | HIDING | TAKING
 
 
 @pytest.fixture(scope="module")

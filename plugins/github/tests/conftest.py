@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import sys
 import time
 import uuid
 from collections import deque
@@ -28,6 +29,8 @@ from falcohost.testing.waiting import wait_until
 from falcohost_github import plugin
 from falcohost_github.fields import FIELDS
 from falcohost_github.source import LOG, make
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 ROWS = {field.name: field for field in FIELDS}
 
