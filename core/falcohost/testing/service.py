@@ -25,6 +25,9 @@ stdout_output: {{enabled: false}}
 file_output: {{enabled: true, filename: {ALERTS}}}
 """
 
+#: What an agent of this machine keeps, which the service is not to find there.
+_KEPT: Final = ("/var/lib/falcohost", "/var/cache/falcohost", "/var/log/falcohost")
+
 #: What is changed of the unit: where the program is.
 _DROP_IN: Final = f"[Service]\nExecStart=\nExecStart={PROGRAM}\n"
 
@@ -34,6 +37,7 @@ class Service:
 
     def __init__(self, machine: Machine, unit: Path, files: Mapping[str, str]) -> None:
         self._machine = machine
+        machine.run("rm", "-rf", *_KEPT)
         machine.write(f"/etc/systemd/system/{UNIT}", unit.read_text())
         for path, text in files.items():
             machine.write(path, text)

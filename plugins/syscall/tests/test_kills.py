@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from falcohost.testing import skip_or_fail
+from falcohost.testing.freezing import freezers, frozen
 from falcohost.testing.waiting import wait_until
 
 #: Kills in the long and in the short form, and reads for each of them.
@@ -190,6 +192,20 @@ def test_a_worker_that_is_stopped(agent, folder, syscall_worker):
     alert = agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: source stalled")
     assert "its worker was stopped by a signal; its worker is replaced" in alert["output"]
     assert "Critical" == alert["priority"]
+
+
+def test_a_worker_that_is_frozen(start, folder, syscall_worker):
+    """It is replaced within moments, though it does not take any signal, and what happened meanwhile is told."""
+    if not freezers():
+        skip_or_fail("bpf", "no cgroups that can freeze are mounted")
+    agent = start()
+    worker = syscall_worker(agent.process.pid)
+    with frozen(worker, freezers()[0]):
+        program = read(folder, "frozen")
+        assert {1} == {len(fields) for fields in wait_for(agent, [program]).values()}
+        alert = agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: source stalled")
+        assert "its worker was stopped by the freezer of its cgroup; its worker is replaced" in alert["output"]
+        wait_until(lambda: not Path(f"/proc/{worker}").exists())
 
 
 @pytest.mark.parametrize(("how", "says"), [("KILL", "was killed by SIGKILL"), ("STOP", "was stopped by SIGSTOP")])

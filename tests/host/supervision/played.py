@@ -22,12 +22,12 @@ class Played:
     """A worker's process that the test plays: it speaks by a real socket, and ends when the test says so.
 
     :ivar ends_by: the signal at which it ends by itself.
-    :ivar stopped: a signal has stopped it.
+    :ivar stopped: what has stopped it.
     :ivar waited: seconds for which it waited for a processor.
     """
 
     ends_by = None
-    stopped = False
+    stopped = ""
     waited = 0.0
 
     def __init__(self, data, store, kept):
@@ -48,8 +48,8 @@ class Played:
             self.say(wire.Ended(asked=True))
             self.end("")
 
-    def is_stopped(self):
-        """Return whether it is stopped."""
+    def stopped_by(self):
+        """Return what has stopped it."""
         return self.stopped
 
     def times(self):

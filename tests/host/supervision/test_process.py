@@ -8,7 +8,10 @@ import socket
 import pytest
 
 from falcohost.host.forked import say_why
+from falcohost.host.supervision.freezer import FROZEN
 from falcohost.host.supervision.process import ForkedProcess
+from falcohost.testing.freezing import freezers, frozen
+from falcohost.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -71,3 +74,26 @@ def test_says_why(capfd):
 
     error = capfd.readouterr().err
     assert (1, 1) == (error.count("Traceback"), error.count("SystemExit: the link is broken"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not freezers(), reason="only root may freeze, and not everywhere")
+def test_frozen(forked):
+    """A process that its cgroup has frozen is known to be, and can be killed, whatever the cgroup's version."""
+    for root in freezers():
+        process = forked(signal.pause)
+        assert "" == process.stopped_by()
+        with frozen(process.pid, root):
+            wait_until(lambda process=process: process.stopped_by() == FROZEN)
+            process.signal(signal.SIGKILL)
+            assert ended(process)
+            assert "killed by SIGKILL" == process.reap()
+
+
+def test_stopped(forked):
+    """A process that a signal has stopped is known to be."""
+    process = forked(signal.pause)
+    process.signal(signal.SIGSTOP)
+    wait_until(lambda: process.stopped_by() == "a signal")
+    process.signal(signal.SIGKILL)
+    assert ended(process)
+    process.reap()

@@ -7,6 +7,7 @@ import pytest
 from falcohost.host import wire
 from falcohost.host.numbers import NOTHING
 from falcohost.host.snapshot import source_snapshot
+from falcohost.host.supervision.freezer import FROZEN
 from falcohost.host.supervision.watchdog import Watchdog
 
 RULE = "Falcohost internal: source stalled"
@@ -73,7 +74,7 @@ def test_a_worker_that_is_stopped(watched):
     """Whoever stops it gains a moment: it is replaced as soon as it is seen twice."""
     watched.last().say(wire.Ready())
     watched.passed(5)
-    watched.last().stopped = True
+    watched.last().stopped = "a signal"
     ((rule, priority, text, _),) = watched.passed(2)
 
     assert (RULE, "CRITICAL") == (rule, priority.name)
@@ -82,13 +83,24 @@ def test_a_worker_that_is_stopped(watched):
     assert [signal.SIGUSR2, signal.SIGCONT, signal.SIGKILL] == watched.last().signals
 
 
+def test_a_worker_that_is_frozen(watched):
+    """It cannot end by itself, so it is killed at once."""
+    watched.last().say(wire.Ready())
+    watched.passed(5)
+    watched.last().stopped = FROZEN
+    ((_, _, text, _),) = watched.passed(2)
+
+    assert text.endswith("its worker was stopped by the freezer of its cgroup; its worker is replaced")
+    assert signal.SIGKILL == watched.last().signals[-1]
+
+
 def test_a_worker_that_was_stopped_for_a_moment(watched):
     """One that goes on by itself is left alone."""
     watched.last().say(wire.Ready())
     for _ in range(5):
-        watched.last().stopped = True
+        watched.last().stopped = "a signal"
         watched.passed(1)
-        watched.last().stopped = False
+        watched.last().stopped = ""
         assert [] == watched.passed(1)
 
     assert [] == watched.last().signals

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
 from falcohost.host.forked import HANDLED, forked, reaped
+from falcohost.host.supervision import freezer
 from falcohost.host.worker import run_worker
 
 #: The cause of the end of a process that made a system call that it may not make (seccomp(2)).
@@ -48,8 +49,8 @@ class Process(Protocol):
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal, if it still exists."""
 
-    def is_stopped(self) -> bool:
-        """Return whether a signal or a tracer has stopped the process."""
+    def stopped_by(self) -> str:
+        """Return what has stopped the process, in words; "" if nothing has."""
 
     def times(self) -> Times:
         """Return for how long its first thread ran, and waited."""
@@ -86,14 +87,18 @@ class ForkedProcess:
         """Send the process a signal, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.ended, number)
+            if number == signal.SIGKILL:
+                freezer.let_die(self.pid)
 
-    def is_stopped(self) -> bool:
-        """Return whether a signal or a tracer has stopped the process."""
+    def stopped_by(self) -> str:
+        """Return what has stopped the process, in words: a signal or a tracer, or its cgroup; "" if nothing has."""
         try:
             stat = Path(f"/proc/{self.pid}/stat").read_bytes()
         except OSError:
-            return False
-        return stat.rpartition(b") ")[2][:1] in (b"T", b"t")
+            return ""
+        if stat.rpartition(b") ")[2][:1] in (b"T", b"t"):
+            return "a signal"
+        return freezer.FROZEN if freezer.is_held(self.pid) else ""
 
     def times(self) -> Times:
         """Return for how long its first thread ran, and waited (/proc/PID/schedstat); zeros if that is not known."""

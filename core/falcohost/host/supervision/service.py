@@ -141,16 +141,16 @@ class Service(Generic[T]):
         self._looked = now
         if now - before > ASLEEP + LOOKS:  # this process itself was not running
             self._heard = now
-        stopped = self._process.is_stopped()
+        stopped = self._process.stopped_by()
         if stopped and self._was_stopped:
-            self.kill("it was stopped by a signal")
+            self.kill(f"it was stopped by {stopped}")
         elif self.answers and now - self._heard > SILENT:  # until then it opens what may take long
             self._hung = True
             self.kill(f"it has not answered for {now - self._heard:.0f} s")
         elif now - self._asked >= ASKS:
             self._asked = now
             self.send(self._tell)
-        self._was_stopped = stopped
+        self._was_stopped = bool(stopped)
 
     def kill(self, why: str = "") -> None:
         """Kill the process."""

@@ -1,8 +1,8 @@
 """Notices workers and loaders that stand still, and has them replaced.
 
 A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
-reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) is noticed
-sooner. A worker is asked to end, which most can even then, and killed if it does not.
+reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) or frozen is
+noticed sooner. A worker is asked to end, which most can even then, and killed if it does not, or is frozen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.stalled import ASKS_TO_END
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.freezer import FROZEN
 from falcohost.host.supervision.preparation import Preparation
 from falcohost.log import log
 
@@ -78,13 +79,16 @@ class Watchdog:
     def _look_for_stopped(self) -> None:
         processes = [child.process for child in self._children]
         processes += [loader.process for child in self._children for loader in child.loaders]
-        stopped = {process.pid for process in processes if process is not None and process.is_stopped()}
+        found = {process.pid: process.stopped_by() for process in processes if process is not None}
+        stopped = {pid for pid, how in found.items() if how}
         for child in self._children:
             for loader in child.loaders:
                 if loader.process is not None and loader.process.pid in stopped & self._stopped:
-                    self._replace_loader(child, loader, "it was stopped by a signal")
+                    self._replace_loader(child, loader, f"it was stopped by {found[loader.process.pid]}")
             if child.pid in stopped & self._stopped and self._replaced.get(child.name) != child.lives:
-                self._replace(child, "its worker was stopped by a signal", 0)
+                self._replace(child, f"its worker was stopped by {found[child.pid]}", 0)
+                if found[child.pid] == FROZEN:  # it cannot even end
+                    child.signal(signal.SIGKILL)
         self._stopped = stopped
 
     def _replace(self, child: Child, why: str, seconds: int) -> None:

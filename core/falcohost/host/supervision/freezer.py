@@ -1,0 +1,62 @@
+"""Whether a process is frozen by its cgroup, and how it can be killed all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final
+
+from falcohost.host.response.cgroups import is_frozen, mount
+
+#: What has stopped such a process.
+FROZEN: Final = "the freezer of its cgroup"
+
+#: Where cgroups of version 1 are mounted that freeze, and what says whether one does.
+VERSION_1: Final = Path("/sys/fs/cgroup/freezer")
+_STATE: Final = "freezer.state"
+_PROCESSES: Final = "cgroup.procs"
+
+
+def is_held(pid: int) -> bool:
+    """Return whether the process is frozen by a cgroup, of either version."""
+    version_1, version_2 = _cgroups_of(pid)
+    root = mount()
+    if root is not None and version_2 is not None and is_frozen(root, version_2):
+        return True
+    try:
+        return version_1 is not None and (_folder(version_1) / _STATE).read_text().strip() != "THAWED"
+    except OSError:  # the root's has none
+        return False
+
+
+def let_die(pid: int) -> None:
+    """Have a process die that was killed while it was frozen by version 1: it does once it is in another cgroup.
+
+    One that is frozen by version 2 dies anyway. This process has to be let write there; otherwise nothing is done.
+    """
+    own, _ = _cgroups_of(os.getpid())
+    if own is not None and is_held(pid):
+        with contextlib.suppress(OSError):
+            (_folder(own) / _PROCESSES).write_text(str(pid))
+
+
+def _cgroups_of(pid: int) -> tuple[str | None, str | None]:
+    """Return the paths of a process's cgroups: that of version 1 that may freeze it, and that of version 2."""
+    version_1 = version_2 = None
+    try:
+        text = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape")
+    except OSError:
+        return None, None
+    for line in text.removesuffix("\n").split("\n"):  # the only character that no name of a cgroup has
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0":
+            version_2 = path
+        elif "freezer" in controllers.split(","):
+            version_1 = path
+    return version_1, version_2
+
+
+def _folder(path: str) -> Path:
+    return VERSION_1 / path.lstrip("/")
