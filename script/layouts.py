@@ -19,7 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-HEADERS = ("record.h", "facts.h", "scratch.bpf.h")
+HEADERS = ("record.h", "call_spec.h", "facts.h", "scratch.bpf.h")
 ENUMS = (
     *("kind", "flag", "tag", "exe_flag", "fd_type", "want", "left", "option", "count_row", "moment", "lost", "stage"),
     *("view_index", "process_text", "lineage", "fd_kind", "l4proto", "ip", "addressed", "made", "connected", "led_to"),
@@ -157,7 +157,7 @@ def main(clang: str, flags: list[str]) -> None:
         for text, number in btf.enum(name).items():
             print(f"{text}: Final = {number}")
         print()
-    print(f"# #define, in {' and '.join(HEADERS)}")
+    print(f"# #define, in {', '.join(HEADERS)}")
     for text, number in _defines():
         print(f"{text}: Final = {number}")
     print()
@@ -187,7 +187,7 @@ def main(clang: str, flags: list[str]) -> None:
 
 HEAD = '''"""Numbers and layouts that the probe and user space share. Written by `make` in bpf/; do not edit.
 
-bpf/record.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
+bpf/record.h, bpf/call_spec.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -280,3 +280,14 @@ def test_exec_by_thread(watch, tmp_path):
     assert [("thread", ""), ("exe", "x")] == watched.read(fields("proc.name", "proc.args"))
     assert process.pid not in watched.source.driver.context.table.processes
     assert len(watched.source.driver.context.table) <= before + 10
+
+
+def test_entry_of_a_container(watch, container_cgroup):
+    """Who came into a container from outside is known, though nothing else was told of it, nor of who sent it there."""
+    watched = watch(f"{OPEN} and proc.name = cat", "container.entry.exeline")
+    inside, outside = f"cat {MARK}; : inside", f"cat {MARK}; : outside"
+    subprocess.run(["sh", "-c", f'echo $$ > {container_cgroup}/cgroup.procs; exec sh -c "$0"', inside], check=True)
+    subprocess.run(["sh", "-c", outside], check=True)
+
+    found = watched.read(fields("container.id", "container.entry.exeline"))
+    assert [(container_cgroup.name[:12], f"sh -c {inside}"), ("host", None)] == found

@@ -3,6 +3,7 @@
 #define FALCOHOST_ARCH_BPF_H
 
 #include "read.bpf.h"
+#include "call_spec.h"
 #include "record.h"
 
 #if defined(__TARGET_ARCH_x86)

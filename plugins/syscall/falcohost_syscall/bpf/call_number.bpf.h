@@ -3,6 +3,7 @@
 #define FALCOHOST_CALL_NUMBER_BPF_H
 
 #include "arch.bpf.h"
+#include "call_spec.h"
 #include "record.h"
 
 #define EBADF 9

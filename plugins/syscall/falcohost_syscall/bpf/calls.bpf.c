@@ -24,14 +24,7 @@ struct {
 	__type(value, struct call_spec);
 } calls SEC(".maps");
 
-/* By the stage before which it runs, MAX_CALLS apart, and by row of calls.py: a program generated from the rules, which
- * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
-	__type(key, __u32);
-	__type(value, __u32);
-} filters SEC(".maps");
+FILTERS(filters);
 
 /* What user space has found behind a key of cgroups: layout.py: ON_HOST, IN_CONTAINER. */
 struct {

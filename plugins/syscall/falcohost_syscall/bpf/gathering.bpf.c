@@ -1,14 +1,9 @@
 /* The stages of a call in which its facts are put together, between filters that may end it. */
 
-SEC("raw_tp/sys_exit")
-int gather_objects(unsigned long long *ctx)
+CALL_STAGE(gather_objects)
 {
-	struct scratch *s = get_scratch(0);
-	struct task_struct *task;
+	struct task_struct *task = task_of(s);
 
-	if (!s)
-		return 0;
-	task = task_of(s);
 	if (s->spec.want & WANT_FD && !put_fd(s, task)) {
 		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 		return 0;
@@ -21,15 +16,10 @@ int gather_objects(unsigned long long *ctx)
 	return 0;
 }
 
-SEC("raw_tp/sys_exit")
-int gather_memory(unsigned long long *ctx)
+CALL_STAGE(gather_memory)
 {
-	struct scratch *s = get_scratch(0);
-	struct task_struct *task;
+	struct task_struct *task = task_of(s);
 
-	if (!s)
-		return 0;
-	task = task_of(s);
 	fill_rest(&s->header, task);
 	if (s->spec.want & WANT_NAMED)
 		__builtin_memcpy(s->header.comm, &s->header.args[NAMED_AT], sizeof(s->header.comm));
@@ -74,17 +64,11 @@ static __always_inline void put_structure(struct scratch *s, __u64 address)
 
 /* What else lies in the caller's memory: a program of its own, or the verifier would follow it once for each way through
  * the names. */
-SEC("raw_tp/sys_exit")
-int gather_arguments(unsigned long long *ctx)
+CALL_STAGE(gather_arguments)
 {
-	struct scratch *s = get_scratch(0);
-	struct task_struct *task;
-	__u32 want;
+	struct task_struct *task = task_of(s);
+	__u32 want = s->spec.want;
 
-	if (!s)
-		return 0;
-	task = task_of(s);
-	want = s->spec.want;
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
 	if (want & WANT_SOCKADDR)
@@ -114,13 +98,8 @@ int gather_arguments(unsigned long long *ctx)
 }
 
 /* What is collected only of events that have passed. */
-SEC("raw_tp/sys_exit")
-int gather_present(unsigned long long *ctx)
+CALL_STAGE(gather_present)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (!s)
-		return 0;
 	put_present(s, s->spec.asks);
 	s->spec.asks &= ~ASKS_PRESENT;
 	bpf_tail_call(ctx, &stages, STAGE_TELL);
@@ -128,27 +107,19 @@ int gather_present(unsigned long long *ctx)
 }
 
 /* Asks the filters again, under the next name of the event's file, or of its paths. */
-SEC("raw_tp/sys_exit")
-int next_name(unsigned long long *ctx)
+CALL_STAGE(next_name)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (s && see_next_name(s, task_of(s)))
+	if (see_next_name(s, task_of(s)))
 		go_on(ctx, s->spec.call, STAGE_MEMORY);
-	if (s && see_next_paths(s))
+	if (see_next_paths(s))
 		go_on(ctx, s->spec.call, STAGE_PROCESS);
 	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 	return 0;
 }
 
 /* Last, since a record's memory is free behind it now. */
-SEC("raw_tp/sys_exit")
-int gather_process(unsigned long long *ctx)
+CALL_STAGE(gather_process)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (!s)
-		return 0;
 	see_own_process(s, s->spec.about);
 	if (s->spec.asks & ASKS_ENVIRONMENT)
 		see_environment(s);
@@ -156,13 +127,8 @@ int gather_process(unsigned long long *ctx)
 	return 0;
 }
 
-SEC("raw_tp/sys_exit")
-int gather_ancestors(unsigned long long *ctx)
+CALL_STAGE(gather_ancestors)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (!s)
-		return 0;
 	see_ancestors(s, s->spec.about);
 	go_on(ctx, s->spec.call, STAGE_TELL);
 	return 0;

@@ -11,6 +11,7 @@
 #include "renamed.bpf.c"
 #include "moments.bpf.c"
 #include "process.bpf.c"
+#include "exec.bpf.c"
 #include "tasks.bpf.c"
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,49 +1,16 @@
-/* The life of processes: fork, exec, exit. The context that an exec makes is cached (context.bpf.h); records of it are sent
- * if rules ask for them, through a ring of their own. */
+/* The life of processes: fork and exit; execs are in exec.bpf.c. Their context is cached (context.bpf.h); records of it are sent if
+ * rules ask for them, through a ring of their own. */
 #include "about.bpf.h"
 #include "tell.bpf.h"
 #include "measure.bpf.h"
 #include "present.bpf.h"
 
 /* Numbered like the stages of calls. */
-enum exec_stage {
-	EXEC_ANCESTORS = STAGE_ANCESTORS, EXEC_SUBMIT = STAGE_TELL, EXEC_LEFT_OUT = STAGE_LEFT_OUT,
-	EXEC_NAMES = STAGE_NAMES, EXEC_STAGES,
-};
 enum exit_stage { EXIT_SUBMIT = STAGE_TELL, EXIT_STAGES };
 
-int exec_ancestors(unsigned long long *ctx);
-int submit_exec(unsigned long long *ctx);
-int next_exe_name(unsigned long long *ctx);
 int submit_exit(unsigned long long *ctx);
 
-/* Like the filters and stages of calls; these filters too are indexed by stage and by row of calls/rows.py. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
-	__type(key, __u32);
-	__type(value, __u32);
-} exec_filters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, EXEC_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(void *));
-} exec_stages SEC(".maps") = {
-	.values = {
-		[EXEC_ANCESTORS] = (void *)&exec_ancestors,
-		[EXEC_SUBMIT] = (void *)&submit_exec,
-		[EXEC_NAMES] = (void *)&next_exe_name,
-	},
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);
-	__type(key, __u32);
-	__type(value, __u32);
-} exit_filters SEC(".maps");
+FILTERS(exit_filters);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -100,64 +67,6 @@ int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *fork
 	return 0;
 }
 
-/* Puts the facts to cache of an exec at the beginning of its record. */
-static __always_inline void put_exec(struct scratch *s, struct task_struct *task)
-{
-	struct place execed = {s->pos + sizeof(struct section), sizeof(struct execed)}, exe, args, env;
-	struct mm_struct *mm = task->mm;
-	__u32 before = s->pos + sizeof(struct section) + sizeof(struct execed);
-
-	put_execed(s, task);
-	exe = last_section(s, before);
-	before = s->pos;
-	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
-	args = last_section(s, before);
-	before = s->pos;
-	if (options & OPTION_EXEC_ENV)
-		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
-	env = last_section(s, before);
-	keep_exec(s, task, execed, exe, args, env);
-	know_nothing(&s->facts);
-	see(&s->facts, VIEW_NAME, exe.at, exe.len);
-	barrier_var(env.len);
-	s->facts.environment.at = env.at;
-	/* VIEW_UNKNOWN if there is none or not all of it, without a branch */
-	s->facts.environment.len = env.len | (env.len - 1) >> 16 | (CHUNK - (mm->env_end - mm->env_start)) >> 48;
-}
-
-/* Remembers whether the executable may have names besides the real one. */
-static __always_inline void note_exe_names(struct scratch *s, struct task_struct *task)
-{
-	struct file *exe = task->mm->exe_file;
-	struct inode *inode = READ(struct file, exe, f_inode);
-	struct super_block *sb = READ(struct inode, inode, i_sb);
-	__u32 layer = overlay_layer(inode, READ(struct super_block, sb, s_magic));
-	__u64 mnt = NUMBER(struct file, exe, f_path.mnt);
-
-	__builtin_memset(&s->names, 0, sizeof(s->names));
-	if (options & OPTION_REQUESTED || !s->facts.views[VIEW_NAME].len)
-		return;
-	note_links(s, inode, READ(struct inode, inode, i_nlink), layer, 0);
-	if (!s->names.inode && is_on_root_of_init(task, mnt))
-		return;
-	s->names.mnt = mnt; /* by which the filter tells */
-	s->names.dentry = NUMBER(struct file, exe, f_path.dentry);
-}
-
-/* Puts these names into the record, once: the host's, and those by which the executable is watched. */
-GLOBAL int gather_exe_names(struct scratch *s)
-{
-	if (!s || !s->names.mnt || s->names.gathered)
-		return 0;
-	s->names.gathered = GATHERED_HOST;
-	put_host_path(s);
-	if (s->names.inode)
-		put_watched(s);
-	if (!has_room_about(s))
-		know_no_process(&s->facts);
-	return 0;
-}
-
 /* What rules ask of execs and exits. */
 static __always_inline void put_asked(struct scratch *s)
 {
@@ -165,80 +74,6 @@ static __always_inline void put_asked(struct scratch *s)
 
 	if (asks)
 		put_present(s, asks);
-}
-
-/* Goes on to a stage through the filter before it, if there is one. */
-static __always_inline void exec_goes_on(void *ctx, struct scratch *s, enum exec_stage stage)
-{
-	bpf_tail_call(ctx, &exec_filters, stage * MAX_CALLS + s->header.call);
-	bpf_tail_call(ctx, &exec_stages, stage);
-}
-
-/* Asks the filters again, under the next name of the executable. */
-SEC("tp_btf/sched_process_exec")
-int next_exe_name(unsigned long long *ctx)
-{
-	struct scratch *s = get_scratch(0);
-	struct watched_name *watched;
-
-	if (!s)
-		return 0;
-	if (s->names.name == NAME_REAL) {
-		s->names.name = NAME_HOST;
-		gather_exe_names(s);
-		if (s->names.host.len) {
-			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
-			exec_goes_on(ctx, s, EXEC_ANCESTORS);
-		}
-	}
-	watched = next_watched(s);
-	if (watched) {
-		see_process_text(&s->facts, 0, TEXT_EXEPATH, watched->at, watched->len);
-		exec_goes_on(ctx, s, EXEC_ANCESTORS);
-	}
-	bpf_tail_call(ctx, &exec_stages, EXEC_LEFT_OUT);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
-{
-	struct task_struct *task = current_task();
-	struct scratch *s = get_scratch(0);
-
-	if (!s) {
-		count_lost(LOST_SCRATCH);
-		return 0;
-	}
-	s->began = begin();
-	forget_ignored(task->tgid);
-	start_record(s, KIND_EXEC);
-	fill_task(&s->header, task);
-	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
-	s->header.call = settings.execve;
-	put_exec(s, task);
-	if (!(options & (OPTION_ALL_PROCESSES | OPTION_EXECVE))) {
-		count_time(COUNT_EXECS, s->began);
-		return 0;
-	}
-	count_seen(s->header.call);
-	note_exe_names(s, task);
-	see_own_process(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
-	exec_goes_on(ctx, s, EXEC_ANCESTORS);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int exec_ancestors(unsigned long long *ctx)
-{
-	struct scratch *s = get_scratch(0);
-
-	if (!s)
-		return 0;
-	gather_exe_names(s);
-	see_ancestors(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
-	exec_goes_on(ctx, s, EXEC_SUBMIT);
-	return 0;
 }
 
 static __always_inline bool submit_counted(struct scratch *s)
@@ -255,46 +90,6 @@ static __always_inline int lose(struct scratch *s)
 	count_lost(LOST_FLOOD);
 	count_result(s->header.call, false);
 	count_time(s->header.call, s->began);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux_binprm *bprm)
-{
-	struct task_struct *task = current_task();
-	struct scratch *s = get_scratch(0);
-	char *room;
-	long len;
-
-	if (!s)
-		return 0;
-	if (!has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES))
-		return lose(s);
-	room = section_room(s);
-	if (room) {
-		len = bpf_probe_read_kernel_str(room, CHUNK, bprm->filename);
-		if (len > 1)
-			end_section(s, SEC_FILENAME, len - 1);
-	}
-	if (options & OPTION_EXEC_CWD)
-		put_path(s, SEC_CWD, task, &task->fs->pwd);
-	put_asked(s);
-	if (!announce_cgroups(task, &s->header) || !tell(&s->header, OWN_EXEC, 0))
-		return lose(s);
-	send_more(&s->header, s->header.ts);
-	if (submit_counted(s))
-		told_exec(&s->header);
-	count_time(s->header.call, s->began);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int exec_left_out(unsigned long long *ctx)
-{
-	struct scratch *s = get_scratch(0);
-
-	if (s)
-		count_time(s->header.call, s->began);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #define FALCOHOST_SCRATCH_BPF_H
 
 #include "read.bpf.h"
+#include "call_spec.h"
 #include "record.h"
 #include "facts.h"
 
@@ -119,6 +120,30 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 
 	return bpf_map_lookup_elem(&scratches, &key);
 }
+
+/* By the stage before which it runs, MAX_CALLS apart, and by row of calls/rows.py: a program generated from the rules, which
+ * returns when no rule can want the event and else goes on to that stage. Where there is none, every event does. */
+#define FILTERS(name)						\
+	struct {						\
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);		\
+		__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);	\
+		__type(key, __u32);				\
+		__type(value, __u32);				\
+	} name SEC(".maps")
+
+/* A program behind another one of the same event, whose memory it goes on with as `s`. */
+#define STAGE(section, name)									\
+	static __always_inline int name##_of(unsigned long long *ctx, struct scratch *s);	\
+	SEC(section)										\
+	int name(unsigned long long *ctx)							\
+	{											\
+		struct scratch *s = get_scratch(0);						\
+												\
+		return s ? name##_of(ctx, s) : 0;						\
+	}											\
+	static __always_inline int name##_of(unsigned long long *ctx, struct scratch *s)
+#define CALL_STAGE(name) STAGE("raw_tp/sys_exit", name)
+#define EXEC_STAGE(name) STAGE("tp_btf/sched_process_exec", name)
 
 /* The task whose call it is. Asking the kernel again would need a helper. */
 static __always_inline struct task_struct *task_of(struct scratch *s)

@@ -14,14 +14,10 @@ static __always_inline int over_budget(struct scratch *s)
 }
 
 /* What user space does not know yet of those who have to do with the event goes before it, if both get room. */
-SEC("raw_tp/sys_exit")
-int tell_call(unsigned long long *ctx)
+CALL_STAGE(tell_call)
 {
-	struct scratch *s = get_scratch(0);
 	struct task_struct *task;
 
-	if (!s)
-		return 0;
 	if (s->spec.want & WANT_SENTINEL)
 		bpf_tail_call(ctx, &stages, STAGE_SUBMIT);
 	if (s->spec.asks & ASKS_PRESENT)
@@ -41,24 +37,15 @@ static __always_inline void submit_one(struct scratch *s)
 	count_result(s->header.call, submit(s, &call_ring, LOST_RING_FULL));
 }
 
-SEC("raw_tp/sys_exit")
-int submit_call(unsigned long long *ctx)
+CALL_STAGE(submit_call)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (!s)
-		return 0;
 	submit_one(s);
 	count_time(s->spec.call, s->began);
 	return 0;
 }
 
-SEC("raw_tp/sys_exit")
-int left_out(unsigned long long *ctx)
+CALL_STAGE(left_out)
 {
-	struct scratch *s = get_scratch(0);
-
-	if (s)
-		count_time(s->spec.call, s->began);
+	count_time(s->spec.call, s->began);
 	return 0;
 }

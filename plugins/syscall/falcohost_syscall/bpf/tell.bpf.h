@@ -157,6 +157,7 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	__u64 task;
 	bool told;
 	int sent;
 
@@ -173,7 +174,9 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 		return true;
 	}
 	if (!told && own != OWN_EXEC) {
-		sent = tell_now(s, p, NUMBER(struct task_struct, leader, group_leader), t->event);
+		task = NUMBER(struct task_struct, leader, group_leader);
+		s->header.cgroup = cgroup_key_of(task);
+		sent = announce_cgroups_of(leader, s->header.cgroup, t->event) ? tell_now(s, p, task, t->event) : REFUSED;
 		t->fragile |= sent != SENT;
 		t->refused |= sent == REFUSED;
 	}
@@ -247,6 +250,7 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 	struct process *p = process_with(pid);
 	struct scratch *s;
 	__u64 named;
+	__u8 known;
 
 	if (number <= 0 || pid == event->pid || !p || !p->has_image)
 		return;
@@ -262,9 +266,12 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 	s->header.start = p->start;
 	s->header.ts = event->ts - 1;
 	put_process(s, p, NULL);
+	known = p->known;
 	p->known = 1;
 	if (has_room(event, &proc_ring, s->pos, account_of_context(event)) && submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		p->named = named;
+	else
+		p->known = known;
 }
 
 /* When the current process was given the program that user space does not know yet; 0: it knows it. */

@@ -116,7 +116,7 @@ class Param(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """The row of one event type. The ``…_arg`` members are those of ``struct call_spec`` in bpf/record.h.
+    """The row of one event type. The ``…_arg`` members are those of ``struct call_spec`` in bpf/call_spec.h.
 
     :ivar call: its number in records.
     :ivar numbers: system call numbers by machine (``x86_64``, ``aarch64``, ``i386``).

@@ -1,6 +1,6 @@
 """Numbers and layouts that the probe and user space share. Written by `make` in bpf/; do not edit.
 
-bpf/record.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
+bpf/record.h, bpf/call_spec.h and bpf/facts.h say what each is for. What the bytes mean for rules is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ CONNECTED_NO: Final = 2
 LED_TO: Final = 1
 LED_TO2: Final = 2
 
-# #define, in record.h and facts.h and scratch.bpf.h
+# #define, in record.h, call_spec.h, facts.h, scratch.bpf.h
 ENTERED_KEPT: Final = 256
 UNMATCHED_FOR: Final = 20000000000
 DESCRIPTORS_TOLD: Final = 4096
@@ -271,10 +271,14 @@ NOT_KEPT: Final = 0xFFFF
 MAX_WATCHED: Final = 4096
 WATCHED_NAMES: Final = 4
 WATCHED_TEXT: Final = 1024
-COMPAT_BASE: Final = 512
-MAX_NR: Final = 1024
 IGNORED_HINTS: Final = 4096
 WAITING_HINTS: Final = 4096
+ABOUT_EXEC_AT: Final = 16
+ABOUT_EXIT_AT: Final = 24
+PRESENT_AT: Final = 11
+MAX_CALLS: Final = 512
+COMPAT_BASE: Final = 512
+MAX_NR: Final = 1024
 NO_ARG: Final = 0xFF
 RET_ARG: Final = 0xFE
 NAMED_AT: Final = 4
@@ -285,10 +289,6 @@ VALUE_AT: Final = 8
 ABOUT_NAMES: Final = 15
 ABOUT_TEXTS_AT: Final = 4
 ABOUT_ALL: Final = 255
-ABOUT_EXEC_AT: Final = 16
-ABOUT_EXIT_AT: Final = 24
-PRESENT_AT: Final = 11
-MAX_CALLS: Final = 512
 VIEW_LONGEST: Final = 4096
 VIEW_UNKNOWN: Final = 0xFFFF
 VIEW_NO_SLASH: Final = 0xFFFE

@@ -96,6 +96,26 @@ def test_every_call_has_its_context(probe, tmp_path):
     assert compared > 20
 
 
+@pytest.mark.parametrize("probe", [(16 * RING, RING)], indirect=True)
+def test_processes_that_calls_are_about(probe):
+    """One that a call is about ends untold if there was no room to tell of it: ends of told ones need no room."""
+    probe.set_calls({RARE: R.CallSpec(RARE, 0, pid_arg=0)})
+    run("""
+for i in range(3000):
+    r, w = os.pipe()
+    child = os.fork()
+    if not child: os.read(r, 1); os._exit(0)
+    try: os.sched_get_priority_max(child)
+    except OSError: os.write(w, b"x")
+    os.waitpid(child, 0); os.close(r); os.close(w)
+""")
+    found = headers(probe)
+    told, ended = ({one.pid for one in found if one.kind == kind} for kind in (R.KIND_TASK, R.KIND_EXIT))
+
+    assert 100 < len(told) < 2900
+    assert set() == ended - told - {one.pid for one in found if one.kind == R.KIND_EXEC}
+
+
 @pytest.mark.parametrize("probe", [64 * RING], indirect=True)
 def test_what_filters_cannot_tell(probe, tmp_path):
     """Opens of files whose path is too long for a filter do not cost the process's other opens."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
-HEADER = Path(R.__file__).parents[1] / "bpf" / "record.h"
+SOURCES = Path(R.__file__).parents[1] / "bpf"
 CLASSES = {
     "header": (R.HEADER, R.Header),
     "fdinfo": (R.FDINFO, R.FdInfo),
@@ -26,7 +26,8 @@ def run_c(c_program, body: str, data: bytes = b"") -> list[str]:
     source = f"""#include <stdio.h>
     #include <stddef.h>
     #include <string.h>
-    #include "{HEADER}"
+    #include "{SOURCES}/record.h"
+    #include "{SOURCES}/call_spec.h"
     static unsigned char in[65536];
     static void hex(const void *p, int n) {{ for (int i = 0; i < n; i++) printf("%02x", ((unsigned char *)p)[i]); }}
     int main(void) {{ fread(in, 1, sizeof in, stdin); {body} return 0; }}"""
@@ -67,6 +68,6 @@ def test_names_of_requests():
 
     One that was kept the probe from loading there, which shows on such a kernel only.
     """
-    source = (HEADER.parent / "request.bpf.h").read_text()
+    source = (SOURCES / "request.bpf.h").read_text()
 
     assert re.findall(r"READ\(struct \w+, \w+, (?:filename|oldpath|newpath)\)", source) == []

@@ -2,7 +2,7 @@
 
 The supervisor makes the calls, though its other calls are ignored. They are calls that nothing else makes, that change
 nothing, and that take a number which the kernel does not look at. The probe sends the first of them that no rule asks
-for; its filter lets only the supervisor's pass (``WANT_SENTINEL`` in bpf/record.h).
+for; its filter lets only the supervisor's pass (``WANT_SENTINEL`` in bpf/call_spec.h).
 """
 
 from __future__ import annotations
