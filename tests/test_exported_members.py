@@ -149,6 +149,7 @@ PUBLIC = {
         "PENDING",
         "AskedLookup",
         "Beside",
+        "FailingLookup",
         "Key",
         "Lookup",
         "LookupSpec",

@@ -25,7 +25,18 @@ _Q = TypeVar("_Q")
 _A = TypeVar("_A")
 
 
-__all__ = ["GIVEN_UP", "PENDING", "AskedLookup", "Beside", "Key", "Lookup", "LookupSpec", "NotYet", "WakingLookup"]
+__all__ = [
+    "GIVEN_UP",
+    "PENDING",
+    "AskedLookup",
+    "Beside",
+    "FailingLookup",
+    "Key",
+    "Lookup",
+    "LookupSpec",
+    "NotYet",
+    "WakingLookup",
+]
 
 
 class NotYet(enum.Enum):
@@ -97,6 +108,17 @@ class Beside:
     def __call__(self, row: Any, arg: Arg, *values: Any) -> Any:
         """Return the value of the field; values that are not given are absent."""
         return self.get(row, arg, *values, *(None for _ in self.fields[len(values) :]))
+
+
+@runtime_checkable
+class FailingLookup(Lookup, Protocol):
+    """A lookup that can say that it does not reach what it asks, though it still has the rows that it knew."""
+
+    def problem(self) -> tuple[str, int]:
+        """Return what it does not reach, and for how many seconds; an empty text: nothing.
+
+        Called once a second. If it lasts, an alert tells it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ EXTRAS: Mapping[str, Extra] = {
     "github": Extra(),
     "json": Extra(),
     "k8saudit": Extra(also=("k8s_audit", "k8saudit-eks")),
+    "k8smeta": Extra(),
     "okta": Extra(),
     "syscall": Extra(default=True),
     "text": Extra(),

@@ -77,6 +77,8 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}source up again", _NOTICE, "it is open again"),
     InternalAlert(f"{OURS}source failing", _ERROR, "a source is open, but has not reached what it reads for 60 s"),
     InternalAlert(f"{OURS}source works again", _NOTICE, "it reaches that again"),
+    InternalAlert(f"{OURS}lookup failing", _ERROR, "a lookup has not reached what it asks for 15 s"),
+    InternalAlert(f"{OURS}lookup works again", _NOTICE, "it reaches that again"),
     InternalAlert(f"{OURS}source stalled", _CRITICAL, "a worker or loader is stopped, or does not come back"),
     InternalAlert(
         f"{OURS}events do not arrive",

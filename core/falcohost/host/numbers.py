@@ -108,6 +108,16 @@ class Numbers(SourceStats, frozen=True):
             colour="red",
         ),
     ] = {}
+    unreached: Annotated[
+        Mapping[str, int],
+        by_name(
+            "what lookups do not reach, with the seconds for which that has lasted",
+            label="what",
+            over=Over.LAST,
+            text="not reached by lookups (seconds)",
+            colour="red",
+        ),
+    ] = {}
     rules: Annotated[
         Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", label="rule", text="rule")
     ] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from falcohost.agent import KnowsAgent
@@ -18,11 +18,15 @@ from falcohost.host.stalled import Stalled
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.needs import GENEROUS, THREADS, Needs, needs_of
+from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
 from falcohost.retries import failing
 from falcohost.sentinel import SentinelSource
+
+#: Most characters of what a lookup says that it does not reach.
+MOST_REASON = 500
 
 #: Most seconds that a stopping worker keeps reading events from before the stop. A source that rewinds reads the rest
 #: after the next start.
@@ -177,6 +181,7 @@ class Work:
             lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,
             retrying=failing(),
+            unreached=_unreached(pending.lookups),
         )
         heard = self._source.heard() if isinstance(self._source, SentinelSource) else None
         self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers), heard))
@@ -188,6 +193,13 @@ class Work:
             return {}
         lost, self._lost = Counter(numbers.dropped) - Counter(self._lost), numbers.dropped
         return dict(policy.fields(lost))
+
+
+def _unreached(lookups: Iterable[LoadedLookup]) -> dict[str, int]:
+    """Return what lookups do not reach, by the lookup's name and why, with the seconds for which that has lasted."""
+    told = {one.name: one.problem() for one in lookups}
+    found = {name: problem for name, problem in told.items() if problem[0]}
+    return {f"{name}: {why}"[:MOST_REASON]: max(int(seconds), 0) for name, (why, seconds) in found.items()}
 
 
 def needs_for(source: Source, rules: Rules) -> Needs:

@@ -8,7 +8,7 @@ from typing import Any
 
 from falcohost.helpers import HELPERS, Helper
 from falcohost.log import log
-from falcohost.lookups import GIVEN_UP, Key, Lookup, LookupSpec, NotYet, WakingLookup
+from falcohost.lookups import GIVEN_UP, FailingLookup, Key, Lookup, LookupSpec, NotYet, WakingLookup
 
 
 class LoadedLookup:
@@ -93,6 +93,16 @@ class LoadedLookup:
         except Exception as error:
             self.fails(error)
             return None
+
+    def problem(self) -> tuple[str, int]:
+        """Return what the lookup does not reach, and for how many seconds; an empty text: nothing, or it cannot say."""
+        if not isinstance(self._lookup, FailingLookup):
+            return "", 0
+        try:
+            return self._lookup.problem()
+        except Exception as error:
+            self.fails(error)
+            return "", 0
 
     def miss(self) -> None:
         """Count a value that counts as absent because its row did not arrive in time."""

@@ -43,6 +43,7 @@ NUMBERS = Numbers(
     turned_away={"no room": 4},
     retrying={"api": 2},
     faults={"Read shadow (fd.name)": 3},
+    unreached={"pods: api": 3},
     rules={"Read shadow": RuleNumbers(7, 5), HOSTILE: RuleNumbers(1)},
     lookups={"container": LookupNumbers(5, 4, 3, 2, 1)},
 )

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from falcohost.host import wire
 from falcohost.host.numbers import NOTHING
-from falcohost.host.supervision.outages import FAILING, WORKS, Outages
+from falcohost.host.supervision.outages import FAILING, LOOKUP_FAILING, LOOKUP_WORKS, WORKS, Outages
 
 NO = {"one: sqs://q: there is no such queue": 7}
 
@@ -17,9 +17,9 @@ def watched(stage):
     alerts = []
     outages = Outages(played.workers.children, lambda *alert: alerts.append(alert), played.clock)
 
-    def report(seconds, retrying):
+    def report(seconds, retrying, unreached=NOTHING.unreached):
         for _ in range(seconds):
-            played.last("one").say(wire.Report(replace(NOTHING, retrying=retrying)))
+            played.last("one").say(wire.Report(replace(NOTHING, retrying=retrying, unreached=unreached)))
             played.last("two").say(wire.Report(NOTHING))
             played.turn()
             outages.check()
@@ -61,3 +61,32 @@ def test_a_source_that_gives_up(watched):
     """What ends while it fails does not work again."""
     assert [FAILING] == [rule for rule, *_ in watched(61, NO)]
     assert [] == watched.fail()
+
+
+@pytest.fixture
+def looked_up(watched):
+    """Return a function that has a lookup of a source report what it does not reach, second by second."""
+    return lambda seconds, unreached: watched(seconds, {}, unreached)
+
+
+def test_a_lookup_that_fails(looked_up):
+    """It is told once, with the reason as it is then, and so is its end."""
+    assert [] == looked_up(15, {"pods: the server: refused": 20})
+    ((rule, priority, text, fields),) = looked_up(100, {"pods: the server: timed out": 35})
+    assert (LOOKUP_FAILING, "ERROR") == (rule, priority.name)
+    assert {"source": "one", "lookup": "pods", "seconds": 35} == fields
+    assert (
+        "lookup 'pods' of 'one' has not reached what it asks for 35 s: the server: timed out;"
+        " what it knew before stays in use"
+    ) == text
+
+    ((rule, priority, text, fields),) = looked_up(5, {})
+    assert (LOOKUP_WORKS, "NOTICE", {"source": "one", "lookup": "pods", "seconds": 115}) == (
+        rule, priority.name, fields,
+    )  # fmt: skip
+
+
+def test_a_lookup_that_fails_for_a_moment(looked_up):
+    """What works again within the time is no alert."""
+    for _ in range(5):
+        assert [] == looked_up(14, {"pods: refused": 1}) + looked_up(1, {})
