@@ -20,11 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from overhead import cpu_seconds, pss_mb, tree
+from overhead import TICKS, pss_mb, tree
 
 from falcohost.testing.agent import Agent
 from falcohost.testing.ports import Port
@@ -118,13 +119,29 @@ def settings(folder: Path, port: int) -> dict[str, object]:
     }
 
 
+def cpu_by_process(pid: int) -> Counter[str]:
+    """Return the seconds of CPU of *pid* and of all below it, by their names; those of *pid* as ``main``."""
+    found: Counter[str] = Counter()
+    for one in tree(pid):
+        name, _, rest = Path(f"/proc/{one}/stat").read_text().partition("(")[2].rpartition(")")
+        fields = rest.split()
+        found["main" if one == pid else name] += (int(fields[11]) + int(fields[12])) / TICKS
+    return found
+
+
 def watched(pid: int, until: Callable[[], bool]) -> float:
     """Return the most memory of the processes below *pid* (PSS, MB) until something is so."""
     most = 0.0
     while not until():
-        most = max(most, pss_mb(pid))
+        with contextlib.suppress(OSError):  # one has just ended
+            most = max(most, pss_mb(pid))
         time.sleep(0.5)
     return most
+
+
+def per_100_000(cpu: Counter[str], alerts: int) -> dict[str, float]:
+    """Return the seconds of CPU for 100,000 alerts, of each process and of all."""
+    return {name: round(seconds * 100_000 / alerts, 2) for name, seconds in [*cpu.items(), ("all", cpu.total())]}
 
 
 def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dict[str, object]:
@@ -149,13 +166,13 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
             )
             return json.loads(done.stdout) if done.returncode == 0 else {}
 
-        before = sum(cpu_seconds(one) for one in tree(pid))
+        before = cpu_by_process(pid)
         with multiprocessing.Pool(1) as pool:
             begun = time.monotonic()
             flooding = pool.apply_async(flood, (str(folder), rate, seconds))
             most = watched(pid, flooding.ready)
             made, took = flooding.get(), time.monotonic() - begun
-        during = sum(cpu_seconds(one) for one in tree(pid)) - before
+        during = cpu_by_process(pid) - before
         if dead:
             receiver.start()
         last, quiet = -1, time.monotonic()
@@ -164,7 +181,8 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
             if now != last:
                 last, quiet = now, time.monotonic()
             time.sleep(0.2)
-        whole = sum(cpu_seconds(one) for one in tree(pid)) - before
+        whole = cpu_by_process(pid) - before
+        stats = numbers()
         arrived = {"file": counted(folder / "filed", marks), "program": counted(folder / "piped", marks)}
         arrived["http"] = to.read_text().split()
         return {
@@ -173,14 +191,16 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
             **{name: len(set(found)) for name, found in arrived.items()},
             "doubles": {name: len(found) - len(set(found)) for name, found in arrived.items()},
             "in_order": {name: found == sorted(found) for name, found in arrived.items()},
-            "cpu_of_the_flood": round(during, 1),
-            "cpu_in_all": round(whole, 1),
+            "cpu_of_the_flood": round(during.total(), 1),
+            "cpu_in_all": round(whole.total(), 1),
+            "cpu_per_100_000": per_100_000(whole, stats["store"]["last"]),
             "pss_mb": round(most, 1),
             "last_after_s": round(quiet - begun - took, 1),
-            "lost": numbers().get("sources", [{}])[0].get("lost"),
+            "lost": stats["sources"][0]["lost"],
         }
     finally:
         agent.stop()
+        print(agent.log[-3000:], file=sys.stderr)
         receiver.kill() if receiver.pid else None
         held.close()
 
@@ -197,19 +217,20 @@ def run_falco(program: str, folder: Path, rate: int, seconds: float) -> dict[str
         falco = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
     try:
         time.sleep(10)
-        before = cpu_seconds(falco.pid)
+        before = cpu_by_process(falco.pid)
         with multiprocessing.Pool(1) as pool:
             begun = time.monotonic()
             flooding = pool.apply_async(flood, (str(folder), rate, seconds))
             most = watched(falco.pid, flooding.ready)
             made, took = flooding.get(), time.monotonic() - begun
-        during = cpu_seconds(falco.pid) - before
+        during = cpu_by_process(falco.pid) - before
         last, quiet = -1, time.monotonic()
         while time.monotonic() - quiet < 10:
             now = to.stat().st_size if to.exists() else 0
             if now != last:
                 last, quiet = now, time.monotonic()
             time.sleep(0.2)
+        whole = cpu_by_process(falco.pid) - before
         found = to.read_text().split() if to.exists() else []
         return {
             "opened": made,
@@ -217,8 +238,9 @@ def run_falco(program: str, folder: Path, rate: int, seconds: float) -> dict[str
             "http": len(set(found)),
             "doubles": len(found) - len(set(found)),
             "in_order": found == sorted(found),
-            "cpu_of_the_flood": round(during, 1),
-            "cpu_in_all": round(cpu_seconds(falco.pid) - before, 1),
+            "cpu_of_the_flood": round(during.total(), 1),
+            "cpu_in_all": round(whole.total(), 1),
+            "cpu_per_100_000": per_100_000(whole, len(set(found))),
             "pss_mb": round(most, 1),
             "last_after_s": round(quiet - begun - took, 1),
         }
