@@ -57,7 +57,7 @@ MOST_EXCEPTIONS = 32
 MOST_TEXT = 1024
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakref=True):
     """One alert.
 
     :ivar id: stable: the same event and the same rule always give the same id.

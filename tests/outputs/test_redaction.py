@@ -1,7 +1,9 @@
 """Redaction: what is a secret and what is none, wherever it stands, and what hostile texts cost."""
 
+import functools
 import json
 import time
+import weakref
 
 import msgspec
 import pytest
@@ -222,6 +224,62 @@ def test_anything(text, template):
     found, _ = redacted(f"{text}\n{template.format(SECRET)}".replace("|", ""))
     if not {*"'\"\\-:="} & {*text}:
         assert SECRET not in found.message
+
+
+@functools.cache
+def redactor_of(own):
+    """Return what redacts with a pattern of one's own."""
+    return Redactor(Redaction(patterns=(own,) if own else ()))
+
+
+@given(
+    values=st.lists(
+        st.one_of(
+            st.sampled_from([*(text.format(SECRET) for text in TEXTS), *FORMS, *PLAIN, "root", "a\nroot", "root\nb"]),
+            st.text(max_size=20),
+            st.lists(
+                st.one_of(st.sampled_from(["root", "b", f"--token={SECRET}", "--token", SECRET]), st.integers(-9, 9))
+            ),
+            st.dictionaries(st.sampled_from(["a", "password"]), st.text(max_size=9)),
+            st.sampled_from([None, 1, 1.5, True, SECRET, "--password", "-p"]),
+        ),
+        max_size=5,
+    ),
+    names=st.permutations(["a", "b", "proc.env", "c", "d"]),
+    more=st.sampled_from(["", "x", "token=x", FORMS[0], "root"]),
+    own=st.sampled_from(
+        ["", "^root", "root$", r"\Aroot\z", "(?-m)^root$", r"(?i)\bROOT", r"\Broot", "b\nroot", "t$|b"]
+    ),
+    in_read=st.booleans(),
+)
+def test_a_glance(values, names, more, own, in_read):
+    """What a glance finds to be without secrets has none: the alert is the same as after a close look."""
+    fields = dict(zip(names, values, strict=False))
+    read = msgspec.msgpack.encode(fields) if in_read else b""
+    said = " ".join(value for value in values if isinstance(value, str))
+    one = msgspec.structs.replace(
+        alert("a"), fields={} if in_read else fields, read=read, message=f"{said}{more}", output=f"12: {said}{more}"
+    )
+    redact = redactor_of(own)
+
+    assert redact._redacted(one) == redact(one)
+
+
+def test_once_for_several_outputs():
+    """Several outputs that deliver the same alert have it looked through once; it is not kept in memory for that."""
+    redact = Redactor(Redaction())
+    given = [msgspec.structs.replace(alert("a"), id=f"{number:024x}") for number in range(500)]
+    for one in given:
+        redact(one)
+    looked = []
+    redact._is_clean = lambda one: looked.append(one) or True
+    for _ in range(2):
+        assert all(redact(one) is one for one in given)
+    gone = weakref.ref(given.pop(0))
+    del one
+
+    assert len(looked) < 200
+    assert gone() is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -27,20 +29,69 @@ _TELLING: Final = 6
 #: Most secrets of one value that are.
 _MOST_TELLING: Final = 100
 
+#: Most names of fields of which it is remembered whether their values are replaced.
+_MOST_NAMES: Final = 4096
+
+#: Places in which it is remembered that there is no secret in an alert, since several outputs deliver the same one.
+_PLACES: Final = 1 << 13
+
+#: In a pattern: asks for the ends of a whole text, or may do so.
+_OF_THE_WHOLE: Final = re.compile(r"\\[Az]|\(\?[A-Za-z]*-")
+
 
 class Redactor:
     """Redacts alerts as *redaction* says."""
 
     def __init__(self, redaction: Redaction) -> None:
         own = redaction.patterns
-        self._fields = redaction.fields
+        self._names = _Names(redaction.fields)
         anywhere = (*(ANYWHERE if redaction.built_in else ()), *own)
         self._in_fields = _Patterns((*(IN_FIELDS if redaction.built_in else ()), *anywhere))
         self._anywhere = _Patterns(anywhere)
+        self._glances = not any(map(_OF_THE_WHOLE.search, own))
+        self._clean: list[Callable[[], Alert | None]] = [_nothing] * _PLACES
 
     def __call__(self, alert: Alert) -> Alert:
         """Return *alert* without secrets; itself if it has none."""
-        found = _Found(self._in_fields, self._fields)
+        place = hash(alert.id) % _PLACES
+        if self._clean[place]() is alert:
+            return alert
+        if not (self._glances and self._is_clean(alert)):
+            return self._redacted(alert)
+        self._clean[place] = weakref.ref(alert)  # which keeps no alert in memory
+        return alert
+
+    def _is_clean(self, alert: Alert) -> bool:
+        """Return whether a glance shows that there is no secret in *alert*, as there is none in most."""
+        texts: list[str] = []
+        if not self._texts(alert.fields, texts) or (alert.read and not self._texts(kept_values(alert.read), texts)):
+            return False
+        if sum(map(len, texts)) > MOST:
+            return False
+        lines = (alert.message, alert.output)
+        if not self._in_fields.may_match([*texts, *lines]):  # which the patterns for anywhere are among
+            return True
+        return not (self._in_fields.may_match(texts) or self._anywhere.may_match(lines))
+
+    def _texts(self, values: Mapping[str, object], texts: list[str]) -> bool:
+        """Add the texts among *values* to *texts*; return whether a glance at these will do."""
+        for name, value in values.items():
+            if value is None:
+                continue
+            if self._names[name]:
+                return False
+            if isinstance(value, str):
+                texts.append(value)
+            elif isinstance(value, list):
+                if not all(isinstance(item, str) for item in value):
+                    return False
+                texts += value
+            elif not isinstance(value, int | float):
+                return False
+        return True
+
+    def _redacted(self, alert: Alert) -> Alert:
+        found = _Found(self._in_fields, self._names)
         fields = {name: found.cleaned(name, value) for name, value in alert.fields.items()}
         read = alert.read
         if read:
@@ -61,12 +112,16 @@ class Redactor:
         return self._anywhere.cleaned(text)[0]
 
 
+def _nothing() -> None:
+    """Return None, as the reference to an alert that is gone does."""
+
+
 class _Found:
     """Cleans the values of one alert, and keeps what was changed."""
 
-    def __init__(self, patterns: _Patterns, fields: Sequence[str]) -> None:
+    def __init__(self, patterns: _Patterns, names: _Names) -> None:
         self._patterns = patterns
-        self._fields = fields
+        self._names = names
         self._left = MOST
         self.secrets: list[tuple[str, str, list[str]]] = []
 
@@ -74,7 +129,7 @@ class _Found:
         """Return the value of the field *name* without secrets."""
         if value is None:
             return None
-        if any(fnmatchcase(name, pattern) for pattern in self._fields):
+        if self._names[name]:
             self.secrets.append((text_of(value), HIDDEN, []))
             return HIDDEN
         return self._value(value)
@@ -107,12 +162,34 @@ class _Found:
         return cleaned
 
 
+class _Names(dict[str, bool]):
+    """Whether the values of fields are replaced, by the fields' names: those that *patterns* match."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        super().__init__()
+        self._patterns = patterns
+
+    def __missing__(self, name: str) -> bool:
+        """Decide about a name that is not remembered."""
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        found = self[name] = any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        return found
+
+
 class _Patterns:
     """Regular expressions; one that is all of them tells which texts need a closer look."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._all = [compiled(pattern) for pattern in patterns]
-        self._any: Any = compiled("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
+        self._any: Any = compiled("|".join(f"(?m:{pattern})" for pattern in patterns)) if patterns else None
+
+    def may_match(self, texts: Iterable[str]) -> bool:
+        """Return whether there may be a match in one of *texts*.
+
+        They are looked through together, each on a line of its own, so that each begins where ``^`` matches.
+        """
+        return self._any is not None and self._any.search("\n".join(texts).encode("utf-8", "replace")) is not None
 
     def cleaned(self, text: str) -> tuple[str, list[str]]:
         """Return *text* with secrets replaced, and the secrets."""
