@@ -1,6 +1,7 @@
 """The store at the other end of a socket: alerts come as they were stored, also when another store takes its place."""
 
 import socket
+from threading import Thread
 
 import msgspec
 import pytest
@@ -65,6 +66,26 @@ def test_more_than_fits(seen):
         after = page[-1][0]
 
     assert names == found
+
+
+def test_read_once(seen, monkeypatch):
+    """Alerts that one runner has asked for are not asked for by the next, also if both ask at the same time."""
+    seen.served.put(*map(str, range(1200)))
+    view = seen.begin()
+    view.sync()
+    asked = []
+    ask = view._ask
+    monkeypatch.setattr(view, "_ask", lambda question: asked.append(question) or ask(question))
+    found = {}
+    threads = [Thread(target=lambda n=n: found.setdefault(n, view.read(100, 500))) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [[str(number) for number in range(100, 600)]] * 3 == [ids(found[n]) for n in range(3)]
+    assert ["300", "301"] == ids(view.read(300, 2))
+    assert 1 == len(asked)
 
 
 def test_another_store(seen, served):

@@ -1,6 +1,7 @@
 """The store as the outputs process sees it: at the other end of a socket, where another store may take its place.
 
-New alerts come by themselves and are kept until every runner has taken them; older ones are asked for.
+New alerts come by themselves and are kept until every runner has taken them; older ones are asked for
+(:mod:`falcohost.host.delivering.nearby`).
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ import functools
 import select
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 
 import msgspec
 
 from falcohost.alert import NO_METADATA, Alert
 from falcohost.errors import StateError
 from falcohost.host import wire
+from falcohost.host.delivering.nearby import Nearby, Stretch
 from falcohost.host.storing import messages
 from falcohost.log import log
 from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.store.body import decode, encode
-from falcohost.store.latest import MOST_KEPT
 from falcohost.store.metadata import NO_KEY, by_key
 
 _SIZE = 1 << 18
@@ -53,8 +52,8 @@ class RemoteStore:
         self._number = 0
         self._asked: dict[int, messages.Read | messages.Answer] = {}
         self._found: dict[int, messages.Found | messages.Answered] = {}
-        self._latest: deque[tuple[int, Alert]] = deque()
-        self._complete = 0, 0  # all alerts after the first number, up to the second, are in _latest
+        self._nearby = Nearby()
+        self._reading = threading.Lock()  # who asks second finds what the first was told
         self.renew(link)
 
     def fileno(self) -> int | None:
@@ -80,19 +79,27 @@ class RemoteStore:
 
         :raises StateError: the store cannot read them.
         """
+        if (near := self._near(after, most)) is not None:
+            return near
+        with self._reading:
+            while (near := self._near(after, most)) is None:
+                found = self._ask(functools.partial(_question, after, most))
+                assert isinstance(found, messages.Found)
+                if found.error:
+                    raise StateError(found.error)
+                if not found.rows:
+                    return []
+                stretch = _stretch(after, found.rows[-1][0], found)
+                with self._changed:
+                    self._nearby.add_read(stretch)
+                if stretch.rows:
+                    return [*stretch.rows]
+                after = stretch.until  # all of these are damaged
+            return near
+
+    def _near(self, after: int, most: int) -> list[tuple[int, Alert]] | None:
         with self._changed:
-            if self._complete[0] <= after < self._complete[1]:
-                begin = next((n for n, (seq, _) in enumerate(self._latest) if seq > after), len(self._latest))
-                return list(islice(self._latest, begin, begin + most))
-        while True:
-            found = self._ask(functools.partial(_question, after, most))
-            assert isinstance(found, messages.Found)
-            if found.error:
-                raise StateError(found.error)
-            alerts = list(_alerts(found))
-            if alerts or not found.rows:
-                return alerts
-            after = found.rows[-1][0]  # all of these are damaged
+            return self._nearby.find(after, most, self.last)
 
     def answer(
         self,
@@ -156,9 +163,7 @@ class RemoteStore:
     def _move(self, name: str, mark: int) -> None:
         with self._changed:
             self._marks[name] = mark
-            done = min(self._marks.values())
-            while self._latest and self._latest[0][0] <= done:
-                self._forget()
+            self._nearby.forget(min(self._marks.values()))
 
     def _hear(self, message: messages.ToOutputs) -> None:
         if isinstance(message, messages.News):
@@ -174,19 +179,10 @@ class RemoteStore:
                 self._changed.notify_all()
 
     def _take(self, news: messages.News) -> None:
-        alerts = list(_alerts(news))
+        stretch = _stretch(news.after, news.last, news)
         with self._changed:
-            if news.after != self._complete[1]:
-                self._latest.clear()
-                self._complete = news.after, news.after
-            self._complete = self._complete[0], news.last
-            self._latest += alerts
-            while len(self._latest) > MOST_KEPT:
-                self._forget()
+            self._nearby.add(stretch)
             self.last = max(self.last, news.last)
-
-    def _forget(self) -> None:
-        self._complete = self._latest.popleft()[0], self._complete[1]
 
     def _send(self, message: msgspec.Struct) -> None:
         with self._sending:
@@ -209,6 +205,11 @@ class RemoteStore:
 
 def _question(after: int, most: int, number: int) -> messages.Read:
     return messages.Read(number, after, most)
+
+
+def _stretch(after: int, until: int, message: messages.News | messages.Found) -> Stretch:
+    """Return all alerts after number *after*, up to *until*, which are those of *message*."""
+    return Stretch(after, until, [*_alerts(message)], sum(len(body) for _, body in message.rows))
 
 
 def _alerts(message: messages.News | messages.Found) -> Iterator[tuple[int, Alert]]:

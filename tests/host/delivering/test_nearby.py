@@ -1,0 +1,86 @@
+"""Alerts at hand: the newest and those that were read are found, nothing is left out, and they are bounded."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falcohost.host.delivering import nearby
+from falcohost.host.delivering.nearby import MOST_KEPT, MOST_KEPT_BYTES, MOST_READ_BYTES, Nearby, Stretch
+from falcohost.testing.outputs import alert
+
+ALERT = alert("a")
+
+
+def stretch(after, until, *, held=(), size=1):
+    """Return the alerts from *after* to *until* without those that are *held* back."""
+    return Stretch(
+        after, until, [(number, ALERT) for number in range(after + 1, until + 1) if number not in held], size
+    )
+
+
+def numbers(rows):
+    """Return the numbers of alerts."""
+    return None if rows is None else [number for number, _ in rows]
+
+
+@given(
+    news=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.sets(st.integers(1, 60)))),
+    read=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9))),
+    ask=st.integers(0, 60),
+    most=st.integers(1, 9),
+    forget=st.integers(0, 30),
+)
+def test_nothing_is_left_out(news, read, ask, most, forget):
+    """What is found are the next alerts that are delivered, whatever gaps there are between the news."""
+    held = set().union(*(some for _, _, some in news))
+    near, last = Nearby(), 0
+    for gap, count, _ in news:
+        after = last + gap
+        last = after + count
+        near.add(stretch(after, last, held=held))
+    for after, count in read:
+        near.add_read(stretch(after, min(after + count, last), held=held))
+    near.forget(forget)
+    found = numbers(near.find(ask, most, last))
+
+    wanted = [number for number in range(ask + 1, last + 1) if number not in held]
+    if found is not None:
+        assert wanted[: len(found)] == found
+        assert found or not wanted
+
+
+def test_held_back():
+    """That no alert is delivered is only said where all are known; the store may have more that are not here yet."""
+    near = Nearby()
+    near.add(stretch(0, 2, held={1, 2}))
+
+    assert [] == near.find(0, 9, 2)
+    assert near.find(0, 9, 3) is None
+
+
+def test_newest():
+    """The newest are kept, as many as may be, also if all that comes for long is held back."""
+    near = Nearby()
+    for number in range(2 * MOST_KEPT):
+        near.add(stretch(number, number + 1))
+    for number in range(2 * MOST_KEPT, 20 * MOST_KEPT):
+        near.add(stretch(number, number + 1, held={number + 1}))
+
+    assert MOST_KEPT == len(near._news)
+    assert near.find(MOST_KEPT - 1, 9, 20 * MOST_KEPT) is None
+    assert [MOST_KEPT + 1, MOST_KEPT + 2] == numbers(near.find(MOST_KEPT, 2, 20 * MOST_KEPT))
+    near.add(stretch(20 * MOST_KEPT, 20 * MOST_KEPT + 1, size=MOST_KEPT_BYTES))
+    assert 1 == len(near._news)
+
+
+def test_read():
+    """A few stretches that were read are kept, but no large ones."""
+    near = Nearby()
+    near.add_read(stretch(0, 5, size=MOST_READ_BYTES + 1))
+    assert near.find(0, 9, 5) is None
+    for begin in range(0, 10 * nearby.MOST_READ, 10):
+        near.add_read(stretch(begin, begin + 10))
+
+    assert [3, 4] == numbers(near.find(2, 2, 99))
+    near.forget(10)
+    assert near.find(2, 2, 99) is None
+    assert [13] == numbers(near.find(12, 1, 99))
