@@ -71,6 +71,7 @@ class Assigning:
                     Drops.of(drops[name]) if name in drops else None,
                     specs[name].modules,
                     specs[name].sentinel,
+                    specs[name].load is not None,
                 )
                 for name in self.sources
             ],

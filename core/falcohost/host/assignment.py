@@ -39,6 +39,7 @@ class SourceAssignment(msgspec.Struct, frozen=True):
 
     :ivar rules: the facts of the rules that are enabled for it, which its alerts have to repeat.
     :ivar modules: the modules that its processes need (``SourceSpec.modules``).
+    :ivar loads: it has a loader.
     :ivar sentinel: what causes its sentinel events (``SourceSpec.sentinel``).
     """
 
@@ -47,6 +48,7 @@ class SourceAssignment(msgspec.Struct, frozen=True):
     drops: Drops | None
     modules: tuple[str, ...] = ()
     sentinel: str = ""
+    loads: bool = False
 
 
 class HealthAssignment(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.tampering import Tampering
+from falcohost.host.supervision.spares import Spares
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
@@ -47,6 +48,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     """Runs its parts until the sources have ended or it is told to stop."""
 
     loop: Loop
+    spares: Spares
     workers: Workers
     internal: InternalAlerts
     services: Services
@@ -77,7 +79,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
 
     def run(self) -> Outcome:
         """Run to the end; return how the run ended."""
-        with self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
+        with self.spares, self.reloading, self.losses, Signals(self.loop, self._signal), self.control:
             self.notify.keep_alive(self.loop)
             self.health.start()
             self.response.start()

@@ -55,6 +55,7 @@ from falcohost.host.supervision.response import Response, ResponseGiven
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Cause, Sentinels
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.spares import Spares
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
@@ -105,7 +106,9 @@ def wired(
             lambda source: next((child.pid for child in workers.children if child.name == source), 0),
         ),
     )
-    forked = functools.partial(fork, users=users, counts={name: make_memory() for name in handed.workers})
+    spares = Spares(sum(2 if source.loads else 1 for source in assignment.sources))
+    counts = {name: make_memory() for name in handed.workers}
+    forked = functools.partial(fork, users=users, counts=counts, take=spares.take)
     keeping = Keeping(notify, found)
     keeping.let_go(found, handed.workers)
     children = [
@@ -203,6 +206,7 @@ def wired(
     )
     return Supervisor(
         loop=loop,
+        spares=spares,
         workers=workers,
         internal=internal,
         services=services,

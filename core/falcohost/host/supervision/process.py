@@ -74,6 +74,15 @@ class Fork(Protocol):
         """
 
 
+class Take(Protocol):
+    """Takes one of the processes that wait."""
+
+    def __call__(
+        self, data: int, store: int, kept: Descriptors, held: Descriptors, users: WorkerUsers, counts: int | None
+    ) -> ForkedProcess | None:
+        """Have one run :func:`run_worker` with these arguments; return it, or None if none waits."""
+
+
 class ForkedProcess:
     """A process that was forked from this one."""
 
@@ -130,13 +139,17 @@ def fork(
     held: Descriptors,
     users: Users | None = None,
     counts: Mapping[str, int] = MappingProxyType({}),
+    take: Take = lambda *arguments: None,
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`.
 
     :param users: gives users to it and its helpers.
     :param counts: by source, the memory for what its workers only count.
+    :param take: takes a process that waits; without any, one is forked.
     """
     own = WorkerUsers() if users is None else users.of_source(name)
+    if (ready := take(data, store.fileno(), kept, held, own, counts.get(name))) is not None:
+        return ready
     parent = os.getpid()
     return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own, counts.get(name)))
 
