@@ -41,7 +41,7 @@ CODE = """
 if number == 2:
     import errno, logging, os, socket, struct
     agent, folder, other = os.getppid(), {folder!r}, None
-    for other in range(agent + 1, agent + 100):
+    for other in range(agent + 1, agent + 20000):
         if other != os.getpid() and os.path.exists(f"/proc/{{other}}"):
             break
     os.write(2, b"forged: a line of the log\\n")

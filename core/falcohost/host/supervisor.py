@@ -37,8 +37,8 @@ from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
-from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.spares import Spares
+from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.log import log
@@ -83,7 +83,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.notify.keep_alive(self.loop)
             self.health.start()
             self.response.start()
-            self.services.start()
+            self.services.start(self.spares.fork)
             if self.loop.outcome is None:
                 self.workers.start(self._hear)
             while self.loop.outcome is None:

@@ -41,6 +41,7 @@ from falcohost.host.supervision.response import Response
 from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
+from falcohost.host.supervision.spares import Spares
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
@@ -140,6 +141,7 @@ def supervised(stage, tmp_path):
         drops = {"syscall": DropMonitor(policy, internal.raise_alert)}
         return played, Supervisor(
             loop=loop,
+            spares=Spares(0),
             workers=workers,
             internal=internal,
             services=services,

@@ -99,10 +99,14 @@ class Services:
             raise_alert,
         )
 
-    def start(self) -> None:
-        """Start both; return when all outputs are open, or the run has ended."""
+    def start(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Start both; return when all outputs are open, or the run has ended.
+
+        :param meanwhile: called when both have been started.
+        """
         self._store.start()
         self._outputs.start()
+        meanwhile()
         while not self.opened and self._loop.outcome is None:
             self._loop.turn()
 

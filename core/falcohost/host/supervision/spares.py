@@ -12,7 +12,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Final, NoReturn, Self, TypeAlias
 
@@ -54,16 +54,19 @@ class Order(msgspec.Struct, frozen=True):
 class Spares:
     """The processes that wait; a context manager that ends those that are left."""
 
-    def __init__(self, count: int) -> None:
-        """Foresee *count* processes."""
+    def __init__(self, count: int, become: Callable[..., NoReturn] = run_worker) -> None:
+        """Foresee *count* processes, each of which will call *become* in place of :func:`run_worker`."""
         self._count = count
+        self._become = become
         self._waiting: list[tuple[ForkedProcess, socket.socket]] = []
 
-    def __enter__(self) -> Self:
+    def fork(self) -> None:
         """Fork them. If that is impossible, others are forked when they are needed."""
         with contextlib.suppress(OSError):
             for _ in range(self._count):
-                self._waiting.append(_forked())
+                self._waiting.append(_forked(self._become))
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -88,12 +91,12 @@ class Spares:
         return None
 
 
-def _forked() -> tuple[ForkedProcess, socket.socket]:
+def _forked(become: Callable[..., NoReturn]) -> tuple[ForkedProcess, socket.socket]:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     parent = os.getpid()
     try:
         with there:
-            return start_fork(lambda link: _wait(link, there, parent)), here
+            return start_fork(lambda link: _wait(link, there, parent, become)), here
     except OSError:
         here.close()
         raise
@@ -105,7 +108,7 @@ def _ended(process: ForkedProcess, link: socket.socket) -> None:
     process.reap()
 
 
-def _wait(link: socket.socket, orders: socket.socket, parent: int) -> NoReturn:
+def _wait(link: socket.socket, orders: socket.socket, parent: int, become: Callable[..., NoReturn]) -> NoReturn:
     """Become what the first order says; end without one."""
     try:
         take_over({link.fileno(), orders.fileno()}, parent)
@@ -116,7 +119,7 @@ def _wait(link: socket.socket, orders: socket.socket, parent: int) -> NoReturn:
     data, store = next(descriptors), socket.socket(fileno=next(descriptors))
     counts = next(descriptors) if order.counted else None
     kept, held = _taken(order.kept, descriptors), _taken(order.held, descriptors)
-    run_worker(data, link, store, parent, kept, held, order.users, counts)
+    become(data, link, store, parent, kept, held, order.users, counts)
 
 
 def _send(link: socket.socket, order: Order, descriptors: Sequence[int]) -> None:

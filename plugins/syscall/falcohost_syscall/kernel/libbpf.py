@@ -11,9 +11,9 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
-from errno import EBADF
+from errno import EBADF, ENOENT
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from falcohost import SourceError
 from falcohost_syscall.kernel.kernel_types import KernelTypes
@@ -27,6 +27,9 @@ LOG_SIZE: Final = 1 << 24
 
 INSTRUCTION: Final = 8
 """Size of one instruction in bytes."""
+#: What the names of sections of programs for raw tracepoints begin with; enum bpf_attach_type: BPF_TRACE_ITER.
+_RAW_TRACEPOINT: Final = b"raw_tp"
+_ITERATOR: Final = 28
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -49,10 +52,9 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_program__insn_cnt": (c_size_t, (c_void_p,)),
     "bpf_program__set_autoload": (c_int, (c_void_p, c_bool)),
     "bpf_program__fd": (c_int, (c_void_p,)),
-    "bpf_program__attach": (c_void_p, (c_void_p,)),
-    "bpf_program__attach_iter": (c_void_p, (c_void_p, c_void_p)),
-    "bpf_link__fd": (c_int, (c_void_p,)),
-    "bpf_link__destroy": (c_int, (c_void_p,)),
+    "bpf_program__section_name": (c_char_p, (c_void_p,)),
+    "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
+    "bpf_link_create": (c_int, (c_int, c_int, c_int, c_void_p)),
     "bpf_iter_create": (c_int, (c_int,)),
     "bpf_map_update_elem": (c_int, (c_int, c_void_p, c_void_p, ctypes.c_uint64)),
     "bpf_map_lookup_elem": (c_int, (c_int, c_void_p, c_void_p)),
@@ -135,8 +137,30 @@ class Library:
         return result
 
 
+class _Program(NamedTuple):
+    """A loaded program.
+
+    :ivar tracepoint: the raw tracepoint that it is for; None: it was loaded for one place in the kernel.
+    :ivar code: its instructions, as the kernel got them; empty if they are not kept.
+    """
+
+    descriptor: int
+    tracepoint: bytes | None
+    code: bytes
+
+
+class _Map(NamedTuple):
+    """A map that was made."""
+
+    descriptor: int
+    entries: int
+    value_size: int
+
+
 class Object(Maps):
-    """One opened BPF object file; finds its maps and programs by name.
+    """One BPF object file; finds its maps and programs by name.
+
+    Once it is loaded, libbpf's own copy of it (1.5 MB) is freed, and only descriptors are left.
 
     :ivar ledger: what is written into maps by nobody else.
     """
@@ -145,27 +169,26 @@ class Object(Maps):
         super().__init__(library)
         pointer = self._lib.bpf_object__open_mem(image, len(image), None)
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
+        self._maps: dict[str, _Map] = {}
+        self._programs: dict[str, _Program] = {}
         self._links: dict[str, int] = {}
+        self._types = -1
         self.ledger = Ledger(self)
 
     def _opened(self) -> int:
         if self._object is None:
-            raise LibbpfError("The probe is unloaded", EBADF)
+            raise LibbpfError("The probe is loaded, or unloaded again", EBADF)
         return self._object
 
     def map(self, name: str) -> int:
-        """Return the handle of a map."""
+        """Return the handle of a map; call it before :meth:`load`."""
         pointer = self._lib.bpf_object__find_map_by_name(self._opened(), name.encode())
         return self.library.check(pointer, f"The probe has no map {name}")
 
     def program(self, name: str) -> int:
-        """Return the handle of a program."""
+        """Return the handle of a program; call it before :meth:`load`."""
         pointer = self._lib.bpf_object__find_program_by_name(self._opened(), name.encode())
         return self.library.check(pointer, f"The probe has no program {name}")
-
-    def map_fd(self, name: str) -> int:
-        """Return the descriptor of a map of the loaded object."""
-        return self.library.check(self._lib.bpf_map__fd(self.map(name)), f"The map {name} is not loaded")
 
     def take_in(self, name: str) -> None:
         """Enable a program whose section is not loaded by default; call it before :meth:`load`."""
@@ -174,36 +197,6 @@ class Object(Maps):
     def leave_out(self, name: str) -> None:
         """Disable a program, so that it is not loaded; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot disable {name}")
-
-    def program_fd(self, name: str) -> int:
-        """Return the descriptor of a program of the loaded object."""
-        return self.library.check(self._lib.bpf_program__fd(self.program(name)), f"The program {name} is not loaded")
-
-    def loaded(self) -> Iterator[str]:
-        """Yield the names of the programs of the loaded object."""
-        program = None
-        while program := self._lib.bpf_object__next_program(self._object, program):
-            if self._lib.bpf_program__fd(program) >= 0:
-                yield self._lib.bpf_program__name(program).decode()
-
-    def instructions(self, name: str) -> bytes:
-        """Return the instructions of a program of the loaded object, as the kernel got them."""
-        program = self.program(name)
-        size = INSTRUCTION * self._lib.bpf_program__insn_cnt(program)
-        return ctypes.string_at(self._lib.bpf_program__insns(program), size)
-
-    @property
-    def btf_fd(self) -> int:
-        """Return the descriptor of the loaded object's BTF."""
-        return self.library.check(self._lib.bpf_object__btf_fd(self._object), "The probe has no BTF")
-
-    def entries(self, name: str) -> int:
-        """Return the capacity of a map, in entries."""
-        return int(self._lib.bpf_map__max_entries(self.map(name)))
-
-    def value_size(self, name: str) -> int:
-        """Return the size of a map's values, in bytes."""
-        return int(self._lib.bpf_map__value_size(self.map(name)))
 
     def resize(self, name: str, entries: int) -> None:
         """Set the capacity of a map; call it before :meth:`load`."""
@@ -217,38 +210,112 @@ class Object(Maps):
             raise SourceError(f"The probe's section {name} holds {size.value} bytes, not {len(value)}.")
         ctypes.memmove(pointer, value, len(value))
 
-    def load(self) -> None:
-        """Load the maps and programs into the kernel."""
-        self.library.check(self._lib.bpf_object__load(self._object), "The kernel refused the probe")
+    def load(self, *, codes: bool = False) -> None:
+        """Load the maps and programs into the kernel.
+
+        :param codes: keep the programs' instructions.
+        """
+        opened = self._opened()
+        self.library.check(self._lib.bpf_object__load(opened), "The kernel refused the probe")
+        self._maps = dict(self._made(opened))
+        self._programs = dict(self._accepted(opened, codes))
+        self._types = self.library.check(self._lib.bpf_object__btf_fd(opened), "The probe has no BTF")
+        # The instructions name maps by their descriptors, which therefore keep their numbers.
+        copies = [(number, os.dup(number)) for number in self._descriptors()]
+        self._lib.bpf_object__close(opened)
+        self._object = None
+        for number, copy in copies:
+            os.dup2(copy, number, inheritable=False)
+            os.close(copy)
+
+    def _made(self, opened: int) -> Iterator[tuple[str, _Map]]:
+        one, lib = None, self._lib
+        while one := lib.bpf_object__next_map(opened, one):
+            if (descriptor := lib.bpf_map__fd(one)) >= 0:
+                found = _Map(descriptor, lib.bpf_map__max_entries(one), lib.bpf_map__value_size(one))
+                yield lib.bpf_map__name(one).decode(), found
+
+    def _accepted(self, opened: int, codes: bool) -> Iterator[tuple[str, _Program]]:
+        one, lib = None, self._lib
+        while one := lib.bpf_object__next_program(opened, one):
+            if (descriptor := lib.bpf_program__fd(one)) >= 0:
+                size = INSTRUCTION * lib.bpf_program__insn_cnt(one) if codes else 0
+                kind, _, place = lib.bpf_program__section_name(one).partition(b"/")
+                tracepoint = place if kind == _RAW_TRACEPOINT else None
+                code = ctypes.string_at(lib.bpf_program__insns(one), size)
+                yield lib.bpf_program__name(one).decode(), _Program(descriptor, tracepoint, code)
+
+    def _descriptors(self) -> Iterator[int]:
+        yield from (one.descriptor for one in self._maps.values())
+        yield from (one.descriptor for one in self._programs.values())
+        if self._types >= 0:
+            yield self._types
+
+    def _map(self, name: str) -> _Map:
+        if name not in self._maps:
+            raise LibbpfError(f"The map {name} is not loaded", ENOENT)
+        return self._maps[name]
+
+    def _program(self, name: str) -> _Program:
+        if name not in self._programs:
+            raise LibbpfError(f"The program {name} is not loaded", ENOENT)
+        return self._programs[name]
+
+    def map_fd(self, name: str) -> int:
+        """Return the descriptor of a map of the loaded object."""
+        return self._map(name).descriptor
+
+    def program_fd(self, name: str) -> int:
+        """Return the descriptor of a program of the loaded object."""
+        return self._program(name).descriptor
+
+    def loaded(self) -> Iterator[str]:
+        """Yield the names of the programs of the loaded object."""
+        yield from self._programs
+
+    def instructions(self, name: str) -> bytes:
+        """Return the instructions of a program of the loaded object, as the kernel got them."""
+        if not (code := self._program(name).code):
+            raise LibbpfError(f"The instructions of {name} are not kept", ENOENT)
+        return code
+
+    @property
+    def btf_fd(self) -> int:
+        """Return the descriptor of the loaded object's BTF."""
+        return self._types
+
+    def entries(self, name: str) -> int:
+        """Return the capacity of a map of the loaded object, in entries."""
+        return self._map(name).entries
+
+    def value_size(self, name: str) -> int:
+        """Return the size of the values of a map of the loaded object, in bytes."""
+        return self._map(name).value_size
 
     def attach(self, name: str) -> None:
         """Attach a program as its section says, until :meth:`detach` or :meth:`close`."""
-        link = self._lib.bpf_program__attach(self.program(name))
+        program = self._program(name)
+        link = self._lib.bpf_raw_tracepoint_open(program.tracepoint, program.descriptor)
         self._links[name] = self.library.check(link, f"Cannot attach {name}")
 
     def detach(self, name: str) -> None:
         """Detach a program that was attached."""
-        self._lib.bpf_link__destroy(self._links.pop(name))
+        os.close(self._links.pop(name))
 
     def iterator(self, name: str) -> int:
         """Return the descriptor of an iterator program's link (:meth:`iterate`), which stays until :meth:`close`."""
         if name not in self._links:
-            link = self._lib.bpf_program__attach_iter(self.program(name), None)
+            link = self._lib.bpf_link_create(self.program_fd(name), 0, _ITERATOR, None)
             self._links[name] = self.library.check(link, f"Cannot attach {name}")
-        return int(self._lib.bpf_link__fd(self._links[name]))
+        return self._links[name]
 
     def map_fds(self) -> dict[str, int]:
         """Return the descriptors of all maps of the loaded object, by name."""
-        found: dict[str, int] = {}
-        one = None
-        while one := self._lib.bpf_object__next_map(self._opened(), one):
-            if (descriptor := self._lib.bpf_map__fd(one)) >= 0:
-                found[self._lib.bpf_map__name(one).decode()] = descriptor
-        return found
+        return {name: one.descriptor for name, one in self._maps.items()}
 
     def link_fds(self) -> list[int]:
         """Return the descriptors of the links of everything that is attached."""
-        return [int(self._lib.bpf_link__fd(link)) for link in self._links.values()]
+        return [*self._links.values()]
 
     def close(self) -> None:
         """Detach and unload everything."""
@@ -257,3 +324,6 @@ class Object(Maps):
         if self._object is not None:
             self._lib.bpf_object__close(self._object)
             self._object = None
+        for descriptor in self._descriptors():
+            os.close(descriptor)
+        self._maps, self._programs, self._types = {}, {}, -1

@@ -257,7 +257,7 @@ def loaded(bpf):
     """Return the library, and the probe's object as it is loaded."""
     library = Library()
     probe = Object(library, (BPF / OBJECTS[platform.machine()]).read_bytes())
-    probe.load()
+    probe.load(codes=True)
     yield library, probe
     probe.close()
 

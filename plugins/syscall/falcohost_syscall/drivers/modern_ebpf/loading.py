@@ -98,7 +98,7 @@ def _loaded(library: Library, wanted: _Wanted) -> Object:
     probe = Object(library, image())
     try:
         _prepare(library, probe, wanted)
-        probe.load()
+        probe.load(codes=wanted.settings.functions or wanted.settings.twice)  # which are copied
     except BaseException:
         probe.close()
         raise
