@@ -22,7 +22,7 @@ from falcohost.cli.seconds import Seconds
 from falcohost.engine.texts import printable_lines
 from falcohost.errors import FalcohostError
 from falcohost.host.environment import restore
-from falcohost.host.memory import NO_MEMORY
+from falcohost.host.shortage import shortage
 from falcohost.terminal import refuses_colour
 
 if TYPE_CHECKING:
@@ -207,8 +207,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         _discard_output()
         status = 1
-    except MemoryError:
-        status = _complain(NO_MEMORY)
     except Exception as error:
         status = _failed(error, verbose=bool({"-v", "--verbose"} & set(given)))
     sys.exit(status if isinstance(status, int) else 0)
@@ -220,10 +218,12 @@ def _discard_output() -> None:
 
 
 def _failed(error: Exception, *, verbose: bool) -> int:
-    """Say that the output cannot be written, or that *error* is a bug; with *verbose*, raise a bug again."""
+    """Say what is short, or that *error* is a bug; with *verbose*, raise a bug again."""
     if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
         _discard_output()
         return _complain(f"cannot write the output: {error.strerror}")
+    if (short := shortage(error)) is not None:
+        return _complain(short)
     if verbose:
         raise error
     return _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. Add -v to see where.")

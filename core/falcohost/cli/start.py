@@ -80,13 +80,17 @@ def start(
     """
     from falcohost.host.confine.rights import rights_problem
     from falcohost.host.open_files import open_files_problem
+    from falcohost.host.shortage import no_process
     from falcohost.host.supervision.reader import Reader
 
     if problem := rights_problem() or open_files_problem():
         raise ConfigError(problem)
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)
-    reader = Reader(loading.first)
+    try:
+        reader = Reader(loading.first)
+    except OSError as error:
+        raise ConfigError(f"falcohost cannot start: {no_process(error)}") from error
     from falcohost.host.agent import run_agent  # while the reader reads
 
     run_agent(reader, loading.again, options)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import traceback
-from collections.abc import Set
+from collections.abc import Callable, Set
+from typing import NoReturn
 
 from falcohost.libc import die_with_parent, name_process
 
@@ -32,6 +33,26 @@ def reaped(pid: int) -> int:
     _, status = os.waitpid(pid, 0)
     _own.discard(pid)
     return os.waitstatus_to_exitcode(status)
+
+
+def fork_held(run: Callable[[], NoReturn]) -> tuple[int, int]:
+    """Fork a process that runs *run*, with this one's signals blocked; return its pid, and a descriptor of it.
+
+    :raises OSError: there can be no process, or no descriptor; then there is no process either.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    try:
+        pid = forked(os.fork())
+        if pid == 0:
+            run()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        return pid, os.pidfd_open(pid)
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        reaped(pid)
+        raise
 
 
 def own_children() -> Set[int]:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from falcohost import log
+from falcohost.errors import SourceError
 from falcohost.helpers import Helper, HelperEnded, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
 from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
+from falcohost.host.shortage import no_process
 from falcohost.needs import Needs
 
 #: Seconds until it is known how a helper has ended that has closed its socket.
@@ -83,9 +85,16 @@ class Helpers:
 
 
 def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if spec.stream else socket.SOCK_SEQPACKET)
+    """Return the helper, which is started.
+
+    :raises SourceError: there can be no process.
+    """
     worker = os.getpid()
-    pid = os.fork()
+    try:
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if spec.stream else socket.SOCK_SEQPACKET)
+        pid = os.fork()
+    except OSError as error:
+        raise SourceError(f"its helper '{spec.name}' cannot be started: {no_process(error)}") from error
     if pid == 0:
         _run(spec, there, worker, user, only_log)
     there.close()

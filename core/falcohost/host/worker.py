@@ -35,6 +35,7 @@ from falcohost.host.kept_counts import KeptCounts
 from falcohost.host.loader import run_loader
 from falcohost.host.memory import settle
 from falcohost.host.response.request import Asking
+from falcohost.host.shortage import shortage
 from falcohost.host.stalled import Stalled, end_by_signal, end_when_asked
 from falcohost.host.store_link import StoreLink
 from falcohost.host.task import Task, limit_environment, make_task
@@ -149,9 +150,9 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
             pipeline.finish()
             pipeline.close()
         uplink.finish(ended=False)
-        foreseen = isinstance(error, FalcohostError)
+        foreseen = str(error) if isinstance(error, FalcohostError) else shortage(error)
         trace = "" if foreseen else traceback.format_exc()
-        text = str(error) if foreseen else f"{type(error).__name__}: {error}"
+        text = foreseen or f"{type(error).__name__}: {error}"
         _close(source)
         text, trace = wire.shortened(text, wire.MOST_TEXT), wire.shortened(trace, wire.MOST_TRACE)
         uplink.send(wire.Failed(text, trace, isinstance(error, TamperedError)))

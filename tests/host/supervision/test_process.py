@@ -28,7 +28,7 @@ def forked():
             finally:
                 os._exit(0)
         there.close()
-        processes.append(ForkedProcess(pid, here, 0))
+        processes.append(ForkedProcess(pid, os.pidfd_open(pid), here, 0))
         return processes[-1]
 
     return forked

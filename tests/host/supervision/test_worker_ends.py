@@ -149,7 +149,8 @@ def test_no_process_can_be_started(stage, caplog):
     stage.refused = True
     stage.fails()
     stage.let_pass(0.2)
-    assert "cannot start a process: Resource temporarily unavailable; starting it again in 0.4 s" in caplog.text
+    assert "cannot start a process: no more processes are allowed; raise the limit" in caplog.text
+    assert "starting it again in 0.4 s" in caplog.text
     stage.refused = False
     stage.let_pass(0.4)
 

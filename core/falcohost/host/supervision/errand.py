@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from falcohost import log
 from falcohost.errors import FalcohostError
-from falcohost.host.forked import HANDLED, forked, reaped, take_over
+from falcohost.host.forked import fork_held, reaped, take_over
 
 #: Most bytes of an error; they fit into a pipe, so that writing them never waits.
 LONGEST = 4096
@@ -19,20 +19,19 @@ class Errand:
     """Runs *do* in a fork of this process, in which only the descriptors *keep* stay open.
 
     :ivar finished: becomes readable when it has ended.
+    :raises OSError: there can be no process.
     """
 
     def __init__(self, do: Callable[[], object], keep: Set[int]) -> None:
         self._answer, answer = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
-            self._pid = forked(os.fork())
-            if self._pid == 0:
-                _run(do, {answer, *keep}, answer, parent)
+            self._pid, self.finished = fork_held(lambda: _run(do, {answer, *keep}, answer, parent))
+        except OSError:
+            os.close(self._answer)
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(answer)
-        self.finished = os.pidfd_open(self._pid)
 
     def kill(self) -> None:
         """Kill it."""

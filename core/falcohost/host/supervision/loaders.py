@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost.host import wire
+from falcohost.host.shortage import no_process
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.preparation import Preparation
@@ -196,7 +197,7 @@ class Loaders:
             with self._of.attach(child.name) as store:
                 loader = child.start_loader(store)
         except OSError as error:
-            log.error("event source '%s': no loader can be started: %s", child.name, error.strerror)
+            log.error("event source '%s': no loader can be started: %s", child.name, no_process(error))
             self._loop.after(child.backoff.next(), lambda: self._load_again(child))
             return
         self._watch(child, loader)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
-from falcohost.host.forked import HANDLED, forked, reaped
+from falcohost.host.forked import fork_held, reaped
 from falcohost.host.supervision import freezer
 from falcohost.host.worker import run_worker
 
@@ -86,10 +86,10 @@ class Take(Protocol):
 class ForkedProcess:
     """A process that was forked from this one."""
 
-    def __init__(self, pid: int, link: socket.socket, oom_kills: int) -> None:
+    def __init__(self, pid: int, ended: int, link: socket.socket, oom_kills: int) -> None:
         self.pid = pid
         self.link = link
-        self.ended = os.pidfd_open(pid)
+        self.ended = ended
         self._oom_kills = oom_kills
 
     def signal(self, number: signal.Signals) -> None:
@@ -161,19 +161,15 @@ def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:
     """
     oom_kills = _oom_kills()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Block signals while the child still has the supervisor's handlers; the child unblocks them itself.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        pid = forked(os.fork())
-        if pid == 0:
-            run(there)
+        # The child unblocks signals itself, when it has no handlers of the supervisor's any more.
+        pid, ended = fork_held(lambda: run(there))
     except OSError:
         here.close()
         raise
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()
-    return ForkedProcess(pid, here, oom_kills)
+    return ForkedProcess(pid, ended, here, oom_kills)
 
 
 def _oom_kills() -> int:

@@ -26,8 +26,7 @@ from falcohost.host.config.rules import MissingFiles
 from falcohost.host.confine.reading import confine_reader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
-from falcohost.host.forked import HANDLED, forked, let_go_of_descriptors, reaped
-from falcohost.host.memory import NO_MEMORY
+from falcohost.host.forked import HANDLED, fork_held, let_go_of_descriptors, reaped
 from falcohost.host.reader_link import (
     ACTIONS,
     ASSIGNMENT,
@@ -44,6 +43,7 @@ from falcohost.host.reader_link import (
     Told,
 )
 from falcohost.host.sealed import unsealed
+from falcohost.host.shortage import shortage
 from falcohost.libc import die_with_parent, name_process
 
 #: The process's name, as ps(1) shows it.
@@ -75,6 +75,7 @@ class Reader:
     """Runs *load* in a fork.
 
     :param keep: for a silent reader, the memfds that it reads; it has no other descriptors.
+    :raises OSError: there can be no process.
     """
 
     def __init__(self, load: Load, *, silent: bool = False, keep: Set[int] = frozenset()) -> None:
@@ -87,15 +88,13 @@ class Reader:
         self.link, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         parent = os.getpid()
         sys.stderr.flush()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
-            self._pid = forked(os.fork())
-            if self._pid == 0:
-                _run(load, there, parent, self._stderr, keep)
+            self._pid, self.finished = fork_held(lambda: _run(load, there, parent, self._stderr, keep))
+        except OSError:
+            self.link.close()
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             there.close()
-        self.finished = os.pidfd_open(self._pid)
 
     def read(self) -> bool:
         """Take what has arrived; return False at the end.
@@ -256,10 +255,9 @@ def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None,
         teller.fail(Failed(str(error), error.exit_status, missing=missing))
     except BrokenPipeError:
         pass  # the supervisor is gone
-    except MemoryError:
-        teller.fail(Failed(NO_MEMORY))
     except Exception as error:
-        teller.fail(Failed(f"{type(error).__name__}: {error}", bug=True))
+        short = shortage(error)
+        teller.fail(Failed(short or f"{type(error).__name__}: {error}", bug=short is None))
     finally:
         if dry_run is not None:
             dry_run.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from falcohost.alert import Priority
 from falcohost.host import wire
 from falcohost.host.reader_link import Handed
+from falcohost.host.shortage import no_process
 from falcohost.host.supervision.internal import InternalAlerts
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
 from falcohost.host.supervision.notify import Notify
@@ -71,7 +72,7 @@ class Reloading:
             return
         self._cause = cause
         log.info("%s, checking configuration and rules...", cause)
-        self._start(self._load())
+        self._start(self._load)
 
     def upgrade(self, answer: Callable[[str], None]) -> None:
         """Go over to the installed version, if that would start; *answer* is told why not, or an empty text.
@@ -83,11 +84,15 @@ class Reloading:
             return
         log.info("An upgrade is asked for, checking the installed version...")
         self._answer, self._cause = answer, "an upgrade is asked for"
-        self._start(Reader(lambda _: False, silent=True))
+        self._start(lambda: Reader(lambda _: False, silent=True))
 
-    def _start(self, reader: Reader) -> None:
+    def _start(self, start: Callable[[], Reader]) -> None:
+        try:
+            self._reader = start()
+        except OSError as error:
+            self._refuse(f"checking configuration and rules takes a process: {no_process(error)}")
+            return
         self._notify.reloading()
-        self._reader = reader
         self._reading = True
         self._loop.watch(self._reader.link, self._read)
         self._loop.watch(self._reader.finished, self._finish)
@@ -131,18 +136,26 @@ class Reloading:
             error = f"checking configuration and rules took more than {self._patience:g} s, and was ended"
         self._wait_for(missing)
         self._notify.reloaded()
-        answer, self._answer = self._answer, lambda problem: None
-        answer(error)
         if error:
-            log.error("%s: %s", FAILURE, error)
-            self._internal.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
+            self._refuse(error)
         else:
+            self._tell("")
             self._go_over(new)
         if self._upgrades and self._loop.outcome is None:
             self.upgrade(self._upgrades.pop(0))
         elif self._next and self._loop.outcome is None:
             cause, self._next = self._next, ""
             self.begin(cause)
+
+    def _refuse(self, error: str) -> None:
+        self._tell(error)
+        log.error("%s: %s", FAILURE, error)
+        self._internal.raise_alert(FAILURE, Priority.CRITICAL, f"{FAILURE}: {error}", {"reason": error})
+
+    def _tell(self, problem: str) -> None:
+        """Tell who has asked for an upgrade how it ends."""
+        answer, self._answer = self._answer, lambda problem: None
+        answer(problem)
 
     def _too_long(self) -> None:
         assert self._reader is not None

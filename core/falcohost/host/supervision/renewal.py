@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 
+from falcohost.host.shortage import no_process
 from falcohost.host.stamps import stamps
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.errand import Errand
@@ -48,7 +49,11 @@ class Renewals:
         return watch
 
     def _begin(self, child: Child) -> None:
-        errand = Errand(functools.partial(self._check, child.data), {child.data})
+        try:
+            errand = Errand(functools.partial(self._check, child.data), {child.data})
+        except OSError as error:
+            self._finish(child, no_process(error))
+            return
         self._checks[child.name] = errand
         limit = self._loop.after(PATIENCE, errand.kill)
 

@@ -11,6 +11,7 @@ import msgspec
 from falcohost.alert import Priority
 from falcohost.host.channel import Channel
 from falcohost.host.checked import LINES, LINES_AT_ONCE, Limit
+from falcohost.host.shortage import no_process
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.loop import Loop, Timer
 from falcohost.host.supervision.process import ENDED, ForkedProcess
@@ -116,7 +117,7 @@ class Service(Generic[T]):
         try:
             self._process = process = self._start()
         except OSError as error:
-            self._later(f"cannot start a process: {error.strerror}")
+            self._later(f"cannot start a process: {no_process(error)}")
             return
         self.restarts += 1
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
@@ -125,7 +126,10 @@ class Service(Generic[T]):
         self._channel = Channel(process.link, self._kinds)
         self._loop.watch(self._channel, self._serve)
         self._loop.watch(process.ended, self._died)
-        self._begun()
+        try:
+            self._begun()
+        except OSError as error:
+            self.kill(f"it cannot be connected with the others: {no_process(error)}")
 
     def send(self, message: msgspec.Struct, descriptor: int | None = None) -> None:
         """Send *message*, with a duplicate of *descriptor*, if there is a process."""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from falcohost.host import wire
 from falcohost.host.reader_link import Handed
+from falcohost.host.shortage import no_process
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loaders import Loaders, Of
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
@@ -146,13 +147,17 @@ class Workers:
             with self._attach(child.name) as store:
                 process = child.start(store)
         except OSError as error:
-            self._restart(child, f"cannot start a process: {error.strerror}")
+            self._restart(child, f"cannot start a process: {no_process(error)}")
             return
         self._loop.watch(child.link, lambda: self._serve(child))
         self._loop.watch(process.ended, lambda: self._died(child, process))
         if self._measuring:
             self._send(child, wire.Measure(True))
-        self._begun(child)
+        try:
+            self._begun(child)
+        except OSError as error:
+            log.error("event source '%s': its worker cannot be connected: %s", child.name, no_process(error))
+            child.signal(signal.SIGKILL)
 
     def _send(self, child: Child, message: wire.Down, descriptor: int | None = None) -> None:
         if child.alive and not child.link.closed:
