@@ -42,7 +42,6 @@ class Task:
     loginuid: int = 0xFFFFFFFF
     cgroup: int = 7
     caps: int = 0
-    vpid: int = 0
 
     def named(self, comm: bytes) -> Task:
         """Return the same task under another name."""
@@ -63,8 +62,7 @@ def record(
     """Return the bytes of one record."""
     found = sections or {}
     six = [arg & (1 << 64) - 1 for arg in (*args, 0, 0, 0, 0, 0, 0)[:6]]
-    tid, vpid = task.tid or task.pid, task.vpid or task.pid
-    ids = (task.pid, tid, task.ppid, vpid, tid, task.uid, task.gid, task.loginuid)
+    ids = (task.pid, task.tid or task.pid, task.ppid, task.pid, task.tid or task.pid, task.uid, task.gid, task.loginuid)
     head = R.HEADER.pack(ts, task.start, task.cgroup, task.caps, ret, *six, *ids, kind, call, 0, flags, task.comm)
     return head + b"".join(R.SECTION.pack(tag, len(data)) + data for tag, data in found.items())
 
@@ -76,7 +74,7 @@ def call(name: str, task: Task, ret: int, args: tuple[int, ...] = (), sections: 
 
 def fork(maker: Task, child: Task) -> bytes:
     """Return the record of *maker* making the process *child*."""
-    forked = R.FORKED.pack(child.pid, child.pid, child.vpid or child.pid, child.pid, child.start, child.ppid)
+    forked = R.FORKED.pack(child.pid, child.pid, child.pid, child.pid, child.start, child.ppid)
     return record(R.KIND_FORK, maker, {R.SEC_FORK: forked})
 
 

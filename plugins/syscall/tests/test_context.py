@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.rows import FIELDS
+from falcohost_syscall.records.record import EXE_ENTERED
 from falcohost_syscall.source import SyscallSource
 
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
@@ -282,12 +284,19 @@ def test_exec_by_thread(watch, tmp_path):
     assert len(watched.source.driver.context.table) <= before + 10
 
 
-def test_entry_of_a_container(watch, container_cgroup):
-    """Who came into a container from outside is known, though nothing else was told of it, nor of who sent it there."""
-    watched = watch(f"{OPEN} and proc.name = cat", "container.entry.exeline")
-    inside, outside = f"cat {MARK}; : inside", f"cat {MARK}; : outside"
-    subprocess.run(["sh", "-c", f'echo $$ > {container_cgroup}/cgroup.procs; exec sh -c "$0"', inside], check=True)
-    subprocess.run(["sh", "-c", outside], check=True)
+def test_who_entered_a_pid_namespace(watch):
+    """Who came from outside is marked: not the first process, nor what others start, not even in a namespace below."""
+    watched = watch(OPEN)
+    look = f"read x < {MARK}; :"
+    below = f"unshare -p sh -c 'sleep 100 & sh -c \"$0\" below; kill $!' '{look}'"
+    with subprocess.Popen(
+        ["unshare", "-p", "-f", "sh", "-c", f"{look}; echo; sleep 1000; :", "first"], stdout=-1
+    ) as one:
+        assert one.stdout is not None and one.stdout.readline()
+        pid = Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().strip()
+        inside = f"{look}; sh -c '{look}' child; {below}"
+        subprocess.run(["nsenter", "-t", pid, "-p", "sh", "-c", inside, "entered"], check=True)
+        os.kill(int(pid), signal.SIGKILL)
 
-    found = watched.read(fields("container.id", "container.entry.exeline"))
-    assert [(container_cgroup.name[:12], f"sh -c {inside}"), ("host", None)] == found
+    found = watched.read(lambda event: (event.proc.argv()[-1], bool(event.proc.image.exe_flags & EXE_ENTERED)))
+    assert [("first", False), ("entered", True), ("child", False), ("below", False)] == found

@@ -44,22 +44,6 @@ static __always_inline __u64 cgroup_key(struct task_struct *task)
 	return key;
 }
 
-/* The key of any task, not only of one whose type the verifier knows. */
-GLOBAL __u64 cgroup_key_of(__u64 task)
-{
-	__u64 set = NUMBER(struct task_struct, task, cgroups);
-	__u64 cgroup = NUMBER(struct css_set, set, dfl_cgrp);
-	__u64 key = mix(1, NUMBER(struct kernfs_node, NUMBER(struct cgroup, cgroup, kn), id));
-
-	for (int i = 0; i < MAX_SUBSYS && i < subsys_count(); i++) {
-		__u64 css = number_at((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * sizeof(css));
-
-		cgroup = NUMBER(struct cgroup_subsys_state, css, cgroup);
-		key = mix(key, NUMBER(struct kernfs_node, NUMBER(struct cgroup, cgroup, kn), id));
-	}
-	return key;
-}
-
 static int cgroup_step(__u32 i, struct walk_context *context)
 {
 	struct scratch *s = context->s;
@@ -123,10 +107,11 @@ GLOBAL int put_cgroups(struct scratch *s, __u64 set)
 	return 0;
 }
 
-/* Sends the paths behind the key of a task, unless they were sent already. Sorts before the event, whose process pays for them.
- * False: that has spent its budget. */
-static __always_inline bool announce_cgroups_of(struct task_struct *task, __u64 key, struct header *event)
+/* Sends the paths behind the task's key, unless they were sent already. Sorts before the record that carries the key. False:
+ * the process has spent its budget. */
+static __always_inline bool announce_cgroups(struct task_struct *task, struct header *event)
 {
+	__u64 key = event->cgroup;
 	__u8 known = 1;
 	struct scratch *s;
 
@@ -146,12 +131,6 @@ static __always_inline bool announce_cgroups_of(struct task_struct *task, __u64 
 	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))
 		bpf_map_update_elem(&known_cgroups, &key, &known, BPF_ANY);
 	return true;
-}
-
-/* The same for the task of a record that carries its key. */
-static __always_inline bool announce_cgroups(struct task_struct *task, struct header *event)
-{
-	return announce_cgroups_of(task, event->cgroup, event);
 }
 
 #endif

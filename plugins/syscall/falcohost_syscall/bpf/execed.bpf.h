@@ -128,6 +128,8 @@ static __always_inline void read_session(struct execed *e, struct task_struct *t
 	read_groups(e, task);
 	e->pidns_start = READ(struct task_struct, init, start_boottime);
 	e->unconfined = is_unconfined(pid, level ? init : task);
+	if (level && pid_nr(pid, level) != 1 && !pid_level(PID(task->real_parent)))
+		e->exe_flags |= EXE_ENTERED;
 }
 
 static __always_inline void put_execed(struct scratch *s, struct task_struct *task)

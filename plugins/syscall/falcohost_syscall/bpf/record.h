@@ -206,6 +206,7 @@ enum exe_flag {
 	EXE_UPPER_LAYER = 2,
 	EXE_LOWER_LAYER = 4,
 	EXE_FROM_MEMFD = 8,
+	EXE_ENTERED = 16, /* in a pid namespace that it did not begin, the child of a process in the machine's: it came from outside */
 };
 
 /* The cached context of each process, by pid. User space writes it for processes that started before the probe. */

@@ -157,7 +157,6 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
-	__u64 task;
 	bool told;
 	int sent;
 
@@ -174,9 +173,7 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 		return true;
 	}
 	if (!told && own != OWN_EXEC) {
-		task = NUMBER(struct task_struct, leader, group_leader);
-		s->header.cgroup = cgroup_key_of(task);
-		sent = announce_cgroups_of(leader, s->header.cgroup, t->event) ? tell_now(s, p, task, t->event) : REFUSED;
+		sent = tell_now(s, p, NUMBER(struct task_struct, leader, group_leader), t->event);
 		t->fragile |= sent != SENT;
 		t->refused |= sent == REFUSED;
 	}

@@ -10,9 +10,6 @@ from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import containers
 from falcohost_syscall.facts.kinds import always, constant
 from falcohost_syscall.fields.field import Get, SyscallField, row
-from falcohost_syscall.fields.of_process import exeline
-from falcohost_syscall.processes.longer import LONGER
-from falcohost_syscall.processes.table import Process
 
 T = FieldType
 
@@ -35,31 +32,6 @@ def _start(event: SyscallEvent, _: Arg) -> int | None:
 def _duration(event: SyscallEvent, arg: Arg) -> int | None:
     start = _start(event, arg)
     return max(event.ts - start, 0) if start else None
-
-
-def _entry(event: SyscallEvent) -> Process | None:
-    """Return the process by which the event's one entered its container from outside; None if it began in it.
-
-    An ancestor of which nothing is known was inside: so who is in a container cannot pretend to come from outside.
-    """
-    containers, inside, entered = event.ctx.containers, event.container, event.proc
-    for process in (event.proc, *event.proc.ancestors()):
-        if process is not event.proc and containers.has(process.cgroup) and containers.get(process.cgroup) != inside:
-            return entered
-        if process.vpid == 1:
-            return None
-        entered = process
-    return None
-
-
-def _entry_exeline(event: SyscallEvent, _: Arg) -> str | None:
-    if event.container.is_host:
-        return None
-    entered = _entry(event)
-    if entered is None:
-        return ""
-    with LONGER.beginnings():
-        return exeline(entered)
 
 
 def _nothing(_: SyscallEvent, __: Arg) -> None:
@@ -97,14 +69,6 @@ def _known() -> Iterator[SyscallField]:
     )
     yield row("container.start_ts", T.ABSTIME, "Start of the first process in its pid namespace.", _start)
     yield row("container.duration", T.RELTIME, "Time since container.start_ts.", _duration)
-    yield row(
-        "container.entry.exeline",
-        T.CHARBUF,
-        "proc.exeline of the process by which this one entered its container from outside, as health checks do: "
-        'itself, or its oldest ancestor in there. "" if it descends from the container\'s first process, or an '
-        "ancestor is not known.",
-        _entry_exeline,
-    )
 
 
 def _unknown() -> Iterator[SyscallField]:

@@ -227,10 +227,6 @@ class Containers:
         known = self._known.get(key)
         return known[0] if known else HOST
 
-    def has(self, key: int) -> bool:
-        """Return whether the cgroups behind *key* are known."""
-        return key in self._known
-
     def known(self) -> Cgroups:
         """Return the cgroups behind all keys."""
         return {key: lines for key, (_, lines) in self._known.items()}

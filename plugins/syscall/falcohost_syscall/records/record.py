@@ -85,6 +85,7 @@ EXE_WRITABLE: Final = 1
 EXE_UPPER_LAYER: Final = 2
 EXE_LOWER_LAYER: Final = 4
 EXE_FROM_MEMFD: Final = 8
+EXE_ENTERED: Final = 16
 
 # enum fd_type
 TYPE_OTHER: Final = 0

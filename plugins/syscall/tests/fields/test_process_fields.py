@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from workload import handmade
@@ -101,42 +100,6 @@ def test_privileged(one, get, facts, privileged):
     event = one(handmade.cgroups(7, b"memory=/docker/" + CONTAINER.encode()), exec_record)
 
     assert privileged is get(event, "container.privileged")
-
-
-SHIM = Task(5_000_010, start=10, comm=b"shim", cgroup=8)
-INIT = Task(5_000_011, start=11, ppid=SHIM.pid, comm=b"init", vpid=1)
-#: Below them, in the container: a shell, and what it starts.
-SHELL = Task(5_000_012, start=12, comm=b"sh", vpid=12)
-CURL = Task(5_000_013, start=13, ppid=SHELL.pid, comm=b"curl", vpid=13)
-
-
-def started(*parents, unknown=()):
-    """Return the records of a curl that a shell of *parents*, the outermost first, has started in a container."""
-    keys = {7: b"memory=/docker/" + CONTAINER.encode(), 8: b"memory=/system.slice"}
-    yield from (handmade.cgroups(key, line) for key, line in keys.items() if key not in unknown)
-    yield handmade.call("chdir", parents[0], 0)
-    for parent, child in itertools.pairwise((*parents, replace(SHELL, ppid=parents[-1].pid), CURL)):
-        yield handmade.fork(parent, child)
-        yield handmade.execution(child, b"/bin/x", (child.comm, b"-x", b"a b"))
-    yield handmade.call("chdir", CURL, 0)
-
-
-@pytest.mark.parametrize(
-    ("parents", "unknown", "entered"),
-    [((SHIM,), (), "sh -x a b"), ((SHIM, INIT), (), ""), ((INIT,), (), ""), ((SHIM,), (8,), "")],
-)
-def test_entry_of_a_container(one, get, parents, unknown, entered):
-    """Who entered a container from outside is known; what its first process has started, and unknown ones, did not."""
-    assert entered == get(one(*started(*parents, unknown=unknown)), "container.entry.exeline")
-
-
-def test_entry_of_the_event_itself(one, get):
-    """A process may be the one that entered; outside of containers none did."""
-    records = [*started(SHIM)]
-    sh = next(place for place, one in enumerate(records) if one[:8] and b"sh\0-x" in one)
-
-    assert "sh -x a b" == get(one(*records[: sh + 1]), "container.entry.exeline")
-    assert get(one(handmade.cgroups(7, b"memory=/user.slice"), records[-1]), "container.entry.exeline") is None
 
 
 def test_users(one, get):

@@ -80,7 +80,6 @@ class ProcessRecords:
         process = table.tell(h[PID], h[START], h[VPID])
         if h[PPID]:
             table.tell_parent(process, h[PPID], h[ARG0])
-            process.vpid, process.cgroup = h[VPID], h[CGROUP]
         if SEC_PROCESS in found:
             self._tell_kept(process, Kept._make(KEPT.unpack_from(found[SEC_PROCESS])), found)
         else:
