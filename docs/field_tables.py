@@ -24,6 +24,9 @@ END = "<!-- end of fields -->"
 #: Settings of plugins whose sources depend on them.
 SETTINGS = {
     "json": {"sources": [{"name": "json", "open_params": "FILE"}]},
+    "tables": {
+        "tables": {"asset": {"file": "/assets.csv", "match": "network", "columns": {"owner": "text", "groups": "list"}}}
+    },
     "text": {"sources": [{"name": form, "open_params": "FILE", "format": form} for form in FORMATS]},
 }
 #: Marks fields that kernel filters can check.

@@ -215,6 +215,7 @@ PUBLIC = {
         "read_program",
         "shown_program",
     ],
+    "falcohost.regular": ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"],
     "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],
     "falcohost.settings": [
         "OPEN_PARAMS",

@@ -38,6 +38,7 @@ MODULES: Final = {
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,
     "falcohost.program": STABLE,
+    "falcohost.regular": PROVISIONAL,
     "falcohost.sentinel": PROVISIONAL,
     "falcohost.settings": STABLE,
     "falcohost.subscriber": PROVISIONAL,

@@ -29,9 +29,11 @@ class HelperSpec:
     """A process that the worker of a source starts before it loads anything, and that ends with the worker.
 
     :ivar name: its name in messages and in ``settings["helpers"]``.
-    :ivar serve: the function that serves the worker, as ``module:name``; no other module of the plugin is imported. It
-        is called with the process's end of the socket, and, if there are *settings*, with these; it returns when the
-        worker has closed the other end. What comes may come from an attacker: check it, and raise to end the worker.
+    :ivar serve: the function that serves the worker, as ``module:name``. Of the plugin's modules only this one and
+        *modules* are imported, before the process loses its rights. It is called with the process's end of the socket,
+        and, if there are *settings*, with these; it returns when the worker has closed the other end. What comes may
+        come from an attacker: check it, and raise to end the worker.
+    :ivar modules: further modules that it needs with these *settings*.
     :ivar capabilities: Linux capabilities that it keeps.
     :ivar calls: what it does, besides using the socket; works like :attr:`falcohost.needs.Needs.calls`.
     :ivar files: files and folders that it reads; works like :attr:`falcohost.needs.Needs.files`.
@@ -46,6 +48,7 @@ class HelperSpec:
 
     name: str
     serve: str
+    modules: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
     files: tuple[str, ...] | None = ()

@@ -128,11 +128,13 @@ class LookupSpec:
     :ivar name: its name in messages and numbers.
     :ivar description: one sentence about what it knows.
     :ivar key: for each event source, the fields whose values are the key, as written in rules:
-        ``{"syscall": ("container.id",)}``. If one of them is absent, there is no row.
+        ``{"syscall": ("container.id",)}``. If one of them is absent, there is no row. Empty with *by_argument*.
     :ivar make: called with the plugin's own configuration; returns the lookup. It runs in the process of a source with
         a rule that reads one of the fields, before the source gives up its privileges.
     :ivar fields: the fields that it adds. Each getter receives the row instead of the event; it may return GIVEN_UP for
         a value that this row does not have.
+    :ivar by_argument: the argument of each field names the field whose value is looked up, in any source:
+        ``asset.owner[fd.sip]``. The key is the name of the lookup's field, and that value.
     :ivar fills: getters for fields that the source itself has, by name; each receives the row, and a :class:`Beside`
         also values of the event. The lookup is asked only where the source does not know the value.
     :ivar check: called by ``falcohost doctor`` with the plugin's own configuration; yields pairs of what was checked,
@@ -148,9 +150,14 @@ class LookupSpec:
     key: Mapping[str, Sequence[str]]
     make: Callable[[Mapping[str, Any]], Lookup]
     fields: Sequence[Field] = ()
+    by_argument: bool = False
     fills: Mapping[str, Callable[[Any, Arg], Any]] = field(default_factory=dict)
     helper: HelperSpec | None = None
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+
+    def is_for(self, source: str) -> bool:
+        """Return whether it adds fields to *source*, or fills some."""
+        return self.by_argument or source in self.key
 
 
 class AskedLookup(Generic[_Q, _A]):

@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
+__all__ = ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"]
+
 MIB: Final = 1 << 20
 
 #: The largest secret, token or certificate, and the largest file with many certificates, in bytes.

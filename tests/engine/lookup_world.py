@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -10,13 +11,17 @@ from world import FIELDS, Happening, row
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
-from falcohost.engine.ir import Expr
-from falcohost.engine.lookup_fields import LookupField, added, filling
+from falcohost.engine.ir import Expr, FieldRef
+from falcohost.engine.lookup_fields import LookupField, added, by_argument, filling
 from falcohost.fields import ArgKind, Field, FieldType
 from falcohost.lookups import PENDING, Key
 
 #: Fields of the source that the lookup fills.
 FILLED = ("s.text", "s.path", "s.key", "n.uint64", "b.flag", "buf.data", "ip.addr", "l.texts", "any.name", "end.ip")
+
+
+#: Fields that are found by a field in brackets, by that; the second by what is in a row itself.
+NAMED = {"s.other": "row.key", "n.int32": "row.owner"}
 
 
 class Rows:
@@ -28,8 +33,8 @@ class Rows:
         self.rows: dict[Key, Any] = {}
 
     def find(self, key: Key) -> Any:
-        """Return a row."""
-        return self.rows.get(key)
+        """Return a row; where the key has the name of the field, or comes from a row, it is the same one."""
+        return self.rows.get(key if len(key) == 1 else (1,))
 
 
 ROWS = Rows()
@@ -42,6 +47,11 @@ def reader(name: str) -> Any:
 
 
 def _field(one: Field) -> Field:
+    if one.name in NAMED:
+        row = replace(one, get=reader(one.name), path=None)
+        made = by_argument(row, ROWS, {"row.key": KEY, "row.owner": FieldRef(OWNER, None, "row.owner")}.__getitem__)
+        assert made.variant is not None
+        return made.variant(NAMED[one.name])
     return filling(one, ROWS, (KEY,), reader(one.name)) if one.name in FILLED else one
 
 
@@ -71,6 +81,8 @@ def looked_up_event(random: Random, exprs: list[Expr], state: float | None = Non
         name = ref.field.name if ref.arg is None else (ref.field.name, ref.arg)
         if isinstance(ref.field, LookupField) and name in happening.values and random.random() < 0.7:
             found[name] = happening.values.pop(name)
+    if random.random() < 0.8:
+        found["row.owner"] = "ann"
     state = random.random() if state is None else state
     ROWS.rows = {(1,): PENDING if state < 0.4 else found} if state < 0.9 else {}
     if random.random() < 0.95:

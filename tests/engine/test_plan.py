@@ -58,10 +58,18 @@ def test_without_rules_nothing_is_wanted():
 
 def test_what_a_lookup_is_asked_by_is_wanted():
     """Of a lookup's field the source is asked for the key and for its own field of that name, never for the field."""
-    expr = check(parse("evt.type = open and row.owner = a and s.text exists and s.other = b"), CATALOG).expr
+    expr = check(parse("evt.type = open and row.owner = a and s.text exists and b.other = true"), CATALOG).expr
     made = replace(rule("1", expr), output=Template.parse("%l.texts", CATALOG))
     plan = make_plan("test", [made])
 
     assert {"row.key", "s.text"} == {ref.field.name for ref in plan.also_read}
-    assert {"evt.type", "row.key", "s.text", "s.other", "l.texts"} == plan.fields
-    assert {"evt.type", "s.other"} == {ref.field.name for ref in ir.fields(plan.condition)}
+    assert {"evt.type", "row.key", "s.text", "b.other", "l.texts"} == plan.fields
+    assert {"evt.type", "b.other"} == {ref.field.name for ref in ir.fields(plan.condition)}
+
+
+def test_what_a_row_is_found_by_that_a_row_is_found_by_is_wanted():
+    """Where the field in brackets is one of a lookup, the source is asked for what that is found by."""
+    plan = make_plan("test", [rule("1", check(parse("n.int32 = 1"), CATALOG).expr)])
+
+    assert {"row.key"} == {ref.field.name for ref in plan.also_read}
+    assert plan.fields >= {"row.key"}

@@ -101,11 +101,11 @@ def test_rules_are_not_filed_under_fields_of_lookups():
             asked.append(key)
             return PENDING
 
-    rules = [rule("r", looked_up("s.other = x and row.owner in (a, b)")), rule("q", looked_up("row.owner = c"))]
+    rules = [rule("r", looked_up("s.text.more = x and row.owner in (a, b)")), rule("q", looked_up("row.owner = c"))]
     ROWS.rows = Counting()
     matcher = Matcher(rules[:1])
-    matcher.match(Happening({"row.key": 1, "s.other": "y"}))
+    matcher.match(Happening({"row.key": 1, "s.text.more": "y"}))
     assert [] == asked
 
-    assert rules == list(Matcher(rules).match(Happening({"row.key": 1, "s.other": "x"})))
+    assert rules == list(Matcher(rules).match(Happening({"row.key": 1, "s.text.more": "x"})))
     assert None is Matcher(rules).filed(rules[1], None)

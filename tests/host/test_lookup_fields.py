@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.lookup_fields import LookupField
 from falcohost.errors import PluginError
-from falcohost.fields import ArgKind, Field, FieldType
+from falcohost.fields import ArgKind, Compare, Field, FieldType
 from falcohost.host.lookup_fields import with_lookups
 from falcohost.lookups import Beside, LookupSpec
 from falcohost.pipeline.lookups import LoadedLookup
@@ -25,6 +26,73 @@ def lookup(name="assets", key="it.host", **more):
     """Return a lookup that is loaded."""
     spec = LookupSpec(name=name, description="Knows.", key={"acts": (key,)}, make=lambda settings: None, **more)
     return LoadedLookup(spec, {})
+
+
+def by_argument(name="assets", **more):
+    """Return a lookup whose fields name in brackets what is looked up."""
+    return LoadedLookup(
+        LookupSpec(
+            name=name,
+            description="Knows.",
+            key={},
+            make=lambda settings: Known(),
+            fields=[field("asset.owner", get=lambda row, arg: row[arg])],
+            by_argument=True,
+            **more,
+        ),
+        {},
+    )
+
+
+class Known:
+    """A lookup that has a row for each key."""
+
+    def find(self, key):
+        """Return the key under the argument of the field."""
+        return {"it.host": key, "asset.owner[it.host]": key, "it.label[x]": key}
+
+
+def test_an_argument_names_what_is_looked_up():
+    """In every source, the key is the field's name and the value of the field in brackets."""
+    one = by_argument()
+    one.open()
+    catalog = Catalog("acts", with_lookups("acts", (field("it.host", get=lambda event, arg: event),), [one]))
+    ref = catalog.resolve("asset.owner", "it.host")
+
+    assert ("asset.owner", "web") == ref.field.get("web", ref.arg)
+    assert ref == catalog.resolve("asset.owner", "it.host")
+    assert isinstance(ref.field, LookupField)
+
+
+def test_a_row_can_name_another():
+    """The field in brackets may be one of a lookup; its own brackets are quoted."""
+    one = by_argument()
+    one.open()
+    catalog = Catalog("acts", with_lookups("acts", (field("it.host", get=lambda event, arg: event),), [one]))
+    ref = catalog.resolve("asset.owner", "asset.owner[it.host]")
+
+    assert ("asset.owner", ("asset.owner", "web")) == ref.field.get("web", ref.arg)
+
+
+@pytest.mark.parametrize(
+    ("argument", "error"),
+    [
+        (None, "asset.owner requires an argument"),
+        ("it.hst", "asset.owner[it.hst]: filter_check called with nonexistent field it.hst"),
+        ("it.label", "asset.owner[it.label]: "),
+        ("it.several", "it.several has several values, and only one can be looked up"),
+        ("it.list", "it.list has several values, and only one can be looked up"),
+    ],
+)
+def test_an_argument_that_cannot_be_looked_up_is_refused(argument, error):
+    """What is in brackets has to be a field of the source that has one value."""
+    several = (field("it.several", compare=Compare.ANY_OF), field("it.list", is_list=True))
+    own = (field("it.host"), field("it.label", arg=ArgKind.KEY, arg_required=True), *several)
+    catalog = Catalog("acts", with_lookups("acts", own, [by_argument()]))
+    with pytest.raises(TypeCheckError) as raised:
+        catalog.resolve("asset.owner", argument)
+
+    assert error in str(raised.value)
 
 
 def test_fields_are_added_and_filled():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from falcohost.engine import ir
 from falcohost.engine.ir import Expr, FieldRef, Or
-from falcohost.engine.lookup_fields import LookupField
+from falcohost.engine.lookup_fields import LookupField, behind
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.unknown import without_lookups
 from falcohost.events import Asked, Plan
@@ -28,7 +28,7 @@ def make_plan(source: str, rules: Sequence[Rule]) -> Plan:
             for rule, condition in zip(rules, conditions, strict=True)
             if condition is not rule.condition
             for ref in ir.fields(rule.condition)
-            for read in _behind(ref)
+            for read in behind(ref)
         ),
     )
 
@@ -37,17 +37,9 @@ def _refs(rule: Rule) -> Iterator[FieldRef]:
     """Yield the fields that *rule* reads from an event."""
     for ref in (*ir.fields(rule.condition), *rule.output.fields):
         if isinstance(ref.field, LookupField):
-            yield from _behind(ref)
+            yield from behind(ref)
         else:
             yield ref
-
-
-def _behind(ref: FieldRef) -> Iterator[FieldRef]:
-    """Yield the fields behind a field of a lookup: its key, and the source's own field of this name."""
-    if isinstance(ref.field, LookupField):
-        yield from ref.field.key
-        if ref.field.base is not None:
-            yield FieldRef(ref.field.base, ref.arg, ref.text)
 
 
 def _by_type(rules: Sequence[Rule]) -> dict[str, frozenset[Asked]] | None:

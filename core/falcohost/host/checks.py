@@ -88,7 +88,7 @@ def start_findings(
     found = {name: list(_source(specs[name], settings[name], agent)) for name in names if name not in wrong}
     needed = [name for name in found if ruleset is None or ruleset.enabled(name) or name in options.enable_sources]
     for lookup in plugins.lookups().values():
-        if not lookup.spec.key.keys().isdisjoint(found):
+        if any(map(lookup.spec.is_for, found)):
             yield from _lookup(lookup)
     one_opens = any(all(one.problem is None or not one.stops for one in found[name]) for name in needed or found)
     for finding in itertools.chain.from_iterable(found.values()):

@@ -15,10 +15,12 @@ class Extra(Struct, frozen=True):
 
     :ivar also: other names by which rules files ask for it: event sources, and Falco's plugins.
     :ivar default: loaded without being configured, because Falco has it built in.
+    :ivar by_key: loaded where the configuration has the key of its name.
     """
 
     also: tuple[str, ...] = ()
     default: bool = False
+    by_key: bool = False
 
 
 EXTRAS: Mapping[str, Extra] = {
@@ -30,11 +32,15 @@ EXTRAS: Mapping[str, Extra] = {
     "k8smeta": Extra(),
     "okta": Extra(),
     "syscall": Extra(default=True),
+    "tables": Extra(by_key=True),
     "text": Extra(),
 }
 
 #: Plugins that are loaded without being configured.
 DEFAULT = tuple(name for name, extra in EXTRAS.items() if extra.default)
+
+#: Plugins that are loaded where the configuration has the key of their name.
+BY_KEY = tuple(name for name, extra in EXTRAS.items() if extra.by_key)
 
 
 def owner(name: str) -> str:

@@ -117,6 +117,8 @@ def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, o
         close_the_way_back()
         module, _, name = spec.serve.partition(":")
         serve = getattr(importlib.import_module(module), name)
+        for one in spec.modules:
+            importlib.import_module(one)
         confine(Confinement(user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log), worker)
         settle()
         serve(link, *([spec.settings] if spec.settings else []))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import FieldRef
-from falcohost.engine.lookup_fields import LookupField, added, filling
+from falcohost.engine.lookup_fields import LookupField, added, by_argument, filling
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.lookups import Beside
@@ -21,21 +22,53 @@ def with_lookups(source: str, own: Sequence[Field], lookups: Iterable[LoadedLook
 
     :raises PluginError: a lookup's key or field does not fit the source, or two lookups add the same field.
     """
-    lookups = [lookup for lookup in lookups if source in lookup.spec.key]
+    lookups = [lookup for lookup in lookups if lookup.spec.is_for(source)]
     if not lookups:
         return tuple(own)
-    catalog = Catalog(source, own)
+    catalog, everything = Catalog(source, own), _Later(source)
     known = {one.name: one for one in catalog.fields}
     fields = dict(known)
     owners: dict[str, str] = {}
     for lookup in lookups:
-        key = [_field_of(lookup, catalog, text) for text in lookup.spec.key[source]]
-        for made in _fields_of(lookup, catalog, known, key):
+        if lookup.spec.by_argument:
+            found = _by_argument(lookup, known, everything)
+        else:
+            key = [_field_of(lookup, catalog, text) for text in lookup.spec.key[source]]
+            found = _fields_of(lookup, catalog, known, key)
+        for made in found:
             if made.name in owners:
                 both = f"'{owners[made.name]}' and '{lookup.name}'"
                 raise PluginError(f"the lookups {both} both add the field '{made.name}' of '{source}'")
             owners[made.name], fields[made.name] = lookup.name, made
-    return tuple(fields.values())
+    everything.fields = tuple(fields.values())
+    return everything.fields
+
+
+class _Later:
+    """Resolves the names of all fields of *source*, those of lookups included, once all are there."""
+
+    def __init__(self, source: str) -> None:
+        self.fields: tuple[Field, ...] = ()
+        self._source = source
+
+    @functools.cached_property
+    def _catalog(self) -> Catalog:
+        return Catalog(self._source, self.fields)
+
+    def resolve(self, text: str) -> FieldRef:
+        """Return the field that *text* names, with its argument if it has one.
+
+        :raises TypeCheckError: there is none.
+        """
+        name, bracket, rest = text.partition("[")
+        return self._catalog.resolve(name, rest.removesuffix("]").strip("\"'") if bracket else None)
+
+
+def _by_argument(lookup: LoadedLookup, own: Mapping[str, Field], everything: _Later) -> Iterator[Field]:
+    for row in lookup.spec.fields:
+        if row.name in own:
+            raise _refused(lookup, row.name, "the source already has it")
+        yield by_argument(_fit(lookup, row, OF_EVENTS), lookup, everything.resolve)
 
 
 def _fields_of(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from falcohost.engine import ir
-from falcohost.engine.lookup_fields import LookupField
+from falcohost.engine.lookup_fields import finders
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
@@ -82,5 +82,4 @@ def _lookups(rule: Rule) -> Iterator[LoadedLookup]:
     """Yield the lookups whose fields *rule* reads."""
     asked = ir.fields(rule.condition) if reads_lookup(rule.condition) else ()
     for ref in (*asked, *rule.output.fields):
-        if isinstance(ref.field, LookupField) and isinstance(ref.field.finder, LoadedLookup):
-            yield ref.field.finder
+        yield from (one for one in finders(ref) if isinstance(one, LoadedLookup))

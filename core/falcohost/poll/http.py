@@ -70,6 +70,7 @@ class HttpClient:
 
     :param ca: file with the certificates of trusted authorities; None: those of the system.
     :param explain: explains error answers.
+    :param json: an answer has to be JSON.
     """
 
     def __init__(
@@ -79,11 +80,13 @@ class HttpClient:
         ca: Path | None = None,
         explain: Explain = lambda answer: None,
         limits: HttpLimits | None = None,
+        json: bool = True,
     ) -> None:
         self._plugin = plugin
         self._ca = ca
         self._explain = explain
         self._limits = limits or HttpLimits()
+        self._json = json
         self._trust: ssl.SSLContext | None = None
         self._pools: dict[str, urllib3.PoolManager] = {}
 
@@ -109,7 +112,7 @@ class HttpClient:
             raise SourceError(f"{self._plugin}: the certificates in {self._ca} cannot be read: {why}") from error
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
-        """Fetch *url*, which must be JSON.
+        """Fetch *url*, which must be JSON, unless the client takes anything.
 
         :raises HttpError: the server answers with an error status.
         :raises Unreadable: the answer is not JSON, or cannot be read.
@@ -128,7 +131,12 @@ class HttpClient:
 
         host = urlsplit(url).hostname or url
         limits = self._limits
-        shown = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "falcohost", **headers}
+        shown = {
+            "Accept": "application/json" if self._json else "*/*",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "falcohost",
+            **headers,
+        }
         try:
             response = self._pool(url).request(
                 method,
@@ -163,7 +171,7 @@ class HttpClient:
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status, headers, b"")
         is_good = 200 <= response.status < 300
-        if is_good and not _is_json(headers.get("content-type", "")):
+        if is_good and self._json and not _is_json(headers.get("content-type", "")):
             raise Unreadable(host, answer, NO_JSON_TYPE)
         most = self._limits.body if is_good else _ENOUGH
         end = time.monotonic() + self._limits.body_time

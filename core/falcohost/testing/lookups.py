@@ -55,10 +55,10 @@ class LookupContract:
         assert is_sentence(self._spec(config).description)
 
     def test_it_has_a_key_and_fields(self, config: Mapping[str, Any]) -> None:
-        """A lookup has a key for at least one source, and has fields of its own or fills some."""
+        """A lookup has a key for a source, or takes it from an argument, and has fields of its own or fills some."""
         spec = self._spec(config)
 
-        assert spec.key
+        assert spec.key or spec.by_argument
         assert all(spec.key.values())
         assert spec.fields or spec.fills
 

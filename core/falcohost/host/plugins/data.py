@@ -71,7 +71,7 @@ def needed_by(source: str, plugins: Plugins) -> Iterator[Plugin]:
         if (
             one is owner
             or source in one.fields
-            or any(source in lookup.spec.key for lookup in one.lookups)
+            or any(lookup.spec.is_for(source) for lookup in one.lookups)
             or any((driver.chosen_by, driver.name) in chosen for driver in one.drivers)
         ):
             yield one

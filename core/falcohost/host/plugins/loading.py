@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from falcohost.errors import PluginError
 from falcohost.host.config.for_plugins import ForPlugins
-from falcohost.host.extras import DEFAULT, hints_for, owner
+from falcohost.host.extras import BY_KEY, DEFAULT, hints_for, owner
 from falcohost.host.plugins.found import imported, installed, is_ours, mend, provider, require_trusted, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
@@ -46,7 +46,7 @@ OFFERS = frozenset({FIELDS, *_THEN})
 
 
 def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
-    """Load the default plugins and *names*; a name may be that of a Falco plugin that one of ours replaces.
+    """Load the default plugins, those whose key is configured, and *names*, which may be Falco's for one of ours.
 
     :param told: the plugins' part of the configuration.
     :param strict: refuse a value of a plugin's key that is not valid; otherwise it is in :attr:`Plugins.refused`.
@@ -56,7 +56,8 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bo
     known = installed()
     names = list(names)
     own = [name if name in known else owner(name) for name in names]
-    wanted = list(dict.fromkeys([*(name for name in DEFAULT if name in known), *own]))
+    by_key = [name for name in BY_KEY if name in told.root.entries]
+    wanted = list(dict.fromkeys([*(name for name in (*DEFAULT, *by_key) if name in known), *own]))
     plugins = _load_each([the_one(name, known) for name in wanted if name in known], told, strict=strict)
     for name in names:
         if name not in known and name not in plugins.stands_for():
