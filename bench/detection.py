@@ -60,8 +60,7 @@ def fired(plugins: Plugins, source: str, rules: Iterable[Path], records: Sequenc
             for batch in opened.batches():
                 for event in batch.events:
                     names = [rule.name for rule, _ in matcher.match_views(views(batch, event))]
-                    event.whole()
-                    found[event.record[_NUMBER]] = names
+                    found[json.loads(event.raw)[_NUMBER]] = names
         finally:
             opened.close()
     return found

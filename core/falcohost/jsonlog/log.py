@@ -27,6 +27,8 @@ class JsonLog:
     :ivar keeps: returns True if *skip* would skip none of several records; an optimisation, which may return False when
         in doubt.
     :ivar skip_reads: JSON paths that *skip*, *keeps* and a memory of the source read.
+    :ivar unwrap: returns the record that a document contains in another form, as a cloud's log does, or None.
+    :ivar unwrap_marks: a text in which none of these stands has no such document.
     :ivar info: returns the value of ``evt.plugininfo``; None: the record as JSON.
     :ivar subject: returns who or what a whole record is about, for alerts (:func:`~falcohost.jsonlog.user_at`).
     :ivar resources: returns the resources that a whole record is about, the most important first, for alerts
@@ -40,6 +42,8 @@ class JsonLog:
     skip: Callable[[Record], str | None] | None = None
     keeps: Callable[[list[Record]], bool] | None = None
     skip_reads: tuple[str, ...] = ()
+    unwrap: Callable[[Record], Record | None] | None = None
+    unwrap_marks: tuple[bytes, ...] = ()
     info: Callable[[Record], str] | None = None
     subject: Callable[[Record], Subject | None] | None = None
     resources: Callable[[Record], Iterable[ResourceSubject]] | None = None

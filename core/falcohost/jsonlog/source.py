@@ -58,6 +58,7 @@ class JsonSource:
         self._planned = planned
         self._context = Context(log, memory)
         self._refusals = Refusals()
+        self._unwrap = harmless(log.unwrap or (lambda record: None), f"source '{log.source}': unwrap")
         self._projection = make_projection(log, None)
         self._passed = 0
 
@@ -119,7 +120,8 @@ class JsonSource:
                 continue
             text = Text(self._context, texts.origin, offset, data, is_cut_off=texts.is_cut_off)
             records = self._decoded(data)
-            events: Iterable[JsonEvent] = self._each(text) if records is None else self._all(text, records)
+            wraps = records is None and self._may_wrap(data)
+            events: Iterable[JsonEvent] = self._each(text, wraps=wraps) if records is None else self._all(text, records)
             if self._context.start_ts is None or self._see is not None:
                 events = self._noted(events)
             yield from events
@@ -131,7 +133,7 @@ class JsonSource:
 
     def _decoded(self, data: bytes) -> list[Record] | None:
         """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
-        if len(data) > self._input.limits.record:
+        if len(data) > self._input.limits.record or self._may_wrap(data):
             return None
         try:
             return self._projection.all(data)
@@ -162,12 +164,12 @@ class JsonSource:
         except Exception:  # logged when each is tried alone
             return list(map(self._skip, records))
 
-    def _each(self, text: Text) -> Iterator[JsonEvent]:
+    def _each(self, text: Text, *, wraps: bool) -> Iterator[JsonEvent]:
         for index, piece in enumerate(text.pieces(self._refuser(text))):
             try:
                 if len(piece.raw) > self._input.limits.record:
                     raise Refused(TOO_LARGE)
-                record, is_whole = self._record(piece.raw)
+                record, is_whole = self._unwrapped(piece.raw) if wraps else self._record(piece.raw)
                 if self._skip is not None and (cause := self._skip(record)) is not None:
                     raise Refused(cause)
             except Refused as refused:
@@ -186,6 +188,14 @@ class JsonSource:
             if self._see is not None:
                 self._see(event)
             yield event
+
+    def _may_wrap(self, data: bytes) -> bool:
+        return any(mark in data for mark in self._log.unwrap_marks)
+
+    def _unwrapped(self, raw: bytes) -> tuple[Record, bool]:
+        """Decode *raw* completely; return the record that it contains, or else itself."""
+        record = whole_record(raw)
+        return self._unwrap(record) or record, True
 
     def _record(self, raw: bytes) -> tuple[Record, bool]:
         """Decode *raw* as far as rules need, or completely; return also whether it is complete."""

@@ -12,6 +12,7 @@ from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
 from falcohost_k8saudit.resources import resources
+from falcohost_k8saudit.wrappings import MARKS, unwrapped
 
 #: Falco's message about a document that is not an audit event.
 NOT_RECOGNIZED = "data not recognized as a k8s audit event"
@@ -26,9 +27,11 @@ LOG = JsonLog(
     source="k8s_audit",
     plugin=NAME,
     time="stageTimestamp",
-    wrappers=("items",),
+    wrappers=("items", "records", "logEvents"),
     skip=_other_kind,
     skip_reads=("kind",),
+    unwrap=unwrapped,
+    unwrap_marks=MARKS,
     subject=user_at("k8s.user", "user.username"),
     resources=resources,
 )

@@ -18,6 +18,7 @@ from falcohost.testing.cli import run_cli
 from falcohost.testing.pipeline import Pipeline
 from falcohost.testing.waiting import PATIENCE
 from falcohost_k8saudit import plugin
+from falcohost_k8saudit.wrappings import unwrapped
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_the_command_and_what_cannot_be_opened(falcohost, rules, tmp_path):
 
 
 def test_fields_of_the_corpus(corpus, tmp_path):
-    """Events of other origins are read without an error, and their fields are extracted."""
+    """Events of other origins, also wrapped ones, are read without an error, and their fields are extracted."""
     records = [json.loads(line)["event"] for line in (corpus / "events" / "kubernetes.jsonl").read_text().splitlines()]
     (tmp_path / "log").write_text("\n".join(map(json.dumps, records)))
     (tmp_path / "rules.yaml").write_text(
@@ -124,7 +125,8 @@ def test_fields_of_the_corpus(corpus, tmp_path):
     pipeline.wait()
 
     found = [alert.fields["ka.verb"] for alert in pipeline.alerts]
-    assert found == [record["verb"] for record in records if "verb" in record]
+    events = [unwrapped(record) or record for record in records]
+    assert found == [event["verb"] for event in events if "verb" in event]
 
 
 def test_progress_on_a_terminal(regression, rules, tmp_path):
