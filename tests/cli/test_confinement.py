@@ -155,3 +155,38 @@ def test_new_rules_that_need_more(agent, setup, tmp_path):
     assert FORBIDDEN not in running.stdout
     values = [a["output_fields"]["number.value"] for a in running.alerts if a["rule"] == "Every number"]
     assert values == list(range(1, len(values) + 1))
+
+
+def maps_re2(pid):
+    """Return whether a process has RE2, a library."""
+    return "/_re2." in Path(f"/proc/{pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("condition", ['evt.source regex "num.*"', "evt.source glob number?"])
+def test_new_rules_with_patterns(agent, setup, tmp_path, condition):
+    """A worker without patterns has no RE2, which it cannot load later: for new rules with patterns there is another.
+
+    Other patterns do it no harm: rules without any are taken over by the worker that has it.
+    """
+    rules = (tmp_path / "rules.yaml", "Every number", "Number with a pattern")
+    config = "json_output: true\nrule_matching: all"
+    running = agent(*setup(config, numbers={"needs": []}), "--enable-source", "numbers")
+    running.wait_for_alerts(3)
+    before = running.workers()
+    assert not maps_re2(*before)
+    text = rules[0].read_text()
+    rule = f"{{rule: {rules[2]}, desc: d, condition: '{condition}', output: x, priority: NOTICE, source: numbers}}"
+    rules[0].write_text(f"{text}\n- {rule}\n")
+    running.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: any(one["rule"] == rules[2] for one in running.alerts), lambda: running.stderr)
+
+    after = running.workers()
+    assert before != after
+    assert maps_re2(*after)
+    rules[0].write_text(text)
+    running.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: running.stdout.count("Reload:") == 2, lambda: running.stderr + running.stdout)
+    assert after == running.workers()
+    assert running.end() == 0
+    assert FORBIDDEN not in running.stdout
+    assert "worker failed" not in running.stderr

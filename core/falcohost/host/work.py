@@ -19,6 +19,7 @@ from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.needs import GENEROUS, THREADS, Needs, needs_of
 from falcohost.pipeline.lookups import LoadedLookup
+from falcohost.pipeline.patterns import lacks_re2
 from falcohost.pipeline.pipeline import Pipeline
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.waker import Waker
@@ -131,13 +132,16 @@ class Work:
         try:
             data = self._uplink.new_data()
             rules = self._task.decode(data)
-            missing = self._helpers.miss({one.name for one in data.helpers})
+            missing = self._helpers.miss({one.name for one in data.helpers}) or (rules.patterns and lacks_re2())
             if missing or not needs_for(self._source, rules) <= self._confined:
                 self._uplink.send(wire.RulesTaken(message.number, renew=True))
                 return
             self._pipeline.open_lookups(rules, self._helpers.running)
             self._source.update(rules.plan)
         except Exception as error:
+            if isinstance(error, ImportError) and lacks_re2():
+                self._uplink.send(wire.RulesTaken(message.number, renew=True))
+                return
             text = wire.shortened(f"{type(error).__name__}: {error}", wire.MOST_TEXT)
             self._uplink.send(wire.RulesTaken(message.number, text))
             return

@@ -7,7 +7,6 @@ needs, so that no other source's secrets are in its memory. It never returns int
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket
@@ -42,6 +41,8 @@ from falcohost.host.task import Task, limit_environment, make_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.work import Work, needs_for
 from falcohost.host.worker_data import peek, unseal
+from falcohost.needs import CODE
+from falcohost.pipeline.patterns import load_no_re2, load_re2
 from falcohost.pipeline.pipeline import Pipeline
 from falcohost.programs import run_programs
 
@@ -120,7 +121,10 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
-        importlib.import_module("re2")  # its library cannot be loaded later, when a condition is first compiled
+        if task.rules.patterns:
+            load_re2()  # which is impossible later, when a condition is first compiled
+        if CODE not in needs.calls:
+            load_no_re2()
         confinement = Confinement(
             user=users.worker, capabilities=capabilities, needs=needs, only_log=beginning.only_log
         )

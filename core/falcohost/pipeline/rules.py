@@ -16,6 +16,7 @@ from falcohost.events import Event, Plan
 from falcohost.pipeline.faults import SingleRules
 from falcohost.pipeline.frozen import Freezer
 from falcohost.pipeline.lookups import LoadedLookup
+from falcohost.pipeline.patterns import have_patterns
 from falcohost.pipeline.undecided import CutRules
 
 Match: TypeAlias = Callable[[Event], Sequence[Rule]]
@@ -33,6 +34,7 @@ class Rules:
     :ivar first: report only the first rule that an event matches.
     :ivar cut: the same rules, for events whose fields are not all known yet.
     :ivar lookups: the lookups whose fields the rules read.
+    :ivar patterns: they may take RE2.
     """
 
     plan: Plan
@@ -42,6 +44,7 @@ class Rules:
     single: SingleRules
     first: bool = True
     lookups: tuple[LoadedLookup, ...] = ()
+    patterns: bool = False
     _asking: frozenset[int] = frozenset()
     _freezers: dict[int, Freezer] = field(default_factory=dict)
 
@@ -58,6 +61,7 @@ class Rules:
             SingleRules(rules, first=first),
             first,
             lookups_of(rules),
+            have_patterns(rules),
             frozenset(rule for rule, asks in asked.items() if asks),
         )
 
