@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import OrderedDict
@@ -26,6 +27,9 @@ MOST_ASKED: Final = 1024
 PATIENCE: Final = 3.0
 NONE: Final = 0.5
 
+#: Seconds after which those who wait get a row that is not complete: docker does not answer while it starts one.
+ENOUGH: Final = 0.5
+
 #: Seconds between two questions about the same container, at first and at most.
 PAUSE, LONGEST_PAUSE = 0.005, 0.05
 
@@ -39,12 +43,12 @@ def nobody(row: Row | None) -> None:
 class _Search:
     """A container that is looked for; *asked* is when somebody last wanted to know."""
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, incomplete: Row | None) -> None:
         self.container = container
         self.tells: list[Tell] = []
         self.asked = 0.0
         self.pause = PAUSE
-        self.incomplete: Row | None = None
+        self.incomplete = incomplete
 
 
 class Asked:
@@ -60,6 +64,7 @@ class Asked:
         self._lock = threading.Lock()
         self._threads = Pool(THREADS, f"ask {engine.name}")
         self._rows: OrderedDict[str, Row] = OrderedDict()
+        self._incomplete: OrderedDict[str, Row] = OrderedDict()
         self._searches: dict[str, _Search] = {}
 
     def ask(self, container: str, tell: Tell) -> None:
@@ -74,6 +79,8 @@ class Asked:
             if search is not None:
                 search.tells.append(tell)
                 search.asked = time.monotonic()
+                if search.incomplete is not None:
+                    self._later.call(ENOUGH, functools.partial(self._tell_incomplete, search))
         if search is None:
             tell(row)
         elif is_new:
@@ -101,7 +108,7 @@ class Asked:
         if search is None:
             if len(self._searches) >= MOST_ASKED:
                 return None
-            search = self._searches[container] = _Search(container)
+            search = self._searches[container] = _Search(container, self._incomplete.get(container))
         return search
 
     def all(self) -> None:
@@ -122,7 +129,8 @@ class Asked:
         try:
             row = self.engine.find(search.container)
         except Incomplete as incomplete:
-            search.incomplete, patience = structs.replace(incomplete.row, partial=True), PATIENCE
+            self._learn_incomplete(search, structs.replace(incomplete.row, partial=True))
+            patience = PATIENCE
         except (RuntimeFailed, OSError, ValueError, RecursionError, MemoryError):
             self.failed, patience = self.failed + 1, PATIENCE
         with self._lock:
@@ -134,11 +142,32 @@ class Asked:
                 return
             del self._searches[search.container]
             if row is not None:
-                self._rows[search.container] = row
-                if len(self._rows) > MOST:
-                    self._rows.popitem(last=False)
+                self._incomplete.pop(search.container, None)
+                _keep(self._rows, search.container, row)
         for tell in search.tells:
             tell(row or search.incomplete)
+
+    def _learn_incomplete(self, search: _Search, row: Row) -> None:
+        with self._lock:
+            is_first, search.incomplete = search.incomplete is None, row
+            _keep(self._incomplete, search.container, row)
+        if is_first:
+            self._later.call(ENOUGH, functools.partial(self._tell_incomplete, search))
+
+    def _tell_incomplete(self, search: _Search) -> None:
+        """Tell what is known to those who wait; the search goes on."""
+        with self._lock:
+            if self._searches.get(search.container) is not search:
+                return
+            tells, search.tells = search.tells, []
+        for tell in tells:
+            tell(search.incomplete)
+
+
+def _keep(rows: OrderedDict[str, Row], container: str, row: Row) -> None:
+    rows[container] = row
+    if len(rows) > MOST:
+        rows.popitem(last=False)
 
 
 class Place:

@@ -38,7 +38,7 @@ STORAGES: Final = ("/var/lib/containers/storage",)
 PROGRAMS: Final = ("/usr/bin/podman", "/usr/local/bin/podman")
 USERS: Final = "/home/*/.local/share/containers/storage"
 STATES: Final = ("/run/runc", "/run/crun")
-DOCKERS: Final = "/var/lib/docker/containers"
+DOCKERS: Final = ("/var/lib/docker/containers",)
 
 #: Longest label by default, in characters (Falco's ``label_max_len``).
 LONGEST: Final = 100
@@ -49,6 +49,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     :ivar storages: podman's; *users*: a pattern for those of users, empty: they are not read.
     :ivar states: folders of runc's and crun's states.
+    :ivar dockers: folders in which docker makes one for each container.
     :ivar programs: of runtimes that users may start at any time.
     :ivar bundles: folders in which bare containers' bundles are.
     :ivar longest: the longest label that is kept, in characters; 0: any.
@@ -63,7 +64,7 @@ class Config(Struct, frozen=True, kw_only=True):
     states: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
-    dockers: str = ""
+    dockers: tuple[str, ...] = ()
     longest: int = LONGEST
 
     @property
@@ -74,14 +75,14 @@ class Config(Struct, frozen=True, kw_only=True):
     @property
     def places(self) -> tuple[str, ...]:
         """Return paths of which one exists where there is a runtime; a user's podman has no other at first."""
-        return (*self.sockets, *self.storages, *self.states, *filter(None, [self.dockers]), *self.programs)
+        return (*self.sockets, *self.storages, *self.states, *self.dockers, *self.programs)
 
     @property
     def files(self) -> tuple[str, ...]:
         """Return the files and folders that are read; for one that may come later, the folder that it will be in."""
         tasks = [str(Path(one).parent / "io.containerd.runtime.v2.task") for one in self.containerd]
         homes = [self.users.partition("*")[0]] if self.users else []
-        found = [*self.storages, *homes, *self.states, *self.bundles, *tasks, *filter(None, [self.dockers])]
+        found = [*self.storages, *homes, *self.states, *self.bundles, *tasks, *self.dockers]
         return tuple(dict.fromkeys(str(_existing(Path(one))) for one in found))
 
 
@@ -103,6 +104,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
     found = {name: _sockets(engines, name, root) for name in SOCKETS}
     podman = _mapping(engines.get("podman") or {}, "engines.podman")
     runc = _mapping(engines.get("runc") or {}, "engines.runc")
+    docker = _mapping(engines.get("docker") or {}, "engines.docker")
     own = _enabled(engines, "podman")
     return Config(
         **found,
@@ -111,7 +113,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         programs=_rooted(root, PROGRAMS) if own and podman.get("rootless", True) else (),
         states=_rooted(root, _texts(runc, "states", STATES)) if _enabled(engines, "runc") else (),
         bundles=_rooted(root, _texts(runc, "bundles", ())) if _enabled(engines, "runc") else (),
-        dockers=f"{root}{DOCKERS}" if found["docker"] else "",
+        dockers=_rooted(root, _texts(docker, "folders", DOCKERS)) if found["docker"] else (),
         longest=_number(settings.get("label_max_len", LONGEST)),
     )
 

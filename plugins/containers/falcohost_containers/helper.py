@@ -108,7 +108,7 @@ def _cri(path: str, longest: int) -> Engine:
 def _docker(path: str, config: Config) -> Engine:
     from falcohost_containers.runtimes.docker import Docker
 
-    return Docker(Path(path), folder=Path(config.dockers) if config.dockers else None, longest=config.longest)
+    return Docker(Path(path), folders=[Path(one) for one in config.dockers], longest=config.longest)
 
 
 def _podman(config: Config) -> Engine:

@@ -133,6 +133,27 @@ def test_what_is_being_made(quick):
     assert Row(name="web", image="x") == told[1]
 
 
+@pytest.mark.parametrize("how", ["slow", "gone"])
+def test_what_was_known_before(monkeypatch, how):
+    """What was known while a container was made is told if its runtime is slow afterwards, or has removed it."""
+    monkeypatch.setattr(asking, "ENOUGH", 0.05)
+    monkeypatch.setattr(asking, "NONE", 0.1)
+    monkeypatch.setattr(asking, "PATIENCE", 0.1)
+    runtime = Runtime("a", web=Incomplete(Row(name="web")))
+    here, told, ask = answers(runtime)
+    ask("web", "a")
+    wait_until(lambda: told)
+    wait_until(lambda: not here.runtimes[0]._searches)
+    runtime.says.clear()
+    if how == "slow":
+        runtime.goes_on.clear()
+    ask("web", "a")
+    wait_until(lambda: len(told) > 1)
+    runtime.goes_on.set()
+
+    assert [Row(name="web", partial=True)] * 2 == told
+
+
 @pytest.mark.parametrize("reads_files", [False, True])
 def test_news_of_a_container(monkeypatch, reads_files):
     """What has come for a container is looked at without delay."""

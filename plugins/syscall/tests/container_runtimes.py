@@ -106,6 +106,61 @@ class Ctr:
             shutil.rmtree(STATE)
 
 
+class Docker:
+    """docker, with a daemon and a containerd of its own."""
+
+    type = "docker"
+    parent = "containerd-shim"
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        socket = folder / "docker.sock"
+        self.engines = {"docker": {"sockets": [str(socket)], "folders": [f"{folder}/data/containers"]}}
+        self._docker = ("docker", "-H", f"unix://{socket}")
+        places = [f"--{name}-root={folder}/{name}" for name in ("data", "exec")]
+        how = [
+            "--iptables=false",
+            "--ip6tables=false",
+            "--bridge=none",
+            "--storage-driver=vfs",
+            f"--pidfile={folder}/pid",
+        ]
+        with (folder / "log").open("wb") as log:
+            self._daemon = subprocess.Popen(
+                ["dockerd", f"--host=unix://{socket}", *places, *how], stdout=log, stderr=log
+            )
+        end = time.monotonic() + PATIENCE
+        while not socket.exists() or subprocess.run([*self._docker, "version"], capture_output=True).returncode != 0:
+            if self._daemon.poll() is not None or time.monotonic() > end:
+                self._daemon.kill()
+                skip_or_fail("docker", f"docker does not start here: {(folder / 'log').read_text()[-500:]}")
+            time.sleep(0.05)
+        self.do("load", "-q", "-i", str(image))
+
+    def do(self, *arguments: str, fails: bool = False) -> str:
+        """Run docker with *arguments*; return what it writes."""
+        return run(*self._docker, *arguments, fails=fails)
+
+    def execute(self, *command: str, fails: bool = False) -> str:
+        """Run a command in a container that is gone with it; return the container's name."""
+        name = f"falcohost-{secrets.token_hex(4)}"
+        self.do("run", "--name", name, "--rm", "--network", "none", IMAGE, *command, fails=fails)
+        return name
+
+    def start(self, script: str, *, terminal: bool) -> str:
+        """Run a shell script in a container; return the container's id."""
+        name = f"falcohost-{secrets.token_hex(4)}"
+        options = ["--network", "none", *(["-t"] if terminal else [])]
+        self.do("run", "--name", name, *options, IMAGE, "/bin/sh", "-c", script)
+        ident = self.do("inspect", "--format", "{{.Id}}", name).strip()
+        self.do("rm", name)
+        return ident
+
+    def close(self) -> None:
+        """Stop the daemon, which stops its containerd."""
+        self._daemon.terminate()
+        self._daemon.wait(PATIENCE)
+
+
 class Podman:
     """podman, with a store of its own."""
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from falcohost_containers.images import best
+from falcohost_containers.images import ImageName, best
 from falcohost_containers.probes import SHELL, Command, command
 from falcohost_containers.rows import MOST_ENTRIES, Mount, Row, text, texts, words
 from falcohost_containers.runtimes.engine import Incomplete
@@ -22,6 +22,8 @@ ID: Final = re.compile(r"[0-9a-f]{64}")
 
 # States in which it has no address yet.
 _BEFORE: Final = frozenset({"created", "configured", "initialized"})
+#: Of all containers the one with this id.
+_OF: Final = "?all=1&filters=%%7B%%22id%%22%%3A%%5B%%22%s%%22%%5D%%7D"
 _PASCAL: Final = {
     name: "".join(word.capitalize() for word in name.split("_"))
     for name in (
@@ -71,17 +73,12 @@ class _Networks(Struct, rename={"address": "IPAddress", "networks": "Networks"})
     networks: dict[str, _Network] | None = None
 
 
-class _Status(Struct, rename="pascal", frozen=True):
-    status: str = ""
-
-
 class _Container(Struct, rename={"networks": "NetworkSettings", **_PASCAL}):
     id: str
     name: str
     image: str
     config: _Config
     host_config: _HostConfig
-    state: _Status = _Status()
     mounts: list[_Mount] | None = None
     networks: _Networks | None = None
 
@@ -91,47 +88,72 @@ class _Image(Struct, rename="pascal"):
     repo_digests: list[str] | None = None
 
 
-class _Listed(Struct, rename="pascal"):
+class _Listed(Struct, rename={**_PASCAL, "image_id": "ImageID", "names": "Names", "labels": "Labels"}):
     id: str
+    names: list[str] | None = None
+    image: str = ""
+    image_id: str = ""
+    labels: dict[str, str] | None = None
+    state: str = ""
 
 
 class Docker:
     """The server at the socket *path*.
 
-    :param folder: where it keeps its containers; None: unknown.
+    :param folders: where it keeps its containers.
     """
 
-    def __init__(self, path: Path, *, name: str = "docker", folder: Path | None = None, longest: int = 100) -> None:
+    def __init__(self, path: Path, *, name: str = "docker", folders: Sequence[Path] = (), longest: int = 100) -> None:
         self.name = name
         self.types = frozenset({name})
         self.ids = ID
         self.reads_files = False
         self._path = path
-        self._folder = folder
+        self._folders = folders
         self._longest = longest
 
     def find(self, container: str) -> Row | None:
         """Return what the server says of a container."""
+        listed = next((one for one in self._list(_OF % container) if one.id == container), None)
+        if listed is None:
+            return None
+        if listed.state in _BEFORE:
+            raise Incomplete(self._brief(listed))  # asked for more, docker does not answer until it has started it
         found = get(self._path, f"/containers/{container}/json", _Container)
         if found is None or found.id != container:
-            return None
-        row = self._row(found)
-        if found.state.status in _BEFORE:
-            raise Incomplete(row)
-        return row
+            raise Incomplete(self._brief(listed))
+        return self._row(found)
 
     def running(self) -> Iterable[str]:
         """Yield the ids of running containers."""
-        return [one.id for one in get(self._path, "/containers/json", list[_Listed]) or () if ID.fullmatch(one.id)]
+        return [one.id for one in self._list() if ID.fullmatch(one.id)]
 
     def folders(self) -> Sequence[Path]:
-        """Return the folder in which the server makes one for each container."""
-        return [] if self._folder is None else [self._folder]
+        """Return the folders in which the server makes one for each container."""
+        return self._folders
+
+    def _list(self, query: str = "") -> list[_Listed]:
+        return get(self._path, f"/containers/json{query}", list[_Listed]) or []
+
+    def _brief(self, listed: _Listed) -> Row:
+        name = self._image(listed.image_id, listed.image)
+        return Row(
+            name=text(next(iter(listed.names or ()), "").removeprefix("/")),
+            image=text(listed.image),
+            image_id=text(listed.image_id).removeprefix("sha256:")[:12],
+            repository=name.repository,
+            tag=name.tag,
+            digest=name.digest,
+            labels=texts(listed.labels, self._longest),
+        )
+
+    def _image(self, ident: str, wanted: str) -> ImageName:
+        image = get(self._path, f"/images/{quote(ident, safe='')}/json", _Image) or _Image()
+        return best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(wanted))
 
     def _row(self, found: _Container) -> Row:
         config, host = found.config, found.host_config
-        image = get(self._path, f"/images/{quote(found.image, safe='')}/json", _Image) or _Image()
-        name = best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(config.image))
+        name = self._image(found.image, config.image)
         mounts = (found.mounts or [])[:MOST_ENTRIES]
         return Row(
             name=text(found.name.removeprefix("/")),
