@@ -9,7 +9,6 @@ import pytest
 from container_runtimes import Podman, need
 
 from falcohost.testing.images import IMAGE, write_image
-from falcohost.testing.waiting import wait_until
 
 RULES = """
 - rule: Check
@@ -27,12 +26,6 @@ RULES = """
   output: other | %fd.name %proc.entered_with %proc.cmdline %container.label[owner]
   priority: NOTICE
 """
-
-
-def is_told(podman: Podman, name: str, agent, mark: str) -> bool:
-    """Have podman check a container; return whether a check has been told."""
-    podman.do("healthcheck", "run", name, fails=True)
-    return any(alert["rule"] == "Check" and mark in str(alert) for alert in agent.alerts)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +55,8 @@ def test_a_health_check(podman, start_agent, tmp_path, form):
     try:
         podman.do("exec", name, "/bin/cat", f"{mark}-exec", fails=True)
         podman.do("exec", name, "/bin/sh", "-c", f"cat {mark}; cat {mark}-typed", fails=True)
-        # Now and then the process that has started a check is gone before the kernel can be asked about it.
-        wait_until(lambda: is_told(podman, name, agent, mark))
+        podman.do("healthcheck", "run", name, fails=True)
+        agent.wait_for(lambda alert: alert["rule"] == "Check" and mark in str(alert))
         for kind in ("init", "exec", "typed"):
             agent.wait_for(lambda alert, kind=kind: alert["rule"] == "Somebody" and f"{mark}-{kind}" in str(alert))
     finally:

@@ -12,6 +12,7 @@ from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import Get, Need, SyscallField
 from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.processes.table import Process
+from falcohost_syscall.records.record import EXE_ENTERED
 
 #: Reads something of a process.
 Of: TypeAlias = Callable[[Process], Any]
@@ -217,15 +218,14 @@ def entered_with(event: SyscallEvent, _: Arg) -> tuple[str, ...] | None:
     """Return the arguments of the process or ancestor that came into its pid namespace from outside.
 
     What a namespace leaves behind is taken over by its init, so only setns(2) puts a process below one outside of it.
-    None for descendants of the init, and where a pid namespace is not known.
+    None for descendants of the init, and where a process between is not known.
     """
-    process: Process = event.proc
-    inside = process.image.pidns_start
-    for above in process.ancestors():
-        if above.image.pidns_start != inside:
-            is_init = not inside or process.start == inside
-            return None if is_init or not above.image.pidns_start else _arguments(process)
-        process = above
+    inside = event.proc.image.pidns_start
+    for process in (event.proc, *event.proc.ancestors()):
+        if process.image.pidns_start != inside:
+            return None
+        if process.image.exe_flags & EXE_ENTERED:
+            return _arguments(process)
     return None
 
 

@@ -102,6 +102,32 @@ def test_privileged(one, get, facts, privileged):
     assert privileged is get(event, "container.privileged")
 
 
+INIT = Task(5_000_011, start=11, comm=b"init")
+#: Below it or beside it: a shell, and what it starts.
+SHELL = Task(5_000_012, start=12, ppid=INIT.pid, comm=b"sh")
+CURL = Task(5_000_013, start=13, ppid=SHELL.pid, comm=b"curl")
+
+
+@pytest.mark.parametrize(
+    ("marked", "namespaces", "found"),
+    [
+        (SHELL, (11, 11, 11), ("sh", "-x", "a b")),
+        (CURL, (11, 11, 11), ("curl", "-x", "a b")),
+        (None, (11, 11, 11), None),
+        (SHELL, (11, 0, 11), None),
+        (SHELL, (11, 11, 12), None),
+    ],
+)
+def test_what_came_from_outside(one, get, marked, namespaces, found):
+    """What has been marked by the kernel came from outside, with what it has started in the same pid namespace."""
+    records = [handmade.call("chdir", INIT, 0)]
+    for task, namespace in zip((INIT, SHELL, CURL), namespaces, strict=True):
+        facts = {"pidns_start": namespace, "exe_flags": R.EXE_ENTERED * (task is marked)}
+        records.append(handmade.execution(task, b"/bin/x", (task.comm, b"-x", b"a b"), **facts))
+
+    assert found == get(one(*records, handmade.call("chdir", CURL, 0)), "proc.entered_with")
+
+
 def test_users(one, get):
     """Numbers have the names of this machine's accounts; those without have <NA>."""
     task = Task(5_000_001, start=1, uid=0, gid=4_000_000, loginuid=0xFFFFFFFF)
