@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from falcohost_syscall.drivers.scap.event_types import TYPES
+from falcohost_syscall.drivers.scap.event_types import ENTERS, TYPES
 
-PROCESSES, DESCRIPTORS, USERS, EVENT = 0x215, 0x218, 0x220, 0x216
+PROCESSES, DESCRIPTORS, USERS, EVENT, OLD_EVENT = 0x215, 0x218, 0x220, 0x216, 0x204
 #: When all events happened.
 TS = 1_700_000_000_000_000_000
 CODES = {found.name: code for code, found in TYPES.items()}
@@ -65,6 +65,23 @@ def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
     whole = lengths + b"".join(data)
     head = struct.pack("<QqIHI", TS, tid, 26 + len(whole), found.code, len(data))
     return block(EVENT, struct.pack("<H", 3) + head + whole)
+
+
+def start(name: str, tid: int, /, **values: int | bytes) -> bytes:
+    """Return the block of the start of a call with these parameters, as older captures have it."""
+    found = ENTERS[CODES[name] - 1]
+    return old_event(found.code, tid, *(_value(kind, values.get(param, b"")) for param, kind in found.params))
+
+
+def old_event(code: int, tid: int, *data: bytes) -> bytes:
+    """Return the block of an event as older captures have it: it does not say how many parameters it has."""
+    whole = b"".join(struct.pack("<H", len(value)) for value in data) + b"".join(data)
+    return block(OLD_EVENT, struct.pack("<HQqIH", 3, TS, tid, 22 + len(whole), code) + whole)
+
+
+def i64(number: int) -> bytes:
+    """Return a number as a parameter of eight bytes."""
+    return number.to_bytes(8, "little", signed=True)
 
 
 def _value(kind: str, value: int | bytes) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from falcohost_syscall.drivers.scap import file_changes, process_changes, socket_changes
-from falcohost_syscall.drivers.scap.event_types import TYPES
+from falcohost_syscall.drivers.scap.descriptors import Descriptor
+from falcohost_syscall.drivers.scap.event_types import MOST, TYPES
 from falcohost_syscall.drivers.scap.events import Calls, CapturedCall
 from falcohost_syscall.drivers.scap.tables import Tables, Thread
 
@@ -28,45 +29,55 @@ MEMORY: Final = frozenset(process_changes.MEMORY)
 CHANGES: Final[Mapping[int, Change]] = {
     code: _CHANGES[kind.name] for code, kind in TYPES.items() if kind.name in _CHANGES
 }
+_BY_CODE: Final = tuple(CHANGES.get(code) for code in range(MOST))
 
 
 class State:
     """Keeps *tables* up to date. What an event removes stays until the next event.
 
-    :param calls: where the starts of calls are remembered.
+    :ivar calls: where the starts of calls are remembered.
     :ivar later: what the last event removes.
+    :ivar closing: the descriptors of which the last event has closed one, and *closing_fd*: its number.
     :ivar ended: when the threads ended that did so last, by the thread that made them and their own number.
     :ivar dead: the main threads that have ended, while others of their process run.
     """
 
     def __init__(self, tables: Tables, calls: Calls) -> None:
         self.tables = tables
-        self._calls = calls
+        self.calls = calls
         self.later: Callable[[], object] | None = None
+        self.closing: dict[int, Descriptor] | None = None
+        self.closing_fd = 0
         self.ended: dict[tuple[int, int], int] = {}
         self.dead: set[int] = set()
 
     def started(self, call: CapturedCall) -> Mapping[str, bytes]:
         """Return the parameters of the start of a call by name; none if it is not known."""
-        return self._calls.started(call.tid, call.type.code)
+        return self.calls.started(call.tid, call.type.code)
 
     def begun_execveat(self, call: CapturedCall) -> Mapping[str, bytes]:
         """Return the parameters of the start of an execveat that ended as execve, as successful ones do."""
-        return self._calls.started(call.tid, EXECVEAT)
+        return self.calls.started(call.tid, EXECVEAT)
 
     def began_with(self, call: CapturedCall, part: bytes) -> bool:
         """Return whether the start of a call is not known, or has *part* among its parameters."""
-        return self._calls.began_with(call.tid, call.type.code, part)
+        return self.calls.began_with(call.tid, call.type.code, part)
 
     def apply(self, call: CapturedCall) -> Thread:
         """Apply the change that *call* made to the tables; return its thread after that."""
-        if self.later is not None:
-            self.later()
-            self.later = None
-        tables = self.tables
-        thread = tables.threads.get(call.tid) or tables.thread(call.tid)
-        change = CHANGES.get(call.type.code)
+        thread = self.begin(call.tid)
+        change = _BY_CODE[call.type.code]
         if change is None:
             return thread
         change(self, thread, call, call.result)
-        return tables.threads.get(call.tid) or thread
+        return self.tables.threads.get(call.tid) or thread
+
+    def begin(self, tid: int) -> Thread:
+        """Remove what the last event has removed; return the thread of the next one."""
+        if self.closing is not None:
+            self.closing.pop(self.closing_fd, None)
+            self.closing = None
+        if self.later is not None:
+            self.later()
+            self.later = None
+        return self.tables.threads.get(tid) or self.tables.thread(tid)

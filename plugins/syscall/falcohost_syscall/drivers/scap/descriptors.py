@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 from typing import Final
+
+from msgspec import Struct
 
 from falcohost_syscall.drivers.scap.addresses import unmapped
 from falcohost_syscall.drivers.scap.lists import UNIX, ListedDescriptor
@@ -46,8 +47,7 @@ CLOEXEC: Final = 0x1000
 _UPPER, _LOWER = 0x8000, 0x10000
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True, gc=False):
     """The file of a descriptor, which is also the ``FileFacts`` of an event.
 
     :ivar kind: Falco's ``fd.type``.

@@ -15,9 +15,9 @@ from falcohost_syscall.drivers.scap.blocks import SECTION, SIZE, Block, Capture,
 from falcohost_syscall.drivers.scap.changes import State
 from falcohost_syscall.drivers.scap.event import CapturedEvent
 from falcohost_syscall.drivers.scap.event_types import MOST
-from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall
+from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall, plain_values
 from falcohost_syscall.drivers.scap.reader import TooShortError
-from falcohost_syscall.drivers.scap.tables import Tables
+from falcohost_syscall.drivers.scap.tables import Tables, Thread
 from falcohost_syscall.drivers.scap.uses import Use, row_of, uses
 from falcohost_syscall.events.event import SyscallEvent
 
@@ -31,7 +31,8 @@ _REPORTED: Final = 10
 _EVENT: Final = 0x216
 _HEAD: Final = Struct("<IIHQqIHI")
 #: Bytes of the event's header, and of what is in front of and behind an event in its block.
-_HEADER, _AROUND = 26, 14
+_HEADER, _BEFORE, _AROUND = 26, 10, 14
+_BEHIND: Final = _BEFORE + _HEADER
 
 _log = logging.getLogger("falcohost")
 
@@ -121,12 +122,12 @@ class Replay:
             use = use_of[code]
             if use.counts:
                 self._number += 1
+            at, end = place + _BEHIND, place + _BEFORE + length
             if use.is_begin:
-                begin(tid, code, data[place + 36 : place + 10 + length], count)
+                begin(tid, code, data[at:end], count)
             elif use.is_read:
-                rest = data[place + 36 : place + 10 + length]
                 self._place = place
-                event = self._event(capture, code, rest, count, ts, tid, cpu)
+                event = self._read(use, data, (at, end, count), code, ts, tid, cpu)
                 if event is not None:
                     self._place = place + size
                     yield event
@@ -135,13 +136,33 @@ class Replay:
             place += size
             self._place = place
 
-    def _event(
-        self, capture: Capture, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int
+    def _read(
+        self, use: Use, data: bytes, where: tuple[int, int, int], code: int, ts: int, tid: int, cpu: int
     ) -> SyscallEvent | None:
+        """Apply an event to the tables, and return it if it is asked for.
+
+        :param where: where its parameters begin and end in *data*, and their number.
+        """
+        at, end, count = where
+        kind = use.type
+        if kind is None:
+            return self._odd(code, data[at:end], count, ts, tid, cpu)
+        if use.quick is not None and (thread := use.quick(self._state, tid, data, where)) is not None:
+            if not use.is_wanted:
+                return None
+            return self._event(CapturedCall(kind, ts, tid, cpu, None, data[at:end]), thread, len(kind.params))
+        values = plain_values(data, at, count, end)
+        if values is None or len(values) < len(kind.params):
+            return self._odd(code, data[at:end], count, ts, tid, cpu)
+        return self._applied(CapturedCall(kind, ts, tid, cpu, values))
+
+    def _odd(self, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int) -> SyscallEvent | None:
+        """Apply an event that is old, or not as long as usual; return it if it is asked for."""
         try:
             call = self._calls.make(code, data, count, ts, tid, cpu)
         except TooShortError:
-            self._report(Damage(capture.base + self._place, 0, "an event is shorter than it says"))
+            base = 0 if self._capture is None else self._capture.base
+            self._report(Damage(base + self._place, 0, "an event is shorter than it says"))
             return None
         return None if call is None else self._applied(call)
 
@@ -151,12 +172,14 @@ class Replay:
         use = self._uses[call.type.code]
         if call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
             return None
+        return self._event(call, thread, -1 if call.is_generic else len(call.values))
+
+    def _event(self, call: CapturedCall, thread: Thread, count: int) -> SyscallEvent:
         context = self.tables.context
         if context.first is None:
             context.first = call.ts
         self._passed += 1
-        row = row_of(call.name, -1 if call.is_generic else len(call.values))
-        return CapturedEvent(row, call, thread, self._number, self.tables)
+        return CapturedEvent(row_of(call.name, count), call, thread, self._number, self.tables)
 
     def _other(self, capture: Capture) -> SyscallEvent | None:
         """Read a block that is not one of today's plain events, or pass over damage; return its event, if any."""

@@ -22,6 +22,8 @@ from falcohost_syscall.records.text import text
 #: Falco's numbers of access modes.
 _ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}
 _TEXTS: Final = ("path", "str")
+#: The parameter with the first of two descriptors that a call made.
+_PAIR: Final = "fd1"
 _POLLED: Final = Struct("<qh")
 #: poll.h: the kernel's bit for each of Falco's.
 _POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
@@ -58,7 +60,7 @@ class CapturedEvent:
         self.proc = thread.process
         self.ctx: Context = tables.context
         self._tables = tables
-        number = self.fd_number
+        number = self.ret if row.creates_fd and _PAIR not in row.param_index else self.fd_number
         self.fdinfo: Descriptor | None = None if number is None else thread.descriptors.get(number)
 
     def __repr__(self) -> str:
@@ -192,7 +194,7 @@ class CapturedEvent:
         """The descriptor that the call returned (-1: none), used, or took as a directory; None if there is none."""
         row = self.row
         if row.creates_fd:
-            pair = self.call.number("fd1")
+            pair = self.call.number(_PAIR)
             return max(self.ret, -1) if pair is None else pair
         used = row.used_fd if row.used_fd is not None else row.dir_fd
         name = None if used is None else self._name(str(used))
@@ -300,7 +302,9 @@ class CapturedEvent:
         """The access mode of an open."""
         if self.type not in OPENS_WITH_FLAGS:
             return None
-        return _ACCESS.get((self.call.number("flags") or 0) & 3)
+        known = self.fdinfo
+        bits = known.flags if known is not None and self.ret >= 0 else self.call.number("flags") or 0
+        return _ACCESS.get(bits & 3)
 
     @property
     def requested(self) -> str | None:

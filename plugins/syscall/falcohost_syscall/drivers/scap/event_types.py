@@ -44,6 +44,11 @@ class EventType:
         return {name: place for place, (name, _) in enumerate(self.params) if name != _UNUSED}
 
     @cached_property
+    def numbers(self) -> dict[str, tuple[int, bool]]:
+        """The parameters' indexes by name, and whether a number in this place is signed."""
+        return {name: (place, self.params[place][1][0] == "i") for name, place in self.places.items()}
+
+    @cached_property
     def has_result(self) -> bool:
         """Whether the first parameter is what the call returned."""
         return bool(self.params) and self.params[0][0] in ("res", "fd") and self.code % 2 == 1

@@ -47,20 +47,33 @@ class CapturedCall:
 
     :ivar type: its event type; *name*: the name that rules use.
     :ivar cpu: the number of the processor; *state_only*: it is not an event for rules.
+    :param values: the bytes of each parameter; None: they are in *data*, behind their lengths.
     """
 
-    __slots__ = ("cpu", "name", "state_only", "tid", "ts", "type", "values")
+    __slots__ = ("_data", "_values", "cpu", "name", "state_only", "tid", "ts", "type")
 
-    def __init__(self, type: EventType, ts: int, tid: int, cpu: int, values: list[bytes], state_only: bool) -> None:
+    def __init__(
+        self, type: EventType, ts: int, tid: int, cpu: int, values: list[bytes] | None, data: bytes = b""
+    ) -> None:
         self.type = type
         self.name = type.name
         self.ts = ts
         self.tid = tid
         self.cpu = cpu
-        self.values = values
-        self.state_only = state_only
+        self._values = values
+        self._data = data
+        self.state_only = False
         if type.code == GENERIC:
             self.name = generic_name(self.number("ID") or 0, self.number("nativeID") or 0)
+
+    @property
+    def values(self) -> list[bytes]:
+        """The bytes of each parameter."""
+        found = self._values
+        if found is None:
+            count, data = len(self.type.params), self._data
+            found = self._values = plain_values(data, 0, count, len(data)) or []
+        return found
 
     @property
     def is_generic(self) -> bool:
@@ -76,13 +89,13 @@ class CapturedCall:
 
     def number(self, name: str) -> int | None:
         """Return a parameter as a number, or None."""
-        place = self.type.places.get(name)
-        if place is None or place >= len(self.values):
+        known = self.type.numbers.get(name)
+        if known is None or known[0] >= len(self.values):
             return None
-        data = self.values[place]
+        data = self.values[known[0]]
         if not data or len(data) > _LONGEST_NUMBER:
             return None
-        return int.from_bytes(data, "little", signed=self.type.params[place][1][0] == "i")
+        return int.from_bytes(data, "little", signed=known[1])
 
     def text(self, name: str) -> bytes | None:
         """Return a parameter as a text, or None."""
@@ -93,9 +106,13 @@ class CapturedCall:
     @property
     def result(self) -> int:
         """What the call returned: its first parameter if that is a result, else 0."""
-        if not self.type.has_result or not self.values:
+        if not self.type.has_result:
             return 0
-        return int.from_bytes(self.values[0][:_LONGEST_NUMBER], "little", signed=True)
+        values = self._values
+        if values is None:
+            begin = 2 * len(self.type.params)
+            return int.from_bytes(self._data[begin : begin + _LONGEST_NUMBER], "little", signed=True)
+        return int.from_bytes(values[0][:_LONGEST_NUMBER], "little", signed=True) if values else 0
 
 
 def generic_name(number: int, native: int) -> str:
@@ -158,7 +175,7 @@ class Calls:
                 return None
             kind = TYPES[old.becomes]
             values = self._renew(tid, old, kind, values_of(data, old, count))
-        return CapturedCall(kind, ts, tid, cpu, values, False)
+        return CapturedCall(kind, ts, tid, cpu, values)
 
     def started(self, tid: int, code: int) -> dict[str, bytes]:
         """Return the parameters of the start of the call that ends with an event of type *code*, by name."""
@@ -188,6 +205,17 @@ class Calls:
             named[name] if name in named else passed.get(name, kind.missing[place])
             for place, (name, _) in enumerate(kind.params)
         ]
+
+
+def plain_values(data: bytes, place: int, count: int, end: int) -> list[bytes] | None:
+    """Return the bytes of *count* parameters whose lengths begin at *place*; None if they do not end before *end*."""
+    if count >= _MOST_PARAMS:
+        return None
+    begin = place + 2 * count
+    if begin > end:
+        return None
+    ends = [*accumulate(_LENGTHS[count].unpack_from(data, place), initial=begin)]
+    return [data[begin:end] for begin, end in pairwise(ends)] if ends[-1] <= end else None
 
 
 def values_of(data: bytes, kind: EventType, count: int) -> list[bytes]:

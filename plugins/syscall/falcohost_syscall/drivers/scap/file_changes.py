@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from falcohost_syscall.calls import flags
 from falcohost_syscall.drivers.scap.descriptors import CLOEXEC, Descriptor
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from falcohost_syscall.drivers.scap.changes import State
 
 #: Falco's flags of open; those from here on are what became of the open.
-_O_DIRECTORY: Final = 0x400
+O_DIRECTORY: Final = 0x400
 _BECAME: Final = 0x4000
 _LAYERS: Final = 0x18000
 #: Flags of epoll_create1 and close_range.
@@ -45,23 +46,23 @@ def opened(state: State, thread: Thread, call: CapturedCall, fd: int) -> None:
     if fd < 0:
         return
     bits = call.number("flags") or 0
+    if not state.began_with(call, call.raw("name") or NO_TEXT):
+        call, bits = _as_begun(state, call, bits)
     if call.name == "creat":
         bits = (call.number("creat_flags") or 0) << 15 & _LAYERS
-    if call.name == "open_by_handle_at":
-        passed = call.text("path")
-        name = None if passed is None else absolute("/", text(passed))
-    else:
-        passed = call.raw("name")
-        if not state.began_with(call, passed or NO_TEXT):
-            call, bits = _as_begun(state, call, bits)
-        name = path_of(thread, call, call.text("name"))
-    thread.descriptors[fd] = Descriptor(
-        "directory" if bits & _O_DIRECTORY else "file",
-        name or "",
-        call.number("ino") or 0,
-        call.number("dev") or 0,
-        bits,
-    )
+    name = path_of(thread, call, call.text("name"))
+    _add_file(thread, call, fd, name, bits)
+
+
+def _opened_by_handle(_: State, thread: Thread, call: CapturedCall, fd: int) -> None:
+    passed = call.text("path")
+    if fd >= 0:
+        _add_file(thread, call, fd, None if passed is None else absolute("/", text(passed)), call.number("flags") or 0)
+
+
+def _add_file(thread: Thread, call: CapturedCall, fd: int, name: str | None, bits: int) -> None:
+    kind = "directory" if bits & O_DIRECTORY else "file"
+    thread.descriptors[fd] = Descriptor(kind, name or "", call.number("ino") or 0, call.number("dev") or 0, bits)
 
 
 def _as_begun(state: State, call: CapturedCall, bits: int) -> tuple[CapturedCall, int]:
@@ -71,7 +72,7 @@ def _as_begun(state: State, call: CapturedCall, bits: int) -> tuple[CapturedCall
     if not name or name == NO_TEXT:
         return call, bits
     values = [begun.get(param) or value for (param, _), value in zip(call.type.params, call.values, strict=False)]
-    changed = CapturedCall(call.type, call.ts, call.tid, call.cpu, values, call.state_only)
+    changed = CapturedCall(call.type, call.ts, call.tid, call.cpu, values)
     return changed, (changed.number("flags") or 0) & (_BECAME - 1) | bits & -_BECAME
 
 
@@ -134,8 +135,7 @@ def _control(_: State, thread: Thread, call: CapturedCall, returned: int) -> Non
 def _close(state: State, thread: Thread, call: CapturedCall, returned: int) -> None:
     fd = call.number("fd")
     if returned >= 0 and fd in thread.descriptors:
-        descriptors = thread.descriptors
-        state.later = lambda: descriptors.pop(fd, None)
+        state.closing, state.closing_fd = thread.descriptors, fd or 0
 
 
 def _close_range(_: State, thread: Thread, call: CapturedCall, returned: int) -> None:
@@ -163,7 +163,8 @@ def _fchdir(_: State, thread: Thread, call: CapturedCall, returned: int) -> None
 
 
 CHANGES: Final[dict[str, Callable[[State, Thread, CapturedCall, int], None]]] = {
-    **dict.fromkeys(("open", "openat", "openat2", "creat", "open_by_handle_at"), opened),
+    **dict.fromkeys(("open", "openat", "openat2", "creat"), opened),
+    "open_by_handle_at": _opened_by_handle,
     **dict.fromkeys(_MADE, _make),
     **dict.fromkeys(("pipe", "pipe2"), _make_pipe),
     **dict.fromkeys(("dup", "dup2", "dup3"), _duplicate),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from socket import AF_INET, AF_INET6, AF_UNIX
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from falcohost_syscall.drivers.scap.addresses import Tuple, as_sockaddr, read_tuple, unix_name, unmapped
 from falcohost_syscall.drivers.scap.descriptors import CLOEXEC, FAMILIES, KINDS, Descriptor

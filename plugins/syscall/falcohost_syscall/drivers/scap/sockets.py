@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 from typing import Final
+
+from msgspec import Struct
 
 from falcohost_syscall.events.sockets import LISTENING, Endpoint, Socket
 
@@ -16,8 +17,7 @@ _LOOPBACK: Final = (b"\x7f\0\0\1", bytes(15) + b"\1")
 _SUBNET: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Struct, frozen=True, gc=False):
     """Protocol and both ends of a socket, and the role of this end (:mod:`falcohost_syscall.events.sockets`).
 
     *source* is the client's end once the role is known.

@@ -47,5 +47,7 @@ def shown() -> Callable[..., list[tuple[object, ...]]]:
 
 def value(event: SyscallEvent, name: str) -> object:
     """Return a field of an event; the argument stands in brackets."""
+    if name == "evt.num":  # a field of all sources
+        return event.num
     name, _, arg = name.rstrip("]").partition("[")
     return FIELD[name].get(event, int(arg) if arg.isdecimal() else arg or None)

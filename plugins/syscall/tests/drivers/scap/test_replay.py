@@ -187,3 +187,87 @@ def test_only_what_rules_want_is_passed_on(replayed, shown):
 
     assert [("unlink", "/srv/x")] == shown(driver, "fs.path.name")
     assert (2, 1) == (driver.stats().received, driver.stats().passed)
+
+
+@pytest.mark.parametrize("passed", [b"/etc/passwd", b"x", b"../y", b"a/b", b"z\xff", b"", b"<NA>"])
+@pytest.mark.parametrize("directory", [5, 9, -100])
+@pytest.mark.parametrize("bits", [1, 0x1401, 0x8002])
+def test_quick_changes_are_those_of_other_events(replayed, shown, passed, directory, bits):
+    """An openat and a close change the same, whether they have the usual parameters or one that nobody knows behind."""
+    names = ("fd.name", "fd.type", "fd.ino", "evt.is_open_read", "fd.is_upper_layer", "proc.stdin.name")
+    openat = {"fd": 0, "dirfd": directory, "name": passed, "flags": bits, "mode": 0, "dev": 3, "ino": 4}
+    plain = (
+        captures.event("open", 10, fd=5, name=b"/srv", flags=0x401, mode=0, dev=1, ino=2),
+        captures.event("openat", 10, **openat),
+        captures.event("fstat", 10, res=0, fd=0),
+        captures.event("close", 10, res=0, fd=0),
+        captures.event("fstat", 10, res=-9, fd=0),
+    )
+    # Without its last parameter, or with a number of another size, an event is not usual.
+    odd = (
+        plain[0],
+        captures.event("openat", 10, **openat | {"mode": bytes(8)}),
+        plain[2],
+        captures.event("close", 10, res=bytes(4), fd=0),
+        plain[4],
+    )
+
+    assert shown(replayed(*LISTS, *plain), *names) == shown(replayed(*LISTS, *odd), *names)
+
+
+def test_an_open_has_the_name_that_was_passed_when_it_began(replayed, shown):
+    """Where the start of an open is in the capture, what was passed then counts, as for Falco."""
+    began = captures.start("openat", 10, dirfd=-100, name=b"/etc/shadow", flags=3, mode=0)
+    opened = captures.event("openat", 10, fd=3, dirfd=-100, name=b"/tmp/x", flags=0x4001, mode=0, dev=1, ino=2)
+
+    assert [("openat", "/etc/shadow", 2)] == shown(replayed(*LISTS, began, opened), "fd.name", "evt.num")
+
+
+def test_numbers_of_events(replayed, shown):
+    """Events are numbered as by Falco: those that no rule asks for count, starts of most calls do not."""
+    blocks = (
+        captures.start("close", 10, fd=0),
+        captures.event("fstat", 10, res=0, fd=0),
+        captures.start("connect", 10, fd=0),
+        captures.event("chdir", 10, res=0, path=b"/"),
+    )
+    driver = replayed(*LISTS, *blocks, plan=Plan("syscall", event_types=frozenset({"chdir"})))
+
+    assert [("chdir", 3)] == shown(driver, "evt.num")
+
+
+def test_old_types(replayed, shown):
+    """An event of a type that Falco no longer writes is one of the type that has replaced it."""
+    blocks = (
+        captures.old_event(100, 10, b"/srv/x\0"),
+        captures.old_event(101, 10, bytes(8)),
+        captures.old_event(
+            13, 10, bytes(8), b"id\0", b"-u\0", *map(captures.i64, (10, 10, 1)), b"/\0", captures.i64(9)
+        ),
+        captures.old_event(185, 10, captures.i64(12), b"id\0", b"-u\0", *map(captures.i64, (10, 10, 1)), b"/\0"),
+    )
+
+    assert [
+        ("rmdir", "/srv/x", "bash", "res=0 path=/srv/x"),
+        ("execve", None, "id", None),
+        ("vfork", None, "id", None),
+    ] == [(*row[:3], row[3] if row[0] == "rmdir" else None) for row in shown(
+        replayed(*LISTS, *blocks), "fs.path.name", "proc.name", "evt.args")]  # fmt: skip
+
+
+def test_other_threads_end_with_an_exec(replayed, shown):
+    """A process that executes a program has one thread left, and no descriptors that are closed by that."""
+    blocks = (
+        captures.event("clone", 10, res=12, flags=0x2001, comm=b"bash"),
+        captures.event("open", 10, fd=5, name=b"/a", flags=0x1001, mode=0, dev=1, ino=2),
+        captures.event("open", 10, fd=6, name=b"/b", flags=1, mode=0, dev=1, ino=2),
+        captures.event(
+            "execve", 10, res=0, exe=b"id", args=b"", tid=10, pid=10, comm=b"id", trusted_exepath=b"/bin/id"
+        ),
+        captures.event("fstat", 10, res=0, fd=5),
+        captures.event("fstat", 10, res=0, fd=6),
+    )
+
+    assert [("execve", 1, None), ("fstat", 1, ""), ("fstat", 1, "/b")] == shown(
+        replayed(*LISTS, *blocks), "proc.nthreads", "fd.name"
+    )[3:]
