@@ -125,7 +125,7 @@ class Speech:
             _each_bound("file with secrets", message.files)
         elif isinstance(message, wire.Confined):
             self._check_job(message.job)
-        elif isinstance(message, wire.Tampered):
+        elif isinstance(message, wire.Tampered) or (isinstance(message, wire.Loaded) and self._ready):
             raise Refused("what only a loader says")
         elif isinstance(message, wire.Ready):
             if self._ready:

@@ -112,8 +112,15 @@ def wired(
     keeping = Keeping(notify, found)
     keeping.let_go(found, handed.workers)
     children = [
-        Child(name, data, forked, rules=facts[name].keys(), kept=found[name].kept if name in found else None)
-        for name, data in handed.workers.items()
+        Child(
+            source.name,
+            handed.workers[source.name],
+            forked,
+            rules=facts[source.name].keys(),
+            kept=found[source.name].kept if source.name in found else None,
+            loads=source.loads,
+        )
+        for source in assignment.sources
     ]
     forbidden, refusals = Forbidden(internal.raise_alert), Refusals(internal.raise_alert)
 

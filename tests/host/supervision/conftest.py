@@ -68,8 +68,8 @@ def stage():
     """Return a function that sets up workers; they are taken leave of in the end."""
     stages = []
 
-    def stage(*names, begun=True):
-        stages.append(Stage(*(names or ("one",))))
+    def stage(*names, begun=True, loads=True):
+        stages.append(Stage(*(names or ("one",)), loads=loads))
         if begun:
             stages[-1].begin()
         return stages[-1]

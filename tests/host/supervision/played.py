@@ -111,14 +111,16 @@ class Stage:
     :ivar refused: processes cannot be started.
     """
 
-    def __init__(self, *names):
+    def __init__(self, *names, loads=True):
         self.clock = ManualClock()
         self.loop = Loop(self.clock)
         self.heard = []
         self.attached = []
         self.played = {name: [] for name in names}
         self.refused = False
-        children = [Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"]) for name in names]
+        children = [
+            Child(name, sealed(name, b""), self.start, self.clock, rules=["rule"], loads=loads) for name in names
+        ]
         self.deaths = []
         died = lambda child, *told: self.deaths.append((child.name, *told))  # noqa: E731
         self.unread = []

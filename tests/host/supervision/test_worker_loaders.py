@@ -80,6 +80,47 @@ def test_a_loader_that_ends_before_it_is_known_to_be_one(stage, caplog):
         one.bury()
 
 
+@pytest.mark.parametrize("begin", ["without a loader", "open", "prepared"])
+def test_a_worker_that_says_that_it_is_a_loader(stage, begin):
+    """It is killed: its source has no loader, or it is open already, or there is a loader."""
+    played = stage(loads=begin != "without a loader")
+    if begin == "open":
+        played.last().say(wire.Ready())
+    elif begin == "prepared":
+        played.last().say(wire.Loaded())
+    played.turn()
+    worker = played.last()
+    worker.say(wire.Loaded())
+    played.turn()
+
+    assert [signal.SIGKILL] == worker.signals
+    assert "what only a loader says" in played.child().error
+    assert worker is played.last()
+    if begin == "prepared":
+        played.child().preparation.bury()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"\x01\x00\x00\x00\xc1", "invalid message"),
+        (wire.Descriptors({"ring": 1}), "other descriptors than it has to send"),
+        (wire.Ready(), "what only a worker says"),
+    ],
+)
+def test_a_loader_that_says_what_no_loader_says(prepared, caplog, said, why):
+    """It is killed, as a worker is, and another one takes its place."""
+    prepared.loader.say(said)
+    prepared.turn()
+
+    assert [signal.SIGKILL] == prepared.loader.signals
+    prepared.loader.end("killed by SIGKILL")
+    prepared.turn()
+    assert why in caplog.text
+    prepared.let_pass(0.1)
+    assert prepared.child().next_preparation is not None
+
+
 def test_what_a_loader_has_prepared_is_not_the_workers_to_replace(prepared):
     """A worker that hands up descriptors is compromised, and is killed."""
     before = prepared.child().preparation.kept.descriptors["ring"]

@@ -29,6 +29,7 @@ class Child:
     :param start_process: starts a worker process.
     :param rules: the names of the source's rules.
     :param kept: the descriptors that an earlier supervisor has kept.
+    :param loads: the source has a loader.
     :ivar job: what the process does, once it is confined.
     :ivar data: the memfd with its settings and rules; this object closes it.
     :ivar process: the process; None while there is none.
@@ -63,6 +64,7 @@ class Child:
         *,
         rules: Collection[str] = (),
         kept: Kept | None = None,
+        loads: bool = False,
     ) -> None:
         self.name = name
         self.secrets: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ class Child:
         self.at_once = self._asked = self._spared = False
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
+        self._loads = loads
         self.forbidden = False
         self.heard = 0.0
         self.backoff = RestartDelay(clock)
@@ -271,6 +274,9 @@ class Child:
                 raise Refused("the end of a source that does not end: it has ports, or what the kernel collects")
             self.ended, self._asked = not message.asked, message.asked
             self.told_all = message.asked and message.stored
+        elif isinstance(message, wire.Loaded):
+            if not self._loads or self.preparation is not None:
+                raise Refused("what only a loader says")
         elif isinstance(message, wire.Failed):
             self.error, self.trace, self._spared = message.error, message.trace, message.killed
 

@@ -10,6 +10,7 @@ from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Process
+from falcohost.store.admission import Refused
 
 
 class Preparation:
@@ -42,22 +43,30 @@ class Preparation:
     def read(self) -> list[wire.Up]:
         """Return the messages that are now complete. One that is not valid is its end."""
         messages, self.ahead = self.ahead, []
-        try:
-            messages += () if self.link.closed else self.link.read() or ()
-        except ValueError as error:
-            self.error = f"it sent an invalid message ({error}) and was killed"
-            self.signal(signal.SIGKILL)
-            return []
+        messages += () if self.link.closed else self.link.read() or ()
         if messages:
             self.heard = self._clock.monotonic()
-        for message in messages:
-            if isinstance(message, wire.Descriptors):
-                self.kept.take(message.counts, message.held)
-            elif isinstance(message, wire.Confined):
-                self.job = message.job
-            elif isinstance(message, wire.Failed):
-                self.error = message.error
+        try:
+            for message in messages:
+                self._note(message)
+            if self.link.refused is not None:
+                raise self.link.refused
+        except Refused as refused:
+            self.error = f"it sent an invalid message ({refused}) and was killed"
+            self.signal(signal.SIGKILL)
+            return []
         return messages
+
+    def _note(self, message: wire.Up) -> None:
+        if isinstance(message, wire.Descriptors):
+            if not self.kept.take(message.counts, message.held):
+                raise Refused("other descriptors than it has to send")
+        elif isinstance(message, wire.Confined):
+            self.job = message.job
+        elif isinstance(message, wire.Failed):
+            self.error = message.error
+        elif isinstance(message, wire.OfWorkers):
+            raise Refused("what only a worker says")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
