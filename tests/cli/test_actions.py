@@ -68,6 +68,28 @@ def test_json(run):
     assert [["kill_shell", "page", "freeze", "collect"]] == [one["actions"] for one in found["rules"]]
 
 
+@pytest.mark.parametrize(
+    ("change", "idle"),
+    [
+        (None, "only observed: actions.mode is not act"),
+        (("mode: observe", "mode: act"), None),
+        (("enabled: true\n  mode", "enabled: false\n  mode"), "not taken: actions.enabled is not set"),
+    ],
+)
+def test_a_rule_is_shown_with_its_actions(run, change, idle):
+    """Explanations and descriptions have those that are bound and those that it asks for, and why none is taken."""
+    names = ["kill_shell", "page", "freeze", "collect"]
+    explain = ("rules", "explain", "--rule", "Shell in a container")
+    (explained,) = json.loads(run(*explain, "--json", change=change).stdout)
+    assert {"names": names, "idle": idle} == explained["actions"]
+    told = f"  actions {', '.join(names)}{f' ({idle})' if idle else ''}\n"
+    assert told in run(*explain).stdout
+
+    (described,) = json.loads(run("-L", "-o", "json_output=true").stdout)["rules"]
+    assert names == described["details"]["actions"]
+    assert f"Actions: {', '.join(names)}" in run("-L").stdout
+
+
 def test_what_was_done(run, tmp_path):
     """The last alerts about actions are printed."""
     (tmp_path / "state").mkdir(mode=0o700)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from falcohost.host.catalogs import all_fields, catalogs, event_types
+from falcohost.host.config.response import ResponseConfig
 from falcohost.host.extras import DEFAULT
 from falcohost.host.plugins import Plugins
+from falcohost.host.response.binding import actions_of
 from falcohost.rules.describe import Describer, PluginUse
 from falcohost.rules.loader import LoadOutcome
 
 
-def describe(outcome: LoadOutcome, plugins: Plugins, rule: str | None) -> dict[str, object]:
+def describe(outcome: LoadOutcome, plugins: Plugins, rule: str | None, response: ResponseConfig) -> dict[str, object]:
     """Return the description of everything that was loaded, or of *rule* alone.
 
+    :param response: what is done about alerts.
     :raises RulesError: *rule* is not loaded.
     """
-    describer = Describer(outcome, catalogs(plugins), event_types(plugins), _uses(plugins))
+    actions = {one.name: actions_of(response, one) for one in outcome.ruleset.rules}
+    describer = Describer(outcome, catalogs(plugins), event_types(plugins), _uses(plugins), actions)
     return describer.everything() if rule is None else describer.rule(rule)
 
 

@@ -64,7 +64,8 @@ def command(
         raise click.UsageError("Missing option '--rule': the name of a rule, or '*' for all of them.")
     loaded = load(flags, names) if names else load_configured(flags)
     found: list[tuple[Explanation, Asked | None]]
-    found = [(rule, None) for rule in map(Explainer(loaded).explain, find_rules(loaded.outcome, pattern))]
+    explainer = Explainer(loaded, flags.configuration().response)
+    found = [(rule, None) for rule in map(explainer.explain, find_rules(loaded.outcome, pattern))]
     if given is not None:
         found = _asked([rule for rule, _ in found], given, loaded, first=not flags.configuration().rules.match_all)
     if as_json:

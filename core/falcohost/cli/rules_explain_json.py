@@ -21,6 +21,7 @@ def explanation_json(found: Explanation, asked: Asked | None) -> dict[str, Any]:
         "source": rule.source,
         "priority": rule.priority.label,
         "tags": list(rule.tags),
+        "actions": {"names": list(found.actions), "idle": found.idle or None},
         "enabled": rule.enabled,
         "file": found.where.file,
         "line": found.where.line,

@@ -58,6 +58,9 @@ def _head(found: Explanation) -> Iterator[str]:
         yield from lines([("disabled: it is never evaluated", {"fg": "yellow"})], "  ", "  ")
     if rule.tags:
         yield from lines([(f"tags {', '.join(rule.tags)}", FAINT)], "  ", "  ")
+    if found.actions:
+        why = f" ({found.idle})" if found.idle else ""
+        yield from lines([(f"actions {', '.join(found.actions)}", PLAIN), (why, FAINT)], "  ", "  ")
     if rule.description:
         yield from lines([(" ".join(rule.description.split()), FAINT)], "  ", "  ")
 

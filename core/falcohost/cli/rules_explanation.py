@@ -16,6 +16,8 @@ from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.config.response import ResponseConfig
+from falcohost.host.response.binding import actions_of, idle
 from falcohost.rules.definitions import RuleDef
 from falcohost.rules.outline import ItemOrigin, Outline, Written, origin, origins, outline, written
 from falcohost.rules.rule_compiler import CompiledRule
@@ -58,6 +60,8 @@ class Explanation:
     """One rule, explained.
 
     :ivar filed: one entry per group of event types.
+    :ivar actions: the names of what is done about its alerts.
+    :ivar idle: why nothing of that is done; empty if it is.
     """
 
     rule: Rule
@@ -68,6 +72,8 @@ class Explanation:
     origins: Sequence[ItemOrigin]
     filed: Sequence[Filed]
     collected: Collected
+    actions: tuple[str, ...]
+    idle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,11 @@ class Asked:
 
 
 class Explainer:
-    """Explains loaded rules."""
+    """Explains loaded rules; *response*: what is done about their alerts."""
 
-    def __init__(self, loaded: LoadedRules) -> None:
+    def __init__(self, loaded: LoadedRules, response: ResponseConfig) -> None:
         self._loaded = loaded
+        self._response = response
         self._rules = {rule.name: rule for rule in loaded.outcome.ruleset.rules}
         self._matchers: dict[str, Matcher] = {}
         self._wanted: dict[str, Counter[str | None]] = {}
@@ -106,6 +113,8 @@ class Explainer:
             origins=list(dict.fromkeys(origins(condition))),
             filed=list(self._filed(rule)),
             collected=self._collected(rule),
+            actions=actions_of(self._response, rule),
+            idle=idle(self._response),
         )
 
     def _filed(self, rule: Rule) -> Iterator[Filed]:

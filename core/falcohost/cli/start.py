@@ -235,6 +235,6 @@ def _describe(flags: Flags, config: Config, plugins: Plugins) -> int:
     outcome = load_configured_rules(config, plugins, flags.rules, flags.suffix)
     outcome.check()
     log_warnings(outcome.results, plugins)
-    described = describe(outcome, plugins, flags.describe)
+    described = describe(outcome, plugins, flags.describe, config.response)
     click.echo(json_line(described) if config.alerts.json else description_table(described))
     return 0

@@ -66,7 +66,7 @@ def _told(result: FileResult) -> str:
 def _described(flags: Flags, outcome: LoadOutcome, plugins: Plugins) -> dict[str, object] | None:
     if not outcome.ok or not (flags.describe_all or flags.describe is not None):
         return None
-    return describe(outcome, plugins, flags.describe)
+    return describe(outcome, plugins, flags.describe, flags.configuration().response)
 
 
 def _refuse(outcome: LoadOutcome, summary: str, *, readable: bool) -> None:

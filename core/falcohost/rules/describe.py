@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.texts import printable, printable_lines
@@ -44,6 +45,7 @@ class Describer:
     """Describes the rules of *outcome*.
 
     :param event_types: by source, all values that ``evt.type`` can have.
+    :param actions: by rule, what is done about its alerts; rules without actions are described as Falco does.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Describer:
         catalogs: Mapping[str, Catalog],
         event_types: Mapping[str, frozenset[str]],
         plugins: Iterable[PluginUse] = (),
+        actions: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._collector = outcome.collector
         self._compiled = outcome.compiled
         self._catalogs = catalogs
         self._event_types = event_types
         self._plugins = tuple(plugins)
+        self._actions = actions
 
     def everything(self) -> dict[str, object]:
         """Return the description of all rules, macros and lists; the caller sorts the keys."""
@@ -110,6 +114,8 @@ class Describer:
         formatted = {name: form for name, form in output.fields.items() if form is not None}
         if formatted:
             details["extra_output_formatted_fields"] = formatted
+        if actions := self._actions.get(rule.name):
+            details["actions"] = list(actions)
         return {"info": _rule_info(rule), "details": details}
 
     def _events(self, compiled: CompiledRule, source: str) -> list[str]:
@@ -203,6 +209,8 @@ def description_table(description: Mapping[str, object]) -> str:
     assert isinstance(rules, list)
     for rule in rules:
         lines.append(_row(printable(rule["info"]["name"]), printable_lines(_wrapped(rule["info"]["description"]))))
+        if actions := rule["details"].get("actions"):
+            lines.append(_row("", printable_lines(_wrapped(f"Actions: {', '.join(actions)}"))))
         lines.append("")
     return "\n".join(lines)
 

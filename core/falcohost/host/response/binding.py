@@ -25,10 +25,28 @@ def bound_actions(response: ResponseConfig, ruleset: Ruleset, sources: Iterable[
     check_bindings(response, ruleset)
     found = {}
     for source in sources:
-        rules = {rule.name: names for rule in ruleset.enabled(source) if (names := _actions(response, rule))}
+        rules = {rule.name: names for rule in ruleset.enabled(source) if (names := actions_of(response, rule))}
         if rules:
             found[source] = rules
     return found
+
+
+def actions_of(response: ResponseConfig, rule: Rule) -> tuple[str, ...]:
+    """Return the names of the actions of *rule*, each once: first those that the configuration binds."""
+    found = [
+        one.name
+        for binding in response.bindings
+        if any(name.name == rule.name for name in binding.rules) or any(tag.name in rule.tags for tag in binding.tags)
+        for one in binding.actions
+    ]
+    return tuple(dict.fromkeys([*found, *(one.name for one in rule.actions)]))
+
+
+def idle(response: ResponseConfig) -> str:
+    """Return why no action is taken; empty if they are."""
+    if not response.enabled:
+        return "not taken: actions.enabled is not set"
+    return "" if response.acts else "only observed: actions.mode is not act"
 
 
 def check_bindings(response: ResponseConfig, ruleset: Ruleset) -> None:
@@ -79,17 +97,6 @@ def addresses(response: ResponseConfig, plugins: Plugins, names: Iterable[str]) 
             yield from http_addresses(action.block)
         elif action.kind in offered and (ask := offered[action.kind].connects) is not None:
             yield from map(str, ask(action.block))
-
-
-def _actions(response: ResponseConfig, rule: Rule) -> tuple[str, ...]:
-    """Return the names of the actions of *rule*, each once: first those that the configuration binds."""
-    found = [
-        one.name
-        for binding in response.bindings
-        if any(name.name == rule.name for name in binding.rules) or any(tag.name in rule.tags for tag in binding.tags)
-        for one in binding.actions
-    ]
-    return tuple(dict.fromkeys([*found, *(one.name for one in rule.actions)]))
 
 
 def _check(names: Iterable[Named], what: str, known: set[str]) -> None:
