@@ -11,14 +11,14 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.host.plugins import Plugins, load_plugins
-from falcohost.rules.selection import Selection
+from falcohost.rules.profiles import PROFILES, left_out
 from falcohost.testing.firing import enabled_rules, views
 from falcohost_rules import shared_rules
 
@@ -45,9 +45,11 @@ class Case(NamedTuple):
     suspicious: bool
 
 
-def fired(plugins: Plugins, source: str, rules: Iterable[Path], records: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Return the rules of the default selection that fire on each record; none on one that is left out."""
-    enabled = enabled_rules(plugins, source, rules, Selection(enable=False, tag="maturity_deprecated"))
+def fired(
+    plugins: Plugins, source: str, rules: Sequence[Path], records: Sequence[dict[str, Any]], profile: str
+) -> list[list[str]]:
+    """Return the rules that fire on each record; none on one that is left out."""
+    enabled = enabled_rules(plugins, source, rules, *left_out(profile, map(str, rules)))
     matcher = Matcher(enabled, first=False)
     found: list[list[str]] = [[] for _ in records]
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
@@ -77,11 +79,13 @@ def labelled(path: Path) -> list[Case]:
     return [Case(line["case"], line["event"], line["expected"]) for line in lines]
 
 
-def measure(log: str, cases: Sequence[Case], *, public: bool, quiet: bool) -> dict[str, float]:
+def measure(log: str, cases: Sequence[Case], *, public: bool, quiet: bool, profile: str) -> dict[str, float]:
     """Print a row for *log* and its errors, and return its figures."""
     plugin, source, name = LOGS[log]
     plugins = load_plugins([plugin])
-    results = fired(plugins, source, rules_of(plugins, source, name, public=public), [case.record for case in cases])
+    results = fired(
+        plugins, source, rules_of(plugins, source, name, public=public), [case.record for case in cases], profile
+    )
     bad = [(case, names) for case, names in zip(cases, results, strict=True) if case.suspicious]
     good = [(case, names) for case, names in zip(cases, results, strict=True) if not case.suspicious]
     recall = sum(bool(names) for _, names in bad) / len(bad)
@@ -97,14 +101,14 @@ def measure(log: str, cases: Sequence[Case], *, public: bool, quiet: bool) -> di
     return {"recall": recall, "false_alarms": false}
 
 
-def techniques(folder: Path, *, public: bool) -> dict[str, list[str]]:
+def techniques(folder: Path, *, public: bool, profile: str) -> dict[str, list[str]]:
     """Print each recorded technique with the rules that fire on its records, and return them."""
     plugin, source, name = LOGS["cloudtrail"]
     plugins = load_plugins([plugin])
     rules = rules_of(plugins, source, name, public=public)
     found = {}
     for path in sorted(folder.glob("*.json")):
-        results = fired(plugins, source, rules, json.loads(path.read_text()))
+        results = fired(plugins, source, rules, json.loads(path.read_text()), profile)
         found[path.stem] = sorted({name for names in results for name in names} - {"Attack tool asks AWS"})
         print(f"    {path.stem}: {', '.join(found[path.stem]) or 'missed'}")
     return found
@@ -114,6 +118,7 @@ def main() -> None:
     """Print the tables and, last, the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--public", action="store_true", help="Falco's public rules instead of those shipped")
+    parser.add_argument("--profile", choices=PROFILES, default="default", help="which of the rules")
     parser.add_argument("--quiet", action="store_true", help="do not list errors")
     parser.add_argument("--log", choices=LOGS, action="append", help="only this log")
     args = parser.parse_args()
@@ -123,10 +128,10 @@ def main() -> None:
     figures: dict[str, object] = {}
     for log in args.log or LOGS:
         cases = labelled(CORPUS / "events" / f"{log}.jsonl")
-        figures[log] = measure(log, cases, public=args.public, quiet=args.quiet)
+        figures[log] = measure(log, cases, public=args.public, quiet=args.quiet, profile=args.profile)
     if not args.log or "cloudtrail" in args.log:
         print("recorded techniques:")
-        found = techniques(CORPUS / "stratus", public=args.public)
+        found = techniques(CORPUS / "stratus", public=args.public, profile=args.profile)
         figures["techniques"] = {"found": sum(map(bool, found.values())), "of": len(found)}
     print(json.dumps(figures))
 

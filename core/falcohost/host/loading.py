@@ -23,6 +23,7 @@ from falcohost.rules.cache_files import cache_directory
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.loaded import Loaded, LoadOptions, read_file
 from falcohost.rules.people import problem_for_people
+from falcohost.rules.profiles import left_out
 from falcohost.rules.results import FileResult, Problem
 from falcohost_rules import shared_rules
 
@@ -142,7 +143,7 @@ def _options(plugins: Plugins, config: Config, files: Sequence[str], suffix: str
     rules = config.rules
     return LoadOptions(
         append_output=(*rules.append, *_suffix(suffix)),
-        selections=rules.selections,
+        selections=(*left_out(rules.profile, set(files).intersection(_shipped(plugins))), *rules.selections),
         minimum_priority=rules.minimum,
         event_types=event_types(plugins),
         plugins=plugins.stands_for(),

@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Switches rules on or off: those whose name matches the wildcard *rule*, or that have the *tag*."""
+    """Switches rules on or off: those whose name matches the wildcard *rule*, or that have the *tag*.
+
+    :ivar files: only rules of these files; empty: of all.
+    """
 
     enable: bool
     rule: str = ""
     tag: str = ""
+    files: tuple[str, ...] = ()
 
     def concerns(self, rule: RuleDef) -> bool:
         """Return whether the selection matches *rule*; ``*`` stands for any text."""
+        if self.files and rule.context.locations[0].where not in self.files:
+            return False
         if self.rule and re.fullmatch(".*".join(map(re.escape, self.rule.split("*"))), rule.name, re.DOTALL):
             return True
         return bool(self.tag) and self.tag in rule.tags

@@ -14,6 +14,7 @@ from falcohost.host.config.output_keys import OUTPUTS
 from falcohost.host.config.response_keys import RESPONSE
 from falcohost.log import LEVELS
 from falcohost.pipeline.settings import PipelineConfig
+from falcohost.rules.profiles import PROFILES
 from falcohost.specs import ConfigKey
 from falcohost.store.limits import Limits
 
@@ -64,6 +65,15 @@ FILES: Final = (
         default="first",
         choices=("first", "all"),
         help="`first`: only the first rule that matches an event fires; `all`: every rule that matches fires",
+    ),
+    ConfigKey(
+        key="falcohost.profile",
+        type=str,
+        default="default",
+        choices=tuple(PROFILES),
+        help="which of the rules that come with falcohost are enabled: `default`, those that seldom tell of what is "
+        "done every day; `wide`, also those tagged `maturity_incubating`; `all`, also `maturity_sandbox`. `rules` "
+        "comes after it; rules of your own are not concerned",
     ),
     ConfigKey(
         key="falcohost.cache",

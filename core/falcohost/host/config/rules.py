@@ -36,6 +36,7 @@ class RulesConfig:
     :ivar places: the place of each in the configuration.
     :ivar match_all: every rule that matches fires, not only the first.
     :ivar watched: reload when a file changes.
+    :ivar profile: which of the shipped rules are enabled.
     :ivar cache: use the cache of compiled rules.
     """
 
@@ -47,6 +48,7 @@ class RulesConfig:
     append: tuple[AppendOutput, ...]
     cache: bool
     watched: bool
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def read_rules(reader: Reader) -> RulesConfig:
         append=tuple(_append(section) for section in reader.sections("append_output")),
         cache=reader.section("falcohost").boolean("cache"),
         watched=reader.boolean("watch_config_files"),
+        profile=reader.section("falcohost").choice(
+            "profile", 'Unknown profile "{}"--must be one of default, wide, all'
+        ),
     )
 
 
