@@ -3,9 +3,13 @@
 import os
 import subprocess
 
+import pytest
+
 from falcohost.agent import AgentProcess
 from falcohost.host.supervision.places import PAUSE, Places, cgroups_of
 from falcohost.testing.clock import ManualClock
+from falcohost.testing.freezing import freezers, frozen
+from falcohost.testing.waiting import wait_until
 
 SUPERVISOR, WORKER = AgentProcess(10, 1, "supervisor", ""), AgentProcess(11, 1, "worker", "syscall")
 HOME, FROZEN = frozenset({"5:freezer:/", "0::/agent"}), frozenset({"5:freezer:/frozen", "0::/agent"})
@@ -81,3 +85,13 @@ def test_a_process_that_ends():
 
     assert frozenset() == cgroups_of(child.pid)
     child.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not freezers(), reason="only root may freeze, and not everywhere")
+def test_a_process_that_was_killed_while_it_was_frozen():
+    """It counts as ending, though it may take its signal only once the supervisor has put it elsewhere."""
+    for root in freezers():
+        with subprocess.Popen(["sleep", "1000"]) as process, frozen(process.pid, root):
+            assert frozenset() != cgroups_of(process.pid)
+            process.kill()
+            wait_until(lambda process=process: cgroups_of(process.pid) == frozenset())

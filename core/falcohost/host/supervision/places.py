@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
@@ -18,22 +19,25 @@ from falcohost.log import log
 PAUSE: Final = 1.0
 MOST_TOLD: Final = 200
 
-#: Flag of a process that ends (include/linux/sched.h).
+#: Flag of a process that ends (include/linux/sched.h); SIGKILL in a set of signals that wait.
 _PF_EXITING: Final = 0x4
+_KILLED: Final = 1 << signal.SIGKILL - 1
 
 
 def cgroups_of(pid: int) -> frozenset[str]:
     """Return the lines of ``/proc/PID/cgroup``; empty: the process has ended, or is ending.
 
-    The kernel takes a process that ends out of its cgroups of version 1. So its flags are read after them.
+    The kernel takes a process that ends out of its cgroups of version 1, and the supervisor takes one out that it has
+    killed. So its flags are read after them.
     """
     folder = Path(f"/proc/{pid}")
     try:
         there = frozenset((folder / "cgroup").read_text(errors="replace").splitlines())
-        flags = int((folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[6])
+        facts = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return frozenset()
-    return frozenset() if flags & _PF_EXITING else there
+    flags, waiting = int(facts[6]), int(facts[28])
+    return frozenset() if flags & _PF_EXITING or waiting & _KILLED else there
 
 
 class Places:
