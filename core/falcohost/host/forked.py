@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
+import socket
 import traceback
 from collections.abc import Callable, Set
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from falcohost.libc import die_with_parent, name_process
+
+G = TypeVar("G")
 
 #: Signals that the supervisor and its workers handle.
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -80,6 +84,24 @@ def say_why(parent: int) -> None:
     """Print the exception that ends this fork of *parent*, which nothing else tells; not if *parent* is gone."""
     if os.getppid() == parent:
         traceback.print_exc()
+
+
+def imports_late(run: Callable[[G, int, socket.socket], NoReturn]) -> Callable[[G, int, socket.socket], NoReturn]:
+    """Have a fork run *run*, which imports what its parent has no use for, and end with it; say if that is not there.
+
+    *run* gets what it is given, the pid of its parent, and its end of the socket to that.
+    """
+
+    @functools.wraps(run)
+    def to_the_end(given: G, parent: int, link: socket.socket) -> NoReturn:
+        try:
+            run(given, parent, link)
+        except ImportError:
+            say_why(parent)
+        finally:
+            os._exit(1)
+
+    return to_the_end
 
 
 def end_after(seconds: int) -> None:

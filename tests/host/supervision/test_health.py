@@ -1,11 +1,11 @@
 """The supervisor and a health process that is in an attacker's hands: what that may have, and how often."""
 
 import os
-import signal
 import time
 from collections import Counter
 
 import pytest
+from hostile import Watched, starting
 
 from falcohost.host.health import messages
 from falcohost.host.health.given import HealthGiven
@@ -17,20 +17,21 @@ from falcohost.host.supervision.loop import Loop
 from falcohost.host.wire import packed
 
 
-class Watched:
+class Asked(Watched):
     """A supervisor's side, which counts what it does for the process."""
 
     def __init__(self):
-        self.loop, self.counts, self.alerts = Loop(), Counter(), []
+        self.counts, self.alerts = Counter(), []
         given = HealthGiven(data=os.open(os.devnull, os.O_RDONLY), user=None)
         state = messages.State(ready=True, works=True)
         self.health = Health(
-            self.loop,
+            loop := Loop(),
             given,
             lambda: state,
             Numbers(self._refresh, self._snapshot),
             lambda *one: self.alerts.append(one),
         )
+        super().__init__(loop, self.health)
 
     def _refresh(self, then):
         self.counts["asked"] += 1
@@ -39,19 +40,6 @@ class Watched:
     def _snapshot(self):
         return Snapshot("1", 1, 1.0, [], [], StoreSnapshot(StoreState(True), StoreNumbers()))
 
-    def end(self):
-        """End the process."""
-        self.health.end()
-        self.run(lambda: self.health.over)
-
-    def run(self, until, seconds=60):
-        """Run until the condition holds."""
-        end = time.monotonic() + seconds
-        while not until():
-            assert time.monotonic() < end
-            self.loop.turn(0.05)
-            self.health.look()
-
 
 @pytest.fixture
 def hostile(monkeypatch):
@@ -59,17 +47,8 @@ def hostile(monkeypatch):
     running = []
 
     def hostile(does):
-        def start(given, parent, link):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-            link.setblocking(True)
-            try:
-                does(link)
-                signal.pause()
-            finally:
-                os._exit(1)
-
-        monkeypatch.setattr(module, "start_health", start)
-        watched = Watched()
+        monkeypatch.setattr(module, "start_health", starting(does))
+        watched = Asked()
         watched.health.start()
         running.append(watched)
         return watched

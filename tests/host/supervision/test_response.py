@@ -1,12 +1,11 @@
 """The supervisor and a process that acts which is in an attacker's hands: what it may have, and what it may tell."""
 
 import os
-import signal
 import socket
-import time
 from collections import Counter
 
 import pytest
+from hostile import Watched, starting
 
 from falcohost.host.response import messages
 from falcohost.host.response.given import ActionsGiven, ResponsesGiven
@@ -15,16 +14,15 @@ from falcohost.host.supervision import response as module
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.response import ACTION, AT_ONCE, MOST_WAITING, Response, ResponseGiven
 from falcohost.host.wire import packed
-from falcohost.testing.waiting import PATIENCE
 
 OUTCOME = messages.Outcome(action="zap", result="done", text="has done it", alert="a", rule="r", source="s", pid=7)
 
 
-class Watched:
+class Acting(Watched):
     """A supervisor's side, which notes what it is told."""
 
     def __init__(self, *, responds=False):
-        self.loop, self.alerts, self.accused = Loop(), [], []
+        self.alerts, self.accused = [], []
 
         def null():
             return os.open(os.devnull, os.O_RDONLY)
@@ -36,27 +34,20 @@ class Watched:
             switch=Switch(None),
         )
         self.response = Response(
-            self.loop,
+            loop := Loop(),
             given,
             list,
             lambda child, message, descriptor: None,
             lambda source, error: self.accused.append(source),
             lambda *one: self.alerts.append(one),
         )
+        super().__init__(loop, self.response)
 
     @property
     def numbers(self):
         """Return what has come of the action."""
         (one,) = self.response.numbers()
         return one.numbers
-
-    def run(self, until):
-        """Run until the condition holds."""
-        end = time.monotonic() + PATIENCE
-        while not until():
-            assert time.monotonic() < end
-            self.loop.turn(0.05)
-            self.response.look()
 
 
 @pytest.fixture
@@ -65,29 +56,16 @@ def hostile(monkeypatch):
     running = []
 
     def hostile(does, responds=None):
-        def starter(what):
-            def start(given, parent, link):
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-                link.setblocking(True)
-                try:
-                    what(link)
-                    signal.pause()
-                finally:
-                    os._exit(1)
-
-            return start
-
-        monkeypatch.setattr(module, "start_actions", starter(does))
-        monkeypatch.setattr(module, "start_responses", starter(responds))
-        watched = Watched(responds=responds is not None)
+        monkeypatch.setattr(module, "start_actions", starting(does))
+        monkeypatch.setattr(module, "start_responses", starting(responds))
+        watched = Acting(responds=responds is not None)
         watched.response.start()
         running.append(watched)
         return watched
 
     yield hostile
     for watched in running:
-        watched.response.end()
-        watched.run(lambda watched=watched: watched.response.over)
+        watched.end()
 
 
 def test_what_it_tells(hostile):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import Final, NoReturn
 
 from msgspec import Struct
 
-from falcohost.host.forked import say_why
+from falcohost.host.forked import imports_late
 from falcohost.needs import LISTEN, THREADS, Needs
 
 #: The name of the process.
@@ -52,13 +51,9 @@ class HealthGiven(Struct, frozen=True, kw_only=True):
         return Needs(frozenset({*([LISTEN] if self.serves else []), *([THREADS] if self.tls else [])}))
 
 
+@imports_late
 def start_health(given: HealthGiven, parent: int, link: socket.socket) -> NoReturn:
     """Run the health process in this fork of the supervisor *parent*, with its end of the *link* to it."""
-    try:
-        from falcohost.host.health.process import run_health
+    from falcohost.host.health.process import run_health
 
-        run_health(given, parent, link)
-    except ImportError:
-        say_why(parent)
-    finally:
-        os._exit(1)
+    run_health(given, parent, link)

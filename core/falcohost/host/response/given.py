@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 from typing import Final, NoReturn
@@ -10,7 +9,7 @@ from typing import Final, NoReturn
 from msgspec import Struct
 
 from falcohost.host.confine.programs import Programs
-from falcohost.host.forked import say_why
+from falcohost.host.forked import imports_late
 from falcohost.host.response.cgroups import MOUNTS
 from falcohost.needs import CONNECT, SIGNAL, THREADS, WRITE, Needs
 
@@ -70,25 +69,17 @@ class ResponsesGiven(Struct, frozen=True, kw_only=True):
         return Needs(frozenset({THREADS}))
 
 
+@imports_late
 def start_actions(given: ActionsGiven, parent: int, link: socket.socket) -> NoReturn:
     """Run the process that acts in this fork of the supervisor *parent*, with its end of the *link* to it."""
-    try:
-        from falcohost.host.response.process import run_actions
+    from falcohost.host.response.process import run_actions
 
-        run_actions(given, parent, link)
-    except ImportError:
-        say_why(parent)
-    finally:
-        os._exit(1)
+    run_actions(given, parent, link)
 
 
+@imports_late
 def start_responses(given: ResponsesGiven, parent: int, link: socket.socket) -> NoReturn:
     """Run the other process in this fork of the supervisor *parent*, with its end of the *link* to it."""
-    try:
-        from falcohost.host.response.responses import run_responses
+    from falcohost.host.response.responses import run_responses
 
-        run_responses(given, parent, link)
-    except ImportError:
-        say_why(parent)
-    finally:
-        os._exit(1)
+    run_responses(given, parent, link)
