@@ -162,16 +162,16 @@ class Docker:
 
 
 class Podman:
-    """podman, with a store of its own."""
+    """podman, with a store of its own; *driver* keeps images in it."""
 
     type = "podman"
     parent = "conmon"
 
-    def __init__(self, folder: Path, image: Path) -> None:
+    def __init__(self, folder: Path, image: Path, driver: str = "vfs") -> None:
         self.engines = {"podman": {"storages": [str(folder / "root")]}}
         runtime = "runc" if shutil.which("runc") else "crun"
         places = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
-        how = ("--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file")
+        how = ("--storage-driver", driver, "--cgroup-manager", "cgroupfs", "--events-backend", "file")
         self._podman = ("podman", "--runtime", runtime, *places, *how)
         self._env = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
         run(*self._podman, "load", "-q", "-i", str(image), env=self._env)
