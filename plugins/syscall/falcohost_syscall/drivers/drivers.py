@@ -39,7 +39,7 @@ def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
 def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
     from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 
-    return Loader(settings, sentinel=True)
+    return Loader(settings, sentinel=True, alone=True)
 
 
 def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterable
 from typing import Final, NamedTuple
 
@@ -13,7 +12,7 @@ from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.filters.weaken import forms
 from falcohost_syscall.kernel.assembler import TooLongError
 from falcohost_syscall.kernel.libbpf import LibbpfError
-from falcohost_syscall.kernel.programs import Kernel
+from falcohost_syscall.kernel.programs import FilterKernel
 
 #: Why a filter is weaker that the kernel was not asked to take whole (weaken.py).
 NOT_TRIED: Final = "it would search texts too often, or for too much, or know too many long ones, lengths or numbers"
@@ -26,7 +25,7 @@ class Loaded(NamedTuple):
     weaker: str | None
 
 
-def compiled(condition: Condition, kernel: Kernel, maps: SiteMaps, site: Site) -> Loaded:
+def compiled(condition: Condition, kernel: FilterKernel, maps: SiteMaps, site: Site) -> Loaded:
     """Load a program for each of the site's points at which more of *condition* is known than before.
 
     Where the kernel refuses a program, only the filter at that point is weakened.
@@ -50,7 +49,7 @@ def compiled(condition: Condition, kernel: Kernel, maps: SiteMaps, site: Site) -
 
 
 def _strongest(
-    part: Condition, point: Point, asked: Condition, kernel: Kernel, maps: SiteMaps, site: Site
+    part: Condition, point: Point, asked: Condition, kernel: FilterKernel, maps: SiteMaps, site: Site
 ) -> tuple[Condition, int | None, str | None]:
     """Return the strongest form that the kernel accepts, its program, and why it is weaker than *part*, if it is.
 
@@ -82,7 +81,7 @@ def _latest(test: Test) -> Point:
     return test.point if isinstance(test, Address) else test.number.late or test.point
 
 
-def _program(condition: Condition, point: Point, kernel: Kernel, given: SiteMaps, site: Site) -> int:
+def _program(condition: Condition, point: Point, kernel: FilterKernel, given: SiteMaps, site: Site) -> int:
     maps = _Maps(kernel, given)
     try:
         return kernel.program(compile_filter(condition, point, maps, site), site.kind, site.tracepoint)
@@ -96,7 +95,7 @@ class _Maps:
     A program may use at most 64 maps, so equal maps are made once.
     """
 
-    def __init__(self, kernel: Kernel, given: SiteMaps) -> None:
+    def __init__(self, kernel: FilterKernel, given: SiteMaps) -> None:
         self.memory, self.stages, self.keyed = given
         self._kernel = kernel
         self.loops = kernel.has_may_goto
@@ -120,4 +119,4 @@ class _Maps:
 
     def close(self) -> None:
         for fd in self._made.values():
-            os.close(fd)
+            self._kernel.close(fd)

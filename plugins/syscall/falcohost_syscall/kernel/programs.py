@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ctypes import Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import ENOENT
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.kernel_types import FUNCTION, TRACEPOINT, TYPEDEF, VARIABLE
@@ -132,6 +132,32 @@ class Entry(NamedTuple):
         os.close(self.program)
 
 
+class FilterKernel(Protocol):
+    """Makes what filters consist of; returns descriptors, which the caller closes."""
+
+    @property
+    def has_may_goto(self) -> bool:
+        """Whether the kernel has may_goto."""
+
+    def hash(self, keys: Iterable[bytes], size: int) -> int:
+        """Return a new hash map with *keys*, each padded with zeros to *size* bytes."""
+
+    def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Return a new trie of *prefixes*, each with its length in bits, for keys of at most *size* bytes."""
+
+    def table(self, value: bytes) -> int:
+        """Return a new array whose only entry is *value*."""
+
+    def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
+        """Load a program; a tracing program is loaded for the *tracepoint*.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+
+    def close(self, descriptor: int) -> None:
+        """Close a descriptor."""
+
+
 class Kernel:
     """Makes maps and loads programs; returns descriptors, which the caller closes."""
 
@@ -209,6 +235,10 @@ class Kernel:
             return int(again)
         said = log[: log.find(b"\0")].decode(errors="replace").splitlines()
         raise LibbpfError(f"The kernel refused a program ({name.decode()})", -fd, "\n".join(said[-LOG_LINES:]))
+
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor of a map or a program."""
+        os.close(descriptor)
 
     def entry(self, program: int, failed: str, tracepoint: str | None = None) -> Entry:
         """Attach a loaded program: to the raw *tracepoint*, or to the function that it was loaded for.

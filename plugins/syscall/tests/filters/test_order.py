@@ -53,6 +53,9 @@ class Printing:
         print("table", value.hex())
         return self._descriptor()
 
+    def close(self, descriptor):
+        os.close(descriptor)
+
     def _descriptor(self):
         return os.open("/dev/null", os.O_RDONLY)
 

@@ -10,6 +10,7 @@ from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.filters import load
+from falcohost_syscall.drivers.modern_ebpf.making import load_apart
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.filters.condition import Condition
@@ -25,6 +26,7 @@ class Collection:
     :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar watched: the files that are watched by inode.
     :ivar expected: the sentinel.
+    :ivar apart: a fork compiles filters.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Collection:
         self.weaker = 0
         self.watched = watched
         self.expected = sentinel.NOTHING
+        self.apart = False
         self._agent = agent
         self._config = config
         self._probe = probe
@@ -78,7 +81,8 @@ class Collection:
         """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
         weaker: dict[str, None] = {}
         for place in self._probe.places:
-            filters = load(needed, place, processes=self._config.process_context and place is self._probe)
+            processes = self._config.process_context and place is self._probe
+            filters = (load_apart if self.apart else load)(needed, place, processes=processes)
             place.set_filters(filters.programs)
             filters.close()
             weaker |= dict.fromkeys(filters.weaker)

@@ -12,7 +12,7 @@ from falcohost_syscall.facts import layout
 from falcohost_syscall.filters.condition import Condition, Point
 from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
-from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, Kernel
+from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, FilterKernel
 from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES
 
 
@@ -20,7 +20,7 @@ class FilterPlace(Protocol):
     """The probe or a copy of its stages, for which filters are loaded."""
 
     @property
-    def kernel(self) -> Kernel:
+    def kernel(self) -> FilterKernel:
         """Loads filters for it."""
 
     def map_fd(self, name: str) -> int:

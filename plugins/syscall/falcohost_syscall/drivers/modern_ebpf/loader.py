@@ -46,9 +46,14 @@ _log = logging.getLogger("falcohost")
 
 
 class Loader:
-    """The probe, loaded as the rules ask for it; *sentinel*: it sends the sentinels of the agent, too."""
+    """The probe, loaded as the rules ask for it.
 
-    def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False) -> None:
+    :param sentinel: it sends the sentinels of the agent, too.
+    :param alone: it has a process of its own, which has no threads before :meth:`look`.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], *, sentinel: bool = False, alone: bool = False) -> None:
+        self._alone = alone
         self._config = config.parse(settings)
         self._sentinel = sentinel
         self._asked = b""
@@ -145,7 +150,9 @@ class Loader:
             self.collection = Collection(found, probe, options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
+            self.collection.apart = self._alone
             self.update(asked)
+            self.collection.apart = False
             self._integrity = Integrity(probe)
         except BaseException:
             probe.close()

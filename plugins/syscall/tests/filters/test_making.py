@@ -1,0 +1,151 @@
+"""Filters that a fork compiles: the same as those that are compiled here, and made by this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from watching import plan
+
+from falcohost_syscall.drivers.modern_ebpf import making
+from falcohost_syscall.drivers.modern_ebpf.filters import load
+from falcohost_syscall.drivers.modern_ebpf.making import load_apart
+from falcohost_syscall.kernel.libbpf import LibbpfError
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.plan import conditions
+
+NAMES = ", ".join(f"/etc/{number}" for number in range(100))
+CONDITION = f"""
+    evt.type in (openat, connect, execve)
+    and (fd.name in ({NAMES}) or fd.name startswith /srv/x or proc.name in (a, bb) or fd.snet = "10.0.0.0/8")
+"""
+
+
+class Told:
+    """A kernel that notes what it is asked for, in which process, and refuses some programs."""
+
+    has_may_goto = True
+
+    def __init__(self, refused=()):
+        self.told = []
+        self.processes = set()
+        self._refused = refused
+
+    def _made(self, *what):
+        self.told.append(what)
+        self.processes.add(os.getpid())
+        return os.open("/dev/null", os.O_RDONLY)
+
+    def hash(self, keys, size):
+        """Make a hash map."""
+        return self._made("hash", sorted(keys), size)
+
+    def trie(self, prefixes, size):
+        """Make a trie."""
+        return self._made("trie", sorted(map(tuple, prefixes)), size)
+
+    def table(self, value):
+        """Make an array."""
+        return self._made("table", value)
+
+    def program(self, code, *where):
+        """Load a program, or refuse it."""
+        if sum(one[0] == "program" for one in self.told) in self._refused:
+            self.told.append(("program", "refused"))
+            raise LibbpfError("The kernel refused a program", 22, "too odd")
+        return self._made("program", len(code), *where)
+
+    def close(self, descriptor):
+        """Close a descriptor."""
+        os.close(descriptor)
+
+
+class Place(NamedTuple):
+    """Where filters are to be."""
+
+    kernel: Told
+
+    def map_fd(self, name):
+        """Return any map."""
+        return 1000
+
+
+@pytest.fixture
+def needed():
+    """Return the conditions of three event types."""
+    return conditions(plan(CONDITION), Users())
+
+
+def descriptors():
+    """Return this process's descriptors."""
+    return set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def both(needed, *refused):
+    """Return what was told and found where a fork has compiled, and where this process has."""
+    found = []
+    for how in (load_apart, load):
+        kernel = Told(refused)
+        filters = how(needed, Place(kernel))
+        assert all(Path(f"/proc/self/fd/{one}").readlink() == Path(os.devnull) for one in filters.programs.values())
+        found.append((kernel.told, [*filters.programs], filters.weaker))
+        assert kernel.processes <= {os.getpid()}
+        filters.close()
+    return found
+
+
+def test_the_same(needed):
+    """The same maps and programs are made, by this process."""
+    before = descriptors()
+    apart, here = both(needed)
+
+    assert apart == here
+    assert {"hash", "trie", "program"} <= {name for name, *_ in apart[0]}
+    assert before == descriptors()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("refused", [(0,), (1, 2), range(100)])
+def test_what_the_kernel_refuses(needed, refused):
+    """A weaker filter takes the place of one that the kernel has refused, for the same reason."""
+    apart, here = both(needed, *refused)
+
+    assert apart == here
+    assert any("too odd" in sentence for sentence in apart[2])
+
+
+@pytest.mark.parametrize("asked", [0, 3])
+def test_a_fork_that_ends_early(needed, monkeypatch, asked):
+    """Then everything is made here, and what the fork had is given back."""
+    before, kernel, process = descriptors(), Told(), os.getpid()
+    send = making._Link.send
+
+    def sent(link, what):
+        if os.getpid() != process and sent.left == 0:
+            os._exit(1)
+        sent.left -= os.getpid() != process
+        send(link, what)
+
+    sent.left = asked
+    monkeypatch.setattr(making._Link, "send", sent)
+    filters = load_apart(needed, Place(kernel))
+    here = load(needed, Place(Told()))
+
+    assert here.programs.keys() == filters.programs.keys()
+    filters.close()
+    here.close()
+    assert before == descriptors()
+
+
+def test_no_fork(needed, monkeypatch):
+    """Where no process can be made, everything is made here."""
+    monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(BlockingIOError(11, "no more processes")))
+    before = descriptors()
+    filters = load_apart(needed, Place(Told()))
+
+    assert filters.programs
+    filters.close()
+    assert before == descriptors()
