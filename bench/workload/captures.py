@@ -9,6 +9,8 @@ from falcohost_syscall.drivers.scap.event_types import ENTERS, TYPES
 PROCESSES, DESCRIPTORS, USERS, EVENT, OLD_EVENT = 0x215, 0x218, 0x220, 0x216, 0x204
 #: When all events happened.
 TS = 1_700_000_000_000_000_000
+#: Where the time is in the block of an event.
+_TIME = 10
 CODES = {found.name: code for code, found in TYPES.items()}
 
 
@@ -65,6 +67,11 @@ def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
     whole = lengths + b"".join(data)
     head = struct.pack("<QqIHI", TS, tid, 26 + len(whole), found.code, len(data))
     return block(EVENT, struct.pack("<H", 3) + head + whole)
+
+
+def at(ts: int, event: bytes) -> bytes:
+    """Return the block of an event with this time instead of :data:`TS`."""
+    return event[:_TIME] + struct.pack("<Q", ts) + event[_TIME + 8 :]
 
 
 def start(name: str, tid: int, /, **values: int | bytes) -> bytes:

@@ -18,6 +18,7 @@ from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
 from falcohost.errors import ConfigError
 from falcohost.host.environment import restore
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.outputs.stdout import STDERR
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What a source reads, and whether it goes on; files that are given take the place of this.
 _WHERE = ("open_params", "program", "follow")
+#: How captures of system calls are called.
+_CAPTURES = (".scap", ".scap.gz")
 
 
 class _FileOrAddress(click.Path):
@@ -64,6 +67,8 @@ def _is_address(file: str) -> bool:
     shell_complete=complete.keys,
     help="Set a configuration key.",
 )
+@click.option("--from", "begin", metavar="TIME", help="Of a capture, leave out events before this time.")
+@click.option("--to", "end", metavar="TIME", help="Of a capture, leave out events behind this time.")
 @click.option("--dry-run", is_flag=True, help="Check all that a start checks, but process no events.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=_FileOrAddress(exists=True))
 @click.pass_obj
@@ -75,13 +80,17 @@ def command(
     seconds: float | None,
     config: str | None,
     options: tuple[str, ...],
+    begin: str | None,
+    end: str | None,
     dry_run: bool,
     files: tuple[str, ...],
 ) -> None:
     """Monitor this host and print alerts until Ctrl-C; or search FILEs with the rules of one source.
 
     Without FILEs this runs the agent, with alerts on the terminal. With FILEs, --source names the source or its plugin,
-    and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX.
+    and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX. A FILE that ends in
+    .scap is a capture of Falco or sysdig and needs no --source; --from and --to take times such as 2026-11-28T08:14:00,
+    or +90s for the time after its first event.
 
     The log has notices, warnings and errors; -o log_level=info adds what was loaded.
     """
@@ -96,10 +105,18 @@ def command(
         dry_run=dry_run or flags.dry_run,
     )
     if not files:
+        if begin or end:
+            raise ConfigError("--from and --to are for captures (.scap)")
         _start(wanted, _with_brief_log)
         return
+    times = {"from": begin, "to": end}
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
-        _start(wanted, lambda flags: _looking_through(files, _with_brief_log(flags), state), once=True)
+        if any(file.endswith(_CAPTURES) for file in files):
+            _start(wanted, lambda flags: _replaying(files, times, _with_brief_log(flags), state), once=True)
+        elif any(times.values()):
+            raise ConfigError("--from and --to are for captures (.scap)")
+        else:
+            _start(wanted, lambda flags: _looking_through(files, _with_brief_log(flags), state), once=True)
 
 
 def _start(flags: Flags, prepared: Callable[[Flags], Flags], *, once: bool = False) -> None:
@@ -117,6 +134,16 @@ def _with_brief_log(flags: Flags) -> Flags:
     if flags.verbose or "log_level" in flags.configuration().document.root.entries:
         return flags
     return replace(flags, options=(*flags.options, "log_level=notice"))
+
+
+def _replaying(files: Sequence[str], times: Mapping[str, str | None], flags: Flags, state: str) -> Flags:
+    """Return *flags* changed so that the source of system calls reads the one capture in *files*."""
+    if len(files) != 1:
+        raise ConfigError("a capture is read alone; name one file")
+    settings = {"kind": "replay", "replay.capture_file": str(Path(files[0]).absolute())}
+    settings |= {f"replay.{name}": told for name, told in times.items() if told is not None}
+    options = (*(f"engine.{key}={told}" for key, told in settings.items()), f"falcohost.state_dir={state}")
+    return replace(flags, options=(*flags.options, *options), enable_source=(DEFAULT_SOURCE,))
 
 
 def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:

@@ -28,6 +28,12 @@ def _preset(size: int) -> str | None:
     )
 
 
+def _moment(text: str) -> str | None:
+    from falcohost_syscall.drivers.scap.period import moment  # only where a capture is read
+
+    return None if moment(text) else f"expected a time such as 2026-11-28T08:14:00 or +90s, not '{text}'"
+
+
 def _snaplen(size: int) -> str | None:
     return None if 0 <= size <= 65535 else f"falco_libs.snaplen: expected a number from 0 to 65535, not {size}"
 
@@ -85,6 +91,18 @@ _ENGINE = (
         key="engine.replay.capture_file",
         type=str,
         help="capture (`.scap`, plain or gzip) that `engine.kind: replay` reads to its end",
+    ),
+    *(
+        ConfigKey(
+            key=f"engine.replay.{name}",
+            type=str,
+            check=_moment,
+            help=f"{what} `2026-11-28T08:14:00`, or `+90s` after the first event (`ms`, `s`, `m`, `h`)",
+        )
+        for name, what in (
+            ("from", "no rule sees events of the capture before this time:"),
+            ("to", "the replay ends behind this time:"),
+        )
     ),
     *(
         ConfigKey(key=f"engine.{name}", type=kind, help="for a kind that this version does not support")

@@ -15,12 +15,14 @@ from falcohost_syscall.drivers.scap.blocks import SECTION, SIZE, Block, Capture,
 from falcohost_syscall.drivers.scap.changes import State
 from falcohost_syscall.drivers.scap.event import CapturedEvent
 from falcohost_syscall.drivers.scap.event_types import MOST
-from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall, plain_values
+from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall, plain_values, time_of
+from falcohost_syscall.drivers.scap.period import Period, moment
 from falcohost_syscall.drivers.scap.reader import TooShortError
 from falcohost_syscall.drivers.scap.tables import Tables, Thread
 from falcohost_syscall.drivers.scap.uses import Use, row_of, uses
 from falcohost_syscall.events.event import SyscallEvent
 
+_NEVER: Final = (1 << 64) - 1
 KEY: Final = "engine.replay.capture_file"
 #: Number of blocks that are read for a batch.
 _BATCH: Final = 4096
@@ -49,6 +51,24 @@ def capture_file(settings: Mapping[str, Any]) -> str:
     return found
 
 
+def period(settings: Mapping[str, Any]) -> Period:
+    """Return the part of the capture that is to be replayed.
+
+    :raises ConfigError: a time is none.
+    """
+    block = engine(settings).get("replay") or {}
+    found = []
+    for name in ("from", "to"):
+        told = block.get(name) if isinstance(block, Mapping) else None
+        at = None if told in (None, "") else moment(str(told))
+        if told not in (None, "") and at is None:
+            raise ConfigError(
+                f"engine.replay.{name}: expected a time such as 2026-11-28T08:14:00 or +90s, not {told!r}."
+            )
+        found.append(at)
+    return Period(*found)
+
+
 class Replay:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 
@@ -59,6 +79,9 @@ class Replay:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._path = capture_file(settings)
+        self._period = period(settings)
+        self._begin_at, self._end_at = 0, _NEVER
+        self._is_first = True
         self._capture: Capture | None = None
         self._place = 0
         self._begin()
@@ -117,7 +140,7 @@ class Replay:
                     return
                 continue
             if self._is_listing:
-                self._end_lists()
+                self._end_lists(ts)
                 begin = self._calls.begin
             use = use_of[code]
             if use.counts:
@@ -135,6 +158,8 @@ class Replay:
             self._received += 1
             place += size
             self._place = place
+            if self._ended:
+                return
 
     def _read(
         self, use: Use, data: bytes, where: tuple[int, int, int], code: int, ts: int, tid: int, cpu: int
@@ -174,12 +199,24 @@ class Replay:
             return None
         return self._event(call, thread, -1 if call.is_generic else len(call.values))
 
-    def _event(self, call: CapturedCall, thread: Thread, count: int) -> SyscallEvent:
+    def _event(self, call: CapturedCall, thread: Thread, count: int) -> SyscallEvent | None:
         context = self.tables.context
         if context.first is None:
             context.first = call.ts
+        if not self._begin_at <= call.ts <= self._end_at:
+            self._ended = self._ended or call.ts > self._end_at
+            return None
         self._passed += 1
         return CapturedEvent(row_of(call.name, count), call, thread, self._number, self.tables)
+
+    def _see_first(self, ts: int) -> None:
+        """Note the time of the first event, which those of the period may be relative to."""
+        self._is_first = False
+        begin, end = self._period
+        if begin is not None:
+            self._begin_at = begin.within(ts)
+        if end is not None:
+            self._end_at = end.within(ts)
 
     def _other(self, capture: Capture) -> SyscallEvent | None:
         """Read a block that is not one of today's plain events, or pass over damage; return its event, if any."""
@@ -210,7 +247,7 @@ class Replay:
         try:
             if block.type in EVENTS:
                 if self._is_listing:
-                    self._end_lists()
+                    self._end_lists(time_of(block.type, block.body))
                 self._received += 1
                 return self._old_event(block)
             if block.type == SECTION:  # another capture is appended
@@ -249,7 +286,10 @@ class Replay:
         elif kind in lists.MACHINE:
             tables.boot = lists.boot_time(block.body)
 
-    def _end_lists(self) -> None:
+    def _end_lists(self, ts: int) -> None:
+        """Link what the lists have told, since the first event, of *ts*, comes."""
+        if self._is_first:
+            self._see_first(ts)
         self._is_listing = False
         self.tables.link()
 
@@ -262,7 +302,9 @@ class Replay:
 
     def stats(self) -> SourceStats:
         """Return the counters since :meth:`open`; *damaged* is the number of places that were left out."""
-        return SourceStats(received=self._received, passed=self._passed, dropped={"damaged": self._damaged})
+        capture = self._capture
+        done = None if capture is None or not capture.size else min(capture.read / capture.size, 1.0)
+        return SourceStats(self._received, self._passed, dropped={"damaged": self._damaged}, done=done)
 
     def close(self) -> None:
         """Close the capture."""

@@ -115,6 +115,18 @@ class CapturedCall:
         return int.from_bytes(values[0][:_LONGEST_NUMBER], "little", signed=True) if values else 0
 
 
+def time_of(kind: int, body: bytes) -> int:
+    """Return the time of the event in a block of this type.
+
+    :raises TooShortError: it has none.
+    """
+    place, header = EVENTS[kind]
+    if len(body) < place + header:
+        raise TooShortError
+    found: int = _HEADER.unpack_from(body, place)[0]
+    return found
+
+
 def generic_name(number: int, native: int) -> str:
     """Return the name of the call that has this number in Falco, or else on the machine.
 
