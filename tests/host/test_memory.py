@@ -40,3 +40,46 @@ def test_forks_allocate_apart_from_what_they_share():
     needed = 200 * (20 + 90 + 200 + 400 + 700 + 1500 + 3000) / 1024
     assert needed * 1.5 > after
     assert before > after * 1.5
+
+
+TRIMMED = """
+from falcohost.clock import Clock
+from falcohost.host import memory
+from falcohost.host.memory import PAUSE, Trimming
+
+now = 0.0
+
+class Stopped(Clock):
+    def monotonic(self):
+        return now
+
+def own():
+    with open("/proc/self/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+
+trimming = Trimming(Stopped())
+assert trimming.left is None
+blocks = [bytes(1024) for _ in range(40_000)]
+trimming.used()
+del blocks[1::16], blocks[1::15], blocks[1::14], blocks[1::13]
+kept = blocks[::64]
+blocks.clear()
+busy = own()
+assert trimming.left == PAUSE
+now = PAUSE - 1
+trimming.now_and_then()
+early = own()
+now = PAUSE
+trimming.now_and_then()
+assert trimming.left is None
+print(busy, early, own())
+"""
+
+
+def test_what_a_busy_moment_has_needed():
+    """What was freed among what is kept goes back to the system a while after memory was used, and not before."""
+    run = subprocess.run([sys.executable, "-c", TRIMMED], check=True, capture_output=True, text=True)
+    busy, early, late = map(int, run.stdout.split())
+
+    assert early > busy - 2_000
+    assert late < busy - 20_000

@@ -13,6 +13,7 @@ from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
 from falcohost.host.helping import Helpers
+from falcohost.host.memory import release
 from falcohost.host.numbers import LookupNumbers, Numbers, counted
 from falcohost.host.stalled import Stalled
 from falcohost.host.task import Task
@@ -228,6 +229,9 @@ class _Collector:
         self._calls = 0
 
     def collect(self) -> None:
-        """Collect the young generations; once a minute, everything."""
+        """Collect the young generations; once a minute, everything, and return freed memory to the system."""
         self._calls += 1
-        gc.collect(1 if self._calls % self.FULL else 2)
+        if self._calls % self.FULL:
+            gc.collect(1)
+        else:
+            release()

@@ -33,7 +33,7 @@ _MOST_TELLING: Final = 100
 _MOST_NAMES: Final = 4096
 
 #: Places in which it is remembered that there is no secret in an alert, since several outputs deliver the same one.
-_PLACES: Final = 1 << 13
+_PLACES: Final = 1 << 12
 
 #: In a pattern: asks for the ends of a whole text, or may do so.
 _OF_THE_WHOLE: Final = re.compile(r"\\[Az]|\(\?[A-Za-z]*-")

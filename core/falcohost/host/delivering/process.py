@@ -32,7 +32,7 @@ from falcohost.host.delivering.remote import RemoteStore
 from falcohost.host.descriptors import receive_with
 from falcohost.host.enabled_subscribers import open_subscribers
 from falcohost.host.forked import end_after, say_why, take_over
-from falcohost.host.memory import settle
+from falcohost.host.memory import Trimming, settle, share_arena
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
 from falcohost.outputs.stdout import STDOUT
@@ -105,6 +105,7 @@ def run_outputs(given: OutputsGiven, ends: Ends, parent: int) -> NoReturn:
 def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, parent: int) -> int:
     try:
         close_the_way_back()
+        share_arena()
         import_lazy()
         if given.programs is not None:
             run_programs(given.programs)
@@ -201,6 +202,7 @@ class OutputsProcess:
         self._none_left = self._asked = False
         self._closing: threading.Thread | None = None
         self._is_alone = False
+        self._trimming = Trimming()
         self._ended = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def run(self) -> None:
@@ -210,6 +212,8 @@ class OutputsProcess:
             self._wait()
             if self._store.pump():
                 self._subscribers.notify()
+                self._trimming.used()
+            self._trimming.now_and_then()
             if self._is_alone:
                 if self._store.fileno() is None:
                     return
@@ -226,13 +230,14 @@ class OutputsProcess:
         self._report()
 
     def _wait(self) -> None:
-        """Wait for a message; while something is being delivered, for a second at most."""
+        """Wait for a message; while something is being delivered, for a second at most, and until memory is trimmed."""
         poll = select.poll()
         supervisor = None if self._is_alone else self._supervisor.fileno()
         for descriptor in (supervisor, self._store.fileno(), self._ended):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
-        poll.poll(PAUSE * 1000 if self._is_busy() else None)
+        left = PAUSE if self._is_busy() else self._trimming.left
+        poll.poll(None if left is None else left * 1000)
 
     def _is_busy(self) -> bool:
         return any(one.waiting or one.busy() for one in self._subscribers.runners)

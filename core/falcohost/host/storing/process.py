@@ -29,7 +29,7 @@ from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, import_lazy
 from falcohost.host.forked import end_after, take_over
-from falcohost.host.memory import settle
+from falcohost.host.memory import Trimming, settle
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
@@ -209,6 +209,7 @@ class StoreProcess:
         self._overseer = Overseer(self._loop.clock)
         self._maker = given.maker
         self._counts = Counts()
+        self._trimming = Trimming(self._loop.clock)
         self._files = store.begun
         self._report_at = self._look_at = 0.0
         self._told = 0
@@ -234,6 +235,7 @@ class StoreProcess:
             if self._store.behind and self._store.last > self._told:
                 self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
             self._report()
+            self._trimming.now_and_then()
             self._loop.watch_writing(self._control, self._control.waits_to_send)
         if not self._finishing:
             self._outlive()
@@ -319,6 +321,8 @@ class StoreProcess:
             raise self._control.refused
 
     def _count(self, alerts: Sequence[Alert]) -> None:
+        if alerts:
+            self._trimming.used()
         self._counts.add(alert for alert in alerts if alert.source != INTERNAL)
 
     def _count_again(self, after: int, takers: Container[str]) -> None:
