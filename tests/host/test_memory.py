@@ -44,8 +44,7 @@ def test_forks_allocate_apart_from_what_they_share():
 
 TRIMMED = """
 from falcohost.clock import Clock
-from falcohost.host import memory
-from falcohost.host.memory import PAUSE, Trimming
+from falcohost.host.trimming import PAUSE, Trimming
 
 now = 0.0
 

@@ -8,7 +8,6 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from falcohost.clock import SYSTEM, Clock
 from falcohost.libc import LIBC
 
 # Of pymalloc: sizes of blocks, and in which pools with which header they are.
@@ -22,9 +21,6 @@ _EMPTY: Final = bytes.__basicsize__
 _LARGER: Final = (32768, 16384, 8192, 4096, 2048, 1536, 1024, 768, 640, 528, 256, 128, 64, 24)
 # Most blocks of one size: a bound, if an allocator is not as expected here.
 _MOST: Final = 1 << 14
-
-#: Seconds between using memory and returning what is free by then.
-PAUSE: Final = 20.0
 
 # malloc.h
 _M_ARENA_MAX: Final = -8
@@ -52,34 +48,6 @@ def trim() -> None:
     """Return to the system what malloc(3) has free."""
     with contextlib.suppress(AttributeError):
         LIBC.malloc_trim(0)  # glibc only
-
-
-class Trimming:
-    """Returns freed memory to the system a while after it was used: malloc(3) keeps what a busy moment has needed.
-
-    Without this, each busier moment than those before leaves a process larger, and with several threads each thread's
-    share of malloc's memory.
-    """
-
-    def __init__(self, clock: Clock = SYSTEM) -> None:
-        self._clock = clock
-        self._due: float | None = None
-
-    @property
-    def left(self) -> float | None:
-        """Return the seconds until :meth:`now_and_then` is to be called; None: there is nothing to return."""
-        return None if self._due is None else max(0.0, self._due - self._clock.monotonic())
-
-    def used(self) -> None:
-        """Take note that memory is used."""
-        if self._due is None:
-            self._due = self._clock.monotonic() + PAUSE
-
-    def now_and_then(self) -> None:
-        """Return what was freed, if it is time."""
-        if self._due is not None and self._clock.monotonic() >= self._due:
-            self._due = None
-            trim()
 
 
 def share_arena() -> None:

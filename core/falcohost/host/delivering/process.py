@@ -32,8 +32,9 @@ from falcohost.host.delivering.remote import RemoteStore
 from falcohost.host.descriptors import receive_with
 from falcohost.host.enabled_subscribers import open_subscribers
 from falcohost.host.forked import end_after, say_why, take_over
-from falcohost.host.memory import Trimming, settle, share_arena
+from falcohost.host.memory import settle, share_arena
 from falcohost.host.outputs_data import load_for_outputs, unseal_outputs
+from falcohost.host.trimming import Trimming
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
 from falcohost.outputs.stdout import STDOUT
 from falcohost.programs import run_programs

@@ -29,7 +29,7 @@ from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, import_lazy
 from falcohost.host.forked import end_after, take_over
-from falcohost.host.memory import Trimming, settle
+from falcohost.host.memory import settle
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
@@ -40,6 +40,7 @@ from falcohost.host.storing.intake import Intake, Redact
 from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
 from falcohost.host.summary import Counts
 from falcohost.host.supervision.loop import Loop
+from falcohost.host.trimming import Trimming
 from falcohost.host.wire import LogLine
 from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.outputs.redaction_settings import Redaction
