@@ -9,6 +9,7 @@ from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.sockets import Socket, Sockets
+from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Container, Containers
 from falcohost_syscall.processes.table import Process, ProcessTable
 
@@ -43,6 +44,7 @@ class Context:
 
     :ivar boot: added to times of processes (``start``, ``exec_ts``) to get nanoseconds since the epoch.
     :ivar first: time of the first event; None before it.
+    :ivar inside: the users and groups of containers; None: they are looked up among those of the machine.
     :ivar agent: the parts of the agent that events may be about.
     """
 
@@ -53,12 +55,20 @@ class Context:
         self.first: int | None = None
         self.table = table
         self.users = users
+        self.inside: ContainerAccounts | None = None
         self.containers = Containers() if containers is None else containers
         self.sockets = Sockets()
         self.agent = AgentParts()
         self._times = (0, 0)
         self._switched: dict[int, tuple[int, int]] = {}
         self._ran: dict[int, int] = {}
+
+    def users_of(self, event: SyscallEvent) -> UserNames:
+        """Return the users and groups of the container that *event* is from, or those of the machine."""
+        container = event.container
+        if self.inside is None or container.is_host:
+            return self.users
+        return self.inside.of(container.full_id, event.proc)
 
     def since_previous(self, ts: int) -> int:
         """Return the time between *ts* and the previous event for which this was called."""

@@ -22,15 +22,23 @@ from falcohost_syscall.processes.users import NAME, UNKNOWN, Accounts, Users
 UID: Final = layout.header("uid", 4)
 LOGINUID: Final = layout.header("loginuid", 4)
 
+#: Root has its name in every container, and nobody else has it.
+_ROOT: Final = "root"
+
 
 class OfAccount(Struct, frozen=True):
-    """A text that depends on a number and on the accounts of this machine."""
+    """A text that depends on a number and on the accounts of this machine.
+
+    :ivar inside: what is known of it in containers, whose accounts the kernel does not know: the text of root (empty:
+        it may be any), which nobody else has; None: it is as outside.
+    """
 
     number: Number
     texts: Callable[[Users], Mapping[int, str]]
+    inside: str | None = None
 
     def named(self, users: Users) -> Shown:
-        """Return the field's fact, given the accounts in *users*."""
+        """Return the field's fact outside of containers, given the accounts in *users*."""
         return Shown(self.number, self.texts(users), UNKNOWN)
 
 
@@ -39,9 +47,15 @@ def user(number: Number, column: int) -> Callable[[Call, Arg], OfAccount]:
     return lambda _, __: OfAccount(number, lambda users: _set(users.users.columns(column)))
 
 
+def own_user(column: int) -> Callable[[Call, Arg], OfAccount]:
+    """Describe a column of the account of the event's user, which is in the files of the container if it is in one."""
+    inside = _ROOT if column == NAME else ""
+    return lambda _, __: OfAccount(UID, lambda users: _set(users.users.columns(column)), inside)
+
+
 def group(_: Call, __: Arg) -> OfAccount:
     """Describe the name of the event's group."""
-    return OfAccount(layout.header("gid", 4), lambda users: _set(users.groups.columns(NAME)))
+    return OfAccount(layout.header("gid", 4), lambda users: _set(users.groups.columns(NAME)), _ROOT)
 
 
 def _set(texts: Mapping[int, str]) -> Mapping[int, str]:

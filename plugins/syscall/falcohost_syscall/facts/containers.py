@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from falcohost_syscall.facts import layout, processes
+from falcohost_syscall.facts.accounts import OfAccount
 from falcohost_syscall.facts.kinds import Cases, Describe, Either, Fact, Otherwise, always, constant
 from falcohost_syscall.filters.condition import Number, Point, negate, within
 from falcohost_syscall.processes.containers import HOST, Container
+from falcohost_syscall.processes.users import Users
 
 # User space stores what it knows of the container behind a task's cgroups.
 _CONTAINER: Final = Number(layout.RECORD + layout.HEADER["cgroup"], 1, point=Point.MEMORY, unknown=0, keyed=True)
@@ -29,6 +31,17 @@ def only_outside(value: Any) -> Describe:
 #: Fields that identify the container, or are ``host``.
 identity: Final = always(_by_place("host", Otherwise(frozenset({"host"}))))
 privileged: Final = always(Either(_HOST, constant(False), processes.UNCONFINED))
+
+
+def of_account(account: OfAccount, users: Users) -> Fact:
+    """Return the fact that *account* is, given the accounts of this machine."""
+    here, root = account.named(users), within(account.number, (0, 0))
+    if account.inside is None:
+        return here
+    if not account.inside:
+        return Either(_HOST, here, constant(Otherwise()))
+    others = Otherwise(frozenset({account.inside}))
+    return Either(_HOST, here, Cases(((root, account.inside), (negate(root), others))))
 
 
 def told_of(container: Container) -> int:

@@ -112,6 +112,8 @@ class Either(Struct, frozen=True):
     def bounds(self, check: Check | Exists) -> Bounds:
         """Return the bounds of *check* on this field."""
         then, otherwise = self.then.bounds(check), self.otherwise.bounds(check)
+        if then == otherwise:
+            return then
         apart = negate(self.when)
         return Bounds(
             any_of((all_of((self.when, then.over)), all_of((apart, otherwise.over)))),

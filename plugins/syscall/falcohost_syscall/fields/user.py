@@ -23,7 +23,7 @@ def _login_name(event: SyscallEvent, _: Arg) -> str:
 
 
 def _group_name(event: SyscallEvent, _: Arg) -> str:
-    return event.ctx.users.group(event.gid)
+    return event.ctx.users_of(event).group(event.gid)
 
 
 def _stored_caps(index: int) -> Get:
@@ -46,7 +46,7 @@ def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:
     return None
 
 
-_name, _home, _shell = (accounts.user(accounts.UID, column) for column in (NAME, HOME, SHELL))
+_name, _home, _shell = (accounts.own_user(column) for column in (NAME, HOME, SHELL))
 _login = accounts.user(accounts.LOGINUID, NAME)
 
 FIELDS: tuple[SyscallField, ...] = (
@@ -55,7 +55,7 @@ FIELDS: tuple[SyscallField, ...] = (
         "user.name",
         T.CHARBUF,
         "Name of the user; <NA> if it has none.",
-        lambda e, _: e.ctx.users.name(e.uid),
+        lambda e, _: e.ctx.users_of(e).name(e.uid),
         _name,
         Need.ACCOUNTS,
     ),
@@ -63,7 +63,7 @@ FIELDS: tuple[SyscallField, ...] = (
         "user.homedir",
         T.CHARBUF,
         "Home directory of the user.",
-        lambda e, _: e.ctx.users.home(e.uid),
+        lambda e, _: e.ctx.users_of(e).home(e.uid),
         _home,
         Need.ACCOUNTS,
     ),
@@ -71,7 +71,7 @@ FIELDS: tuple[SyscallField, ...] = (
         "user.shell",
         T.CHARBUF,
         "Login shell of the user.",
-        lambda e, _: e.ctx.users.shell(e.uid),
+        lambda e, _: e.ctx.users_of(e).shell(e.uid),
         _shell,
         Need.ACCOUNTS,
     ),

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct, structs
 
 from falcohost.agent import Job
 from falcohost.helpers import HelperEnded
-from falcohost_syscall.processes.proc_reader import STATES, Here, ProcReader, What
+from falcohost_syscall.processes.proc_reader import ACCOUNTS, STATES, Here, ProcReader, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
 PATIENCE: Final = 0.5
@@ -68,6 +68,15 @@ class AskPids(Struct, tag=True, array_like=True, frozen=True):
     ident: _Number
 
 
+class AskAccounts(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.accounts`."""
+
+    ident: _Number
+    pid: _Pid
+    start: _Start
+    known: Annotated[bytes, Meta(max_length=256)]
+
+
 class AskContainer(Struct, tag=True, array_like=True, frozen=True):
     """Asks for :meth:`ProcReader.has_container`."""
 
@@ -84,10 +93,12 @@ class Answer(Struct, array_like=True, frozen=True):
     values: list[bytes | None] | None
 
 
-Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskContainer
+Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskAccounts | AskContainer
 
 # What it does before it is confined, and after that no more: the filter of its system calls would end it.
 _PREPARING: Final = ("clone", "setgroups", "setresgid", "setresuid", "capset", "seccomp")
+# What it opens below the roots of containers, wherever these are.
+_BELOW_ROOTS: Final = tuple(f"*/{name}" for name in ACCOUNTS)
 _PIDS: Final = struct.Struct("=I")
 _TIME: Final = struct.Struct("ll")
 _MOST_IDENT: Final = 1 << 31
@@ -122,12 +133,14 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
         return [kind.encode() for kind in reader.descriptors(request.pid)]
     if isinstance(request, AskPids):
         return [b"".join(map(_PIDS.pack, reader.pids() or ()))]
+    if isinstance(request, AskAccounts):
+        return reader.accounts(request.pid, request.start, request.known)
     return [b""] if reader.has_container(request.namespace, request.name, request.path) else None
 
 
 def reading_job(job: Job) -> Job:
-    """Return the *job* of the helper: it opens files in ``/proc`` only, and the states of containers."""
-    return structs.replace(helper_job(job), reads=("/proc", *STATES), writes=(os.devnull,), connects=())
+    """Return the *job* of the helper: it opens files in ``/proc``, states and accounts of containers."""
+    return structs.replace(helper_job(job), reads=("/proc", *STATES, *_BELOW_ROOTS), writes=(os.devnull,), connects=())
 
 
 def helper_job(job: Job) -> Job:
@@ -173,6 +186,10 @@ class Remote:
         """Return the running processes; None: not known."""
         found = self._ask(AskPids)
         return frozenset(pid for (pid,) in _PIDS.iter_unpack(found[0])) if found and found[0] else None
+
+    def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
+        """Return the state of the files with accounts below the root of a process, and their contents."""
+        return self._ask(lambda ident: AskAccounts(ident, pid, start, known))
 
     def has_container(self, namespace: str, name: str, path: str) -> bool:
         """Return whether a runtime has a container with this *name*, and the cgroup *path*."""

@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from falcohost_syscall.processes import rooted
 from falcohost_syscall.processes.open_files import link_type
 
 #: What can be read of a process: the content of files, targets of links, and inodes of namespaces (as decimal numbers).
@@ -24,6 +25,9 @@ What: TypeAlias = File | Link | Namespace
 
 _LINKS: Final = frozenset({"exe", "cwd", "root"})
 _NAMESPACES: Final = frozenset({"ns/pid"})
+
+#: The files with accounts, below a root.
+ACCOUNTS: Final = ("etc/passwd", "etc/group")
 
 #: Most descriptors of a process that are looked at.
 MOST_DESCRIPTORS: Final = 65536
@@ -77,6 +81,12 @@ class ProcReader(Protocol):
     def pids(self) -> frozenset[int] | None:
         """Return the running processes; None: not known."""
 
+    def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
+        """Return the state of ``/etc/passwd`` and ``/etc/group`` below the root of a process, and their contents.
+
+        Only the state, if that is *known*. None: another process, or one with the root of this one.
+        """
+
     def has_container(self, namespace: str, name: str, path: str) -> bool:
         """Return whether a runtime has a container with this *name*, and the cgroup *path* (empty: any).
 
@@ -111,6 +121,16 @@ class Here:
     def pids(self) -> frozenset[int]:
         """Return the running processes."""
         return frozenset(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
+
+    def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
+        """Return the state of ``/etc/passwd`` and ``/etc/group`` below the root of a process, and their contents.
+
+        Only the state, if that is *known*. None: another process, or one with the root of this one.
+        """
+        with contextlib.suppress(OSError), rooted.root_of(pid) as root:
+            if start_of(_read(pid, "stat", 4096)) == start:
+                return rooted.read_all(root, ACCOUNTS, known)
+        return None
 
     def has_container(self, namespace: str, name: str, path: str) -> bool:
         """Return whether a runtime has a container with this *name*, and the cgroup *path* (empty: any).

@@ -10,6 +10,9 @@ from typing import TypeAlias
 INTERVAL = 1.0
 UNKNOWN = "<NA>"
 
+#: Most digits of the number of a user or group.
+LONGEST_NUMBER = 10
+
 #: Columns of /etc/passwd and /etc/group.
 NAME, HOME, SHELL = 0, 5, 6
 
@@ -50,6 +53,10 @@ class Accounts:
         row = self._rows.get(number)
         return row[place] if row and len(row) > place else UNKNOWN
 
+    def row(self, number: int) -> list[str]:
+        """Return all columns of an account; none if there is none."""
+        return self._rows.get(number, [])
+
     def columns(self, place: int) -> dict[int, str]:
         """Return a column of every account, by number."""
         return {number: self.column(number, place) for number in self._rows}
@@ -60,24 +67,26 @@ class Accounts:
         try:
             stamp = _stamp(self._path)
             if stamp is None or stamp != self._stamp:
-                self._rows = self._default | self._parse(self._path.read_text(errors="backslashreplace"))
+                self._rows = self._default | parse(self._path.read_text(errors="backslashreplace"))
                 self._stamp = stamp
         except OSError:
             self._rows, self._stamp = self._default, None
         return self._rows != before
 
-    @staticmethod
-    def _parse(content: str) -> dict[int, list[str]]:
-        rows: dict[int, list[str]] = {}
-        for line in content.splitlines():
-            columns = line.split(":")
-            if len(columns) >= 3 and columns[2].isdecimal():
-                rows.setdefault(int(columns[2]), columns)
-        return rows
+
+def parse(content: str) -> dict[int, list[str]]:
+    """Return the lines of a file such as ``/etc/passwd`` by the number in the third column."""
+    rows: dict[int, list[str]] = {}
+    for line in content.splitlines():
+        columns = line.split(":")
+        number = columns[2] if len(columns) > 2 else ""
+        if number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER:
+            rows.setdefault(int(number), columns)
+    return rows
 
 
 class Users:
-    """Users and groups of this machine; processes in containers too are looked up here, by their uid on the host."""
+    """Users and groups of this machine; containers have their own (``container_accounts``)."""
 
     def __init__(self, root: Path | None = None) -> None:
         root = ROOT if root is None else root

@@ -12,6 +12,7 @@ from falcohost.ir import Check, Exists, FieldRef
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts.accounts import OfAccount
 from falcohost_syscall.facts.bounds import UNDECIDED, Bounds
+from falcohost_syscall.facts.containers import of_account
 from falcohost_syscall.facts.kinds import check_bounds
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.processes.users import Users
@@ -28,6 +29,6 @@ def decide(row: Call, users: Users) -> Decide:
         if not isinstance(ref, FieldRef) or not isinstance(ref.field, SyscallField) or ref.field.fact is None:
             return UNDECIDED
         fact = ref.field.fact(row, ref.arg)
-        return check_bounds(check, fact.named(users) if isinstance(fact, OfAccount) else fact)
+        return check_bounds(check, of_account(fact, users) if isinstance(fact, OfAccount) else fact)
 
     return bounds

@@ -28,6 +28,8 @@ from falcohost_syscall.events.event import Context
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.leaves import leaf_bit, leaf_bits
 from falcohost_syscall.filters.condition import TRUE, Condition, Point
+from falcohost_syscall.processes.container_accounts import Names
+from falcohost_syscall.processes.table import Process
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import decide
 from falcohost_syscall.pushdown.necessary import necessary
@@ -43,11 +45,25 @@ def context(filter_bench, tmp_path_factory):
     """Return a context that knows some users, one container and the host, as the kernel is told of them."""
     context = handmade.context()
     context.users = Users(random_events.accounts(tmp_path_factory.mktemp("root")))
+    context.inside = Inside(context.users)
     context.containers.learn(random_events.HOST, ["=/user.slice"])
     context.containers.learn(random_events.CONTAINER, [f"=/docker/{random_events.CONTAINER_ID}"])
     filter_bench.tell(random_events.HOST, layout.ON_HOST)
     filter_bench.tell(random_events.CONTAINER, layout.IN_CONTAINER)
     return context
+
+
+class Inside(Names):
+    """The accounts of the container: other users have the names that the machine's have."""
+
+    def __init__(self, users: Users) -> None:
+        super().__init__()
+        self._users = {1000: users.users.row(0), 0: users.users.row(1000), 7: users.users.row(1000)}
+        self._groups = {5: users.groups.row(0), 0: users.groups.row(5)}
+
+    def of(self, container: str, process: Process) -> Inside:
+        """Return themselves."""
+        return self
 
 
 def as_event(record: bytes, context: Context) -> NamedEvent:

@@ -94,7 +94,9 @@ def test_what_no_event_of_the_type_can_be_is_false(text):
         ("container.name = host", "container.id = host"),
         ("user.name = root", "user.uid = 0"),
         ("not user.name = root", "not user.uid = 0"),
-        ("group.name startswith 'no such '", "user.uid < 0"),
+        ("group.name startswith 'no such '", "not group.gid = 0 and not container.id = host"),
+        ("user.shell = /bin/none", "not container.id = host"),
+        ("user.loginname = 'no such'", "user.uid < 0"),
         ("evt.is_open_read = true or (evt.is_open_read = true and fd.name = /a)", "evt.is_open_read = true"),
     ],
 )

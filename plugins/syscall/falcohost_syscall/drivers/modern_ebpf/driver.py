@@ -37,6 +37,7 @@ from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.processes.boot_clock import boot_time, own_offset
+from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.proc_helper import Remote, helper_job, reading_job
@@ -84,6 +85,7 @@ class ModernEbpf:
         self.users = Users()
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)
+        self.context.inside = ContainerAccounts()
         self.context.containers.on_found = self._set_container
         self._own = OwnCalls(self._config.agent_pid)
         for name, one in helpers.items():

@@ -9,6 +9,7 @@ did it.
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -130,7 +131,11 @@ class _Work:
         flags = _CHANGES if place is None else event.arg(place)
         if event.access in (1, 2) or flags & _CHANGES:
             return self._may_write(path)
+        if flags & os.O_PATH:  # with which nothing can be read
+            return True
         if self._reads is None or _below(path, self._reads) or self._may_write(path):
+            return True
+        if any(one.startswith("*") and path.endswith(one[1:]) for one in self._reads):
             return True
         return _SELF in self._reads and _below(path, (f"/proc/{event.pid}",))
 
