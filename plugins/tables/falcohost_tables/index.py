@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import Protocol
 
 from falcohost.text import bytes_text, text_bytes
@@ -66,14 +67,13 @@ class Networks:
 
     def add(self, row: Row) -> bool:
         """Add *row*; return False if another row has its network and other values."""
-        network = _network(str(row[0]))
-        length, version = network.prefixlen, network.version
+        version, length, number = _network(str(row[0]))
         rows = self._rows.get((version, length))
         if rows is None:
             rows = self._rows[version, length] = {}
             self._lengths[version] = sorted([*self._lengths[version], length], reverse=True)
         before = len(rows)
-        is_alike = rows.setdefault(_prefix(int(network.network_address), version, length), row)[1:] == row[1:]
+        is_alike = rows.setdefault(_prefix(number, version, length), row)[1:] == row[1:]
         self._count += len(rows) - before
         return is_alike
 
@@ -102,9 +102,16 @@ def _version_and_number(address: ipaddress.IPv4Address | ipaddress.IPv6Address) 
     return (4, int(mapped)) if mapped is not None else (address.version, int(address))
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(text: str) -> tuple[int, int, int]:
+    """Return the version of a network, the length of its prefix, and its number."""
     try:
-        return ipaddress.ip_network(text)
+        if "/" not in text:  # an address, which most lists have, in a quarter of the time
+            return 4, 32, int.from_bytes(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        pass
+    try:
+        network = ipaddress.ip_network(text)
+        return network.version, network.prefixlen, int(network.network_address)
     except ValueError as error:
         if "host bits" in str(error):
             mend = ipaddress.ip_network(text, strict=False)
