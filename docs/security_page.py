@@ -55,7 +55,7 @@ ROLES: Mapping[str, Role] = {
     "helpers of responses": Role(
         "starts the programs of actions, and ends them", "any that others may read", "any", 15
     ),
-    "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 25),
+    "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 20),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
