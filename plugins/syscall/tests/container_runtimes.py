@@ -96,6 +96,19 @@ class Ctr:
         run(*self._ctr, "run", *options, IMAGE, name, *command, fails=fails)
         return name
 
+    def begin(self, script: str, folder: Path) -> str:
+        """Begin to run a shell script in a container that has *folder* as /out; return the container's id."""
+        name = f"falcohost-{secrets.token_hex(4)}"
+        mount = f"type=bind,src={folder},dst=/out,options=rbind:rw"
+        options = ["--detach", "--snapshotter", "native", "--mount", mount]
+        run(*self._ctr, "run", *options, IMAGE, name, "/bin/sh", "-c", script)
+        return name
+
+    def end(self, name: str) -> None:
+        """Kill what runs in a container, and remove it."""
+        run(*self._ctr, "task", "rm", "--force", name)
+        run(*self._ctr, "container", "rm", name)
+
     def close(self) -> None:
         """Remove the image, and stop the daemon if it is ours."""
         run(*self._ctr, "image", "rm", "--sync", IMAGE)
