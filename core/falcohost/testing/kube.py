@@ -26,8 +26,8 @@ Json = Mapping[str, Any]
 
 ADMIN = "admin-of-the-test"
 
-#: Where objects are made, by kind.
-_PLURALS = {
+#: Where objects are, by kind.
+PLURALS = {
     "Namespace": "api/v1/namespaces",
     "Node": "api/v1/nodes",
     "Pod": "api/v1/namespaces/{}/pods",
@@ -43,17 +43,87 @@ _PLURALS = {
 }
 
 
-class Kube:
-    """A running API server.
+class Api:
+    """What can be done with an API server by the administrator.
 
-    :ivar folder: with its certificate, ``ca.crt``.
+    :ivar folder: with the certificate of its authority, ``ca.crt``.
+    :ivar port: it listens there on 127.0.0.1.
     """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+
+    def ask(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Any:
+        """Send a request as the administrator; return the answer.
+
+        :raises OSError: it is refused.
+        """
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start it again."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Have it answer no more."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End it."""
+        raise NotImplementedError
+
+    def make(self, kind: str, name: str, namespace: str = "default", *, labels: Json | None = None, **more: Any) -> Any:
+        """Create an object; return what the server has made of it."""
+        owner = more.pop("owner", None)
+        metadata: dict[str, Any] = {"name": name, "labels": labels or {}, **more.pop("metadata", {})}
+        if owner is not None:
+            metadata["ownerReferences"] = [
+                {
+                    "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
+                    "uid": owner["metadata"]["uid"], "controller": True,
+                }
+            ]  # fmt: skip
+        return self.apply({"apiVersion": _version(kind), "kind": kind, "metadata": metadata, **more}, namespace)
+
+    def apply(self, manifest: Json, namespace: str = "default") -> Any:
+        """Create what a manifest describes."""
+        place = manifest["metadata"].get("namespace", namespace)
+        path = PLURALS[manifest["kind"]].format(place)
+        return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], **self.ask("POST", path, manifest)}
+
+    def path(self, kind: str, name: str, namespace: str = "default") -> str:
+        """Return the path of an object."""
+        return f"{PLURALS[kind].format(namespace)}/{name}"
+
+    def merge(self, kind: str, name: str, change: Json, namespace: str = "default", part: str = "") -> Any:
+        """Change an object, or a *part* of it such as ``/status``."""
+        path = self.path(kind, name, namespace) + part
+        return self.ask("PATCH", path, change, "application/merge-patch+json")
+
+    def delete(self, kind: str, name: str, namespace: str = "default") -> None:
+        """Delete an object at once."""
+        self.ask("DELETE", self.path(kind, name, namespace), {"gracePeriodSeconds": 0})
+
+    def token(self, account: str, namespace: str, seconds: int = 3600) -> str:
+        """Return a token of a service account, as a projected volume has it."""
+        path = f"api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        wanted = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        return str(self.ask("POST", path, wanted)["status"]["token"])
+
+
+class Kube(Api):
+    """A running kube-apiserver, with etcd."""
 
     def __init__(self, folder: Path) -> None:
         missing = [name for name in ("etcd", "kube-apiserver", "openssl") if shutil.which(name) is None]
         if missing:
             skip_or_fail("kubernetes", f"{', '.join(missing)} missing on PATH")
-        self.folder = folder
+        super().__init__(folder)
         self._ports = [Port() for _ in range(3)]
         self.port, self._etcd_port, peers = (port.number for port in self._ports)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -74,7 +144,7 @@ class Kube:
                 f"--service-account-key-file={folder}/server.key",
                 f"--service-account-signing-key-file={folder}/server.key",
                 "--disable-admission-plugins=ServiceAccount", "--service-cluster-ip-range=10.96.0.0/16",
-                "--advertise-address=127.0.0.1",
+                "--advertise-address=127.0.0.1", "--allow-privileged",
             ],
         }  # fmt: skip
         self.start("etcd")
@@ -119,7 +189,10 @@ class Kube:
         return True
 
     def ask(self, method: str, path: str, body: Json | None = None, kind: str = "application/json") -> Any:
-        """Send a request as the administrator; return the answer."""
+        """Send a request as the administrator; return the answer.
+
+        :raises OSError: it is refused.
+        """
         context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         request = urllib.request.Request(
             f"{self.address}/{path}",
@@ -133,48 +206,6 @@ class Kube:
         except urllib.error.HTTPError as error:
             raise OSError(f"{method} {path}: {error.code} {error.read().decode()}") from error
         return json.loads(text) if text.startswith(b"{") else text
-
-    def make(self, kind: str, name: str, namespace: str = "default", *, labels: Json | None = None, **more: Any) -> Any:
-        """Create an object; return what the server has made of it."""
-        owner = more.pop("owner", None)
-        metadata: dict[str, Any] = {"name": name, "labels": labels or {}, **more.pop("metadata", {})}
-        if owner is not None:
-            metadata["ownerReferences"] = [
-                {
-                    "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"],
-                    "uid": owner["metadata"]["uid"], "controller": True,
-                }
-            ]  # fmt: skip
-        return self.apply({"apiVersion": _version(kind), "kind": kind, "metadata": metadata, **more}, namespace)
-
-    def apply(self, manifest: Json, namespace: str = "default") -> Any:
-        """Create what a manifest describes."""
-        place = manifest["metadata"].get("namespace", namespace)
-        path = _PLURALS[manifest["kind"]].format(place)
-        return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], **self.ask("POST", path, manifest)}
-
-    def path(self, kind: str, name: str, namespace: str = "default") -> str:
-        """Return the path of an object."""
-        return f"{_PLURALS[kind].format(namespace)}/{name}"
-
-    def merge(self, kind: str, name: str, change: Json, namespace: str = "default", part: str = "") -> Any:
-        """Change an object, or a *part* of it such as ``/status``."""
-        path = self.path(kind, name, namespace) + part
-        return self.ask("PATCH", path, change, "application/merge-patch+json")
-
-    def delete(self, kind: str, name: str, namespace: str = "default") -> None:
-        """Delete an object at once."""
-        self.ask("DELETE", self.path(kind, name, namespace), {"gracePeriodSeconds": 0})
-
-    def token(self, account: str, namespace: str, seconds: int = 3600) -> str:
-        """Return a token of a service account, as a projected volume has it."""
-        path = f"api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        wanted = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
-        }
-        return str(self.ask("POST", path, wanted)["status"]["token"])
 
 
 def template(labels: Json) -> Json:
@@ -191,7 +222,7 @@ def manifests(text: str) -> Iterator[Json]:
 
 
 def _version(kind: str) -> str:
-    path = _PLURALS[kind].split("/")
+    path = PLURALS[kind].split("/")
     return path[1] if path[0] == "api" else f"{path[1]}/{path[2]}"
 
 

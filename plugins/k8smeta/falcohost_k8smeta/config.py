@@ -63,13 +63,15 @@ class Config(Struct, frozen=True, kw_only=True):
 
     @property
     def is_guarded(self) -> bool:
-        """Return whether the token or the certificates can only be read by their owner."""
+        """Return whether the token or the certificates cannot be read by everybody."""
         return not all(map(_is_open, (self.token, self.authority)))
 
 
 def _is_open(path: str) -> bool:
     try:
-        return bool(Path(path).stat().st_mode & stat.S_IROTH)
+        file = Path(path).resolve()
+        opens = all(folder.stat().st_mode & stat.S_IXOTH for folder in file.parents)
+        return opens and bool(file.stat().st_mode & stat.S_IROTH)
     except OSError:
         return True
 

@@ -70,6 +70,8 @@ def _label(find: _Find, *needs: str) -> Read:
     def read(row: Row, arg: Arg) -> Any:
         one = find(row)
         value = one.labels.get(str(arg)) if one is not None and one.labels is not None else None
+        if value is None and one is not None and one.is_cut:
+            return GIVEN_UP
         return _later(row, *needs) if value is None else value
 
     return read
@@ -89,7 +91,12 @@ def _joined(things: Iterable[Thing]) -> Iterator[str]:
 
 
 def _services(take: Callable[[Row, Arg], Iterable[str]]) -> Read:
-    return lambda row, arg: tuple(take(row, arg)) or _later(row, "Service")
+    def read(row: Row, arg: Arg) -> Any:
+        if found := tuple(take(row, arg)):
+            return found
+        return GIVEN_UP if row.pod.is_cut or any(one.is_cut for one in row.services) else _later(row, "Service")
+
+    return read
 
 
 def _service_label(row: Row, arg: Arg) -> Iterator[str]:

@@ -168,8 +168,8 @@ class Services(_Kept[Chosen]):
 
     def put(self, one: Service) -> None:
         """Take a service."""
-        metadata, selector = one.metadata, texts(one.spec.selector)
-        if not selector or one.spec.type == _EXTERNAL or len(selector) != len(one.spec.selector or ()):
+        metadata, (selector, is_cut) = one.metadata, texts(one.spec.selector)
+        if not selector or is_cut or one.spec.type == _EXTERNAL:
             self.remove(metadata.uid)
             return
         self._keep(metadata.uid, Chosen(thing("Service", metadata), _name(metadata.namespace), selector))
@@ -209,7 +209,7 @@ class Namespaces(_Kept[Thing]):
 
 def thing(kind: str, metadata: Metadata) -> Thing:
     """Return what is kept of an object."""
-    return Thing(kind, _name(metadata.name), _name(metadata.uid), texts(metadata.labels))
+    return Thing(kind, _name(metadata.name), _name(metadata.uid), *texts(metadata.labels))
 
 
 def owner_of(metadata: Metadata) -> Reference | None:

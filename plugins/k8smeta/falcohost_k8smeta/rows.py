@@ -26,12 +26,14 @@ class Thing(Struct, array_like=True, frozen=True, gc=False):
     """An object of the cluster.
 
     :ivar labels: None: they are not known, since the object itself was not read.
+    :ivar is_cut: there are more of them.
     """
 
     kind: str
     name: str
     uid: str
     labels: dict[str, str] | None = None
+    is_cut: bool = False
 
 
 class Row(Struct, array_like=True, frozen=True, kw_only=True):
@@ -83,12 +85,17 @@ class Answer(Struct, array_like=True, frozen=True):
     seconds: int = 0
 
 
-def texts(values: Mapping[str, str] | None) -> dict[str, str]:
-    """Return labels by name, as many as there is room for."""
-    found, left = {}, MOST_LABELS
-    for key, value in sorted((values or {}).items()):
-        left -= len(key.encode(errors="replace")) + len(value.encode(errors="replace")) + 2
+def texts(values: Mapping[str, str] | None) -> tuple[dict[str, str], bool]:
+    """Return labels by name, and whether some had no room, of which the longest are left out."""
+    pairs = sorted((values or {}).items())
+    kept, left = [], MOST_LABELS
+    for pair in sorted(pairs, key=_size):
+        left -= _size(pair)
         if left < 0:
             break
-        found[key] = value
-    return found
+        kept.append(pair)
+    return dict(pairs if len(kept) == len(pairs) else sorted(kept)), len(kept) < len(pairs)
+
+
+def _size(pair: tuple[str, str]) -> int:
+    return sum(len(text.encode(errors="replace")) + 1 for text in pair)

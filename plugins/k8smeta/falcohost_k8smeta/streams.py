@@ -15,7 +15,7 @@ MOST_OBJECT: Final = 4 << 20
 _MOST_AROUND: Final = 1 << 16
 
 #: A text, which may have no end yet, or a bracket.
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[{}\[\]]', re.DOTALL)
 _ITEMS: Final = re.compile(rb'"items"\s*:\s*(?:(\[)|null)')
 
 
@@ -77,13 +77,15 @@ class Items:
             at = len(self._buffer) if found is None else found.start()
             if at - start > MOST_OBJECT or len(self._buffer) - at > MOST_OBJECT:
                 raise Failed("the answer has an object that is too large")
-            if not self._more():
+            if not self._more(max(len(self._buffer) - at, 1)):
                 raise Failed("the answer is cut")
 
-    def _more(self) -> bool:
-        piece = next(self._pieces, b"")
-        self._buffer += piece
-        return bool(piece)
+    def _more(self, least: int = 1) -> bool:
+        """Read on, *least* bytes if there are so many, so that a long text is not looked through for each piece."""
+        before = len(self._buffer)
+        while len(self._buffer) - before < least and (piece := next(self._pieces, b"")):
+            self._buffer += piece
+        return len(self._buffer) > before
 
 
 class Lines:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from falcohost import ConfigError
@@ -79,22 +82,27 @@ def test_falcos_settings(caplog):
     assert "not a collector" in caplog.text
 
 
-def test_what_the_process_may_do(tmp_path):
+def test_what_the_process_may_do():
     """It connects to one address and reads one folder; it keeps a capability only for a token of root's."""
-    token, authority = tmp_path / "token", tmp_path / "ca.crt"
-    token.touch(0o644)
-    authority.touch(0o644)
-    settings = {"apiServer": "https://10.0.0.1", "tokenFile": str(token), "caFile": str(authority), "nodeName": "n"}
-    (spec,) = plugin.falcohost_lookups(settings)
-    assert (frozenset(), (str(tmp_path),), ("10.0.0.1:443",)) == (
-        spec.helper.capabilities,
-        spec.helper.files,
-        spec.helper.connects,
-    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        token, authority = Path(folder, "token"), Path(folder, "ca.crt")
+        token.touch(0o644)
+        authority.touch(0o644)
+        settings = {"apiServer": "https://10.0.0.1", "tokenFile": str(token), "caFile": str(authority), "nodeName": "n"}
 
-    token.chmod(0o600)
-    (spec,) = plugin.falcohost_lookups(settings)
-    assert {"CAP_DAC_READ_SEARCH"} == spec.helper.capabilities
+        def helper():
+            (spec,) = plugin.falcohost_lookups(settings)
+            return spec.helper
+
+        assert {"CAP_DAC_READ_SEARCH"} == helper().capabilities  # the folder is root's alone
+        Path(folder).chmod(0o755)
+        assert (frozenset(), (folder,), ("10.0.0.1:443",)) == (
+            helper().capabilities,
+            helper().files,
+            helper().connects,
+        )
+        token.chmod(0o600)
+        assert {"CAP_DAC_READ_SEARCH"} == helper().capabilities
 
 
 def test_no_token_no_process(tmp_path):

@@ -60,3 +60,12 @@ def test_labels_are_told_whole():
 
     assert ("", ("a:",)) == (get("k8smeta.pod.label", row, "a"), get("k8smeta.pod.labels", row))
     assert get("k8smeta.ns.labels", row) is None
+
+
+def test_labels_that_had_no_room():
+    """What is not there of them is not absent: it is given up, and so is what hangs on it."""
+    row = Row(pod=Thing("Pod", "web", "1", {"a": "b"}, True), namespace=Thing("Namespace", "shop", "2", {}))
+
+    assert ("b", GIVEN_UP) == tuple(get("k8smeta.pod.label", row, one) for one in "ac")
+    assert GIVEN_UP is get("k8smeta.svc.name", row)
+    assert get("k8smeta.ns.label", row, "c") is None
