@@ -7,11 +7,11 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from falcohost.testing import skip_or_fail
-from falcohost.testing.images import IMAGE
+from falcohost.testing.images import IMAGE, write_image
 from falcohost.testing.waiting import PATIENCE
 
 #: containerd's own places: the plugin knows a task of ctr by them.
@@ -57,6 +57,32 @@ def drain(terminal: int) -> str:
     return found.decode(errors="replace")
 
 
+def daemon(what: str, folder: Path, command: Sequence[str], asked: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a daemon; return it when it answers what is *asked*."""
+    path = folder / f"{command[0]}.log"
+    with path.open("wb") as log:
+        started = subprocess.Popen(command, stdout=log, stderr=log)
+    end = time.monotonic() + PATIENCE
+    while subprocess.run(asked, capture_output=True).returncode != 0:
+        if started.poll() is not None or time.monotonic() > end:
+            started.kill()
+            skip_or_fail(what, f"{command[0]} does not start here: {path.read_text()[-500:]}")
+        time.sleep(0.05)
+    return started
+
+
+def containerd(folder: Path, state: Path) -> subprocess.Popen[bytes]:
+    """Start a containerd that keeps everything in *folder*, and what runs in *state*, where its socket is."""
+    config = folder / "config.toml"
+    config.write_text(
+        f'version = 2\nroot = "{folder}/containerd"\nstate = "{state}"\n'
+        'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+        f'[grpc]\naddress = "{state}/containerd.sock"\n'
+    )
+    asked = ["ctr", "-a", f"{state}/containerd.sock", "version"]
+    return daemon("containerd", folder, ["containerd", "-c", str(config)], asked)
+
+
 class Ctr:
     """containerd, spoken to with ctr; a daemon that runs already is used as it is."""
 
@@ -65,25 +91,9 @@ class Ctr:
     engines: Mapping[str, object] = {}
 
     def __init__(self, folder: Path, image: Path) -> None:
-        self._daemon = None if SOCKET.exists() else self._start(folder)
+        self._daemon = None if SOCKET.exists() else containerd(folder, STATE)
         self._ctr = ("ctr", "-n", NAMESPACE)
         run(*self._ctr, "image", "import", "--snapshotter", "native", str(image))
-
-    def _start(self, folder: Path) -> subprocess.Popen[bytes]:
-        config = folder / "config.toml"
-        config.write_text(
-            f'version = 2\nroot = "{folder}/root"\nstate = "{STATE}"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
-        )
-        with (folder / "log").open("wb") as log:
-            daemon = subprocess.Popen(["containerd", "-c", str(config)], stdout=log, stderr=log)
-        end = time.monotonic() + PATIENCE
-        while not SOCKET.exists() or subprocess.run(["ctr", "version"], capture_output=True).returncode != 0:
-            if daemon.poll() is not None or time.monotonic() > end:
-                daemon.kill()
-                skip_or_fail("containerd", f"containerd does not start here: {(folder / 'log').read_text()[-500:]}")
-            time.sleep(0.05)
-        return daemon
 
     def start(self, script: str, *, terminal: bool) -> str:
         """Run a shell script in a container; return the container's id."""
@@ -129,24 +139,12 @@ class Docker:
         socket = folder / "docker.sock"
         self.engines = {"docker": {"sockets": [str(socket)], "folders": [f"{folder}/data/containers"]}}
         self._docker = ("docker", "-H", f"unix://{socket}")
-        places = [f"--{name}-root={folder}/{name}" for name in ("data", "exec")]
-        how = [
-            "--iptables=false",
-            "--ip6tables=false",
-            "--bridge=none",
-            "--storage-driver=vfs",
-            f"--pidfile={folder}/pid",
-        ]
-        with (folder / "log").open("wb") as log:
-            self._daemon = subprocess.Popen(
-                ["dockerd", f"--host=unix://{socket}", *places, *how], stdout=log, stderr=log
-            )
-        end = time.monotonic() + PATIENCE
-        while not socket.exists() or subprocess.run([*self._docker, "version"], capture_output=True).returncode != 0:
-            if self._daemon.poll() is not None or time.monotonic() > end:
-                self._daemon.kill()
-                skip_or_fail("docker", f"docker does not start here: {(folder / 'log').read_text()[-500:]}")
-            time.sleep(0.05)
+        state = folder / "state"
+        self._containerd = containerd(folder, state)
+        places = [f"--host=unix://{socket}", f"--data-root={folder}/data", f"--exec-root={folder}/exec"]
+        places += [f"--pidfile={folder}/pid", f"--containerd={state}/containerd.sock"]
+        how = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
+        self._daemon = daemon("docker", folder, ["dockerd", *places, *how], [*self._docker, "version"])
         self.do("load", "-q", "-i", str(image))
 
     def do(self, *arguments: str, fails: bool = False) -> str:
@@ -169,9 +167,10 @@ class Docker:
         return ident
 
     def close(self) -> None:
-        """Stop the daemon, which stops its containerd."""
-        self._daemon.terminate()
-        self._daemon.wait(PATIENCE)
+        """Stop the daemons."""
+        for daemon in (self._daemon, self._containerd):
+            daemon.terminate()
+            daemon.wait(PATIENCE)
 
 
 class Podman:
@@ -213,3 +212,10 @@ class Podman:
     def close(self) -> None:
         """Remove the image."""
         self.do("rmi", "-f", IMAGE)
+
+
+def podman(folder: Path, driver: str) -> Podman:
+    """Return podman with the image in its store; its service does not run. Skip where it is not there."""
+    need("podman", "podman", "runc", "busybox")
+    write_image(folder / "image.tar")
+    return Podman(folder, folder / "image.tar", driver)

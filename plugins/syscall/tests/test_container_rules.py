@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import container_runtimes
 import pytest
 import yaml
-from container_runtimes import Podman, need
+from container_runtimes import Podman
 
-from falcohost.testing.images import IMAGE, write_image
+from falcohost.testing.images import IMAGE
 
 FOLDER = Path(__file__).resolve().parent.parent / "falcohost_syscall" / "rules"
 FILE = FOLDER / "falcohost_run_containers_rules.yaml"
@@ -56,10 +57,7 @@ ALLOWED = f"""
 @pytest.fixture(scope="module")
 def podman(bpf, tmp_path_factory) -> Iterator[Podman]:
     """Return podman with two images, whose containers are on overlays."""
-    need("podman", "podman", "runc", "busybox")
-    folder = tmp_path_factory.mktemp("podman")
-    write_image(folder / "image.tar")
-    podman = Podman(folder, folder / "image.tar", driver="overlay")
+    podman = container_runtimes.podman(tmp_path_factory.mktemp("podman"), "overlay")
     podman.do("tag", IMAGE, OTHER)
     yield podman
     podman.close()

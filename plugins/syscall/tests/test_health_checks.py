@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
+import container_runtimes
 import pytest
-from container_runtimes import Podman, need
+from container_runtimes import Podman
 
-from falcohost.testing.images import IMAGE, write_image
+from falcohost.testing.images import IMAGE
 
 RULES = """
 - rule: Check
@@ -31,10 +32,7 @@ RULES = """
 @pytest.fixture(scope="module")
 def podman(bpf, tmp_path_factory) -> Iterator[Podman]:
     """Return podman with the image in its store; its service does not run."""
-    need("podman", "podman", "runc", "busybox")
-    folder = tmp_path_factory.mktemp("podman")
-    write_image(folder / "image.tar")
-    podman = Podman(folder, folder / "image.tar")
+    podman = container_runtimes.podman(tmp_path_factory.mktemp("podman"), "vfs")
     yield podman
     podman.close()
 
