@@ -283,8 +283,6 @@ class Replay:
         elif kind in lists.INTERFACES:
             for interface in lists.interfaces(block.body, lists.INTERFACES[kind]):
                 tables.interfaces.add(*interface)
-        elif kind in lists.MACHINE:
-            tables.boot = lists.boot_time(block.body)
 
     def _end_lists(self, ts: int) -> None:
         """Link what the lists have told, since the first event, of *ts*, comes."""

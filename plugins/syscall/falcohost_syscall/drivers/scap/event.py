@@ -22,8 +22,10 @@ from falcohost_syscall.records.text import text
 #: Falco's numbers of access modes.
 _ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}
 _TEXTS: Final = ("path", "str")
-#: The parameter with the first of two descriptors that a call made.
-_PAIR: Final = "fd1"
+#: The parameter with the second of two descriptors that a call made, which Falco shows.
+_PAIR: Final = "fd2"
+#: Falco's numbers of F_DUPFD and F_DUPFD_CLOEXEC.
+_DUPLICATES: Final = (1, 0x1A)
 _POLLED: Final = Struct("<qh")
 #: poll.h: the kernel's bit for each of Falco's.
 _POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
@@ -194,8 +196,10 @@ class CapturedEvent:
         """The descriptor that the call returned (-1: none), used, or took as a directory; None if there is none."""
         row = self.row
         if row.creates_fd:
-            pair = self.call.number(_PAIR)
+            pair = self.call.number(_PAIR) if self.ret >= 0 else None
             return max(self.ret, -1) if pair is None else pair
+        if self.type == "fcntl" and self.ret >= 0 and self.call.number("cmd") in _DUPLICATES:
+            return self.ret
         used = row.used_fd if row.used_fd is not None else row.dir_fd
         name = None if used is None else self._name(str(used))
         return None if name is None else self.call.number(name)
@@ -237,7 +241,7 @@ class CapturedEvent:
 
     def stream(self, number: int) -> tuple[str, str] | None:
         """Return type and name of a descriptor of the process."""
-        found = self.thread.descriptors.get(number) if self.thread.is_main else None
+        found = self.thread.descriptors.get(number)
         return None if found is None else (found.kind, found.name)
 
     @property

@@ -1,4 +1,4 @@
-"""Reads the lists at the start of a capture: the machine, its users, and its processes with their descriptors."""
+"""Reads the lists at the start of a capture: users, interfaces, and processes with their descriptors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from falcohost_syscall.drivers.scap.reader import Reader
 
-MACHINE: Final = (0x201, 0x8002ABCD)
 #: Types of blocks with lists of processes, and the version of their entries.
 PROCESSES: Final = {
     0x202: 1,
@@ -29,7 +28,6 @@ _IDS: Final = Struct("<3q")
 _LIMITS: Final = Struct("<Q3I")
 _MEMORY: Final = Struct("<3I2Q")
 _VIRTUAL: Final = Struct("<2q")
-_MACHINE: Final = Struct("<IQQ128sQ")
 _DESCRIPTOR: Final = Struct("<qQB")
 #: A shorter entry holds at most one text, or padding.
 _SHORTEST: Final = 4
@@ -98,12 +96,6 @@ class ListedUser:
     home: bytes = b""
     shell: bytes = b""
     is_group: bool = False
-
-
-def boot_time(body: bytes) -> int:
-    """Return when the machine was booted (ns since the epoch); 0 if an old capture does not say."""
-    found: int = Reader(body).numbers(_MACHINE)[4]
-    return found
 
 
 def threads(body: bytes, version: int) -> Iterator[ListedThread]:

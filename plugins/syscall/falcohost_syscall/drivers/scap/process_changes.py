@@ -56,7 +56,7 @@ def _begin(state: State, thread: Thread, call: CapturedCall) -> None:
     if bits & (_IN_PIDS | _NEW_PIDS) or child.tid != child.vtid:
         started = call.number("pidns_init_start_ts")
         child.process.image = copy(child.process.image)
-        child.process.image.pidns_start = 0 if started is None else started + tables.boot
+        child.process.image.pidns_start = started or 0
     tables.add(child)
 
 
@@ -111,7 +111,7 @@ def _child(state: State, maker: Thread, call: CapturedCall, own: tuple[int, int,
     cgroups = call.raw("cgroups")
     cgroup = maker.cgroup if cgroups is None else tables.cgroup(cgroups)
     is_thread = bool(_number(call, "flags", 0) & _OF_THREAD)
-    ppid, image = maker.process.ppid if is_thread else maker.tid, _inherited(maker, call, tables.boot)
+    ppid, image = maker.process.ppid if is_thread else maker.tid, _inherited(maker, call)
     process = Process(pid, ppid, vpid, call.ts, _name(call), cgroup, image)
     process.session = maker.process.session
     process.cwd = maker.leader.cwd
@@ -130,15 +130,14 @@ def _child(state: State, maker: Thread, call: CapturedCall, own: tuple[int, int,
     return child
 
 
-def _inherited(maker: Thread, call: CapturedCall, boot: int) -> Image:
+def _inherited(maker: Thread, call: CapturedCall) -> Image:
     """Return the program of a new thread: its maker's, shared if the arguments are the same."""
     known = maker.process.image
     args = joined(call.text("exe") or b"", call.raw("args") or b"")
     unknown = maker.is_unknown
-    if not unknown and known.args_raw == args and known.pidns_start == boot and not known.exec_ts:
+    if not unknown and known.args_raw == args and not known.pidns_start and not known.exec_ts:
         return known
     made = Image(args, known.env_raw, b"" if unknown else known.exepath_raw)
-    made.pidns_start = boot
     if not unknown:
         made.ino, made.ctime, made.mtime, made.caps = known.ino, known.ctime, known.mtime, known.caps
         made.exe_flags = known.exe_flags

@@ -112,7 +112,6 @@ class Tables:
 
     :ivar context: the tables that events share, with *processes* and *users*.
     :ivar groups: the threads of each process by its pid.
-    :ivar boot: when the machine was booted, in nanoseconds since the epoch.
     """
 
     def __init__(self) -> None:
@@ -122,7 +121,6 @@ class Tables:
         self.interfaces = Interfaces()
         self.context = Context(self.processes, self.users, Containers(exists=lambda claim: False))
         self.groups: dict[int, set[int]] = {}
-        self.boot = 0
         self._cgroups: dict[bytes, int] = {}
         self._keys = count(1)
         self._listed: list[tuple[int, list[ListedDescriptor]]] = []
