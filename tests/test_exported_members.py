@@ -149,6 +149,7 @@ PUBLIC = {
         "PENDING",
         "AskedLookup",
         "Beside",
+        "BoundedLookup",
         "FailingLookup",
         "Key",
         "Lookup",

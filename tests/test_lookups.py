@@ -56,7 +56,7 @@ def test_that_there_is_no_row_is_kept():
 
 
 def test_rows_are_bounded():
-    """Beyond the bound the row is forgotten that was not read for the longest time."""
+    """Beyond the bound the row is forgotten, and counted, that was not read for the longest time."""
     asked = Asked(most=2)
     for host in ("web", "db"):
         asked.find(host)
@@ -66,6 +66,7 @@ def test_rows_are_bounded():
     asked.lookup.poll()
 
     assert ["ann", None, PENDING] == asked.find("web", "mail", "db")
+    assert 1 == asked.lookup.dropped
 
 
 def test_old_rows_are_asked_for_anew():

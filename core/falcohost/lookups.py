@@ -30,6 +30,7 @@ __all__ = [
     "PENDING",
     "AskedLookup",
     "Beside",
+    "BoundedLookup",
     "FailingLookup",
     "Key",
     "Lookup",
@@ -121,6 +122,15 @@ class FailingLookup(Lookup, Protocol):
         """
 
 
+@runtime_checkable
+class BoundedLookup(Lookup, Protocol):
+    """A lookup that keeps a limited number of rows, and counts those that had to make room."""
+
+    @property
+    def dropped(self) -> int:
+        """Return how many rows had to make room for others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupSpec:
     """A lookup that a plugin offers.
@@ -187,6 +197,7 @@ class AskedLookup(Generic[_Q, _A]):
         self._clock = clock
         self._rows: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
         self._asked: dict[Key, float] = {}
+        self.dropped = 0
 
     def find(self, key: Key) -> Any:
         """Return the known row, even while it is being refreshed; if there is none, ask and return PENDING."""
@@ -211,6 +222,7 @@ class AskedLookup(Generic[_Q, _A]):
             self._rows.move_to_end(key)
             if len(self._rows) > self._most:
                 self._rows.popitem(last=False)
+                self.dropped += 1
         return bool(answers)
 
     def fileno(self) -> int | None:

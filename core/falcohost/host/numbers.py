@@ -55,6 +55,7 @@ class LookupNumbers(msgspec.Struct, frozen=True):
     given_up: Annotated[
         int, number("rows that cannot be learnt for now; nothing waits, and the alert says what is missing")
     ] = 0
+    dropped: Annotated[int, number("rows that had to make room for others, and are asked for again if need be")] = 0
     late: Annotated[
         int, number("values that counted as absent because their row did not arrive in time", colour="red")
     ] = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from falcohost.helpers import HELPERS, Helper
 from falcohost.log import log
-from falcohost.lookups import GIVEN_UP, FailingLookup, Key, Lookup, LookupSpec, NotYet, WakingLookup
+from falcohost.lookups import GIVEN_UP, BoundedLookup, FailingLookup, Key, Lookup, LookupSpec, NotYet, WakingLookup
 
 
 class LoadedLookup:
@@ -37,6 +37,11 @@ class LoadedLookup:
     def known(self) -> int:
         """Return how many rows the lookup has, if it says so."""
         return len(self._lookup) if isinstance(self._lookup, Sized) else 0
+
+    @property
+    def dropped(self) -> int:
+        """Return how many rows had to make room for others, if the lookup says so."""
+        return self._lookup.dropped if isinstance(self._lookup, BoundedLookup) else 0
 
     def open(self, helpers: Mapping[str, Helper] = MappingProxyType({})) -> None:
         """Make the lookup, unless it is open. Of *helpers* it gets its own.

@@ -110,6 +110,10 @@ class Asking:
             self._watch()
         return bool(answers)
 
+    def problem(self) -> tuple[str, int]:
+        """Return which table cannot be used, and for how many seconds."""
+        return self._troubles.problem()
+
     def fileno(self) -> int | None:
         """Return the descriptor of the socket to the helper."""
         return self._port.fileno()

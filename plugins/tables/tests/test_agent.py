@@ -107,6 +107,8 @@ def test_a_mistake_in_a_table_changes_nothing(app, tmp_path):
     running.agent.wait_for_log(lambda log: f"{problem}; the former table stays in use" in log)
 
     assert "by web in (prod,eu)" == running.event("10.1.2.3")
+    alert = running.agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: lookup failing")
+    assert problem in alert["output"]
     replace(file, CSV + "10.3.0.0/16,web,test\n")
     running.agent.wait_for_log(lambda log: "table 'asset': works again" in log)
     assert "by web in (test)" == running.event("10.3.1.1")

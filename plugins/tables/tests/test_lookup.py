@@ -13,7 +13,6 @@ import falcohost_tables.plugin
 from falcohost.helpers import HELPERS, HelperEnded
 from falcohost.lookups import GIVEN_UP, PENDING
 from falcohost.port import MOST_ASKED, SocketPort
-from falcohost.retries import failing
 from falcohost.testing import LookupContract
 from falcohost.testing.server import Reply
 from falcohost.testing.waiting import wait_until
@@ -126,10 +125,10 @@ def test_a_problem_is_logged_and_the_rows_stay(asking, file, caplog):
     assert row == found(one, ("asset.owner", ADDRESS))
     assert f"table 'asset': {file}:2: " in caplog.text
     assert "the former table stays in use" in caplog.text
-    assert [1] == [count for what, count in failing().items() if what.startswith("table 'asset': ")]  # is an alert
+    assert one.problem()[0].startswith(f"table 'asset': {file}:2: ")
     replace(file, CSV)
     wait_until(lambda: one.poll() or "works again" in caplog.text)
-    assert not failing()
+    assert ("", 0) == one.problem()
 
 
 def test_what_nobody_knows_is_given_up(asking, file, tmp_path):
