@@ -57,6 +57,7 @@ class Context:
         self.users = users
         self.inside: ContainerAccounts | None = None
         self.containers = Containers() if containers is None else containers
+        self.containers.used = table.cgroups
         self.sockets = Sockets()
         self.agent = AgentParts()
         self._times = (0, 0)

@@ -7,7 +7,7 @@ number is no container: the runtime's own name has to stand beside it, or a runt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
@@ -17,8 +17,10 @@ from msgspec import Struct
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
 
-#: Number of cgroups whose container is remembered.
+#: Number of cgroups whose container is remembered, and how many are left when some are forgotten. The kernel tells of
+#: a cgroup again when it has met 4,096 others meanwhile.
 LIMIT = 16_384
+LEFT = 12_288
 
 #: Most levels of a path that are looked at.
 DEPTH = 16
@@ -185,10 +187,14 @@ class Containers:
 
     :ivar on_found: gets each key and its container, once that is known.
     :ivar undecided: the keys whose container is not known yet.
+    :ivar used: returns the keys of processes that run, which are forgotten last.
+    :ivar dropped: number of keys in use that were forgotten, since there were too many.
     """
 
     def __init__(self, exists: Callable[[Claim], bool] = runtime_has) -> None:
         """Ask *exists* whether a runtime has a container whose cgroup has this name."""
+        self.used: Callable[[], Set[int]] = frozenset
+        self.dropped = 0
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._exists = exists
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
@@ -199,10 +205,9 @@ class Containers:
         lines = tuple(cgroups)
         paths = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
         self.undecided.pop(key, None)
+        self._known.pop(key, None)  # the latest stand last
         if len(self._known) >= LIMIT:
-            oldest = next(iter(self._known))
-            del self._known[oldest]
-            self.undecided.pop(oldest, None)
+            self._make_room()
         named = next((found for path in paths if (found := self._named(path)) is not None), None)
         if named is not None:
             self._find(key, named, lines)
@@ -214,6 +219,19 @@ class Containers:
             return
         self._known[key] = (HOST, lines)
         self.undecided[key] = claims
+
+    def _make_room(self) -> None:
+        """Forget the oldest keys: those of which no process runs, and others only if that does not suffice."""
+        used = self.used()
+        for key in [key for key in self._known if key not in used][: LIMIT - LEFT]:
+            self._forget(key)
+        while len(self._known) >= LIMIT:
+            self._forget(next(iter(self._known)))
+            self.dropped += 1
+
+    def _forget(self, key: int) -> None:
+        del self._known[key]
+        self.undecided.pop(key, None)
 
     def decide(self, key: int, process: Process) -> None:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""

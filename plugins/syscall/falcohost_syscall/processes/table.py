@@ -8,17 +8,20 @@ credentials) comes with each event. What a process may open or connect to is not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from copy import copy
-from typing import Protocol
+from itertools import islice
+from typing import Final, Protocol
 
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, LONGER, split
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
 
-#: Largest number of entries. Beyond it dead processes are removed, and then the oldest entries.
+#: Largest number of entries. Beyond it, this part of them is dropped at once.
 LIMIT = 200_000
+AT_ONCE: Final = 64
 
 
 class Image:
@@ -256,6 +259,10 @@ class ProcessTable:
         """Return the process with this pid, or None."""
         return self.processes.get(pid)
 
+    def cgroups(self) -> Set[int]:
+        """Return the keys of the processes' cgroups."""
+        return {process.cgroup for process in self.processes.values()}
+
     def fork(
         self, maker: Process, child: tuple[int, int, int, int], start: int, ppid: int, comm: str, cgroup: int
     ) -> Process:
@@ -300,7 +307,13 @@ class ProcessTable:
         return process
 
     def make_room(self) -> None:
-        """Drop entries, the oldest first, until there is room for one more."""
-        while len(self.processes) >= self.limit:
-            del self.processes[next(iter(self.processes))]
-            self.dropped += 1
+        """Drop entries until there is room for one more: of the cgroup with the most processes, the oldest first.
+
+        So a flood of processes pushes out its own.
+        """
+        while (surplus := len(self.processes) - self.limit + 1) > 0:
+            ((crowd, _),) = Counter(process.cgroup for process in self.processes.values()).most_common(1)
+            crowded = (pid for pid, process in self.processes.items() if process.cgroup == crowd)
+            for pid in [*islice(crowded, max(surplus, self.limit // AT_ONCE))]:
+                del self.processes[pid]
+                self.dropped += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from falcohost_syscall.processes.containers import HOST, Container, Containers, from_path
+from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
 from falcohost_syscall.processes.table import Image, Process
 
 ID = "0123456789abcdef" * 4
@@ -114,6 +114,33 @@ def test_first_path_that_matches_decides():
 def test_unknown_key_is_the_host():
     """Tasks of whose cgroups nothing was told are on the host."""
     assert HOST == Containers().get(1)
+
+
+def test_many_cgroups_push_out_none_of_a_running_process():
+    """Of too many cgroups those are forgotten of which no process runs, the oldest first; others only if need be."""
+    containers = Containers()
+    containers.used = lambda: {1, 2}
+    for key in (1, 2):
+        containers.learn(key, [f"=/docker/{ID}"])
+    for key in range(3, 3 * LIMIT):
+        containers.learn(key, ["=/other"])
+
+    assert [SHORT, SHORT, "host"] == [containers.get(key).id for key in (1, 2, 3)]
+    assert LEFT <= len(containers.known()) <= LIMIT
+    assert 3 * LIMIT - 1 in containers.known()
+    assert 0 == containers.dropped
+
+
+def test_too_many_cgroups_of_running_processes():
+    """Then the oldest are forgotten, and counted."""
+    containers = Containers()
+    containers.used = lambda: range(LIMIT * 2)
+    for key in range(LIMIT + 10):
+        containers.learn(key, ["=/other"])
+
+    assert (LIMIT, 10) == (len(containers.known()), containers.dropped)
+    containers.learn(LIMIT, ["=/again"])
+    assert [LIMIT - 1, LIMIT + 9, LIMIT] == [[*containers.known()][place] for place in (-11, -2, -1)]
 
 
 def test_a_running_task():

@@ -11,7 +11,7 @@ from workload.handmade import Task
 
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
 from falcohost_syscall.processes.live import LiveProcesses
-from falcohost_syscall.processes.table import Process
+from falcohost_syscall.processes.table import Image, Process, ProcessTable
 
 INIT = Task(1, start=1, ppid=0, comm=b"init")
 #: Numbers that no process of this machine has, so that /proc is silent about them.
@@ -142,3 +142,17 @@ def test_table_is_bounded():
 
     assert len(table) <= 10
     assert len(table) + table.dropped >= 10
+
+
+def test_a_flood_of_processes_pushes_out_its_own():
+    """Beyond the limit, those are dropped whose cgroup has the most: a service that is older than all stays."""
+    table = ProcessTable(limit=1000)
+    image = Image(b"x", b"", b"/x")
+    for pid in range(100):
+        table.add(Process(pid, 0, pid, pid, "old", 1, image))
+    for pid in range(100, 5000):
+        table.add(Process(pid, 0, pid, pid, "flood", 2, image))
+
+    assert [*range(100)] == [pid for pid, one in table.processes.items() if one.cgroup == 1]
+    assert len(table) <= 1000
+    assert (5000, 4999) == (len(table) + table.dropped, [*table.processes][-1])

@@ -266,6 +266,7 @@ class ModernEbpf:
         if self._status.unread:
             dropped["unread"] = self._status.unread
         dropped["process_table_full"] = self.processes.dropped
+        dropped["cgroup_table_full"] = self.context.containers.dropped
         types = by_type(self._counted.counts)
         types.pop(self._status.expected.call or "", None)
         return SourceStats(

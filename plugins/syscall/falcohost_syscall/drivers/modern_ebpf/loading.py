@@ -24,8 +24,10 @@ URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uri
 """Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
 URING_LOOK: Final = "uring_look"
 """The program with which those look for files that were opened silently."""
-#: Context (about a KiB each) is reserved for four times as many processes as are running, and at least for this many.
+#: Context (about a KiB each) is reserved for four times as many processes as are running, at least for the first and
+#: at most for the second number.
 LEAST_PROCESSES: Final = 8192
+MOST_RESERVED: Final = 1 << 16
 #: For others it is allocated when they start, up to this many; each place takes 16 bytes.
 MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
@@ -110,7 +112,7 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
     cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
     probe.resize("scratches", 2 * cpus)
     probe.resize("context_scratches", cpus)
-    probe.resize("processes", max(LEAST_PROCESSES, 4 * _running()))
+    probe.resize("processes", min(max(LEAST_PROCESSES, 4 * _running()), MOST_RESERVED))
     probe.resize("further_processes", _most_processes())
     probe.set_data(".rodata.settings", settings.pack())
     probe.set_data(".data.options", wanted.options.pack())

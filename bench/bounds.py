@@ -1,0 +1,148 @@
+"""Measures what many processes and cgroups cost the agent: its memory, and whether what it detects is still told.
+
+In turn: processes that sleep, a bomb of processes that fork, programs in cgroups of their own that end at once. Prints
+the agent's memory (PSS) before, the most meanwhile and after, the kernel's memory of the probe's tables, what was lost,
+and whether a read of /etc/shadow is told at the end of each. And how long a start takes beside processes that sleep.
+
+The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from floods import BENCH, Agent
+from overhead import pss_mb, tree
+
+#: Seconds in which the read at the end of each has to be told.
+PATIENCE = 60.0
+_CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/pids"))
+
+
+def tables_mb(pid: int) -> float:
+    """Return the kernel's memory for the maps of which the process tree at *pid* has descriptors, each once, in MB."""
+    found: dict[str, int] = {}
+    for one in tree(pid):
+        for file in Path(f"/proc/{one}/fdinfo").glob("*"):
+            try:
+                lines = dict(line.split(":\t", 1) for line in file.read_text().splitlines() if ":\t" in line)
+            except OSError:
+                continue
+            if "map_id" in lines:
+                found[lines["map_id"]] = int(lines.get("memlock", 0))
+    return sum(found.values()) / (1 << 20)
+
+
+def seconds_to_ready(folder: Path) -> float:
+    """Return how long it takes until an agent is ready: the shortest of three times."""
+    found = []
+    for _ in range(3):
+        begun = time.monotonic()
+        agent = Agent(folder, [], [f"falcohost.state_dir={folder}/other"])
+        found.append(time.monotonic() - begun)
+        agent.stop()
+    return round(min(found), 2)
+
+
+def read_is_told(agent: Agent, program: Path, number: int) -> bool:
+    """Read the file and wait until that is told."""
+    mark = f"mark-{number}"
+    subprocess.run([program, "victim", mark], stdout=subprocess.DEVNULL, check=True)
+    end = time.monotonic() + PATIENCE
+    while mark not in agent.told.told and time.monotonic() < end:
+        time.sleep(0.05)
+    return mark in agent.told.told
+
+
+@contextmanager
+def sleeping(program: Path, count: int) -> Iterator[int]:
+    """Have so many processes that sleep; yield how many there are."""
+    with subprocess.Popen([program, "sleep", str(count)], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            yield int(running.stdout.readline())
+        finally:
+            running.kill()
+
+
+def measure(agent: Agent, program: Path, number: int, load: Iterator[str]) -> dict[str, object]:
+    """Return the figures of one *load*, whose steps are looked at."""
+    before, lost, begun = pss_mb(agent.process.pid), agent.lost(), time.monotonic()
+    most, made = before, ""
+    for told in load:
+        most, made = max(most, pss_mb(agent.process.pid)), told
+    now = agent.lost()
+    return {
+        "made": made,
+        "seconds": round(time.monotonic() - begun, 1),
+        "before_mb": round(before, 1),
+        "most_mb": round(most, 1),
+        "told": read_is_told(agent, program, number),
+        "after_mb": round(pss_mb(agent.process.pid), 1),
+        "tables_mb": round(tables_mb(agent.process.pid), 1),
+        "lost": {cause: count - lost.get(cause, 0) for cause, count in now.items() if count > lost.get(cause, 0)},
+    }
+
+
+def running(command: list[object]) -> Iterator[str]:
+    """Run a *command* to its end, with a step each second; in the last one there is what it printed."""
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            yield ""
+            time.sleep(1)
+        assert process.stdout is not None
+        yield process.stdout.read().strip()
+
+
+def asleep(program: Path, count: int, folder: Path, ready: dict[str, float]) -> Iterator[str]:
+    """Have *count* processes sleep; start another agent beside them."""
+    with sleeping(program, count) as made:
+        yield str(made)
+        ready["beside_them"] = seconds_to_ready(folder)
+        yield str(made)
+
+
+def main() -> None:
+    """Print a table, then one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--processes", type=int, default=2000, help="how many sleep")
+    parser.add_argument("--seconds", type=float, default=10, help="for how long the bomb forks")
+    parser.add_argument("--cgroups", type=int, default=10_000, help="how many there are, one after the other")
+    options = parser.parse_args()
+    root = next((one for one in _CGROUPS if (one / "cgroup.procs").exists()), None)
+    if root is None:
+        sys.exit("there is no place for cgroups")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        program, victim = folder / "bounds", folder / "floods"
+        for source, to in (("bounds.c", program), ("floods.c", victim)):
+            subprocess.run(["gcc", "-O2", "-pthread", "-o", to, BENCH / source], check=True)
+        ready = {"alone": seconds_to_ready(folder)}
+        agent = Agent(folder, [], [])
+        loads = {
+            "asleep": lambda: asleep(program, options.processes, folder, ready),
+            "bomb": lambda: running([program, "bomb", options.seconds]),
+            "cgroups": lambda: running([program, "cgroups", options.cgroups, root]),
+        }
+        figures = {}
+        try:
+            for number, (load, run) in enumerate(loads.items()):
+                figures[load] = measure(agent, victim, number, run())
+                print(load, *(f"{name}={value}" for name, value in figures[load].items()), flush=True)
+        finally:
+            agent.stop()
+    print(f"ready: alone {ready['alone']} s, beside {options.processes} processes {ready['beside_them']} s")
+    print(json.dumps({"bench": "bounds", "loads": figures, "ready": ready}))
+
+
+if __name__ == "__main__":
+    main()
