@@ -24,7 +24,10 @@ How the fields of system calls compare with those of Falco 0.44, field by field.
 same events; `differs` says in what; `absent` fields can be named, but no event has them. Rules that need an absent
 field or an event that never comes get a warning when they are loaded, and `falcohost rules stats` lists them.
 
-Fields of containers and Kubernetes are in the [README of the plugin](../plugins/syscall/README.md#fields); how events
+Fields of containers and Kubernetes are in the [README of the plugin](../plugins/syscall/README.md#fields).
+The 25 of Falco's plugin `k8smeta` are [all there](../plugins/k8smeta/README.md#fields), but come from the API server:
+no collector is asked, and what is configured about it (`collectorHostname`, `collectorPort`, `caPEMBundle`, `hostProc`,
+`verbosity`) has no effect ([what differs](kubernetes.md#falcos-plugin)). How events
 and their parameters differ is in
 [Differences from Falco's events](../plugins/syscall/README.md#differences-from-falcos-events) there.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -47,6 +49,15 @@ def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     serve_late(link, Question, watching.ask)
 
 
+def _to_the_end(run: Callable[[], None]) -> None:
+    """Run until the process ends; what is not expected ends it, and with it the worker, so that both begin anew."""
+    try:
+        run()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
 class _Waiting(Struct):
     """A question that waits until *until*."""
 
@@ -77,7 +88,7 @@ class Watching:
             runs |= {"pods": self.pods.run, "services": self.services.run}
             runs |= {"namespaces": self.namespaces.run, "owners": self.owners.run}
         for name, run in runs.items():
-            threading.Thread(target=run, name=name, daemon=True).start()
+            threading.Thread(target=_to_the_end, args=(run,), name=name, daemon=True).start()
 
     def ask(self, question: Question, tell: _Tell) -> None:
         """Call *tell* with the answer, at once or later in another thread."""

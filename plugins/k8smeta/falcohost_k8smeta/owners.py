@@ -54,7 +54,7 @@ class Owners:
         due = [owner for owner in wanted if self._due.get(owner, 0.0) <= time.monotonic()]
         for owner in due:
             self._due[owner] = time.monotonic() + self._attempt(owner)
-        if due and not self._fails:
+        if not self._fails:
             self.health.good()
         return max(min(self._due.values(), default=AGAIN) - time.monotonic(), 0.01)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ class Pods:
             skip_or_fail("containerd", f"{', '.join(missing) or 'a static busybox'} missing")
         self.socket = folder / "containerd.sock"
         self._sandboxes: list[str] = []
+        self._uids: set[str] = set()
         (folder / "config.toml").write_text(CONFIG.format(folder=folder, pause=PAUSE))
         with (folder / "log").open("wb") as log:
             self._daemon = subprocess.Popen(["containerd", "-c", folder / "config.toml"], stdout=log, stderr=log)
@@ -65,6 +67,7 @@ class Pods:
         sandbox = _joined({1: about}, *_pairs(6, labels), {8: linux})
         ident = self._call("RunPodSandbox", {1: sandbox})
         self._sandboxes.append(ident)
+        self._uids.add(uid)
         words = [{3: word} for word in command]
         own_labels = _pairs(9, {**labels, "io.kubernetes.container.name": "web"})
         container = _joined(
@@ -74,11 +77,15 @@ class Pods:
 
     def close(self) -> None:
         """Remove the pods, and end the daemon."""
-        for ident in self._sandboxes:
-            self._call("StopPodSandbox", {1: ident})
-            self._call("RemovePodSandbox", {1: ident})
-        self._daemon.terminate()
-        self._daemon.wait(PATIENCE)
+        try:
+            for ident in self._sandboxes:
+                self._call("StopPodSandbox", {1: ident})
+                self._call("RemovePodSandbox", {1: ident})
+        finally:
+            self._daemon.terminate()
+            self._daemon.wait(PATIENCE)
+            for uid in self._uids:
+                _remove_cgroups(f"kubepods/besteffort/pod{uid}")
 
     def _call(self, method: str, values: Mapping[int, bytes | str | int]) -> str:
         with mock.patch.object(grpc, "Deadline", lambda: Deadline(PATIENCE)):  # a busy machine starts pods slowly
@@ -87,6 +94,15 @@ class Pods:
 
     def _ctr(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["ctr", "-a", self.socket, *command], capture_output=True, text=True)
+
+
+def _remove_cgroups(path: str) -> None:
+    """Remove what the kubelet would: the pod's cgroups, of either version, and those above if nobody has any."""
+    top = Path("/sys/fs/cgroup")
+    for folder in (*top.glob(path), *top.glob(f"*/{path}")):
+        with contextlib.suppress(OSError):
+            for one in (folder, folder.parent, folder.parent.parent):
+                one.rmdir()
 
 
 def _joined(*fields: Mapping[int, bytes | str | int]) -> bytes:
