@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from falcohost.alert import Alert
 
 #: Most alerts of the newest, and bytes of them as they came.
-MOST_KEPT: Final = 2048
+MOST_KEPT: Final = 512
 MOST_KEPT_BYTES: Final = 4 << 20
 
 #: Most stretches that were read, and bytes of one.
