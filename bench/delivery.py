@@ -141,7 +141,8 @@ def watched(pid: int, until: Callable[[], bool]) -> float:
 
 def per_100_000(cpu: Counter[str], alerts: int) -> dict[str, float]:
     """Return the seconds of CPU for 100,000 alerts, of each process and of all."""
-    return {name: round(seconds * 100_000 / max(alerts, 1), 2) for name, seconds in [*cpu.items(), ("all", cpu.total())]}
+    of_each = [*cpu.items(), ("all", cpu.total())]
+    return {name: round(seconds * 100_000 / max(alerts, 1), 2) for name, seconds in of_each}
 
 
 def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dict[str, object]:
