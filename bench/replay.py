@@ -80,19 +80,12 @@ def replay(path: Path, rules: tuple[Rule, ...]) -> tuple[int, int, float]:
 
 def falco(program: str, path: Path, rules: list[str]) -> float:
     """Return Falco's seconds of the processor on a capture."""
-    flags = [part for name in rules for part in ("-r", name)]
-    command = [
-        program,
-        "-c",
-        "/dev/null",
-        "-o",
-        "engine.kind=replay",
-        "-o",
-        f"engine.replay.capture_file={path}",
-        *flags,
-    ]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True)
+    settings = {"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}, "webserver": {"enabled": False}}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        json.dump(settings | {"rules_files": rules, "stdout_output": {"enabled": True}}, config)
+        config.flush()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([program, "-c", config.name], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -94,10 +94,10 @@ def _become(state: State, thread: Thread, process: Process) -> None:
     tables.remove(thread)
     thread.process = process
     if process.pid == thread.tid or process.pid not in tables.processes.processes:
-        thread.leader = tables.processes.add(process)
+        thread.leader = tables.processes.add(process, link=False)
     else:
         thread.leader = tables.processes.processes[process.pid]
-        process.parent = tables.processes.processes.get(process.ppid)
+    process.parent = tables.parent(process.ppid)
     tables.add(thread)
 
 

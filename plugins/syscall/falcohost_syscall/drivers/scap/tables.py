@@ -157,6 +157,11 @@ class Tables:
             del self.groups[thread.process.pid]
         return not group
 
+    def parent(self, number: int) -> Process | None:
+        """Return the process whose thread, or whose main thread, has this number."""
+        thread = self.threads.get(number) if number > 0 else None
+        return None if thread is None or thread.is_unknown else thread.leader
+
     def cgroup(self, lines: bytes) -> int:
         """Return the key of *lines*, cgroups as ``subsystem=path`` that are each terminated by a zero."""
         key = self._cgroups.get(lines)
@@ -199,13 +204,12 @@ class Tables:
 
     def link(self) -> None:
         """Set the parents of processes, and give threads their descriptors, once all are listed."""
-        processes = self.processes.processes
         for thread in self.threads.values():
-            if thread.process.ppid > 0:
-                thread.process.parent = processes.get(thread.process.ppid)
+            thread.process.parent = self.parent(thread.process.ppid)
             main = self.threads.get(thread.process.pid)
             if main is not None and main is not thread:
                 thread.leader, thread.descriptors = main.leader, main.descriptors
+                thread.process.image.env_raw = main.process.image.env_raw
         servers = frozenset[int]().union(*(server_ports(found) for _, found in self._listed))
         for tid, found in self._listed:
             if (known := self.threads.get(tid)) is not None:

@@ -271,3 +271,24 @@ def test_other_threads_end_with_an_exec(replayed, shown):
     assert [("execve", 1, None), ("fstat", 1, ""), ("fstat", 1, "/b")] == shown(
         replayed(*LISTS, *blocks), "proc.nthreads", "fd.name"
     )[3:]
+
+
+def test_parents_may_be_named_by_a_thread(replayed, shown):
+    """The parent of a process is that of the thread that made it; a thread may be listed before its main thread."""
+    listed = captures.block(
+        captures.PROCESSES,
+        captures.thread(31, 30, 1, b"worker", exe=b"dockerd")
+        + captures.thread(30, 30, 1, b"dockerd", exe=b"dockerd", env=b"A=b\0")
+        + captures.thread(40, 40, 31, b"shim", exe=b"shim"),
+    )
+    blocks = (
+        captures.event("chdir", 31, res=0, path=b"/"),
+        captures.event("chdir", 40, res=0, path=b"/"),
+        captures.event("execve", 50, res=0, exe=b"runc", args=b"", tid=50, pid=50, ptid=31, comm=b"runc"),
+    )
+
+    assert [
+        ("chdir", "worker", None, "b"),
+        ("chdir", "shim", "dockerd", ""),
+        ("execve", "runc", "dockerd", ""),
+    ] == shown(replayed(listed, *blocks), "proc.name", "proc.pname", "proc.env[A]")
