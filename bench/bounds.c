@@ -70,7 +70,7 @@ static int cgroups(long count, const char *folder)
 	for (long at = 0; at < count; at++) {
 		snprintf(path, sizeof path, "%s/bounds-%ld", folder, at);
 		snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
-		if (mkdir(path, 0755))
+		if (mkdir(path, 0755) && errno != EEXIST)
 			return 1;
 		pid_t pid = fork();
 		if (pid == 0) {

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,7 +72,7 @@ def sleeping(program: Path, count: int) -> Iterator[int]:
         try:
             yield int(running.stdout.readline())
         finally:
-            running.kill()
+            os.killpg(running.pid, signal.SIGKILL)  # they are no children that end with it
 
 
 def measure(agent: Agent, program: Path, number: int, load: Iterator[str]) -> dict[str, object]:
