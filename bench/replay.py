@@ -49,14 +49,17 @@ _VALUES = {
                "trusted_exepath": b"/usr/bin/ls", "filename": b"/usr/bin/ls"},
 }  # fmt: skip
 
+LISTED = captures.block(
+    captures.PROCESSES, captures.thread(10, 10, 1, b"bash", exe=b"bash", exepath=b"/usr/bin/bash", cwd=b"/")
+)
+
 
 def make(path: Path, events: int) -> None:
     """Write a capture of ordinary work."""
-    listed = captures.thread(10, 10, 1, b"bash", exe=b"bash", exepath=b"/usr/bin/bash", cwd=b"/")
     order = [name for number in range(max(MIX.values())) for name, share in MIX.items() if number < share]
     blocks = {name: captures.event(name, 10, **_VALUES.get(name, {"res": 0})) for name in MIX}
     with path.open("wb") as file:
-        file.write(captures.section() + captures.block(captures.PROCESSES, listed))
+        file.write(captures.section() + LISTED)
         for _ in range(events // len(order)):
             file.write(b"".join(blocks[name] for name in order))
 
@@ -106,7 +109,7 @@ def main() -> None:
             path = Path(folder) / "made.scap"
             make(path, 1_000_000)
         empty = Path(folder) / "empty.scap"
-        empty.write_bytes(captures.section())
+        empty.write_bytes(captures.section() + LISTED + captures.event("chdir", 10, res=0, path=b"/"))
         rounds = [replay(path, rules) for _ in range(given.rounds)]
         events, alerts, best = rounds[0][0], rounds[0][1], min(took for _, _, took in rounds)
         figures = {"events": events, "alerts": alerts, "rules": len(rules), "seconds": best, "a_second": events / best}
