@@ -43,6 +43,8 @@ class Agent:
         config = folder / "falco.yaml"
         config.write_text(json.dumps({**_SETTINGS, **(settings or {})}))
         command = [*before, str(PROGRAM), "-U", "-c", str(config), *QUIET]
+        if SLOWNESS > 1:  # where a processor is emulated, the probe is checked for minutes
+            command += ["-o", f"falcohost.source_timeout={round(60 * SLOWNESS)}"]
         for path in rules:
             command += ["-r", str(path)]
         with self._out.open("wb") as out, self._err.open("wb") as err:
