@@ -27,6 +27,7 @@ from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.host.loading import configured_plugins, load_configured_rules
+from falcohost_syscall.drivers.scap.event_types import TYPES
 from falcohost_syscall.source import SyscallSource
 
 #: What the made capture has of each type in a thousand events.
@@ -57,11 +58,17 @@ LISTED = captures.block(
 def make(path: Path, events: int) -> None:
     """Write a capture of ordinary work."""
     order = [name for number in range(max(MIX.values())) for name, share in MIX.items() if number < share]
-    blocks = {name: captures.event(name, 10, **_VALUES.get(name, {"res": 0})) for name in MIX}
+    blocks = {name: captures.event(name, 10, **_every(name) | _VALUES.get(name, {"res": 0})) for name in MIX}
     with path.open("wb") as file:
         file.write(captures.section() + LISTED)
         for _ in range(events // len(order)):
             file.write(b"".join(blocks[name] for name in order))
+
+
+def _every(name: str) -> dict[str, int | bytes]:
+    """Return all parameters of a type, numbers as zero and others empty, since Falco refuses events that lack some."""
+    params = TYPES[captures.CODES[name]].params
+    return {param: 0 if kind[1:].isdigit() else b"" for param, kind in params}
 
 
 def replay(path: Path, rules: tuple[Rule, ...]) -> tuple[int, int, float]:
