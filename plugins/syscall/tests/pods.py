@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from falcohost.testing.images import IMAGE, is_static, write_image
 from falcohost.testing.waiting import PATIENCE, wait_until
 from falcohost_containers.runtimes import grpc
 from falcohost_containers.runtimes import protobuf as pb
-from falcohost_containers.runtimes.engine import Deadline
+from falcohost_containers.runtimes.engine import Deadline, RuntimeFailed
 
 PAUSE = "localhost/falcohost/pause:1"
 SERVICE = "/runtime.v1.RuntimeService"
@@ -77,15 +79,26 @@ class Pods:
 
     def close(self) -> None:
         """Remove the pods, and end the daemon."""
-        try:
-            for ident in self._sandboxes:
-                self._call("StopPodSandbox", {1: ident})
-                self._call("RemovePodSandbox", {1: ident})
-        finally:
-            self._daemon.terminate()
-            self._daemon.wait(PATIENCE)
-            for uid in self._uids:
-                _remove_cgroups(f"kubepods/besteffort/pod{uid}")
+        for folder in self._cgroups():
+            for procs in folder.rglob("cgroup.procs"):
+                for pid in procs.read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+        for ident in self._sandboxes:
+            with contextlib.suppress(OSError, RuntimeFailed):  # what it cannot remove is gone with the daemon's folder
+                for method in ("StopPodSandbox", "RemovePodSandbox"):
+                    self._client.call(f"{SERVICE}/{method}", pb.encode({1: ident}))
+        self._daemon.terminate()
+        self._daemon.wait(PATIENCE)
+        for folder in self._cgroups():
+            with contextlib.suppress(OSError):
+                for one in (folder, folder.parent, folder.parent.parent):
+                    one.rmdir()
+
+    def _cgroups(self) -> list[Path]:
+        """Return the cgroups of the pods, of either version."""
+        top, paths = Path("/sys/fs/cgroup"), [f"kubepods/besteffort/pod{uid}" for uid in self._uids]
+        return [one for path in paths for one in (*top.glob(path), *top.glob(f"*/{path}"))]
 
     def _call(self, method: str, values: Mapping[int, bytes | str | int]) -> str:
         with mock.patch.object(grpc, "Deadline", lambda: Deadline(PATIENCE)):  # a busy machine starts pods slowly
@@ -94,15 +107,6 @@ class Pods:
 
     def _ctr(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["ctr", "-a", self.socket, *command], capture_output=True, text=True)
-
-
-def _remove_cgroups(path: str) -> None:
-    """Remove what the kubelet would: the pod's cgroups, of either version, and those above if nobody has any."""
-    top = Path("/sys/fs/cgroup")
-    for folder in (*top.glob(path), *top.glob(f"*/{path}")):
-        with contextlib.suppress(OSError):
-            for one in (folder, folder.parent, folder.parent.parent):
-                one.rmdir()
 
 
 def _joined(*fields: Mapping[int, bytes | str | int]) -> bytes:
