@@ -111,7 +111,10 @@ def _enum(_: SyscallEvent, param: Param, number: int) -> Rendered:
 def _relpath(event: SyscallEvent, param: Param, path: str) -> Rendered:
     if (path.startswith("/") or path == "") and not event.reached:
         return path, ""
-    full = (_FULL[param.source](event, path) or "").removeprefix("<UNKNOWN>")
+    full_path = _FULL.get(param.source)
+    if full_path is None:  # it is absolute, but for what a damaged capture says
+        return path, ""
+    full = (full_path(event, path) or "").removeprefix("<UNKNOWN>")
     return path, "" if event.reached and full == path else full
 
 

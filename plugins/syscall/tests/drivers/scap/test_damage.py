@@ -35,6 +35,15 @@ WHOLE = b"".join(
 )
 
 
+def test_an_executable_without_an_absolute_path(replayed, shown):
+    """The path of an executable that is not absolute, as damage makes it, is shown as it is."""
+    event = captures.event("execve", 10, res=0, exe=b"id", args=b"", tid=10, pid=10, trusted_exepath=b"bin/id")
+
+    assert [("execve", True)] == [
+        (kind, " trusted_exepath=bin/id" in str(args)) for kind, args in shown(replayed(event), "evt.args")
+    ]
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=8),
