@@ -15,8 +15,8 @@ from falcohost_syscall.parameters.paths import AT_CALLS, EXEC_BITS, OPENS_WITH_F
 
 def _open_flags(event: SyscallEvent) -> int:
     param = values.find(event.row, "flags") if event.type in OPENS_WITH_FLAGS else None
-    found: int = event.value(param) if param else 0
-    return found
+    found: int | None = event.value(param) if param else 0
+    return found or 0
 
 
 def _opened_to(event: SyscallEvent, mode: int) -> bool:

@@ -71,9 +71,10 @@ class Descriptor(Struct, frozen=True, gc=False):
 
     def socket(self, interfaces: Interfaces) -> CapturedSocket | None:
         """Return the socket with the roles of its ends; None if it is not a socket."""
-        if self.ends is None:
+        family = FAMILIES.get(self.kind)
+        if self.ends is None or family is None:
             return None
-        return CapturedSocket(FAMILIES[self.kind], self.name, self.ends, interfaces)
+        return CapturedSocket(family, self.name, self.ends, interfaces)
 
 
 def listed(found: ListedDescriptor, servers: frozenset[int]) -> Descriptor:

@@ -44,6 +44,11 @@ def test_an_executable_without_an_absolute_path(replayed, shown):
     ]
 
 
+def test_an_open_without_flags(replayed, shown):
+    """An open whose flags are missing creates nothing, as far as is known."""
+    assert [("openat", False)] == shown(replayed(captures.event("openat", 10, fd=3, dirfd=-100)), "evt.is_open_create")
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=8),
