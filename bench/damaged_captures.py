@@ -3,8 +3,9 @@
     script/bench damaged_captures FILE.scap [FILE.scap…] [--count 100000] [--seed 1]
 
 Each is a beginning of one of the files with some bytes changed, some left out and some repeated, so that also what
-stands behind the damage is read. What ends with another error than that of a capture counts as wrong, and is kept as
-wrong-N.scap. The memory of the process must not grow with the number of captures.
+stands behind the damage is read. Of some events every field is written as text and as JSON, with arguments where it
+takes some; of the others a few. Another error than that of a capture is wrong: the first capture of each place in the
+code is kept as wrong-N.scap, with its traceback. The memory of the process must not grow with the number of captures.
 """
 
 from __future__ import annotations
@@ -20,14 +21,34 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from falcohost import Plan
+from falcohost.cli.flags import Flags
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.ir import FieldRef
+from falcohost.engine.paths import getter
+from falcohost.engine.template import Template
+from falcohost.fields import ArgKind, Field
+from falcohost.host.catalogs import catalogs
+from falcohost.host.loading import configured_plugins
 from falcohost_syscall.drivers.scap.blocks import CaptureError
 from falcohost_syscall.drivers.scap.driver import Replay
-from falcohost_syscall.fields.rows import FIELDS
 
-PLAIN = [field for field in FIELDS if not field.arg_required and field.get is not None]
+#: Arguments of fields, where any will do, and those that some fields demand.
+_ARGUMENTS = {ArgKind.INDEX: ("0", "1", "9"), ArgKind.KEY: ("HOME", "name"), ArgKind.ANY: ("0", "9", "HOME")}
+_OWN_ARGUMENTS = {
+    "evt.type.is": ("open",),
+    "evt.around": ("1700000000000000000",),
+    "evt.abspath": ("src", "dst"),
+    "thread.cgroup": ("cpu", "memory"),
+}
+#: Of an event in so many, every field is read.
+_THOROUGH = 8
 #: The most bytes of a file that are read, so that many can be.
 _MOST = 400_000
 #: Numbers that make sizes, counts and ids strange.
@@ -56,17 +77,78 @@ def damaged(whole: bytes, draw: random.Random) -> bytes:
     return gzip.compress(bytes(data), 1)[: draw.randrange(10, 1 << 20)] if draw.random() < 0.05 else bytes(data)
 
 
-def read(path: Path, draw: random.Random) -> int:
-    """Read a capture with some fields of each event; return the number of events."""
-    driver, number = Replay({"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}}), 0
-    with contextlib.suppress(CaptureError), contextlib.closing(driver):
-        driver.open(Plan("syscall"))
-        for batch in driver.batches():
-            for event in batch.events:
-                number += 1
-                for field in draw.sample(PLAIN, 12):
-                    field.get(event, None)
-    return number
+class Reader:
+    """Reads captures.
+
+    :ivar wrong: how often each place in the code has raised an error.
+    :ivar failed: the tracebacks that have not been told yet, of the first error in each place.
+    """
+
+    def __init__(self, draw: random.Random) -> None:
+        config = Flags().configuration()
+        self._catalog = catalogs(configured_plugins(config))["syscall"]
+        self._draw = draw
+        fills = {field.name: _fills(self._catalog, field) for field in self._catalog.fields}
+        self._fills = [fill for name, found in fills.items() if name not in ("evt.arg", "evt.rawarg") for fill in found]
+        self._of_type: dict[str, list[Callable[[Any], object]]] = {}
+        self.wrong: Counter[str] = Counter()
+        self.failed: list[str] = []
+
+    def read(self, path: Path) -> int:
+        """Read a capture with some fields of each event; return the number of events."""
+        driver, number = Replay({"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}}), 0
+        with contextlib.suppress(CaptureError), contextlib.closing(driver):
+            driver.open(Plan("syscall"))
+            for batch in driver.batches():
+                for event in batch.events:
+                    number += 1
+                    for fill in self._chosen(event):
+                        try:
+                            fill(event)
+                        except Exception as error:
+                            self.note(error)
+        return number
+
+    def _chosen(self, event: Any) -> list[Callable[[Any], object]]:
+        if self._draw.randrange(_THOROUGH):
+            return self._draw.sample(self._fills, 12)
+        if event.type not in self._of_type:
+            names = [param.name for param in event.row.params]
+            self._of_type[event.type] = [
+                _fill(self._catalog, f"{field}.{name}") for name in names for field in ("evt.arg", "evt.rawarg")
+            ] + [_fill(self._catalog, f"evt.arg[{number}]") for number in range(len(names) + 1)]
+        return self._fills + self._of_type[event.type]
+
+    def note(self, error: Exception) -> None:
+        """Count *error* by its place."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+        if place not in self.wrong:
+            self.failed.append("".join(traceback.format_exception(error, limit=-6)))
+        self.wrong[place] += 1
+
+
+def _fills(catalog: Catalog, field: Field) -> list[Callable[[Any], object]]:
+    arguments = _OWN_ARGUMENTS.get(field.name) or _ARGUMENTS.get(field.arg, ())
+    if field.name in ("evt.arg", "evt.rawarg"):  # by the event's own parameters
+        return []
+    plain = [] if field.arg_required else [field.name]
+    if field.filter_only:
+        refs = [catalog.resolve(field.name, argument) for argument in (arguments or (None,))]
+        return [partial(_got, ref) for ref in refs]
+    return [_fill(catalog, text) for text in (*plain, *(_with(field, argument) for argument in arguments))]
+
+
+def _with(field: Field, argument: str) -> str:
+    return f"{field.name}.{argument}" if field.dotted else f"{field.name}[{argument}]"
+
+
+def _got(ref: FieldRef, event: Any) -> object:
+    return getter(ref.field)(event, ref.arg)
+
+
+def _fill(catalog: Catalog, text: str) -> Callable[[Any], object]:
+    return Template.parse(f"%{text}", catalog).filled
 
 
 def main() -> None:
@@ -81,27 +163,31 @@ def main() -> None:
         (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)[:_MOST]
         for data in map(Path.read_bytes, given.files)
     ]
-    draw, wrong, events, begin = random.Random(given.seed), 0, 0, time.monotonic()
-    sizes = []
+    draw, events, begin = random.Random(given.seed), 0, time.monotonic()
+    reader, sizes = Reader(draw), []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "damaged.scap"
         for number in range(given.count):
             path.write_bytes(damaged(draw.choice(whole), draw))
             try:
-                events += read(path, draw)
-            except Exception:
-                wrong += 1
+                events += reader.read(path)
+            except Exception as error:
+                reader.note(error)
+            if reader.failed:
                 Path(f"wrong-{number}.scap").write_bytes(path.read_bytes())
-                traceback.print_exc(limit=-4)
+                print(f"wrong-{number}.scap:", *reader.failed, sep="\n", file=sys.stderr, flush=True)
+                reader.failed.clear()
             if number in (given.count // 4, given.count - 1):
                 sizes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     figures = {
         "captures": given.count,
         "events": events,
-        "wrong": wrong,
+        "wrong": reader.wrong.total(),
         "mb_after_a_quarter": sizes[0],
         "mb": sizes[-1],
     }
+    for place, often in reader.wrong.most_common():
+        print(f"{often:6,} {place}")
     for name, figure in figures.items():
         print(f"{name:20} {figure:>12,}")
     json.dump(figures | {"seconds": round(time.monotonic() - begin, 1)}, sys.stdout)
