@@ -17,6 +17,7 @@
 #define PACE_SPAN 200000000LL /* ns over which its pace is measured */
 #define LONG_AGO 10000000000LL /* ns */
 #define SELDOM 100000000 /* ns */
+#define MOST_OWED 3 /* budgets: how far a group can be behind, so that with its record it is less than the ring */
 #define MAX_USER_NAMESPACES 33 /* the kernel's own limit, and the first */
 
 /* What a budget is for. It is a share per second of what is free of the ring, or of what of it will be read in time, which may
@@ -200,7 +201,8 @@ static __always_inline __u64 budget_of(struct asking *asking, __u32 share)
 }
 
 /* Whether a group has room; its process had none since the given time. In a group without budget, a process with few events
- * gets room as long as a quarter of the ring is left for other groups, and twice what will soon be read is not unread. */
+ * gets room as long as a quarter of the ring is left for other groups, and twice what will soon be read is not unread. What many
+ * such processes get is not owed for ever: the others of their group have room again some seconds after them. */
 static __always_inline bool group_has_room(struct asking *asking, struct spent *group, __u64 since)
 {
 	__u64 budget = budget_of(asking, GROUP_SHARE), spent;
@@ -210,7 +212,7 @@ static __always_inline bool group_has_room(struct asking *asking, struct spent *
 	spent = still_spent(group, asking->ts, budget);
 	if (spent > budget && (asking->unread > asking->for_seldom || asking->ts < since + SELDOM))
 		return false;
-	group->bytes = spent + asking->size;
+	group->bytes = at_most(spent, MOST_OWED * budget) + asking->size;
 	group->ts = asking->ts;
 	return true;
 }

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from read_probe import ReadProbe
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import wait_until
 from falcohost_syscall.drivers.modern_ebpf.config import default_ring_size
+from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -256,6 +258,63 @@ def test_forks(probe):
     assert any(header.kind == R.KIND_FORK for header in found if header.pid == flooding)
     assert lost["flood"] > 1000
     assert 0 == lost["proc_ring_full"]
+
+
+#: Each process makes one call, so that it gets room though its user and its cgroup have none.
+SHORT = f"{AS_OTHER}\nwhile True:\n    if os.fork() == 0: os.sched_get_priority_max(1); os._exit(0)\n    os.wait()"
+SPENT = struct.Struct("=QQ")
+
+
+@pytest.mark.parametrize("probe", [(RING, 64 * RING)], indirect=True)
+def test_many_short_processes(probe):
+    """Groups whose processes come and go never owe more than the ring has, however long that goes on."""
+    probe.set_calls({RARE: RARELY})
+    probe.set_pace(RING // 4)
+    integrity, owed, got = Integrity(probe), 0, 0
+    with subprocess.Popen([sys.executable, "-ISc", f"import os\n{SHORT}"], env={}) as child:
+        try:
+            while got < 3 * RING:
+                lost = probe.lost()["flood"]
+                wait_until(lambda before=lost: probe.lost()["flood"] > before)
+                got += sum(len(one) for one in probe.feed.rings.read(200) if parts.header(one).kind == R.KIND_CALL)
+                probe.feed.release(probe.feed.rings.position)
+                owed = max([owed, *(spent for _, (_, spent) in entries(probe, "groups_spent"))])
+            found = list(integrity.check())
+        finally:
+            child.kill()
+
+    assert 0 < owed < RING
+    assert [] == found
+
+
+def test_a_check_that_waits_for_a_processor(probe, monkeypatch):
+    """What the kernel notes while the check of the budgets waits is not in the future, and what is is found."""
+    probe.set_calls({RARE: RARELY})
+    integrity, listed = Integrity(probe), probe.object.listed
+    flood = f"{AS_OTHER}\nfor _ in range(3000): os.sched_get_priority_max(1)"
+
+    def listed_late(map_fd, *sizes):
+        if map_fd == probe.map_fd("processes_spent"):
+            time.sleep(1.5)  # more than the check allows for
+            run(flood)
+        return listed(map_fd, *sizes)
+
+    monkeypatch.setattr(probe.object, "listed", listed_late)
+    run(flood)
+
+    assert [] == list(integrity.check())
+    assert any(entries(probe, "processes_spent"))
+
+    later = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 10**12
+    probe.object.update(probe.map_fd("processes_spent"), bytes(16), SPENT.pack(later, 1))
+    [said] = Integrity(probe).check()
+
+    assert said.startswith("entries of the map 'processes_spent' say that more was spent than anybody has (number: 1)")
+
+
+def entries(probe, name):
+    """Return keys of spent budgets, with as of when and how many bytes are spent."""
+    return [(key, SPENT.unpack(value)) for key, value in probe.object.listed(probe.map_fd(name), 16, SPENT.size)]
 
 
 #: Becomes 600 processes with long arguments, says so, and waits.

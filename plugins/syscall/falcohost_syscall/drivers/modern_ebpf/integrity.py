@@ -109,10 +109,11 @@ class Integrity:
     def _impossible(self, name: str) -> int:
         """Remove the spent budgets that lie in the future or are larger than the ring; return how many these were."""
         maps, map_fd = self._probe.object, self._probe.map_fd(name)
-        latest = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + own_offset() + _SOON
-        found = 0
+        latest = found = 0
         for key, value in maps.listed(map_fd, _KEY, _WHEN_AND_BYTES.size):
             when, spent = _WHEN_AND_BYTES.unpack(value)
+            if when > latest:  # the time after the entry was read: we may have waited for a processor before
+                latest = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + own_offset() + _SOON
             if when > latest or spent > max(self._probe.ring_sizes):
                 maps.delete(map_fd, key)
                 found += 1
