@@ -67,6 +67,14 @@ FILES: Final = (
         help="`first`: only the first rule that matches an event fires; `all`: every rule that matches fires",
     ),
     ConfigKey(
+        key="falcohost.cache",
+        type=bool,
+        default=True,
+        help="caches compiled rules, so that the next start with the same rules is faster: "
+        "in `$FALCOHOST_CACHE_DIR`, else systemd's `$CACHE_DIRECTORY`, else `/var/cache/falcohost` for root and "
+        "`~/.cache/falcohost` for others; not used if other users can write to that directory",
+    ),
+    ConfigKey(
         key="falcohost.profile",
         type=str,
         default="default",
@@ -74,14 +82,6 @@ FILES: Final = (
         help="which of the rules that come with falcohost are enabled: `default`, those that seldom tell of what is "
         "done every day; `wide`, also those tagged `maturity_incubating`; `all`, also `maturity_sandbox`. `rules` "
         "comes after it; rules of your own are not concerned",
-    ),
-    ConfigKey(
-        key="falcohost.cache",
-        type=bool,
-        default=True,
-        help="caches compiled rules, so that the next start with the same rules is faster: "
-        "in `$FALCOHOST_CACHE_DIR`, else systemd's `$CACHE_DIRECTORY`, else `/var/cache/falcohost` for root and "
-        "`~/.cache/falcohost` for others; not used if other users can write to that directory",
     ),
     ConfigKey(
         key="falcohost.state_dir",
