@@ -1,6 +1,7 @@
-"""Runs the commands in docs/rules.md, and writes their output below each.
+"""Runs the commands in docs/rules.md and docs/captures.md, and writes their output below each.
 
-A code block after a file's name is that file. A line after a ``$`` in a ``console`` block is a command.
+A code block after a file's name is that file; ``work.scap`` is a capture that :mod:`example_capture` makes. A line
+after a ``$`` in a ``console`` block is a command.
 script/docs runs this, and tests/test_docs.py compares, so the page is never out of date.
 """
 
@@ -9,12 +10,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 import tempfile
 from pathlib import Path
 
 from falcohost.testing.cli import run_cli
 
-PAGE = Path(__file__).resolve().parent / "rules.md"
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import example_capture  # noqa: E402
+
+PAGES = (HERE / "rules.md", HERE / "captures.md")
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _TIMED = re.compile(r"^  .* \d+ +\d+ +\d+ +\d+ +\d+$(?:\n  .* \d+ +\d+ +\d+ +\d+ +\d+$)*", re.MULTILINE)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -25,6 +32,7 @@ def renewed(text: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for name, content in _FILE.findall(text):
             (Path(folder) / name).write_text(content)
+        example_capture.make(Path(folder) / "work.scap")
         return _CONSOLE.sub(lambda block: f"```console\n{_block(block[1], folder)}```", text)
 
 
@@ -43,11 +51,12 @@ def _block(shown: str, folder: str) -> str:
 def _output(command: str, folder: str) -> str:
     program, *arguments = shlex.split(command)
     if program != "falcohost":
-        raise ValueError(f"{PAGE}: {program} is not falcohost")
-    done = run_cli(*arguments, folder=Path(folder), environment=os.environ | {"COLUMNS": "100"})
+        raise ValueError(f"{program} is not falcohost")
+    done = run_cli(*arguments, folder=Path(folder), environment=os.environ | {"COLUMNS": "100", "TZ": "UTC"})
     printed = done.stdout if done.returncode == 0 else done.stderr
     return "\n".join(line.rstrip() for line in printed.rstrip("\n").splitlines()) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text()))
+    for page in PAGES:
+        page.write_text(renewed(page.read_text()))

@@ -185,11 +185,14 @@ def test_decision_records_are_listed(root):
     }
 
 
-def test_output_of_commands_is_up_to_date(root):
-    """docs/rules.md shows what its commands print, but for the times they measured; script/docs writes it."""
+@pytest.mark.parametrize("page", ["rules.md", "captures.md"])
+def test_output_of_commands_is_up_to_date(root, page):
+    """The pages show what their commands print, but for the times they measured; script/docs writes it."""
     module = generator(root, "shown_output")
-    text = module.PAGE.read_text()
+    text = (root / "docs" / page).read_text()
 
+    assert page in [one.name for one in module.PAGES]
+    assert "\n$ falcohost " in text
     assert module.without_times(module.renewed(text)) == module.without_times(text)
 
 

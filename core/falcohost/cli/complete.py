@@ -47,6 +47,18 @@ def fields(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
     return []
 
 
+def fields_of_calls(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the fields of system calls that complete the last of several, which commas separate."""
+    from falcohost.host.catalogs import all_fields
+    from falcohost.lang.default_source import DEFAULT_SOURCE
+
+    before, comma, _last = incomplete.rpartition(",")
+    with _quietly():
+        found = all_fields(_plugins(ctx)).get(DEFAULT_SOURCE, ())
+        return _items(((f"{before}{comma}{one.name}", one.description) for one in found), incomplete)
+    return []
+
+
 def sources_or_fields(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return what may stand where either is allowed."""
     return [*sources(ctx, parameter, incomplete), *fields(ctx, parameter, incomplete)]

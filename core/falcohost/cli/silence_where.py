@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from falcohost.alert import Alert
+from falcohost.cli.conditions import checked
 from falcohost.cli.flags import Flags
 from falcohost.cli.rules_files import LoadedRules, exact_rule, load_configured
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import FieldRef
-from falcohost.engine.typecheck import check
 from falcohost.errors import ConfigError, RulesError, StateError
-from falcohost.lang.parser import parse, parse_operand
+from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError
 from falcohost.lang.tree import FieldNode
 from falcohost.store.history import History, Wanted, exactly
@@ -35,11 +35,7 @@ def where_of(flags: Flags, directory: Path, name: str, text: str) -> Where | Non
     if not text.strip():
         return None
     try:
-        return encoded(check(parse(text), catalog).expr, output)
-    except (ConditionSyntaxError, TypeCheckError) as error:
-        hint = getattr(error, "hint", None)
-        more = f"; {hint}" if hint else ""
-        raise ConfigError(f"--where: {error.message}{more} (character {error.pos.offset + 1})") from None
+        return encoded(checked("--where", text, catalog), output)
     except WhereError as error:
         raise ConfigError(f"--where: {error}") from None
 
