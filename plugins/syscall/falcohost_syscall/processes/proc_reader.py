@@ -22,6 +22,8 @@ File: TypeAlias = Literal["stat", "cmdline", "environ", "comm"]
 Link: TypeAlias = Literal["exe", "cwd", "root"]
 Namespace: TypeAlias = Literal["ns/pid"]
 What: TypeAlias = File | Link | Namespace
+#: A process: its pid, and when it was started, as ``/proc/PID/stat`` shows it.
+Since: TypeAlias = tuple[int, int]
 
 _LINKS: Final = frozenset({"exe", "cwd", "root"})
 _NAMESPACES: Final = frozenset({"ns/pid"})
@@ -72,6 +74,9 @@ class ProcReader(Protocol):
     def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
         """Return the first *most* bytes of each of *what*, None for one that cannot be read; None: another process."""
 
+    def read_each(self, processes: Sequence[Since], what: What, most: int) -> Iterator[bytes | None]:
+        """Yield the first *most* bytes of *what* of each process; None: it cannot be read, or is another process's."""
+
     def descriptor(self, pid: int, start: int, number: int) -> tuple[str, bytes] | None:
         """Return type and target of a descriptor, or None."""
 
@@ -101,6 +106,12 @@ class Here:
         """Return what is asked for."""
         found = [_read(pid, one, most) for one in what]
         return found if start is None or start_of(_read(pid, "stat", most)) == start else None
+
+    def read_each(self, processes: Sequence[Since], what: What, most: int) -> Iterator[bytes | None]:
+        """Yield what is asked for of each process."""
+        for pid, start in processes:
+            found = self.read(pid, start, (what,), most)
+            yield found[0] if found else None
 
     def descriptor(self, pid: int, start: int, number: int) -> tuple[str, bytes] | None:
         """Return type and target of a descriptor, or None."""

@@ -5,6 +5,7 @@ A pid may have been reused, so the start time is always compared too.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -97,6 +98,13 @@ def read_if_same(pid: int, start: int, name: File | Link, most: int = SNAP) -> b
     """Return the first bytes of ``/proc/PID/NAME`` if the process started at *start*, else b""."""
     found = READING.reader.read(pid, ticks(start), (name,), most)
     return found[0] or b"" if found else b""
+
+
+def read_each(processes: Iterable[tuple[int, int]], name: File | Link, most: int = SNAP) -> Iterator[bytes]:
+    """Yield what :func:`read_if_same` returns for each of *processes*, which are pids and when these started."""
+    asked = [(pid, ticks(start)) for pid, start in processes]
+    for found in READING.reader.read_each(asked, name, most):
+        yield found or b""
 
 
 def facts(pid: int, start: int | None = None) -> Facts | None:

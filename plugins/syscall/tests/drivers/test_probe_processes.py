@@ -13,6 +13,11 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import wait_until
+from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
+from falcohost_syscall.events.event import Context
+from falcohost_syscall.processes.containers import Containers
+from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.users import Users
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
@@ -295,6 +300,29 @@ def test_running_processes(watched):
     assert os.getpid() == parts.header(tasks[process.pid]).ppid
     # Some sandboxes keep their init from BPF.
     assert numbers - tasks.keys() - {1} <= {number for number in numbers if number > process.pid}
+
+
+def test_many_running_processes(watched):
+    """Each gets its own arguments, and of which container a cgroup is is asked once, however many are in it."""
+    keys = []
+
+    class Learning(Containers):
+        def learn(self, key, cgroups):
+            keys.append(key)
+            super().learn(key, cgroups)
+
+    table = LiveProcesses()
+    with contextlib.ExitStack() as stack:
+        command = [sys.executable, "-ISc", "input()"]
+        made = [stack.enter_context(subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE)) for n in range(40)]
+        decoder = Decoder(Context(table, Users(), Learning()), table)
+        decoder.list_tasks(watched.driver.tasks_listed(), all_processes=True)
+        for process in made:
+            process.stdin.write(b"\n")
+    listed = [table.processes[process.pid] for process in made]
+
+    assert [str(n) for n in range(40)] == [process.image.argv[-1] for process in listed]
+    assert [1] == [keys.count(key) for key in {process.cgroup for process in listed}]
 
 
 def test_start_time(watched):

@@ -14,7 +14,7 @@ import pytest
 from falcohost.helpers import HelperEnded
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import ticks
-from falcohost_syscall.processes.proc_helper import LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
+from falcohost_syscall.processes.proc_helper import AT_ONCE, LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
 from falcohost_syscall.processes.proc_reader import Here
 
 HERE = Here()
@@ -66,6 +66,33 @@ def test_the_same_as_here(remote, child):
     assert {1, os.getpid(), child} <= remote.pids()
     assert not remote.has_container("default", "no-such-task", "/default/no-such-task")
     assert len(remote.read(child, start, ("cmdline",), MOST)[0]) > 100_000
+
+
+def test_each_of_many(remote, child):
+    """Many processes are answered for in their order, with nothing for those that are others by now."""
+    start = ticks(procfs.status(child).start)
+    asked = [(child, start + number % 3) for number in range(3 * AT_ONCE + 1)]
+
+    found = [*HERE.read_each(asked, "cmdline", MOST)]
+    assert [number % 3 == 0 for number in range(len(asked))] == [one is not None for one in found]
+    assert found == [*remote.read_each(asked, "cmdline", MOST)]
+    assert [] == [*remote.read_each([], "cmdline", MOST)]
+
+
+def test_many_are_asked_for_at_once(ends):
+    """The helper has the next requests while it answers one; what came in time counts though others are late."""
+    here, there = ends
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(Remote(here).read_each([(1, 1)] * 2 * AT_ONCE, "stat", 9)))
+    thread.start()
+    idents = [msgspec.msgpack.decode(there.recv(1000))[1] for _ in range(AT_ONCE)]
+    for ident in idents[:3]:
+        there.send(msgspec.msgpack.encode([ident, [b"stat"]]))
+    thread.join()
+
+    assert [b"stat"] * 3 + [None] * (2 * AT_ONCE - 3) == found
+    with pytest.raises(BlockingIOError):
+        there.recv(1000, socket.MSG_DONTWAIT)
 
 
 def test_another_process(remote, child):

@@ -23,7 +23,9 @@ from falcohost_syscall.drivers.modern_ebpf.rings import Position
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, NUMBER, Watch
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Step
 from falcohost_syscall.events.event import Context, SyscallEvent
+from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.longer import ARGUMENTS
 from falcohost_syscall.records.record import (
     HEADER,
     KIND_CALL,
@@ -80,9 +82,13 @@ class Decoder:
         """
         listed = [(HEADER.unpack_from(data), data) for data in records]
         unknown = [(h, data) for h, data in listed if not h[ARG0 + 1] or all_processes]
-        for h, data in unknown:
-            self._learn_cgroups(h[CGROUP], data)
-            self._told.task(h, data)
+        arguments = procfs.read_each(((h[PID], h[START]) for h, _ in unknown), ARGUMENTS)
+        learned: set[int] = set()
+        for (h, data), one in zip(unknown, arguments, strict=True):
+            if (key := h[CGROUP]) not in learned:  # runtimes may be asked for its containers
+                self._learn_cgroups(key, data)
+                learned.add(key)
+            self._told.task(h, data, one)
         self._processes.link()
         return bool(unknown)
 

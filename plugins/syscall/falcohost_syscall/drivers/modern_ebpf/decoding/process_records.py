@@ -142,13 +142,14 @@ class ProcessRecords:
         elif (cwd := sections(data).get(SEC_CWD)) is not None:
             process.cwd = text(cwd)
 
-    def task(self, h: Header, data: bytes) -> None:
-        """Add a process that the task iterator reported; :meth:`LiveProcesses.link` sets its parent."""
+    def task(self, h: Header, data: bytes, arguments: bytes) -> None:
+        """Add a process that the task iterator reported, which cannot read its *arguments*.
+
+        :meth:`LiveProcesses.link` sets its parent.
+        """
         found = sections(data)
         image = _image(found, 0)
-        if not image.args_raw:
-            image.args_raw = procfs.read_if_same(h[PID], h[START], ARGUMENTS)
-            image.args_cut = len(image.args_raw) >= procfs.SNAP
+        image.args_raw, image.args_cut = arguments, len(arguments) >= procfs.SNAP
         image.env_raw = found.get(SEC_ENV)
         process = Process(h[PID], h[PPID], h[VPID], h[START], command(h[COMM]), h[CGROUP], image)
         if SEC_EXEC in found:
