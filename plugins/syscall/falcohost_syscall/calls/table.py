@@ -30,15 +30,15 @@ memfd_create | 319 279 356 | memory | creates | str=0 fd=ret
     fd:fd=ret name:str=str flags:flags/memfd=1
 close | 3 57 6 | I/O other | uses | fd=0 begin
     res:errno=ret fd:fd=0
-close_range | 436 436 436 | file | - | -
+close_range | 436 436 436 | I/O other | - | -
     res:errno=ret first:u32=0 last:u32=1 flags:flags/close_range=2
-dup | 32 23 41 | file | creates | fd=ret
+dup | 32 23 41 | I/O other | creates | fd=ret
     res:fd=ret oldfd:fd=0
-dup2 | 33 - 63 | file | creates | fd=ret
+dup2 | 33 - 63 | I/O other | creates | fd=ret
     res:fd=ret oldfd:fd=0 newfd:fd=1
-dup3 | 292 24 330 | file | creates | fd=ret
+dup3 | 292 24 330 | I/O other | creates | fd=ret
     res:fd=ret oldfd:fd=0 newfd:fd=1 flags:flags/file=2
-fcntl | 72 25 55,221 | file | uses | fd=0
+fcntl | 72 25 55,221 | I/O other | uses | fd=0
     res:fd=ret fd:fd=0 cmd:enum/fcntl=1 arg:hex=2
 # files: names
 access | 21 - 33 | file | - | path=0
@@ -107,7 +107,7 @@ umount | - - 22 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path
 umount2 | 166 39 52 | file | - | path=0 hook=sb_umount
     res:errno=ret name:path=path flags:flags/umount=1
-fsconfig | 431 431 431 | other | uses | fd=0 str=2 path2=3
+fsconfig | 431 431 431 | system | uses | fd=0 str=2 path2=3
     res:errno=ret fd:fd=0 cmd:enum/fsconfig=1 key:str=str value_bytebuf:bytes=none value_charbuf:str=path2 aux:i32=4
 quotactl | 179 60 131 | user | - | str=1 value=3:72 value=3:text
     res:errno=ret special:str=str quotafilepath:str=quotafile dqb_bhardlimit:u64=quota0 dqb_bsoftlimit:u64=quota1
@@ -127,7 +127,7 @@ getdents | 78 - 141 | file | uses | fd=0
     res:errno=ret fd:fd=0
 getdents64 | 217 61 220 | file | uses | fd=0
     res:errno=ret fd:fd=0
-ioctl | 16 29 54 | file | uses | fd=0
+ioctl | 16 29 54 | I/O other | uses | fd=0
     res:errno=ret fd:fd=0 request:hex=1 argument:hex=2
 # reading and writing
 read | 0 63 3 | I/O read | uses read | fd=0 data=1
@@ -281,7 +281,7 @@ process_vm_readv | 310 270 347 | IPC | - | iov=1
     res:i64=ret pid:pid=0 data:bytes=data
 process_vm_writev | 311 271 348 | IPC | - | iov=1
     res:i64=ret pid:pid=0 data:bytes=data
-semget | 64 190 393 | IPC | - | -
+semget | 64 190 393 | process | - | -
     res:errno=ret key:i32=0 nsems:i32=1 semflg:flags/semget=2
 semctl | 66 191 394 | process | - | -
     res:errno=ret semid:i32=0 semnum:i32=1 cmd:enum/semctl=2 val:i32=semval

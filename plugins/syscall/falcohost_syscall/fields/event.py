@@ -12,6 +12,15 @@ from falcohost_syscall.calls.rows import EVENT_NAMES
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import arguments, header
 from falcohost_syscall.facts.kinds import by_type, constant
+from falcohost_syscall.fields.categories import (
+    category,
+    error_count,
+    every,
+    on_files,
+    on_memory,
+    on_others,
+    on_sockets,
+)
 from falcohost_syscall.fields.field import Need, SyscallField
 from falcohost_syscall.parameters import texts, values
 from falcohost_syscall.parameters.types import OPAQUE, PARAMETERS, TEXTS
@@ -75,18 +84,6 @@ def _failed(event: SyscallEvent, _: Arg) -> bool | None:
     return event.ret < 0 if event.row.returns else None
 
 
-def _category(event: SyscallEvent, _: Arg) -> str:
-    category = event.row.category
-    if not category.startswith("I/O"):
-        return category
-    info = event.fdinfo
-    if event.socket is not None:
-        return "ipc" if event.socket.kind == "unix" else "net"
-    if info is None:
-        return "unknown"
-    return "ipc" if event.fd_type == "pipe" else "file"
-
-
 def _buffer_length(event: SyscallEvent, _: Arg) -> int | None:
     returned: int = event.ret
     return returned if event.row.io and returned >= 0 else None
@@ -96,15 +93,6 @@ def _is_syslog(event: SyscallEvent, _: Arg) -> bool:
     if event.row.io != "write" or event.socket is None:
         return False
     return "/dev/log" in event.socket.name or event.socket.remote.port == 514
-
-
-def _error_count(kinds: frozenset[str] | None) -> Any:
-    def get(event: SyscallEvent, _: Arg) -> int | None:
-        if not event.row.returns or (kinds is not None and event.row.category not in kinds):
-            return None
-        return int(event.ret < 0)
-
-    return get
 
 
 def _delta(event: SyscallEvent, _: Arg) -> int:
@@ -183,7 +171,7 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.category",
         type=FieldType.CHARBUF,
         description="Category of the call (file, net, process …); reads and writes have that of their descriptor.",
-        get=_category,
+        get=category,
     ),
     SyscallField(
         name="evt.cpu",
@@ -377,18 +365,14 @@ FIELDS: tuple[SyscallField, ...] = (
             name=f"evt.count.error{suffix}",
             type=FieldType.UINT32,
             description=f"1 if the call failed, else 0{of}.",
-            get=_error_count(kinds),
+            get=error_count(counts),
         )
-        for suffix, of, kinds in (
-            ("", "", None),
-            (".file", ", for calls on files", frozenset({"file"})),
-            (".net", ", for calls on sockets", frozenset({"net"})),
-            (".memory", ", for calls on memory", frozenset({"memory"})),
-            (
-                ".other",
-                ", for all other calls",
-                frozenset({"other", "process", "user", "signal", "IPC", "wait", "time"}),
-            ),
+        for suffix, of, counts in (
+            ("", "", every),
+            (".file", ", for opens and calls on descriptors of files", on_files),
+            (".net", ", for accepts, connects and calls on descriptors of sockets", on_sockets),
+            (".memory", ", for calls on memory", on_memory),
+            (".other", ", for all other calls", on_others),
         )
     ),
 )

@@ -34,7 +34,7 @@ def _of_main_thread(read: Callable[[Resources], int]) -> Get:
 
 
 def _share_of_descriptors(found: Resources) -> float:
-    return 100 * found.fds / found.fd_limit if found.fd_limit else 0.0
+    return 100 * found.fds / found.fd_limit if found.fd_limit > 0 else 0.0
 
 
 def _ran(event: SyscallEvent, _: Arg) -> int:
