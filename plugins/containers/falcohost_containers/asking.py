@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from msgspec import structs
 
 from falcohost_containers.rows import Row
-from falcohost_containers.runtimes.engine import Engine, Incomplete, RuntimeFailed
+from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, RuntimeFailed
 from falcohost_containers.threads import Later, Pool
 
 #: Threads for each runtime.
@@ -127,6 +127,8 @@ class Asked:
         if self._searches.get(search.container) is not search:
             return  # it was found meanwhile
         try:
+            if search.incomplete is None and isinstance(self.engine, Briefing):
+                self._learn_brief(search, self.engine)
             row = self.engine.find(search.container)
         except Incomplete as incomplete:
             self._learn_incomplete(search, structs.replace(incomplete.row, partial=True))
@@ -146,6 +148,10 @@ class Asked:
                 _keep(self._rows, search.container, row)
         for tell in search.tells:
             tell(row or search.incomplete)
+
+    def _learn_brief(self, search: _Search, engine: Briefing) -> None:
+        if (row := engine.brief(search.container)) is not None:
+            self._learn_incomplete(search, structs.replace(row, partial=True))
 
     def _learn_incomplete(self, search: _Search, row: Row) -> None:
         with self._lock:

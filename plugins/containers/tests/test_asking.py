@@ -154,6 +154,23 @@ def test_what_was_known_before(monkeypatch, how):
     assert [Row(name="web", partial=True)] * 2 == told
 
 
+def test_what_is_known_in_brief(monkeypatch):
+    """What a runtime says at once is told while it takes long to say more; that comes later."""
+    monkeypatch.setattr(asking, "ENOUGH", 0.05)
+    runtime = Runtime("a", web=Row(name="web", image="x"))
+    runtime.brief = lambda container: Row(name=container)
+    runtime.goes_on.clear()
+    _, told, ask = answers(runtime)
+    ask("web", "a")
+    wait_until(lambda: told)
+    assert [Row(name="web", partial=True)] == told
+
+    ask("web", "a")
+    runtime.goes_on.set()
+    wait_until(lambda: len(told) > 1)
+    assert "web" == (told[1] or Row()).name
+
+
 @pytest.mark.parametrize("reads_files", [False, True])
 def test_news_of_a_container(monkeypatch, reads_files):
     """What has come for a container is looked at without delay."""

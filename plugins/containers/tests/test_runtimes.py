@@ -267,6 +267,16 @@ def test_podman_with_its_service(podman):
     assert Docker(path).find("f" * 64) is None
 
 
+def test_docker_in_brief(podman):
+    """Its list says name, image and labels at once."""
+    _, path, name, ident = podman
+    row = Docker(path).brief(ident)
+    assert row is not None
+
+    assert (name, "localhost/falcohost/test", "1", "ann") == (row.name, row.repository, row.tag, row.labels["owner"])
+    assert Docker(path).brief("f" * 64) is None
+
+
 def test_users_storages(podman, tmp_path):
     """A container in one user's storage is found; of one that several users claim, nobody is believed."""
     storage, _, name, ident = podman

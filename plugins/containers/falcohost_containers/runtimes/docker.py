@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from falcohost_containers.images import ImageName, best
+from falcohost_containers.images import best
 from falcohost_containers.probes import SHELL, Command, command
 from falcohost_containers.rows import MOST_ENTRIES, Mount, Row, text, texts, words
 from falcohost_containers.runtimes.engine import Incomplete
@@ -114,7 +114,7 @@ class Docker:
 
     def find(self, container: str) -> Row | None:
         """Return what the server says of a container."""
-        listed = next((one for one in self._list(_OF % container) if one.id == container), None)
+        listed = self._listed(container)
         if listed is None:
             return None
         if listed.state in _BEFORE:
@@ -123,6 +123,14 @@ class Docker:
         if found is None or found.id != container:
             raise Incomplete(self._brief(listed))
         return self._row(found)
+
+    def brief(self, container: str) -> Row | None:
+        """Return what the server says of a container in its list."""
+        listed = self._listed(container)
+        return None if listed is None else self._brief(listed)
+
+    def _listed(self, container: str) -> _Listed | None:
+        return next((one for one in self._list(_OF % container) if one.id == container), None)
 
     def running(self) -> Iterable[str]:
         """Yield the ids of running containers."""
@@ -136,7 +144,7 @@ class Docker:
         return get(self._path, f"/containers/json{query}", list[_Listed]) or []
 
     def _brief(self, listed: _Listed) -> Row:
-        name = self._image(listed.image_id, listed.image)
+        name = best([], text(listed.image))
         return Row(
             name=text(next(iter(listed.names or ()), "").removeprefix("/")),
             image=text(listed.image),
@@ -147,13 +155,10 @@ class Docker:
             labels=texts(listed.labels, self._longest),
         )
 
-    def _image(self, ident: str, wanted: str) -> ImageName:
-        image = get(self._path, f"/images/{quote(ident, safe='')}/json", _Image) or _Image()
-        return best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(wanted))
-
     def _row(self, found: _Container) -> Row:
         config, host = found.config, found.host_config
-        name = self._image(found.image, config.image)
+        image = get(self._path, f"/images/{quote(found.image, safe='')}/json", _Image) or _Image()
+        name = best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(config.image))
         mounts = (found.mounts or [])[:MOST_ENTRIES]
         return Row(
             name=text(found.name.removeprefix("/")),

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from falcohost_containers.rows import Row
 
@@ -55,6 +55,14 @@ class Engine(Protocol):
 
     def folders(self) -> Sequence[Path]:
         """Return the folders in which an entry appears when a container is made, with its id as name."""
+
+
+@runtime_checkable
+class Briefing(Protocol):
+    """A runtime that says some of what it knows in one answer, and more only in several, each of which may last."""
+
+    def brief(self, container: str) -> Row | None:
+        """Return what it says at once; None: it has no container of this id."""
 
 
 class Deadline:
