@@ -158,7 +158,8 @@ class Asked:
             is_first, search.incomplete = search.incomplete is None, row
             _keep(self._incomplete, search.container, row)
         if is_first:
-            self._later.call(ENOUGH, functools.partial(self._tell_incomplete, search))
+            left = max(search.asked + ENOUGH - time.monotonic(), 0.0)
+            self._later.call(left, functools.partial(self._tell_incomplete, search))
 
     def _tell_incomplete(self, search: _Search) -> None:
         """Tell what is known to those who wait; the search goes on."""

@@ -40,7 +40,7 @@ def _problem(path: str, *, needs_http2: bool) -> str | None:
 
 def _folders(config: Config) -> Iterator[tuple[str, str | None]]:
     """Yield the runtimes that are known by their files."""
-    kinds = {"podman": config.storages, "runc or crun": config.states}
+    kinds = {"docker": config.dockers, "podman": config.storages, "runc or crun": config.states}
     for name, paths in kinds.items():
         for path in paths:
             if Path(path).exists():

@@ -49,7 +49,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     :ivar storages: podman's; *users*: a pattern for those of users, empty: they are not read.
     :ivar states: folders of runc's and crun's states.
-    :ivar dockers: folders in which docker makes one for each container.
+    :ivar dockers: folders in which docker makes one for each container; beside each is one of images' names.
     :ivar programs: of runtimes that users may start at any time.
     :ivar bundles: folders in which bare containers' bundles are.
     :ivar longest: the longest label that is kept, in characters; 0: any.
@@ -82,7 +82,8 @@ class Config(Struct, frozen=True, kw_only=True):
         """Return the files and folders that are read; for one that may come later, the folder that it will be in."""
         tasks = [str(Path(one).parent / "io.containerd.runtime.v2.task") for one in self.containerd]
         homes = [self.users.partition("*")[0]] if self.users else []
-        found = [*self.storages, *homes, *self.states, *self.bundles, *tasks, *self.dockers]
+        images = [str(Path(one).parent / "image") for one in self.dockers]
+        found = [*self.storages, *homes, *self.states, *self.bundles, *tasks, *self.dockers, *images]
         return tuple(dict.fromkeys(str(_existing(Path(one))) for one in found))
 
 

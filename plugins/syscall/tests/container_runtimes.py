@@ -136,12 +136,12 @@ class Docker:
     parent = "containerd-shim"
 
     def __init__(self, folder: Path, image: Path) -> None:
-        socket = folder / "docker.sock"
-        self.engines = {"docker": {"sockets": [str(socket)], "folders": [f"{folder}/data/containers"]}}
-        self._docker = ("docker", "-H", f"unix://{socket}")
+        self.socket, self.folder = folder / "docker.sock", folder / "data/containers"
+        self.engines = {"docker": {"sockets": [str(self.socket)], "folders": [str(self.folder)]}}
+        self._docker = ("docker", "-H", f"unix://{self.socket}")
         state = folder / "state"
         self._containerd = containerd(folder, state)
-        places = [f"--host=unix://{socket}", f"--data-root={folder}/data", f"--exec-root={folder}/exec"]
+        places = [f"--host=unix://{self.socket}", f"--data-root={folder}/data", f"--exec-root={folder}/exec"]
         places += [f"--pidfile={folder}/pid", f"--containerd={state}/containerd.sock"]
         how = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
         self._daemon = daemon("docker", folder, ["dockerd", *places, *how], [*self._docker, "version"])

@@ -1,4 +1,7 @@
-"""Asks the HTTP API of docker, which podman serves too (https://docs.docker.com/reference/api/engine)."""
+"""Finds docker's containers: in its files, and by its HTTP API (https://docs.docker.com/reference/api/engine).
+
+podman serves the same API.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from falcohost_containers.images import best
-from falcohost_containers.probes import SHELL, Command, command
-from falcohost_containers.rows import MOST_ENTRIES, Mount, Row, text, texts, words
+from falcohost_containers.rows import Row, text, texts
+from falcohost_containers.runtimes.described import Container, row
 from falcohost_containers.runtimes.engine import Incomplete
 from falcohost_containers.runtimes.http import get
-from falcohost_containers.runtimes.libpod import Health
+from falcohost_containers.runtimes.kept import Kept, kept
 
 #: What an id is; nothing else is asked for.
 ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -24,63 +27,7 @@ ID: Final = re.compile(r"[0-9a-f]{64}")
 _BEFORE: Final = frozenset({"created", "configured", "initialized"})
 #: Of all containers the one with this id.
 _OF: Final = "?all=1&filters=%%7B%%22id%%22%%3A%%5B%%22%s%%22%%5D%%7D"
-_PASCAL: Final = {
-    name: "".join(word.capitalize() for word in name.split("_"))
-    for name in (
-        "id",
-        "name",
-        "image",
-        "config",
-        "host_config",
-        "state",
-        "mounts",
-        "source",
-        "destination",
-        "mode",
-        "propagation",
-    )
-}
-
-
-class _Mount(Struct, rename={"writable": "RW", **_PASCAL}):
-    source: str = ""
-    destination: str = ""
-    mode: str = ""
-    writable: bool = False
-    propagation: str = ""
-
-
-class _Config(Struct, rename="pascal"):
-    image: str = ""
-    labels: dict[str, str] | None = None
-    healthcheck: Health | None = None
-    shell: list[str] | None = None
-
-
-class _HostConfig(Struct, rename="pascal"):
-    privileged: bool = False
-    pid_mode: str = ""
-    network_mode: str = ""
-    ipc_mode: str = ""
-
-
-class _Network(Struct, rename={"address": "IPAddress"}):
-    address: str = ""
-
-
-class _Networks(Struct, rename={"address": "IPAddress", "networks": "Networks"}):
-    address: str = ""
-    networks: dict[str, _Network] | None = None
-
-
-class _Container(Struct, rename={"networks": "NetworkSettings", **_PASCAL}):
-    id: str
-    name: str
-    image: str
-    config: _Config
-    host_config: _HostConfig
-    mounts: list[_Mount] | None = None
-    networks: _Networks | None = None
+_NAMES: Final = {name: name.capitalize() for name in ("id", "names", "image", "labels", "state")}
 
 
 class _Image(Struct, rename="pascal"):
@@ -88,7 +35,7 @@ class _Image(Struct, rename="pascal"):
     repo_digests: list[str] | None = None
 
 
-class _Listed(Struct, rename={**_PASCAL, "image_id": "ImageID", "names": "Names", "labels": "Labels"}):
+class _Listed(Struct, rename={**_NAMES, "image_id": "ImageID"}):
     id: str
     names: list[str] | None = None
     image: str = ""
@@ -113,21 +60,44 @@ class Docker:
         self._longest = longest
 
     def find(self, container: str) -> Row | None:
-        """Return what the server says of a container."""
+        """Return what the files say of a container; where there are none, what the server says."""
+        here = self._kept(container)
+        return self._served(container) if here is None else self._whole(here)
+
+    def _whole(self, here: Kept) -> Row:
+        if not here.is_whole:
+            raise Incomplete(row(here.container, here.names or (), self._longest))
+        names = self._names(here.container.image) if here.names is None else here.names
+        return row(here.container, names, self._longest)
+
+    def _served(self, container: str) -> Row | None:
         listed = self._listed(container)
         if listed is None:
             return None
-        if listed.state in _BEFORE:
-            raise Incomplete(self._brief(listed))  # asked for more, docker does not answer until it has started it
-        found = get(self._path, f"/containers/{container}/json", _Container)
+        found = None
+        if listed.state not in _BEFORE:  # asked for more, docker does not answer until it has started it
+            found = get(self._path, f"/containers/{container}/json", Container)
+        names = self._names(listed.image_id)
         if found is None or found.id != container:
-            raise Incomplete(self._brief(listed))
-        return self._row(found)
+            raise Incomplete(self._brief(listed, names))
+        return row(found, names, self._longest)
 
     def brief(self, container: str) -> Row | None:
-        """Return what the server says of a container in its list."""
+        """Return what the files say, or the server's list."""
+        try:
+            here = self._kept(container)
+        except Incomplete as incomplete:
+            return incomplete.row
+        if here is not None:
+            return row(here.container, here.names or (), self._longest)
         listed = self._listed(container)
         return None if listed is None else self._brief(listed)
+
+    def _kept(self, container: str) -> Kept | None:
+        try:
+            return kept(self._folders, container)
+        except (OSError, ValueError, RecursionError):
+            return None  # what the server says has to do
 
     def _listed(self, container: str) -> _Listed | None:
         return next((one for one in self._list(_OF % container) if one.id == container), None)
@@ -143,8 +113,13 @@ class Docker:
     def _list(self, query: str = "") -> list[_Listed]:
         return get(self._path, f"/containers/json{query}", list[_Listed]) or []
 
-    def _brief(self, listed: _Listed) -> Row:
-        name = best([], text(listed.image))
+    def _names(self, image: str) -> list[str]:
+        """Return the names of an image, whose id this is."""
+        found = get(self._path, f"/images/{quote(image, safe='')}/json", _Image) or _Image()
+        return [*(found.repo_tags or ()), *(found.repo_digests or ())]
+
+    def _brief(self, listed: _Listed, names: Iterable[str] = ()) -> Row:
+        name = best(names, text(listed.image))
         return Row(
             name=text(next(iter(listed.names or ()), "").removeprefix("/")),
             image=text(listed.image),
@@ -154,41 +129,3 @@ class Docker:
             digest=name.digest,
             labels=texts(listed.labels, self._longest),
         )
-
-    def _row(self, found: _Container) -> Row:
-        config, host = found.config, found.host_config
-        image = get(self._path, f"/images/{quote(found.image, safe='')}/json", _Image) or _Image()
-        name = best([*(image.repo_tags or ()), *(image.repo_digests or ())], text(config.image))
-        mounts = (found.mounts or [])[:MOST_ENTRIES]
-        return Row(
-            name=text(found.name.removeprefix("/")),
-            image=text(config.image),
-            image_id=text(found.image).removeprefix("sha256:")[:12],
-            repository=name.repository,
-            tag=name.tag,
-            digest=name.digest,
-            ip=text(_address(found.networks)),
-            labels=texts(config.labels, self._longest),
-            mounts=tuple(
-                Mount(text(one.source), text(one.destination), text(one.mode), one.writable, text(one.propagation))
-                for one in mounts
-            ),
-            privileged=host.privileged,
-            shares=frozenset(
-                name
-                for name, mode in (("pid", host.pid_mode), ("network", host.network_mode), ("ipc", host.ipc_mode))
-                if mode == "host"
-            ),
-            healthcheck=_health(config),
-        )
-
-
-def _address(networks: _Networks | None) -> str:
-    if networks is None:
-        return ""
-    return networks.address or next((one.address for one in (networks.networks or {}).values() if one.address), "")
-
-
-def _health(config: _Config) -> Command:
-    test = words(None if config.healthcheck is None else config.healthcheck.test)
-    return command(test, words(config.shell) or SHELL)

@@ -73,6 +73,15 @@ class Podman:
             return served or stored
         return msgspec.structs.replace(served, shares=stored.shares)
 
+    def brief(self, container: str) -> Row | None:
+        """Return what is stored, where the service may say more."""
+        if self._service is None:
+            return None
+        try:
+            return self._stored(container)
+        except Incomplete as incomplete:
+            return incomplete.row
+
     def running(self) -> Iterable[str]:
         """Yield the ids of the containers of root's storages that the OCI runtime has."""
         for _, folder in _folders(self._storages):
