@@ -41,12 +41,17 @@ def nobody(row: Row | None) -> None:
 
 
 class _Search:
-    """A container that is looked for; *asked* is when somebody last wanted to know."""
+    """A container that is looked for.
+
+    :ivar asked: when somebody last wanted to know.
+    :ivar began, turn: when the latest of the attempts began that may go on side by side, and its number.
+    """
 
     def __init__(self, container: str, incomplete: Row | None) -> None:
         self.container = container
         self.tells: list[Tell] = []
-        self.asked = 0.0
+        self.asked = self.began = 0.0
+        self.turn = 0
         self.pause = PAUSE
         self.incomplete = incomplete
 
@@ -75,7 +80,6 @@ class Asked:
         with self._lock:
             row = self._rows.get(container)
             search = None if row is not None else self._search(container)
-            is_new = search is not None and not search.asked
             if search is not None:
                 search.tells.append(tell)
                 search.asked = time.monotonic()
@@ -83,7 +87,7 @@ class Asked:
                     self._later.call(ENOUGH, functools.partial(self._tell_incomplete, search))
         if search is None:
             tell(row)
-        elif is_new:
+        elif time.monotonic() > search.began + LONGEST_PAUSE:  # the answer that is awaited may be out of date
             self._begin(search)
 
     def hurry(self, container: str) -> None:
@@ -94,13 +98,15 @@ class Asked:
             self._begin(search)
 
     def _begin(self, search: _Search) -> None:
+        search.began = time.monotonic()
+        search.turn += 1
         if self.engine.reads_files:
-            self._attempt(search)  # it may be gone in a moment
+            self._attempt(search, search.turn)  # it may be gone in a moment
         else:
-            self._begin_again(search)
+            self._begin_again(search, search.turn)
 
-    def _begin_again(self, search: _Search) -> None:
-        self._threads.call(lambda: self._attempt(search))
+    def _begin_again(self, search: _Search, turn: int) -> None:
+        self._threads.call(lambda: self._attempt(search, turn))
 
     def _search(self, container: str) -> _Search | None:
         """Return the search for *container*, a new one if there is none; None: there are too many."""
@@ -122,7 +128,7 @@ class Asked:
         except Exception:
             self.failed += 1  # each is asked for when an event is from it
 
-    def _attempt(self, search: _Search) -> None:
+    def _attempt(self, search: _Search, turn: int) -> None:
         row, patience = None, NONE
         if self._searches.get(search.container) is not search:
             return  # it was found meanwhile
@@ -138,8 +144,10 @@ class Asked:
         with self._lock:
             if self._searches.get(search.container) is not search:
                 return
+            if row is None and turn != search.turn:
+                return  # a later attempt goes on
             if row is None and time.monotonic() < search.asked + patience:
-                self._later.call(search.pause, lambda: self._begin_again(search))
+                self._later.call(search.pause, lambda: self._begin_again(search, turn))
                 search.pause = min(2 * search.pause, LONGEST_PAUSE)
                 return
             del self._searches[search.container]

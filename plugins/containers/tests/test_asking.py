@@ -154,6 +154,22 @@ def test_what_was_known_before(monkeypatch, how):
     assert [Row(name="web", partial=True)] * 2 == told
 
 
+def test_an_answer_that_is_out_of_date():
+    """Whoever asks later does not wait for an answer that began before the container was there."""
+    runtime = Runtime("a")
+    runtime.goes_on.clear()
+    _, told, ask = answers(runtime)
+    ask("web", "a")
+    wait_until(lambda: runtime.asked)
+    runtime.find = lambda container: Row(name=container)
+    time.sleep(2 * asking.LONGEST_PAUSE)
+    ask("web", "a")
+    wait_until(lambda: len(told) > 1)
+    runtime.goes_on.set()
+
+    assert [Row(name="web")] * 2 == told
+
+
 def test_what_is_known_in_brief(monkeypatch):
     """What a runtime says at once is told while it takes long to say more; that comes later."""
     monkeypatch.setattr(asking, "ENOUGH", 0.05)
