@@ -102,7 +102,7 @@ class Capture:
     def _begin(self) -> None:
         """Read the first block."""
         found = self.block(0)
-        if found is None:
+        if found is None or (self.data and not self.data.startswith(SIZE.pack(SECTION))):
             raise self.problem(0, "this is not a capture of Falco or sysdig")
         if isinstance(found, Damage):
             raise self.problem(found.place, found.text)

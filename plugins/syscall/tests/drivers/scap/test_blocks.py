@@ -23,7 +23,7 @@ CHDIR = captures.event("chdir", 7, res=0, path=b"/")
     [
         (None, "No such file or directory"),
         (b"", "byte 0: this is not a capture"),
-        (b"root:x:0:0:root:/root:/bin/bash\n", "byte 0: a block cannot have"),
+        (b"root:x:0:0:root:/root:/bin/bash\n", "byte 0: this is not a capture"),
         (captures.block(0x0A0D0D0A, b""), "byte 0: this is not a capture"),
         (
             captures.section(magic=0x4D3C2B1A),
