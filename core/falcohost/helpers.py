@@ -41,8 +41,8 @@ class HelperSpec:
         :attr:`falcohost.needs.Needs.connects`.
     :ivar stream: the socket is of type ``SOCK_STREAM``, as :class:`falcohost.port.SocketPort` uses it.
     :ivar places: paths, one of which has to exist for the helper to be of use: until then it is not started, and
-        ``settings["helpers"]`` does not have it. When one appears, the source is opened again, with the helper. Empty:
-        it is always started.
+        ``settings["helpers"]`` does not have it. When one appears, the source is opened again, with the helper. None:
+        it is always started; empty: there is nothing that it could be of use for.
     :ivar settings: plain data that *serve* gets. The worker, which may be in an attacker's hands, cannot change it.
     """
 
@@ -54,13 +54,13 @@ class HelperSpec:
     files: tuple[str, ...] | None = ()
     connects: tuple[str, ...] | None = None
     stream: bool = False
-    places: tuple[str, ...] = ()
+    places: tuple[str, ...] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_of_use(self) -> bool:
         """Return whether one of its places exists, or it needs none."""
-        return not self.places or any(map(os.path.exists, self.places))
+        return self.places is None or any(map(os.path.exists, self.places))
 
 
 @dataclass(frozen=True, slots=True)

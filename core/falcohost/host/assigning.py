@@ -78,7 +78,7 @@ class Assigning:
             rules=self._given.rules,
             read=[(os.fsencode(path), stamp) for path, stamp in self._given.read.items()],
             watches=self._given.config.rules.watched,
-            awaited=[os.fsencode(path) for one in self._idle for path in one.places],
+            awaited=[os.fsencode(path) for one in self._idle for path in one.places or ()],
             state=os.fsencode(config.state.directory),
             limits=config.state.limits,
             redaction=config.outputs.redaction if config.outputs.redaction.store else None,

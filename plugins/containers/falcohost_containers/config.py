@@ -74,8 +74,11 @@ class Config(Struct, frozen=True, kw_only=True):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Return paths of which one exists where there is a runtime; a user's podman has no other at first."""
-        return (*self.sockets, *self.storages, *self.states, *self.dockers, *self.programs)
+        """Return paths of which one exists where there is a runtime; a user's podman has no other at first.
+
+        There is none where all engines are disabled: then nobody is to be asked.
+        """
+        return (*self.sockets, *self.storages, *self.states, *self.bundles, *self.dockers, *self.programs)
 
     @property
     def files(self) -> tuple[str, ...]:
