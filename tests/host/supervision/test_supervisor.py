@@ -3,11 +3,13 @@
 import os
 import signal
 
+import msgspec
 from played import of
 
 from falcohost.host import wire
 from falcohost.host.numbers import Numbers
 from falcohost.host.supervision.loop import Outcome
+from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.signals import SAME
 
 
@@ -151,3 +153,23 @@ def test_a_signal_ends_a_run_that_would_restart(supervised, caplog):
     assert supervisor.run() is Outcome.STOPPED
     assert [signal.SIGTERM] == stage.last().signals
     assert ["SIGHUP received, which is too late: the run ends", "SIGINT received, exiting..."] == caplog.messages
+
+
+def test_a_run_whose_source_ends_at_once_was_ready(supervised, caplog):
+    """That it is ready is told before its end, also if both arrive together."""
+    caplog.set_level("INFO")
+    stage, supervisor = supervised("one")
+    told = []
+    readiness = Readiness(
+        stage.workers.children, stage.loop, 0, lambda names: told.append((*names, len(caplog.messages)))
+    )
+
+    def end():
+        stage.last().say(wire.Ready(), wire.Ended())
+        stage.last().end("")
+
+    stage.script(end)
+
+    assert Outcome.STOPPED is msgspec.structs.replace(supervisor, readiness=readiness).run()
+    assert [("one", 0)] == told
+    assert ["Event source 'one' has ended: 0 events received, 0 lost"] == caplog.messages
