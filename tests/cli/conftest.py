@@ -157,11 +157,12 @@ class Home:
         (self.folder / "rules.yaml").write_text(rules)
         return ["-c", str(self.folder / "falco.yaml"), "-r", str(self.folder / "rules.yaml"), *QUIET]
 
-    def agent(self, *arguments, stdout=None):
-        """Start an agent and return it running."""
+    def agent(self, *arguments, stdout=None, through=()):
+        """Start an agent, by a command that executes it if one is given, and return it running."""
         folder = self.folder / f"agent{len(self._started)}"
         folder.mkdir()
-        self._started.append(Agent([sys.executable, "-m", "falcohost", *arguments], folder, self.environment, stdout))
+        command = [*through, sys.executable, "-m", "falcohost", *arguments]
+        self._started.append(Agent(command, folder, self.environment, stdout))
         return self._started[-1]
 
     def run(self, *arguments, stdin=b"", **variables):

@@ -12,10 +12,12 @@ import pytest
 
 from falcohost.errors import StateError
 from falcohost.host.connection import NAME, Connection
-from falcohost.host.control import MOST_CLIENTS, Control
+from falcohost.host.control import MOST_CLIENTS, PAUSE, Control
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.snapshot import Snapshot, StoreSnapshot, StoreState
 from falcohost.host.supervision.loop import Loop
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.shortages import no_free_descriptor
 from falcohost.testing.waiting import wait_until
 
 SNAPSHOT = Snapshot("0", 4711, 1.5, [], [], StoreSnapshot(StoreState(kept=True), StoreNumbers(3)))
@@ -258,3 +260,36 @@ def test_numbers_of_another_version(tmp_path):
                 link.sendall(b'{"version":"9","sources":[{"name":"one"}]}\n')
                 with pytest.raises(StateError, match="has a different version from this command; restart it"):
                     connection.ask()
+
+
+def test_no_descriptor_for_a_client(tmp_path, connect, monkeypatch):
+    """A client that cannot be accepted waits, without keeping the loop busy, and is answered later."""
+    tried, now = [], ManualClock()
+    loop = Loop(now)
+    control = Control(loop, tmp_path, lambda then: then(), lambda: SNAPSHOT, lambda on: None)
+    accept = control._accept
+    monkeypatch.setattr(control, "_accept", lambda: (tried.append(1), accept()))
+    with control:
+        link = connect()
+        link.sendall(b"{}\n")
+        with no_free_descriptor():
+            for _ in range(5):
+                loop.turn(0)
+        assert 1 == len(tried)
+        now.advance(PAUSE + 0.01)
+        for _ in range(3):
+            loop.turn(0)
+        assert b"{" == link.recv(1)
+        assert 2 == len(tried)
+
+
+def test_the_end_while_no_client_is_accepted(tmp_path, connect):
+    """It leaves nothing behind."""
+    loop = Loop()
+    with Control(loop, tmp_path, lambda then: then(), lambda: SNAPSHOT, lambda on: None):
+        connect()
+        with no_free_descriptor():
+            loop.turn(0)
+
+    assert not (tmp_path / NAME).exists()
+    assert [] == loop._timers

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec.structs import replace as replace_fields
@@ -27,8 +28,11 @@ from falcohost.outputs.stdout import STDOUT
 if TYPE_CHECKING:
     from falcohost.host.given import AgentOptions
     from falcohost.host.reader_link import Teller
-    from falcohost.host.supervision.reader import Load
+    from falcohost.host.supervision.reader import Load, Reader
     from falcohost.rules.loaded import Loaded
+
+#: Seconds until a start in place is tried again for which there could be no process.
+AGAIN: Final = 0.5
 
 
 def configure(flags: Flags, set_up: Callable[[LogConfig], None] = host_log.configure) -> Config:
@@ -80,21 +84,42 @@ def start(
     """
     from falcohost.host.confine.rights import rights_problem
     from falcohost.host.open_files import open_files_problem
-    from falcohost.host.shortage import no_process
-    from falcohost.host.supervision.reader import Reader
 
     if problem := rights_problem() or open_files_problem():
         raise ConfigError(problem)
     options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
     loading = Loading(flags, prepared, options)
-    try:
-        reader = Reader(loading.first)
-    except OSError as error:
-        raise ConfigError(f"falcohost cannot start: {no_process(error)}") from error
+    reader = _started(loading)
     from falcohost.host.agent import run_agent  # while the reader reads
 
     run_agent(reader, loading.again, options)
     return 0
+
+
+def _started(loading: Loading) -> Reader:
+    """Return the process that loads for a start.
+
+    An agent that has executed itself anew does not end because there can be no process now: it tries again.
+
+    :raises ConfigError: there can be none.
+    """
+    from falcohost.host.shortage import no_process
+    from falcohost.host.supervision.keeping import VARIABLE
+    from falcohost.host.supervision.notify import from_environment
+    from falcohost.host.supervision.reader import Reader
+
+    told = False
+    while True:
+        try:
+            return Reader(loading.first)
+        except OSError as error:
+            if VARIABLE not in os.environ:
+                raise ConfigError(f"falcohost cannot start: {no_process(error)}") from error
+            if not told:
+                log.error("falcohost cannot start again yet, and tries again and again: %s", no_process(error))
+            told = True
+        from_environment().alive()
+        time.sleep(AGAIN)
 
 
 def tell(flags: Flags, config: Config) -> int:

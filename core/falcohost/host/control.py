@@ -6,22 +6,27 @@ Nothing here waits for a client; a client that does not read its answers is disc
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from falcohost.host.connection import NAME, Request, Upgrade, reachable
 from falcohost.host.snapshot import Snapshot, encode
-from falcohost.host.supervision.loop import Loop
+from falcohost.host.supervision.loop import Loop, Timer
 from falcohost.log import log
 
 #: Most clients at a time, and most bytes of a request.
 MOST_CLIENTS = 16
 LONGEST_REQUEST = 1024
+
+#: Seconds until a client is accepted again, if no descriptor was free for one.
+PAUSE: Final = 1.0
+_NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class _Client:
@@ -72,6 +77,7 @@ class Control:
         self._turn_actions = turn_actions
         self._clients: set[_Client] = set()
         self._listener: socket.socket | None = None
+        self._pause: Timer | None = None
 
     def __enter__(self) -> None:
         if self._directory is None:
@@ -82,23 +88,34 @@ class Control:
             path = f"{self._directory}/{NAME}"
             log.warning("'falcohost stats' cannot reach this agent: cannot create %s: %s", path, error.strerror)
             return
-        self._loop.watch(self._listener, self._accept)
+        self._listen()
 
     def __exit__(self, *_: object) -> None:
         for client in tuple(self._clients):
             self._leave(client)
         if self._listener is not None and self._directory is not None:
-            self._loop.forget(self._listener)
+            if self._pause is None:
+                self._loop.forget(self._listener)
+            else:
+                self._loop.cancel(self._pause)
             self._listener.close()
             with contextlib.suppress(OSError):
                 (self._directory / NAME).unlink()
+
+    def _listen(self) -> None:
+        assert self._listener is not None
+        self._pause = None
+        self._loop.watch(self._listener, self._accept)
 
     def _accept(self) -> None:
         assert self._listener is not None
         try:
             link, _ = self._listener.accept()
-        except OSError:
-            return  # the client is gone, or no descriptor is free
+        except OSError as error:
+            if error.errno in _NO_DESCRIPTOR:  # the client stays, and with it the listener is ready all the time
+                self._loop.forget(self._listener)
+                self._pause = self._loop.after(PAUSE, self._listen)
+            return
         if len(self._clients) >= MOST_CLIENTS:
             link.close()
             return

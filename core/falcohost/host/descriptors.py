@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Sequence
@@ -19,6 +20,19 @@ def send_with(link: socket.socket, data: bytes | memoryview, descriptors: Sequen
     """
     rights = b"".join(map(_INT.pack, descriptors))
     return link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)], socket.MSG_DONTWAIT)
+
+
+def check_room(count: int) -> None:
+    """Check that this process can have *count* more descriptors now, before it begins what cannot be left half done.
+
+    :raises OSError: it cannot.
+    """
+    tried: list[int] = []
+    try:
+        tried.extend(os.eventfd(0, os.EFD_CLOEXEC) for _ in range(count))
+    finally:
+        for descriptor in tried:
+            os.close(descriptor)
 
 
 def receive_with(link: socket.socket, size: int, most: int) -> tuple[bytes, list[int]]:

@@ -94,6 +94,11 @@ ALERTS: Final = (
         "what was collected before a change of rules or a restart could not be read and stored, and is given up",
     ),
     InternalAlert(f"{OURS}process restarted", _CRITICAL, "store, outputs or endpoints have ended, and are replaced"),
+    InternalAlert(
+        f"{OURS}no process",
+        _CRITICAL,
+        "a process cannot be started, since the system or a limit allows no more; it is tried again and again",
+    ),
     InternalAlert(f"{OURS}forbidden system call", _CRITICAL, "a worker made a system call that its job does not need"),
     InternalAlert(f"{OURS}worker sent an invalid message", _CRITICAL, "a worker was killed for what it has sent"),
     InternalAlert(f"{OURS}message kept aside", _CRITICAL, "a worker's message has ended the store process twice"),

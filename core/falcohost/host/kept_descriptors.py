@@ -7,18 +7,24 @@ accepted end with their worker.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
+from typing import Final
 
 from falcohost.handed import FORMER, HELD, MOST_KEPT, taken
 from falcohost.host import wire
+from falcohost.host.shortage import shortage
 
 _INT = struct.Struct("i")
 _SIZE = 1 << 18
+
+#: Most descriptors that the kernel lets one message have (``SCM_MAX_FD``): if fewer arrive, there was no room for them.
+_MOST_SENT: Final = 253
 
 
 def hand_up(link: socket.socket) -> None:
@@ -36,18 +42,27 @@ def _counts(descriptors: Mapping[str, Sequence[int]]) -> dict[str, int]:
     return {name: len(those) for name, those in descriptors.items()}
 
 
+class NoRoom(Exception):
+    """Not all descriptors could be had that have arrived: it has reached its limit of open files."""
+
+    def __init__(self) -> None:
+        super().__init__(f"what it has to hand over cannot be kept: {shortage(OSError(errno.EMFILE, ''))}")
+
+
 class Kept:
     """The supervisor's copies of a source's descriptors.
 
     :ivar descriptors: by name.
     :ivar held: further ones by name, which only a loader gets.
     :ivar version: number of changes.
+    :ivar lacked_room: this process could not have all descriptors that have arrived.
     """
 
     def __init__(self) -> None:
         self.descriptors: dict[str, list[int]] = {}
         self.held: dict[str, list[int]] = {}
         self.version = 0
+        self.lacked_room = False
         self._arrived: list[int] = []
         self._buffer = memoryview(b"")
 
@@ -68,7 +83,8 @@ class Kept:
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         if not self._buffer:  # which is reused, since allocating it costs more than reading into it
             self._buffer = memoryview(bytearray(_SIZE))
-        size, ancillary, _, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST_KEPT * _INT.size), flags)
+        size, ancillary, found, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(_MOST_SENT * _INT.size), flags)
+        self.lacked_room = self.lacked_room or bool(found & socket.MSG_CTRUNC)
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 self._arrived += [number for (number,) in _INT.iter_unpack(data[: len(data) // _INT.size * _INT.size])]
@@ -80,11 +96,15 @@ class Kept:
         """Keep the descriptors that have arrived, *counts* for each name, and hold others; close the former ones.
 
         Return False, and keep none, if not as many have arrived.
+
+        :raises NoRoom: this process could not have all of them.
         """
         arrived, self._arrived = self._arrived, []
         self.close()
         if sum(counts.values()) + sum(held.values()) != len(arrived):
             _close(arrived)
+            if self.lacked_room:
+                raise NoRoom
             return False
         for where, wanted in ((self.descriptors, counts), (self.held, held)):
             for name, count in wanted.items():

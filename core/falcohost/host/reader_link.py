@@ -83,6 +83,14 @@ class Handed:
     actions: int | None = None
     responses: int | None = None
 
+    def close(self) -> None:
+        """Close all memfds, which are not used."""
+        for descriptor in (*self.workers.values(), self.outputs, self.baseline):
+            os.close(descriptor)
+        for optional in (self.health, self.actions, self.responses):
+            if optional is not None:
+                os.close(optional)
+
 
 class Teller:
     """The reader's end of the link to the supervisor."""

@@ -17,7 +17,10 @@ _SHORT: Final = {
     errno.EDQUOT: "the disk quota is used up; make room, or raise it",
 }
 
-_NO_PROCESS: Final = (
+#: What Python says if pthread_create(3) fails.
+_NO_THREAD: Final = "can't start new thread"
+
+NO_PROCESS: Final = (
     "no more processes are allowed; raise the limit (ulimit -u; TasksMax= in the unit of a service; sysctl"
     " kernel.pid_max and kernel.threads-max)"
 )
@@ -27,6 +30,8 @@ def shortage(error: BaseException) -> str | None:
     """Return what was short that *error* is about, and the mend; None: it is about something else."""
     if isinstance(error, MemoryError):
         return NO_MEMORY
+    if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        return NO_PROCESS
     if not isinstance(error, OSError) or error.errno not in _SHORT:
         return None
     text = _SHORT[error.errno]
@@ -35,4 +40,4 @@ def shortage(error: BaseException) -> str | None:
 
 def no_process(error: OSError) -> str:
     """Return why there can be no process: what was short, or what the system says itself."""
-    return _NO_PROCESS if error.errno == errno.EAGAIN else shortage(error) or error.strerror or str(error)
+    return NO_PROCESS if error.errno == errno.EAGAIN else shortage(error) or error.strerror or str(error)

@@ -49,7 +49,7 @@ from falcohost.host.supervision.process import fork
 from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervision.readiness import Readiness
 from falcohost.host.supervision.refusals import Refusals
-from falcohost.host.supervision.reloading import Reloading
+from falcohost.host.supervision.reloading import MORE, ROOM, Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.response import Response, ResponseGiven
 from falcohost.host.supervision.roster import Roster
@@ -58,6 +58,7 @@ from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.spares import Spares
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
+from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
@@ -139,6 +140,7 @@ def wired(
         unread=deaths.tell_unread,
         begun=lambda child: response.attach(child),
         once=options.once,
+        unstarted=Unstarted(internal.raise_alert),
     )
     response = Response(
         loop,
@@ -203,7 +205,9 @@ def wired(
         Numbers(services.refresh, numbers),
         internal.raise_alert,
     )
-    reloading = Reloading(load, take, loop, internal, watch.wait_for, accepted.tell, notify=notify)
+    reloading = Reloading(
+        load, take, loop, internal, watch.wait_for, accepted.tell, notify=notify, room=ROOM + MORE * len(children)
+    )
     files = Files(
         watch,
         Renewals(children, loop),

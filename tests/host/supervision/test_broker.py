@@ -1,5 +1,6 @@
 """The open-broker: configured files by their index, and nothing else."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -9,10 +10,13 @@ import msgspec
 import pytest
 
 from falcohost.host.delivering.broker import FileBroker
-from falcohost.host.delivering.messages import OpenFile
-from falcohost.host.supervision.broker import Broker
+from falcohost.host.delivering.messages import OpenFile, RotateFile
+from falcohost.host.supervision.broker import COMPRESS_AFTER, Broker
 from falcohost.host.supervision.loop import Loop
 from falcohost.rotation import Rotation
+from falcohost.testing.clock import ManualClock
+from falcohost.testing.shortages import no_free_descriptor
+from falcohost.testing.waiting import wait_until
 
 
 class Served:
@@ -112,3 +116,23 @@ def test_who_does_not_read(served):
         while True:
             served.link.send(request)
     assert len([*Path("/proc/self/fd").iterdir()]) <= before
+
+
+def test_no_process_to_compress(tmp_path, caplog):
+    """A rotated file is compressed later, which is told once."""
+    (tmp_path / "one").write_text("abc")
+    loop = Loop(clock := ManualClock())
+    broker = Broker(loop, [str(tmp_path / "one")], {str(tmp_path / "one"): Rotation(size=3, keep=1, compress=True)})
+    with contextlib.closing(broker), broker.renew() as link:
+        link.send(msgspec.msgpack.encode(RotateFile(0)))
+        loop.turn(0)
+        with no_free_descriptor():
+            for _ in range(3):
+                clock.advance(COMPRESS_AFTER + 0.01)
+                loop.turn(0)
+        assert 1 == len(caplog.messages)
+        assert "cannot be compressed yet: too many files are open" in caplog.text
+        clock.advance(COMPRESS_AFTER + 0.01)
+        loop.turn(0)
+        wait_until(lambda: loop.turn(0.01) or [*tmp_path.glob("*.gz")])
+        wait_until(lambda: loop.turn(0.01) or not broker._compressing or clock.advance(COMPRESS_AFTER + 0.01))

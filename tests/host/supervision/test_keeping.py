@@ -10,6 +10,7 @@ from falcohost.host import parcels
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.keeping import VARIABLE, Keeping, left
 from falcohost.host.supervision.notify import Notify
+from falcohost.testing.shortages import no_free_descriptor
 
 
 class Systemd:
@@ -186,3 +187,20 @@ def test_what_a_caller_may_say(variables):
 
     assert {} == left(Notify(), dict(variables))
     assert before == {number: (os.fstat(number).st_ino, os.get_inheritable(number)) for number in range(3)}
+
+
+def test_no_descriptor_for_a_parcel(notify, systemd, caplog):
+    """What was stored before stays until there can be another parcel, which is told once."""
+    keeping, what = Keeping(notify, {}), kept(b"old")
+    keeping.look([source("one", what)])
+    before = [*systemd.look().stored]
+    with no_free_descriptor():
+        what.version += 1
+        for _ in range(3):
+            keeping.look([source("one", what)])
+    assert before == [*systemd.look().stored]
+    assert ["event source 'one': systemd does not keep its descriptors yet: none is free"] == caplog.messages
+
+    keeping.look([source("one", what)])
+    assert before != [*systemd.look().stored]
+    what.close()

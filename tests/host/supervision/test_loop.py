@@ -1,5 +1,6 @@
 """The loop: calls for what is ready and what is due, one at a time, until somebody ends it."""
 
+import errno
 import os
 import socket
 
@@ -108,3 +109,34 @@ def test_who_ends_it_first_says_how(loop):
     loop.end(Outcome.STOPPED)
 
     assert (Outcome.FAILED, "a reason") == (loop.outcome, loop.error)
+
+
+def test_there_is_no_room_to_watch(loop, pipe, monkeypatch):
+    """What the kernel has no room to watch is watched as soon as it has, and can be forgotten before that."""
+    calls, full = [], [True]
+    register = loop._selector.register
+
+    def limited(*arguments):
+        if full[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return register(*arguments)
+
+    monkeypatch.setattr(loop._selector, "register", limited)
+    os.write(pipe[1], b"x")
+    loop.watch(pipe[0], lambda: calls.append("forgotten"))
+    loop.forget(pipe[0])
+    loop.watch(pipe[0], lambda: calls.append("ready"))
+    loop.watch_writing(pipe[0], False)
+    loop.turn(0)
+    assert [] == calls
+    full[0] = False
+    loop.turn(0)
+    assert ["ready"] == calls
+
+    loop.forget(pipe[0])
+
+
+def test_what_cannot_be_watched(loop, tmp_path):
+    """A file is a mistake of the caller, not a lack of room."""
+    with (tmp_path / "file").open("w") as file, pytest.raises(PermissionError):
+        loop.watch(file, lambda: None)

@@ -9,7 +9,8 @@ import pytest
 
 from falcohost.errors import ConfigError
 from falcohost.host import wire
-from falcohost.host.supervision.renewal import PATIENCE, Renewals
+from falcohost.host.supervision.renewal import AGAIN, PATIENCE, Renewals
+from falcohost.testing.shortages import no_free_descriptor
 
 
 @pytest.fixture
@@ -99,3 +100,21 @@ def test_sources_without_secrets_are_left_alone(stage):
     Renewals(stage.workers.children, stage.loop).look()
 
     assert [] == stage.last().signals
+
+
+def test_no_process_to_check(renewed, secret, caplog):
+    """A change for whose check there is no process is checked later, which is told once."""
+    stage, renewals = renewed
+    renewals.look()
+    secret.write_text("newer")
+    renewals.look()
+    with no_free_descriptor():
+        renewals.look()
+        for _ in range(3):
+            stage.let_pass(AGAIN)
+            renewals.look()
+    assert 1 == len(caplog.messages)
+    assert "keeps its former certificate and secret for now: too many files are open" in caplog.text
+    stage.let_pass(AGAIN)
+
+    assert 1 == look(stage, renewals)

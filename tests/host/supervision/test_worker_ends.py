@@ -1,6 +1,8 @@
 """Workers that fail, end, are renewed, are told to stop, or say what nobody can read: what becomes of them."""
 
+import os
 import signal
+import socket
 import time
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from falcohost.host.supervision.deaths import Deaths
 from falcohost.host.supervision.loop import Outcome
 from falcohost.host.supervision.workers import GRACE
 from falcohost.testing.clock import ManualClock
+from falcohost.testing.shortages import no_free_descriptor
 
 
 def test_back_off(stage, caplog):
@@ -150,7 +153,7 @@ def test_no_process_can_be_started(stage, caplog):
     stage.fails()
     stage.let_pass(0.2)
     assert "cannot start a process: no more processes are allowed; raise the limit" in caplog.text
-    assert "starting it again in 0.4 s" in caplog.text
+    assert "trying again in 0.4 s" in caplog.text
     stage.refused = False
     stage.let_pass(0.4)
 
@@ -260,3 +263,21 @@ def test_a_worker_that_hangs_up(stage):
     stage.let_pass(0.2)
 
     assert 2 == len(stage.played["one"])
+
+
+def test_what_a_worker_hands_over_finds_no_room(stage, caplog):
+    """It is replaced, and not accused of anything."""
+    stage = stage()
+    ends = os.pipe()
+    data = wire.packed(wire.Descriptors({"ring": 2}))
+    socket.send_fds(stage.last()._there, [data], [*ends])
+    with no_free_descriptor(free=1):
+        stage.turn()
+    stage.last().say(wire.Ready())
+    stage.turn()
+    for end in ends:
+        os.close(end)
+
+    assert [signal.SIGKILL] == stage.last().signals
+    assert "what it has to hand over cannot be kept: too many files are open" in stage.child().error
+    assert ("", False) == (stage.child().refused, stage.child().ready)

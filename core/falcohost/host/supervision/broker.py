@@ -22,6 +22,7 @@ from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.delivering.messages import FileOpened, OpenFile, RotateFile
 from falcohost.host.descriptors import send_with
 from falcohost.host.precedence import give_up_precedence
+from falcohost.host.shortage import no_process
 from falcohost.host.supervision.errand import Errand
 from falcohost.host.supervision.loop import Loop
 from falcohost.log import log
@@ -127,7 +128,14 @@ class Broker:
     def _compress(self, filename: str) -> None:
         """Compress what is rotated, in a process that can change nothing else."""
         parent = os.getpid()
-        errand = Errand(lambda: _compress(filename, parent), set())
+        try:
+            errand = Errand(lambda: _compress(filename, parent), set())
+        except OSError as error:
+            if not self._compressing[filename]:  # which is told once
+                log.error("rotated files of %s cannot be compressed yet: %s", filename, no_process(error))
+            self._compressing[filename] = True
+            self._loop.after(COMPRESS_AFTER, lambda: self._compress(filename))
+            return
 
         def finish() -> None:
             self._loop.forget(errand.finished)

@@ -12,7 +12,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import plus
 from falcohost.host import wire
 from falcohost.host.checked import Speech
-from falcohost.host.kept_descriptors import Kept
+from falcohost.host.kept_descriptors import Kept, NoRoom
 from falcohost.host.numbers import NOTHING
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.link import Link
@@ -78,7 +78,7 @@ class Child:
         self.kept = kept or Kept()
         self.preparation: Preparation | None = None
         self.next_preparation: Preparation | None = None
-        self.at_once = self._asked = self._spared = False
+        self.at_once = self._asked = self._spared = self._unheard = False
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
         self._loads = loads
@@ -126,7 +126,7 @@ class Child:
         :raises OSError: none can be started.
         """
         self.error = self.trace = self.refused = ""
-        self.forbidden = self.at_once = self._asked = self._spared = self.told_all = False
+        self.forbidden = self.at_once = self._asked = self._spared = self._unheard = self.told_all = False
         self.job = None
         self.speech.begin()
         kept = self.to_keep
@@ -198,12 +198,15 @@ class Child:
         """Return those of a worker's *messages* that are to be heard."""
         heard: list[wire.Up] = []
         try:
-            for message in () if self.refused else messages:
+            for message in () if self.refused or self._unheard else messages:
                 if self.speech.check(message):
                     self._note(message)
                     heard.append(message)
             if self.link.refused is not None:
                 raise self.link.refused
+        except NoRoom as error:
+            self.error, self._unheard = str(error), True
+            self.signal(signal.SIGKILL)
         except Refused as refused:
             self.accuse(str(refused))
         return heard

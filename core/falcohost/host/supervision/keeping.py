@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost.host import parcels
+from falcohost.host.descriptors import check_room
 from falcohost.host.kept_descriptors import Kept
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.notify import Notify
@@ -48,6 +49,7 @@ class Keeping:
 
     def __init__(self, notify: Notify, found: MutableMapping[str, Found]) -> None:
         self._notify = notify
+        self._late: set[str] = set()
         self._number = max((_number(one.name) for one in found.values()), default=0)
         self._names = {source: one.name for source, one in found.items()}
         self._stored = {source: (id(one.kept), one.kept.version) for source, one in found.items()}
@@ -64,7 +66,7 @@ class Keeping:
         for child in children:
             kept = child.to_keep
             state = (id(kept), kept.version)
-            if self._stored.get(child.name) != state and self._notify.stores:
+            if self._stored.get(child.name) != state and self._notify.stores and self._has_room(child.name, kept):
                 self._stored[child.name] = state
                 self._store(child.name, kept)
 
@@ -79,6 +81,18 @@ class Keeping:
                     parcel = parcels.packed(child.name, child.to_keep).detach()
                     os.set_inheritable(parcel, True)
                     yield parcel, self._names.get(child.name, "falcohost-0")
+
+    def _has_room(self, source: str, kept: Kept) -> bool:
+        """Return whether there can be a parcel now; tell it once if there cannot, and what was stored before stays."""
+        try:
+            check_room(2 if kept.descriptors else 0)
+        except OSError:
+            if source not in self._late:
+                self._late.add(source)
+                log.warning("event source '%s': systemd does not keep its descriptors yet: none is free", source)
+            return False
+        self._late.discard(source)
+        return True
 
     def _store(self, source: str, kept: Kept) -> None:
         before = self._names.pop(source, "")

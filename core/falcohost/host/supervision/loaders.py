@@ -15,11 +15,11 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost.host import wire
-from falcohost.host.shortage import no_process
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import Process
+from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.log import log
 
 #: Most seconds for which the next loader waits for a worker that reads what the former has collected; for which it
@@ -54,10 +54,11 @@ class Loaders:
     :ivar measuring: whether costs are measured.
     """
 
-    def __init__(self, loop: Loop, of: Of) -> None:
+    def __init__(self, loop: Loop, of: Of, unstarted: Unstarted) -> None:
         self.measuring = False
         self._loop = loop
         self._of = of
+        self._unstarted = unstarted
 
     def begin(self, child: Child, process: Process) -> None:
         """Take over *process*, which began as the worker of *child* and has prepared everything; start the worker."""
@@ -197,7 +198,8 @@ class Loaders:
             with self._of.attach(child.name) as store:
                 loader = child.start_loader(store)
         except OSError as error:
-            log.error("event source '%s': no loader can be started: %s", child.name, no_process(error))
-            self._loop.after(child.backoff.next(), lambda: self._load_again(child))
+            delay = self._unstarted.tell(f"the loader of event source '{child.name}'", error, child.backoff.next())
+            self._loop.after(delay, lambda: self._load_again(child))
             return
+        self._unstarted.started(f"the loader of event source '{child.name}'")
         self._watch(child, loader)

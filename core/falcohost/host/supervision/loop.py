@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import errno
 import selectors
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -13,6 +14,10 @@ from falcohost.clock import SYSTEM, Clock
 
 #: Longest wait of one turn, in seconds.
 TURN = 1.0
+
+
+#: What the kernel says if it has no room for one more descriptor to watch.
+_NO_ROOM: Final = (errno.ENOSPC, errno.ENOMEM)
 
 
 class Outcome(enum.Enum):
@@ -50,22 +55,35 @@ class Loop:
         self.outcome: Outcome | None = None
         self.error = ""
         self._selector = selectors.DefaultSelector()
+        self._late: dict[int, tuple[int, Callable[[], object]]] = {}
         self._timers: list[Timer] = []
 
     def watch(self, ready: int | HasFileno, call: Callable[[], object]) -> None:
-        """Run *call* whenever *ready* is readable."""
-        self._selector.register(ready, selectors.EVENT_READ, call)
+        """Run *call* whenever *ready* is readable.
+
+        If the kernel has no room to watch it (epoll_ctl(2)), that is tried again in each turn.
+        """
+        try:
+            self._selector.register(ready, selectors.EVENT_READ, call)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._late[_number(ready)] = selectors.EVENT_READ, call
 
     def watch_writing(self, ready: int | HasFileno, on: bool) -> None:
         """Start or stop running the callback of *ready* also when it is writable."""
-        key = self._selector.get_key(ready)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if on else 0)
+        if (number := _number(ready)) in self._late:
+            self._late[number] = events, self._late[number][1]
+            return
+        key = self._selector.get_key(ready)
         if key.events != events:
             self._selector.modify(ready, events, key.data)
 
     def forget(self, ready: int | HasFileno) -> None:
         """Stop watching *ready*. Call this before its descriptor is closed."""
-        self._selector.unregister(ready)
+        if self._late.pop(_number(ready), None) is None:
+            self._selector.unregister(ready)
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Run *call* once, after so many *seconds*."""
@@ -83,6 +101,8 @@ class Loop:
         if self._timers:
             nearest = min(timer.when for timer in self._timers) - self.clock.monotonic()
             longest = max(0.0, min(longest, nearest))
+        if self._late:
+            self._watch_late()
         for key, _ in self._selector.select(longest):
             key.data()
         if self._timers:
@@ -93,8 +113,20 @@ class Loop:
         if self.outcome is None or (self.outcome, outcome) == (Outcome.RESTART, Outcome.STOPPED):
             self.outcome, self.error = outcome, error
 
+    def _watch_late(self) -> None:
+        for number, (events, call) in [*self._late.items()]:
+            try:
+                self._selector.register(number, events, call)
+            except OSError:
+                return
+            del self._late[number]
+
     def _call_due(self, now: float) -> None:
         for timer in [timer for timer in self._timers if timer.when <= now]:
             if timer in self._timers:  # none before it has cancelled it
                 self._timers.remove(timer)
                 timer.call()
+
+
+def _number(ready: int | HasFileno) -> int:
+    return ready if isinstance(ready, int) else ready.fileno()

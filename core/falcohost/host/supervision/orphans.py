@@ -97,11 +97,12 @@ def _kill(pid: int) -> None:
 
 
 def _children() -> set[int]:
-    """Return the children of all threads of this process."""
+    """Return the children of all threads of this process, as far as they can be read now."""
     found: set[int] = set()
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):
-            found.update(map(int, (thread / "children").read_text().split()))
+    with contextlib.suppress(OSError):  # no descriptor is free, say
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):
+                found.update(map(int, (thread / "children").read_text().split()))
     return found
 
 

@@ -7,7 +7,7 @@ import signal
 from falcohost.agent import Job
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host import wire
-from falcohost.host.kept_descriptors import Kept
+from falcohost.host.kept_descriptors import Kept, NoRoom
 from falcohost.host.supervision.link import Link
 from falcohost.host.supervision.process import Process
 from falcohost.store.admission import Refused
@@ -51,6 +51,10 @@ class Preparation:
                 self._note(message)
             if self.link.refused is not None:
                 raise self.link.refused
+        except NoRoom as error:
+            self.error = str(error)
+            self.signal(signal.SIGKILL)
+            return []
         except Refused as refused:
             self.error = f"it sent an invalid message ({refused}) and was killed"
             self.signal(signal.SIGKILL)

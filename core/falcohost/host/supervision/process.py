@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from falcohost.host.confine.users import Users, WorkerUsers
+from falcohost.host.descriptors import check_room
 from falcohost.host.forked import fork_held, reaped
 from falcohost.host.supervision import freezer
 from falcohost.host.worker import run_worker
@@ -22,6 +23,10 @@ FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
 
 #: The cause of the end of a process that has ended as it should.
 ENDED: Final = "ended with status 0"
+
+
+#: Descriptors that have to be free for a process to be started: it is connected with others afterwards.
+ROOM: Final = 16
 
 
 #: Descriptors by name.
@@ -159,6 +164,7 @@ def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:
 
     :raises OSError: no process can be started.
     """
+    check_room(ROOM)
     oom_kills = _oom_kills()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -43,7 +43,7 @@ from falcohost.host.reader_link import (
     Told,
 )
 from falcohost.host.sealed import unsealed
-from falcohost.host.shortage import shortage
+from falcohost.host.shortage import no_process, shortage
 from falcohost.libc import die_with_parent, name_process
 
 #: The process's name, as ps(1) shows it.
@@ -273,7 +273,12 @@ class DryRun:
     def __init__(self, link: int) -> None:
         waits, self._asks = os.pipe()
         reader = os.getpid()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError as error:
+            raise FalcohostError(
+                f"checking configuration and rules takes two processes: {no_process(error)}"
+            ) from error
         if self._pid == 0:
             self._wait(waits, reader, link)
         os.close(waits)

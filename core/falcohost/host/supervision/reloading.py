@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from falcohost.alert import Priority
 from falcohost.host import wire
+from falcohost.host.descriptors import check_room
 from falcohost.host.reader_link import Handed
 from falcohost.host.shortage import no_process
 from falcohost.host.supervision.internal import InternalAlerts
@@ -15,6 +17,10 @@ from falcohost.host.supervision.reader import Bug, LoadingError, Reader
 from falcohost.log import log
 
 FAILURE = "Falco internal: hot restart failure"
+
+#: Descriptors that going over to what was read takes, and so many more for each source.
+ROOM: Final = 16
+MORE: Final = 2
 
 #: Longest time that a reader may take, in seconds.
 PATIENCE = 300.0
@@ -27,6 +33,7 @@ class Reloading:
     :param take: called with the number of the reload and what the reader has handed over.
     :param accept: called before *take*, and before a restart, then with None; and with the cause.
     :param wait_for: called with the files that a reader found missing, to watch for them.
+    :param room: descriptors that have to be free to go over to what was read.
     :param notify: told when a reload begins and ends.
     """
 
@@ -40,6 +47,7 @@ class Reloading:
         accept: Callable[[Handed | None, str], None] = lambda new, cause: None,
         patience: float = PATIENCE,
         notify: Notify | None = None,
+        room: int = ROOM,
     ) -> None:
         self._load = load
         self._take = take
@@ -48,6 +56,7 @@ class Reloading:
         self._wait_for = wait_for
         self._accept = accept
         self._patience = patience
+        self._room = room
         self._notify = notify or Notify()
         self._reader: Reader | None = None
         self._limit: Timer
@@ -134,6 +143,7 @@ class Reloading:
             error = str(bug)
         if self._overdue:
             error = f"checking configuration and rules took more than {self._patience:g} s, and was ended"
+        error = error or self._lacks_room(new)
         self._wait_for(missing)
         self._notify.reloaded()
         if error:
@@ -146,6 +156,16 @@ class Reloading:
         elif self._next and self._loop.outcome is None:
             cause, self._next = self._next, ""
             self.begin(cause)
+
+    def _lacks_room(self, new: Handed | None) -> str:
+        """Return why nothing can be gone over to now, with each process's part of it; close that then."""
+        try:
+            check_room(self._room)
+        except OSError as error:
+            if new is not None:
+                new.close()
+            return f"going over takes more descriptors: {no_process(error)}"
+        return ""
 
     def _refuse(self, error: str) -> None:
         self._tell(error)

@@ -21,6 +21,9 @@ from falcohost.log import log
 #: Seconds that a check may take.
 PATIENCE = 60.0
 
+#: Seconds until a check is begun again for which there could be no process.
+AGAIN = 5.0
+
 
 class Renewals:
     """Checks the files that the sources of *children* have read (``SourceSpec.secrets``).
@@ -34,11 +37,12 @@ class Renewals:
         self._check = check
         self._watches: dict[str, tuple[tuple[str, ...], Watch]] = {}
         self._checks: dict[str, Errand] = {}
+        self._waiting: set[str] = set()
 
     def look(self) -> None:
         """Start a check of each source whose files have changed."""
         for child in self._children:
-            if child.secrets and child.name not in self._checks and self._watch(child).changed():
+            if child.secrets and child.name not in self._checks.keys() | self._waiting and self._watch(child).changed():
                 self._begin(child)
 
     def _watch(self, child: Child) -> Watch:
@@ -52,8 +56,13 @@ class Renewals:
         try:
             errand = Errand(functools.partial(self._check, child.data), {child.data})
         except OSError as error:
-            self._finish(child, no_process(error))
+            if child.name not in self._waiting:
+                text = "event source '%s' keeps its former certificate and secret for now: %s"
+                log.error(text, child.name, no_process(error))
+            self._waiting.add(child.name)
+            self._loop.after(AGAIN, lambda: self._begin(child))
             return
+        self._waiting.discard(child.name)
         self._checks[child.name] = errand
         limit = self._loop.after(PATIENCE, errand.kill)
 

@@ -25,6 +25,7 @@ from falcohost.host.numbers import ActionNumbers
 from falcohost.host.response import messages
 from falcohost.host.response.given import ActionsGiven, ResponsesGiven, start_actions, start_responses
 from falcohost.host.response.state import Switch
+from falcohost.host.shortage import no_process
 from falcohost.host.snapshot import ActionSnapshot, ActionState
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.images import image_of, open_freezer
@@ -229,6 +230,8 @@ class Response:
             return
         try:
             self._actions.send(messages.Freezer(asked.number), descriptor)
+        except OSError as error:  # no second descriptor is free
+            self._actions.send(messages.Freezer(asked.number, no_process(error)))
         finally:
             os.close(descriptor)
 

@@ -15,6 +15,7 @@ from falcohost.host.shortage import no_process
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.loop import Loop, Timer
 from falcohost.host.supervision.process import ENDED, ForkedProcess
+from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.host.supervision.watchdog import ASLEEP, RaiseAlert
 from falcohost.host.wire import LogLine
 from falcohost.log import log
@@ -86,6 +87,8 @@ class Service(Generic[T]):
         self._hear = hear
         self._begun = begun
         self._raise_alert = raise_alert
+        self._unstarted = Unstarted(raise_alert)
+        self._what = f"the {name} process"
         self._ended = ended
         self._hung = False
         self._process: ForkedProcess | None = None
@@ -117,8 +120,10 @@ class Service(Generic[T]):
         try:
             self._process = process = self._start()
         except OSError as error:
-            self._later(f"cannot start a process: {no_process(error)}")
+            delay = self._unstarted.tell(self._what, error, self._backoff.next())
+            self._restart = self._loop.after(delay, self.start)
             return
+        self._unstarted.started(self._what)
         self.restarts += 1
         self._born = self._heard = self._looked = self._loop.clock.monotonic()
         self._asked = 0.0
@@ -229,7 +234,7 @@ class Service(Generic[T]):
         log.error("%s", text)
         self._raise_alert(RESTARTED, Priority.CRITICAL, text, {"process": self.name, "cause": cause})
         if life < SHORT:
-            self._later("")
+            self._restart = self._loop.after(self._backoff.next(), self.start)
         else:
             self.start()
 
@@ -238,9 +243,3 @@ class Service(Generic[T]):
         self._left -= 1
         if self._left >= 0:
             self.start()
-
-    def _later(self, why: str) -> None:
-        delay = self._backoff.next()
-        if why:
-            log.error("the %s process: %s; trying again in %.1f s", self.name, why, delay)
-        self._restart = self._loop.after(delay, self.start)

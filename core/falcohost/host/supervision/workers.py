@@ -14,6 +14,7 @@ from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.loaders import Loaders, Of
 from falcohost.host.supervision.loop import Loop, Outcome, Timer
 from falcohost.host.supervision.process import Process
+from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.log import NOTICE, log
 
 #: Seconds that a worker has to end after it was told to.
@@ -34,6 +35,7 @@ class Workers:
     :param died: called with each of which the worker or the loader has ended unasked, which it was, and the cause.
     :param unread: called with each of which something that the kernel has collected is given up.
     :param begun: called with each of which a process has been started.
+    :param unstarted: told of processes that cannot be started.
     :param once: end the run when a source gives up; otherwise it is opened again.
     """
 
@@ -48,6 +50,7 @@ class Workers:
         unread: Callable[[Child], None] = lambda child: None,
         begun: Callable[[Child], None] = lambda child: None,
         once: bool = False,
+        unstarted: Unstarted | None = None,
     ) -> None:
         self._died_unasked = died
         self._buried = buried
@@ -58,7 +61,8 @@ class Workers:
         self._attach = attach
         self._hear: Hear
         of = Of(attach, self._start, self._send, lambda child, message: self._hear(child, message), died, unread)
-        self._loaders = Loaders(loop, of)
+        self._unstarted = unstarted or Unstarted()
+        self._loaders = Loaders(loop, of, self._unstarted)
         self._restarts: dict[str, Timer] = {}
         self._measuring = False
 
@@ -147,8 +151,10 @@ class Workers:
             with self._attach(child.name) as store:
                 process = child.start(store)
         except OSError as error:
-            self._restart(child, f"cannot start a process: {no_process(error)}")
+            delay = self._unstarted.tell(f"the worker of event source '{child.name}'", error, child.backoff.next())
+            self._start_after(delay, child)
             return
+        self._unstarted.started(f"the worker of event source '{child.name}'")
         self._loop.watch(child.link, lambda: self._serve(child))
         self._loop.watch(process.ended, lambda: self._died(child, process))
         if self._measuring:
@@ -222,13 +228,17 @@ class Workers:
                 self._restart(child, cause)
 
     def _restart(self, child: Child, cause: str) -> None:
-        delay = child.backoff.at_once() if child.at_once else child.backoff.next()
-        if child.preparation is not None:
-            delay = min(delay, LONGEST_PREPARED)
-        self._restarts[child.name] = self._loop.after(delay, lambda: self._start(child))
+        delay = self._start_after(child.backoff.at_once() if child.at_once else child.backoff.next(), child)
         what = "worker failed" if child.was_ready else "cannot be opened"
         again = f"starting it again in {delay:.1f} s" if delay else "starting it again at once"
         log.error("event source '%s' (pid %d): %s: %s; %s", child.name, child.pid, what, cause.rstrip("."), again)
+
+    def _start_after(self, delay: float, child: Child) -> float:
+        """Start the worker of *child* after *delay*, or after the longest for which what it reads is kept."""
+        if child.preparation is not None:
+            delay = min(delay, LONGEST_PREPARED)
+        self._restarts[child.name] = self._loop.after(delay, lambda: self._start(child))
+        return delay
 
     def _end_unless_something_is_left(self) -> bool:
         """End the run if every source has ended or was never open; return whether it was ended."""
