@@ -4,7 +4,6 @@ The tests share an agent, and follow each other.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -12,66 +11,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from disks import Disk
 
 from falcohost.host.storing.process import DAMAGED, DELETED
 from falcohost.host.supervision.lagging import UNWRITTEN, WRITES
 from falcohost.testing import skip_or_fail
 from falcohost.testing.receiver import Receiver
 from falcohost.testing.waiting import wait_until
-
-CONFIG = """
-json_output: true
-falcohost: {{json_include_id: true}}
-outputs:
-  posted: {{type: http, url: "http://127.0.0.1:{port}/", keep_alive: true}}
-  filed: {{type: file, filename: {disk}/filed}}
-  kept: {{type: file, filename: {disk}/kept, keep_alive: true}}
-  runs: {{type: program, program: "cat >> {open}/runs", rules: ["Falcohost internal*"]}}
-"""
-
-
-class Disk:
-    """A small file system, with an agent whose state and output files are on it."""
-
-    def __init__(self, home, folder, receiver):
-        self.folder, self.receiver = folder, receiver
-        home.environment["FALCOHOST_STATE_DIR"] = str(folder / "state")
-        self.state, self.open = folder / "state", folder / "open"
-        self.open.mkdir()
-        self.open.chmod(0o777)
-        config = CONFIG.format(port=receiver.port, disk=folder, open=self.open)
-        arguments = home.setup(config, numbers={"interval": 0.02, "cursor": True})
-        self.agent = home.agent(*arguments, "--enable-source", "numbers")
-        self.agent.wait_for("Ready after")
-
-    def alerts(self):
-        """Return the alerts that were posted."""
-        return [json.loads(body) for body in self.receiver.bodies]
-
-    def told(self, rule):
-        """Wait for an alert of the agent about itself."""
-        wait_until(lambda: any(one["rule"] == rule for one in self.alerts()), lambda: self.agent.stderr)
-
-    def goes_on(self):
-        """Wait until ten more numbers have arrived; return all of them."""
-        before = len(self.values())
-        wait_until(lambda: len(self.values()) > before + 10, lambda: self.agent.stderr)
-        return self.values()
-
-    def values(self):
-        """Return the numbers that were posted."""
-        return [one["output_fields"]["number.value"] for one in self.alerts() if one["source"] == "numbers"]
-
-    def written(self, name):
-        """Return the numbers in an output file whose lines are all whole."""
-        lines = (self.folder / name).read_text().rpartition("\n")[0].splitlines()
-        found = [json.loads(line)["output_fields"] for line in lines]
-        return [one["number.value"] for one in found if "number.value" in one]
-
-    def wait_until_written(self, name):
-        """Wait until all numbers that were posted so far are in a file."""
-        wanted = set(self.values())
-        wait_until(lambda: wanted <= set(self.written(name)), lambda: self.agent.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +36,12 @@ def disk(module_home):
         receiver.close()
         subprocess.run(["umount", "--lazy", folder], check=True)
         folder.rmdir()
+
+
+@pytest.fixture(autouse=True)
+def plugin(shared_site, monkeypatch):
+    """Have commands in this process find the plugin."""
+    monkeypatch.syspath_prepend(shared_site)
 
 
 def test_full(disk):
@@ -121,17 +73,17 @@ def test_read_only(disk):
     disk.wait_until_written("filed")
 
 
-def test_deleted_database(disk, falcohost_alerts):
+def test_deleted_database(disk):
     """A database that somebody deletes is written again as it was, and that is told."""
     for file in disk.state.glob("state.db*"):
         file.unlink()
     disk.told(DELETED)
     wanted = set(disk.goes_on())
 
-    wait_until(lambda: wanted <= falcohost_alerts())
+    wait_until(lambda: wanted <= disk.stored())
 
 
-def test_damaged(disk, falcohost_alerts):
+def test_damaged(disk):
     """A database with torn pages is put aside, which is told, and alerts are stored in a new one."""
     for file in disk.state.glob("state.db*"):
         with file.open("r+b") as opened:
@@ -139,29 +91,16 @@ def test_damaged(disk, falcohost_alerts):
     disk.told(DAMAGED)
     wanted = set(disk.goes_on()[-5:])
 
-    wait_until(lambda: wanted <= falcohost_alerts())
+    wait_until(lambda: wanted <= disk.stored())
     assert [*disk.state.glob("state.db.broken-*")]
 
 
-def test_deleted_folder(disk, falcohost_alerts):
+def test_deleted_folder(disk):
     """When the whole folder is deleted, the agent starts anew in place, with a new one in which commands find it."""
     shutil.rmtree(disk.state)
     disk.agent.wait_for("somebody has deleted the state folder")
     wait_until(lambda: disk.agent.stderr.count("Ready after") == 2, lambda: disk.agent.stderr)
     wanted = set(disk.goes_on()[-5:])
 
-    wait_until(lambda: wanted <= falcohost_alerts())
+    wait_until(lambda: wanted <= disk.stored())
     wait_until(lambda: "state folder" in (disk.open / "runs").read_text())
-
-
-@pytest.fixture
-def falcohost_alerts(module_home, shared_site, monkeypatch):
-    """Return a function that returns the numbers that are stored."""
-    monkeypatch.syspath_prepend(shared_site)
-
-    def numbers():
-        lines = module_home.run("alerts", "--json").stdout.splitlines()
-        found = [json.loads(line) for line in lines]
-        return {one["output_fields"]["number.value"] for one in found if one["source"] == "numbers"}
-
-    return numbers

@@ -73,6 +73,28 @@ def test_with_keep_alive_the_file_may_move(path, goes_on):
     assert (path.read_text(), Path(f"{path}.1").read_text()) == ("rule b\nrule c\n", "rule a\n")
 
 
+def is_open(path):
+    """Return whether this process has the file open."""
+    return any(os.path.realpath(one) == str(path) for one in Path("/proc/self/fd").iterdir())
+
+
+def test_with_keep_alive_a_file_is_let_go_that_cannot_be_opened(path):
+    """A file whose name leads nowhere does not stay open: its file system could not be unmounted and repaired."""
+    clock = ManualClock()
+    output = FileOutput(str(path), True, encode, clock=clock)
+    path.rename(f"{path}.1")
+    assert is_open(f"{path}.1")
+    path.mkdir()
+    clock.advance(1.0)
+    with pytest.raises(OutputError, match="failed to open output file"):
+        output.deliver([alert("a")])
+    assert not is_open(f"{path}.1")
+
+    path.rmdir()
+    output.deliver([alert("a")])
+    assert "rule a\n" == path.read_text()
+
+
 def test_with_keep_alive_a_file_is_not_opened_for_nothing(path):
     """A file that was not moved stays open, and no descriptor is left over."""
     clock = ManualClock()

@@ -116,7 +116,7 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}output refuses alerts", _ERROR, "a receiver refused alerts for good; once a minute at most"),
     InternalAlert(f"{OURS}store cannot write", _CRITICAL, "alerts have waited for the disk for 5 s: it is full, say"),
     InternalAlert(f"{OURS}store writes again", _NOTICE, "they are written"),
-    InternalAlert(f"{OURS}state deleted", _CRITICAL, "somebody has deleted the state folder, or the database in it"),
+    InternalAlert(f"{OURS}state deleted", _CRITICAL, "the state folder, or the database in it, is gone or replaced"),
     InternalAlert(f"{OURS}state damaged", _CRITICAL, "the database was damaged, and was put aside for a new one"),
     InternalAlert(f"{OURS}clock jumped", _WARNING, "somebody has set the time of day by more than 2 s"),
 )  # fmt: skip

@@ -229,7 +229,7 @@ def wired(
         response=response,
         sentinels=sentinels,
         downs=Downs(children, internal.raise_alert),
-        folder=Folder(loop, store.lock, internal.raise_alert),
+        folder=Folder(loop, store.directory, store.lock, internal.raise_alert),
         lagging=Lagging(services.outputs, services.store, internal.raise_alert),
         life=life,
         outages=Outages(children, internal.raise_alert),

@@ -118,7 +118,11 @@ class FileOutput:
         if self._descriptor is None:
             self._descriptor = self._opened()
         elif self._now() >= self._look_at:
-            named = self._opened()
+            try:
+                named = self._opened()
+            except OutputError:
+                self.close()  # it may be what keeps a file system from being repaired
+                raise
             if os.path.samestat(os.fstat(named), os.fstat(self._descriptor)):
                 os.close(named)
             else:

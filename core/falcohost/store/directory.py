@@ -19,10 +19,10 @@ from falcohost.writable import creation_problem
 VARIABLE = "FALCOHOST_STATE_DIR"
 
 DATABASE = "state.db"
-_LOCK = "lock"
+LOCK = "lock"
 
 #: How the names of what falcohost has in the directory begin, and what a file system may have there.
-_OURS = (DATABASE, _LOCK, "agent.sock", "actions.", "lost+found")
+_OURS = (DATABASE, LOCK, "agent.sock", "actions.", "lost+found")
 
 #: How the name of what a check makes there begins: one of ours, for an agent that starts at the same moment.
 _TRIED = "lock-"
@@ -103,7 +103,7 @@ def _lock(directory: Path) -> int:
     :raises OSError: the lock cannot be opened.
     :raises StateError: another agent has it.
     """
-    lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     until = time.monotonic() + ENDING
     while True:
         try:
@@ -163,8 +163,8 @@ def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()
     """
     try:
         directory = state_directory(configured)
-        existing = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
-        if (reason := creation_problem(existing, _TRIED, _ROOM)) is not None:
+        existing = _existing(directory)
+        if (reason := room_problem(directory)) is not None:
             return f"the state directory {directory} cannot be used: {reason}"
         if existing == directory:
             _check(directory, users)
@@ -177,10 +177,20 @@ def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()
     return None
 
 
+def room_problem(directory: Path) -> str | None:
+    """Return why *directory* has no room for a new store, or cannot be made, as the kernel says it; None if it can."""
+    return creation_problem(_existing(directory), _TRIED, _ROOM)
+
+
+def _existing(directory: Path) -> Path:
+    """Return *directory*, or that of its parents which is there."""
+    return next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+
+
 def _locked(directory: Path) -> bool:
     """Return whether a process holds the lock of *directory*, without keeping it."""
     try:
-        lock = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        lock = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return False
     try:

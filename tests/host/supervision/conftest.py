@@ -166,7 +166,7 @@ def supervised(stage, tmp_path):
             ),
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             downs=Downs(workers.children, internal.raise_alert, played.clock),
-            folder=Folder(played.loop, None, internal.raise_alert),
+            folder=Folder(played.loop, None, None, internal.raise_alert),
             lagging=Lagging(services.outputs, services.store, internal.raise_alert, played.clock),
             life=Life(internal.raise_alert, "1", 0, played.clock, lambda: 0.0),
             outages=Outages(workers.children, internal.raise_alert, played.clock),
