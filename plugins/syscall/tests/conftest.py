@@ -298,7 +298,8 @@ class Provocations:
     """Runs command lines, each with programs of its own, so that every alert can be told by its program's folder.
 
     In a command line ``@NAME`` is a program called NAME, ``$tmp`` a folder of the line's own, ``$shm`` such a folder in
-    /dev/shm, ``$cgroup`` the container's cgroup and ``$service`` the web server's.
+    /dev/shm, ``$cgroup`` the container's cgroup and ``$service`` the web server's, ``$here`` the number of the tests'
+    own process.
     """
 
     def __init__(self, tester: Path, folder: Path, shared_memory: Path, cgroups: Mapping[str, Path]) -> None:
@@ -343,7 +344,7 @@ class Provocations:
         folders = {name: root / self._names[key] for name, root in self._roots.items()}
         for folder in folders.values():
             folder.mkdir(mode=0o755)
-        values = {**folders, **self._cgroups}
+        values = {**folders, **self._cgroups, "here": os.getpid()}
         words = [self._word(word, folders["tmp"], values) for word in line.split()]
         return subprocess.Popen(
             words,
@@ -358,7 +359,7 @@ class Provocations:
         _, errors = process.communicate(timeout=PATIENCE * SLOWNESS)
         assert process.returncode == 0, f"{key}: {line}: exit code {process.returncode}: {errors}"
 
-    def _word(self, word: str, folder: Path, values: Mapping[str, Path]) -> str:
+    def _word(self, word: str, folder: Path, values: Mapping[str, object]) -> str:
         for name, value in values.items():
             word = word.replace(f"${name}", str(value))
         place, mark, name = word.rpartition("@")

@@ -22,6 +22,27 @@ MORE = {
         "Password hashes read under a borrowed name",
         "@a private /usr/sbin folder /usr/sbin/x installed /usr/sbin/x/sshd folder $tmp/x open read /etc/shadow",
     ),
+    "led there": (
+        "File that decides put in place",
+        "@implant private /etc folder /etc/sudoers.d symlink /tmp/x /etc/sudoers.d/y",
+    ),
+    "mounted there": (
+        "File that decides put in place",
+        "@implant private /etc folder /etc/profile.d mount tmpfs /etc/profile.d tmpfs",
+    ),
+    "by an audit library": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_AUDIT=/tmp/none.so exec @payload noop $tmp",
+    ),
+    "by a relative path": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_PRELOAD=./none.so exec @payload noop $tmp",
+    ),
+    "of another cloud": (
+        "Cloud credentials fetched from inside a container",
+        "@runc cgroup $cgroup exec @thief network 100.100.100.200 connect 100.100.100.200 80",
+    ),
+    "in a container": ("Interpreter led to a network connection", "@runc cgroup $cgroup exec @perl redirect 0"),
     "removed by unlinkat": ("Shell history wiped", "@implant made $tmp/.zsh_history unlinkat $tmp .zsh_history"),
     "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
     "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),

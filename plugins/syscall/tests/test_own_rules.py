@@ -259,6 +259,38 @@ LINES = {
         "@implant open-rewritten",
         "@useradd private /etc made /etc/passwd- unlink /etc/passwd-",
     ),
+    "File that decides put in place": (
+        "@implant private /etc folder /etc/cron.d made /etc/x link /etc/x /etc/cron.d/y",
+        "@implant private /etc made /etc/x link /etc/x /etc/y",
+    ),
+    "SSH keys of an account put in place": (
+        "@implant folder $tmp/.ssh made $tmp/.ssh/t link $tmp/.ssh/t $tmp/.ssh/authorized_keys",
+        "@implant folder $tmp/.ssh made $tmp/.ssh/t link $tmp/.ssh/t $tmp/.ssh/known_hosts",
+    ),
+    "Private SSH key given another name": (
+        "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519 link $tmp/.ssh/id_ed25519 $tmp/n",
+        "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519.pub link $tmp/.ssh/id_ed25519.pub $tmp/n",
+    ),
+    "Folders of the dynamic linker changed": (
+        "@implant private /etc folder /etc/ld.so.conf.d open write /etc/ld.so.conf.d/x.conf",
+        "@implant private /etc made /etc/ld.so.conf.x open read /etc/ld.so.conf.x",
+    ),
+    "Environment of another process read by a program that is not installed": (
+        "@thief open read /proc/$here/environ",
+        f"{IN_BIN}/ps folder $tmp/x open read /proc/$here/environ",
+    ),
+    "Password hashes handed to an editor": (
+        "@a exec-as @editor sudoedit noop /etc/shadow $tmp",
+        "@a exec-as @editor sudoedit noop /etc/motd $tmp",
+    ),
+    "Password hashes read by a shell below a package manager": (
+        f"{IN_BIN}/apk folder /usr/bin/x child installed /usr/bin/x/bash folder $tmp/x open read /etc/shadow",
+        f"{IN_BIN}/apk folder /usr/bin/x child installed /usr/bin/x/grep folder $tmp/x open read /etc/shadow",
+    ),
+    "Program in shared memory handed to another": (
+        "@loader run @true $shm/x",
+        "@loader run @true $tmp/x",
+    ),
 }
 
 #: Commands, and their twins, that read the password hashes by the way, under another name.

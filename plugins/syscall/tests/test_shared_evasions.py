@@ -1,4 +1,4 @@
-"""The techniques against the agent itself that are kept beside the repository are seen, by their own runner."""
+"""The techniques that are kept beside the repository are seen, by their own runner."""
 
 from __future__ import annotations
 
@@ -17,19 +17,40 @@ from falcohost.testing.waiting import PATIENCE
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
 HASHES = "Password hashes read"
+PLACED = "File that decides put in place"
+IN_SHM = "Program in shared memory handed to another"
+CONNECTED = "Interpreter led to a network connection"
 #: By the beginning of its name: a rule that has to see it.
 SEEN = {
+    "02": "Password hashes read by a shell below a package manager",
+    "07": "Private SSH key given another name",
     "11": "Program given capabilities",
     "13": "Scheduled job written",
+    "15": PLACED,
+    "16": PLACED,
+    "18": "SSH keys of an account put in place",
+    "20": "Folders of the dynamic linker changed",
+    "21": PLACED,
+    "26": "Library preloaded from a temporary folder",
+    "29": "Program started through the dynamic linker",
+    "30": IN_SHM,
+    "32": IN_SHM,
+    "37": "Server started an interpreter with a program as argument",
+    "38": CONNECTED,
+    "39": CONNECTED,
+    "40": "Cloud credentials fetched from inside a container",
+    "42": "Raw network traffic opened by an unusual program",
     "50": HASHES,
     "51": HASHES,
     "53": "Private SSH key read",
     "54": HASHES,
     "55": HASHES,
     "56": "Agent reached through the kernel",
+    "58": "Environment of another process read by a program that is not installed",
+    "59": "Password hashes handed to an editor",
 }
-#: Those that run always; the others have tests of their own and take a minute.
-ALWAYS = ("51", "56")
+#: Those that run always; the others have tests of their own, take a minute, or need what not every machine has.
+ALWAYS = ("15", "16", "18", "21", "38", "39", "40", "42", "51", "56", "58")
 
 # They were written for two agents of two processes each, and give their workers 45 s to come back.
 _THEN_AND_NOW = (("len(pids) == 2 and ", ""), ("time.sleep(45)", "time.sleep(2)"), ("n == 2", "n >= 1"))
