@@ -153,6 +153,22 @@ def test_an_event_that_does_not_say_enough(explain):
     ]
 
 
+def test_what_is_looked_up(falcohost, tmp_path):
+    """Of a field whose row only the agent knows, the values are shown by which it is looked up."""
+    rule = {"rule": "Named", "desc": "d", "condition": "number.name = n7", "output": "o", "priority": "INFO"}
+    (tmp_path / "rules.yaml").write_text(json.dumps([rule | {"source": "numbers"}]))
+
+    def checked(event):
+        (tmp_path / "event.json").write_text(json.dumps(event))
+        given = ("rules", "explain", "rules.yaml", "--rule", "Named", "--event", "event.json")
+        return falcohost(*NAMED, *given, COLUMNS="120").stdout.splitlines()[-1]
+
+    unknown = "[number.name: unknown, since only the agent looks it up"
+    assert f"  number.name = n7 is unknown {unknown}, number.value: 7]" == checked({"number.value": 7})
+    assert f"  number.name = n7 is unknown {unknown}]" == checked({"evt.num": 1})
+    assert "  number.name = n7 is true [number.name: n7]" == checked({"number.value": 7, "number.name": "n7"})
+
+
 def test_an_alert_of_a_long_value(explain):
     """What the alert does not keep is told with its length; what its checks said decides all the same."""
     read = {"falcohost.left_out": {"fd.name": 60_000, "proc.name": 0}, "falcohost.true": ["proc.name = cat"]}

@@ -10,7 +10,8 @@ import click
 from falcohost.cli.rules_lines import FAINT, NAME, PLAIN, STRONG, Span, lines, width
 from falcohost.engine.condition_values import MOST_VALUE
 from falcohost.engine.explain.trace import UNKNOWN, LeftOut, Traced
-from falcohost.engine.ir import Operand
+from falcohost.engine.ir import FieldRef, Operand
+from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.render import text_renderer
 from falcohost.engine.shown import shown_operand
 from falcohost.lang.printer import operand_to_text
@@ -64,7 +65,8 @@ def value_spans(traced: Traced) -> list[Span]:
 def value_text(operand: Operand, value: object) -> str:
     """Return *value* of *operand* as a rule would write it; an absent value is ``absent``."""
     if value is UNKNOWN:
-        return "unknown"
+        of_row = isinstance(operand, FieldRef) and isinstance(operand.field, LookupField)
+        return "unknown, since only the agent looks it up" if of_row else "unknown"
     if isinstance(value, LeftOut):
         if value.size:
             return f"{value.size:,} bytes, which the alert does not keep: at most {MOST_VALUE:,} of a value"

@@ -29,6 +29,7 @@ from falcohost.engine.ir import (
     fields,
     operand_fields,
 )
+from falcohost.engine.lookup_fields import behind
 from falcohost.fields import Field
 
 
@@ -66,7 +67,8 @@ class Traced:
     :ivar answer: true, false, or None for unknown.
     :ivar asked: False if earlier parts had already decided; *answer* is what it would have been.
     :ivar items: the parts of this part.
-    :ivar values: for a check, the value of each field that it reads, and of each transformer on either side.
+    :ivar values: for a check, the value of each field that it reads, and of each transformer on either side; of an
+        unknown one also the values by which the fields are looked up.
     """
 
     expr: Expr
@@ -115,7 +117,14 @@ def _check(check: Check | Exists, values: Values, answers: Answers, asked: bool)
     else:
         answer = _of_any_event(check)
         answer = answers(check) if answer is None else answer
-    return Traced(check, answer, asked, (), (*read.items(), *_transformed(check, known)))
+    looked_up = _looked_up(read, values) if answer is None else {}
+    return Traced(check, answer, asked, (), (*read.items(), *looked_up.items(), *_transformed(check, known)))
+
+
+def _looked_up(read: Mapping[FieldRef, object], values: Values) -> dict[FieldRef, object]:
+    """Return the known values of fields by which those of *read* are looked up whose rows are not known."""
+    found = {key: values(key) for ref, value in read.items() if value is UNKNOWN for key in behind(ref)}
+    return {key: value for key, value in found.items() if key not in read and is_known(value)}
 
 
 @functools.lru_cache(maxsize=4096)
