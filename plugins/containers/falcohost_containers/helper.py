@@ -163,6 +163,8 @@ class Watching:
         if (owner := self._made.get(path.parent)) is not None:
             owner.hurry(path.parent.name)  # what its runtime writes of it has come
         if (owner := self._owners.get(path.parent)) is not None:
+            if path in owner.engine.folders():
+                return  # it is no container's, but one in which they are: it is looked at next
             if owner.engine.ids.fullmatch(path.name) and self._folders.watch(path):
                 self._made[path] = owner
             owner.ask(path.name, nobody)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from daemons import need, process, run
+from msgspec import structs
 
 from falcohost.testing.images import IMAGE, write_image
 from falcohost.testing.waiting import wait_until
@@ -107,6 +108,16 @@ def test_containerd(containerd, task):
     assert [task] == [*here.running()]
     assert containerd.parent / "io.containerd.runtime.v2.task/shop" in here.folders()
     assert here.find("none") is None
+
+
+def test_containerd_in_brief(containerd, task):
+    """One answer has all but what only the image says."""
+    here = Containerd(containerd)
+    row = here.find(task)
+    assert row is not None
+
+    assert structs.replace(row, digest="", image_id="") == here.brief(task)
+    assert here.brief("none") is None
 
 
 def many(*fields: tuple[int, bytes | str]) -> bytes:

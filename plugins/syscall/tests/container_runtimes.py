@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from falcohost.testing import skip_or_fail
@@ -208,6 +209,18 @@ class Podman:
         )
         self.do("rm", name)
         return listed.stdout.strip()
+
+    @contextlib.contextmanager
+    def served(self, path: Path) -> Iterator[None]:
+        """Run podman's service at the socket *path*."""
+        command = (*self._podman, "system", "service", "-t0", f"unix://{path}")
+        asked = ["podman", "--url", f"unix://{path}", "version"]
+        service = daemon("podman", path.parent, command, asked)
+        try:
+            yield
+        finally:
+            service.terminate()
+            service.wait(PATIENCE)
 
     def close(self) -> None:
         """Remove the image."""

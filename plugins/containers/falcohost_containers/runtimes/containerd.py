@@ -64,11 +64,22 @@ class Containerd:
 
     def find(self, container: str) -> Row | None:
         """Return what containerd says of a container in any of its namespaces."""
-        known = self._namespaces()
+        known = self._of_task(container) or self._namespaces()
         found = self._among(known, container)
         if found is None and (added := set(self._namespaces(fresh=True)) - set(known)):
             found = self._among(sorted(added), container)
         return found
+
+    def brief(self, container: str) -> Row | None:
+        """Return what containerd says in one answer, where there is a task."""
+        for namespace in self._of_task(container):
+            if (answer := self._get(namespace, container)) is not None:
+                return self._row(pb.message(pb.decode(answer), 1), "", "")
+        return None
+
+    def _of_task(self, container: str) -> tuple[str, ...]:
+        """Return the namespaces that have a task of this name."""
+        return tuple(one.name for one in self.folders()[1:] if (one / container).is_dir())
 
     def running(self) -> Iterable[str]:
         """Yield the ids of all containers."""
@@ -90,12 +101,17 @@ class Containerd:
         return None
 
     def _in(self, namespace: str, container: str) -> Row | None:
-        answer = self._call("containers.v1.Containers/Get", pb.encode({1: container}), namespace)
+        answer = self._get(namespace, container)
         if answer is None:
             return None
         if namespace == _KUBERNETES and (pod := self._of_pod(container)) is not None:
             return pod
-        return self._row(pb.message(pb.decode(answer), 1), namespace)
+        found = pb.message(pb.decode(answer), 1)
+        digest = self._digest(pb.text(found, 3), namespace)
+        return self._row(found, digest, self._image_id(digest, namespace))
+
+    def _get(self, namespace: str, container: str) -> bytes | None:
+        return self._call("containers.v1.Containers/Get", pb.encode({1: container}), namespace)
 
     def _of_pod(self, container: str) -> Row | None:
         try:
@@ -103,15 +119,14 @@ class Containerd:
         except NotImplementedThere:
             return None
 
-    def _row(self, found: pb.Values, namespace: str) -> Row:
+    def _row(self, found: pb.Values, digest: str, image_id: str) -> Row:
         labels, name = pb.texts(found, 2), pb.text(found, 3)
         said = _spec(pb.message(found, 5))
-        digest = self._digest(name, namespace)
         parts = split(name)
         return Row(
             name=text(labels.get("io.kubernetes.container.name") or labels.get("nerdctl/name") or pb.text(found, 1)),
             image=text(name),
-            image_id=self._image_id(digest, namespace),
+            image_id=image_id,
             repository=text(parts.repository),
             tag=text(parts.tag),
             digest=text(parts.digest or digest),
