@@ -153,11 +153,16 @@ def test_no_process_can_be_started(stage, caplog):
     stage.fails()
     stage.let_pass(0.2)
     assert "cannot start a process: no more processes are allowed; raise the limit" in caplog.text
-    assert "trying again in 0.4 s" in caplog.text
+    assert "trying again in 0.2 s" in caplog.text
+    stage.let_pass(0.2)
+    assert 1 == caplog.text.count("cannot start a process")
     stage.refused = False
     stage.let_pass(0.4)
-
     assert 2 == len(stage.played["one"])
+
+    caplog.clear()
+    stage.fails()
+    assert "worker failed: ended with status 1; starting it again in 0.4 s" in caplog.text
 
 
 def test_the_run_ends_with_its_sources(stage):

@@ -198,7 +198,7 @@ class Loaders:
             with self._of.attach(child.name) as store:
                 loader = child.start_loader(store)
         except OSError as error:
-            delay = self._unstarted.tell(f"the loader of event source '{child.name}'", error, child.backoff.next())
+            delay = self._unstarted.tell(f"the loader of event source '{child.name}'", error)
             self._loop.after(delay, lambda: self._load_again(child))
             return
         self._unstarted.started(f"the loader of event source '{child.name}'")

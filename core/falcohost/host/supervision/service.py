@@ -120,7 +120,7 @@ class Service(Generic[T]):
         try:
             self._process = process = self._start()
         except OSError as error:
-            delay = self._unstarted.tell(self._what, error, self._backoff.next())
+            delay = self._unstarted.tell(self._what, error)
             self._restart = self._loop.after(delay, self.start)
             return
         self._unstarted.started(self._what)

@@ -6,6 +6,7 @@ from typing import Final
 
 from falcohost.alert import Priority
 from falcohost.host.shortage import no_process
+from falcohost.host.supervision.backoff import FIRST_DELAY
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import NOTICE, log
 
@@ -21,23 +22,26 @@ class Unstarted:
 
     def __init__(self, raise_alert: RaiseAlert = lambda rule, priority, text, fields: None) -> None:
         self._raise = raise_alert
-        self._told: set[str] = set()
+        self._delays: dict[str, float] = {}
 
-    def tell(self, process: str, error: OSError, delay: float) -> float:
-        """Tell why *process* cannot be started; return after how many seconds to try again, at most *delay*."""
-        delay = min(delay, LONGEST)
+    def tell(self, process: str, error: OSError) -> float:
+        """Tell why *process* cannot be started; return after how many seconds to try again.
+
+        That is no failure of the process, so that the delay between failures stays as it is.
+        """
+        before = self._delays.get(process)
+        delay = FIRST_DELAY if before is None else min(2 * before, LONGEST)
+        self._delays[process] = delay
         cause = no_process(error)
         text = f"{process}: cannot start a process: {cause}"
-        if process in self._told:
+        if before is not None:
             log.debug("%s; trying again in %.1f s", text, delay)
             return delay
-        self._told.add(process)
         log.error("%s; trying again in %.1f s, and again and again", text, delay)
         self._raise(NO_PROCESS, Priority.CRITICAL, text, {"process": process, "cause": cause})
         return delay
 
     def started(self, process: str) -> None:
         """Take note that *process* was started; tell it if it could not be before."""
-        if process in self._told:
-            self._told.remove(process)
+        if self._delays.pop(process, None) is not None:
             log.log(NOTICE, "%s: its process could be started", process)

@@ -151,7 +151,7 @@ class Workers:
             with self._attach(child.name) as store:
                 process = child.start(store)
         except OSError as error:
-            delay = self._unstarted.tell(f"the worker of event source '{child.name}'", error, child.backoff.next())
+            delay = self._unstarted.tell(f"the worker of event source '{child.name}'", error)
             self._start_after(delay, child)
             return
         self._unstarted.started(f"the worker of event source '{child.name}'")
