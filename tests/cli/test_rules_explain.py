@@ -158,6 +158,9 @@ def test_what_is_looked_up(falcohost, tmp_path):
     rule = {"rule": "Named", "desc": "d", "condition": "number.name = n7", "output": "o", "priority": "INFO"}
     (tmp_path / "rules.yaml").write_text(json.dumps([rule | {"source": "numbers"}]))
 
+    shown = falcohost(*NAMED, "rules", "explain", "rules.yaml", "--rule", "Named").stdout
+    assert "\n  fields read    number.name, number.value\n" in shown
+
     def checked(event):
         (tmp_path / "event.json").write_text(json.dumps(event))
         given = ("rules", "explain", "rules.yaml", "--rule", "Named", "--event", "event.json")

@@ -12,6 +12,7 @@ from falcohost.engine.explain.reasons import reasons, undecided
 from falcohost.engine.explain.trace import Answers, Traced, Values, trace
 from falcohost.engine.index.witness import Witness, witness
 from falcohost.engine.ir import FieldRef, fields
+from falcohost.engine.lookup_fields import behind
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
@@ -29,7 +30,7 @@ class Collected:
 
     :ivar types: the event types; None: all.
     :ivar alone: event types that no other enabled rule needs.
-    :ivar asked: the fields that the condition reads.
+    :ivar asked: the fields that the condition reads, and those by which fields of lookups are looked up.
     :ivar told: the fields that only the output reads.
     :ivar pushed: pairs of which events, and which part of the rule the source decides or reads for them.
     """
@@ -137,7 +138,7 @@ class Explainer:
             self._wanted[rule.source] = Counter(name for one in enabled for name in one.event_types or (None,))
         wanted, types = self._wanted[rule.source], rule.event_types
         alone = () if types is None or wanted[None] else (name for name in types if wanted[name] <= rule.enabled)
-        asked = _named(fields(rule.condition))
+        asked = _named(one for ref in fields(rule.condition) for one in (ref, *behind(ref)))
         return Collected(
             types=None if types is None else tuple(sorted(types)),
             alone=tuple(sorted(alone)),
