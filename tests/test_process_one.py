@@ -1,5 +1,6 @@
 """The agent as process 1 of a container: it reaps what it inherits, ends at SIGTERM, and leaves nothing behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,7 +42,11 @@ def contained(tmp_path):
 def children(pid):
     """Return the process ids and states of a process's children."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {int(one): Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[0] for one in found}
+    states = {}
+    for one in found:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            states[int(one)] = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[0]
+    return states
 
 
 def test_what_it_inherits_is_reaped(contained):
