@@ -56,7 +56,7 @@ def survive(tmp_path, soak):
     """Return a function that kills an agent that reads what a trail delivers, and compares what is stored."""
     running = []
 
-    def survive(name, trail_, block):
+    def survive(name, trail_, block, done=lambda: True):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "rules.yaml").write_text(trail.RULES)
@@ -73,6 +73,7 @@ def survive(tmp_path, soak):
         trail_.put(key("2026-12-31T00:00", region="us-east-1"), packed("last"))
         expected = Counter(["last", *map(str, range(trail_.count))])
         killed.wait_until_stored(expected)
+        wait_until(done)
         assert 0 == killed.agent.stop()
         stored = killed.stored()
 
@@ -111,9 +112,7 @@ def queue_is_read(aws, bucket, survive):
 
     init_config = {"aws": aws.settings, "sqsVisibilityTimeout": 3}
     where = f"sqs://{url.rpartition('/')[2]}"
-    survive("queue", Trail(deliver, random.Random(3)), {"open_params": where, "init_config": init_config})
-
-    wait_until(is_empty)
+    survive("queue", Trail(deliver, random.Random(3)), {"open_params": where, "init_config": init_config}, is_empty)
 
 
 def test_killed_at_any_moment(aws, make_bucket, survive):
