@@ -36,8 +36,8 @@ from falcohost.engine.template import Template
 from falcohost.fields import ArgKind, Field
 from falcohost.host.catalogs import catalogs
 from falcohost.host.loading import configured_plugins
-from falcohost_syscall.drivers.scap.blocks import CaptureError
-from falcohost_syscall.drivers.scap.driver import Replay
+from falcohost_syscall.drivers.replay.blocks import CaptureError
+from falcohost_syscall.drivers.replay.driver import Replay
 
 #: Arguments of fields, where any will do, and those that some fields demand.
 _ARGUMENTS = {ArgKind.INDEX: ("0", "1", "9"), ArgKind.KEY: ("HOME", "name"), ArgKind.ANY: ("0", "9", "HOME")}

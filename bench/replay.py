@@ -27,7 +27,7 @@ from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.host.loading import configured_plugins, load_configured_rules
-from falcohost_syscall.drivers.scap.event_types import TYPES
+from falcohost_syscall.scap.event_types import TYPES
 from falcohost_syscall.source import SyscallSource
 
 #: What the made capture has of each type in a thousand events.

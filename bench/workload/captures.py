@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from falcohost_syscall.drivers.scap.event_types import ENTERS, TYPES
+from falcohost_syscall.scap.event_types import ENTERS, TYPES
 
 PROCESSES, DESCRIPTORS, USERS, EVENT, OLD_EVENT = 0x215, 0x218, 0x220, 0x216, 0x204
 #: When all events happened.

@@ -29,7 +29,7 @@ def _preset(size: int) -> str | None:
 
 
 def _moment(text: str) -> str | None:
-    from falcohost_syscall.drivers.scap.period import moment  # only where a capture is read
+    from falcohost_syscall.drivers.replay.period import moment  # only where a capture is read
 
     return None if moment(text) else f"expected a time such as 2026-11-28T08:14:00 or +90s, not '{text}'"
 

@@ -55,7 +55,7 @@ def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str |
 
 
 def _make_replay(settings: Mapping[str, Any]) -> Driver:
-    from falcohost_syscall.drivers.scap.driver import Replay
+    from falcohost_syscall.drivers.replay.driver import Replay
 
     return Replay(settings)
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Final
 
-from falcohost_syscall.drivers.scap.descriptors import CLOEXEC
-from falcohost_syscall.drivers.scap.events import NO_TEXT, CapturedCall
-from falcohost_syscall.drivers.scap.lists import UNSET, ListedUser
-from falcohost_syscall.drivers.scap.tables import NOBODY, Thread, exe_flags, joined
 from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.text import absolute, text
+from falcohost_syscall.scap.descriptors import CLOEXEC
+from falcohost_syscall.scap.events import NO_TEXT, CapturedCall
+from falcohost_syscall.scap.lists import UNSET, ListedUser
+from falcohost_syscall.scap.tables import NOBODY, Thread, exe_flags, joined
 
 if TYPE_CHECKING:
-    from falcohost_syscall.drivers.scap.changes import State
+    from falcohost_syscall.scap.changes import State
 
 #: Falco's flags of clone(2) and of executables.
 _NEW_PIDS, _OF_PARENT, _OF_THREAD, _NEW_USER = 0x40, 0x100, 0x2000, 0x100000

@@ -8,16 +8,16 @@ from struct import Struct
 from typing import Any, Final
 
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.drivers.scap.addresses import as_sockaddr, read_tuple
-from falcohost_syscall.drivers.scap.descriptors import Descriptor
-from falcohost_syscall.drivers.scap.events import SIGNED, CapturedCall
-from falcohost_syscall.drivers.scap.paths import directory_of, path_of
-from falcohost_syscall.drivers.scap.tables import Tables, Thread
 from falcohost_syscall.events.event import Context, OpenDescriptor, Polled, Resources
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.records.text import text
+from falcohost_syscall.scap.addresses import as_sockaddr, read_tuple
+from falcohost_syscall.scap.descriptors import Descriptor
+from falcohost_syscall.scap.events import SIGNED, CapturedCall
+from falcohost_syscall.scap.paths import directory_of, path_of
+from falcohost_syscall.scap.tables import Tables, Thread
 
 #: Falco's numbers of access modes.
 _ACCESS: Final = {1: os.O_RDONLY, 2: os.O_WRONLY, 3: os.O_RDWR}

@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from falcohost_syscall.drivers.scap.addresses import unmapped
-from falcohost_syscall.drivers.scap.lists import UNIX, ListedDescriptor
-from falcohost_syscall.drivers.scap.sockets import NO_PROTOCOL, CapturedSocket, Ends, Interfaces
 from falcohost_syscall.events.sockets import CLIENT, LISTENING, SERVER, Endpoint
 from falcohost_syscall.processes.open_files import NOT_TOLD
 from falcohost_syscall.records.text import text
+from falcohost_syscall.scap.addresses import unmapped
+from falcohost_syscall.scap.lists import UNIX, ListedDescriptor
+from falcohost_syscall.scap.sockets import NO_PROTOCOL, CapturedSocket, Ends, Interfaces
 
 #: Falco's ``fd.type`` by the type of a listed descriptor.
 _KINDS: Final = {

@@ -7,8 +7,8 @@ from workload import captures
 
 from falcohost import ConfigError, Plan
 from falcohost_syscall.drivers.drivers import configured
-from falcohost_syscall.drivers.scap.driver import Replay
-from falcohost_syscall.drivers.scap.period import moment
+from falcohost_syscall.drivers.replay.driver import Replay
+from falcohost_syscall.drivers.replay.period import moment
 
 SECOND = 1_000_000_000
 #: The time of all events that are made here: 2023-11-14T22:13:20Z.

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from workload import captures
 
 from falcohost import Plan
-from falcohost_syscall.drivers.scap.blocks import CaptureError
-from falcohost_syscall.drivers.scap.driver import Replay
+from falcohost_syscall.drivers.replay.blocks import CaptureError
+from falcohost_syscall.drivers.replay.driver import Replay
 from falcohost_syscall.fields.rows import FIELDS
 
 PLAIN = [field for field in FIELDS if not field.arg_required]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
 
-from falcohost_syscall.drivers.scap.reader import Reader
+from falcohost_syscall.scap.reader import Reader
 
 #: Types of blocks with lists of processes, and the version of their entries.
 PROCESSES: Final = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from falcohost_syscall.drivers.scap.events import CapturedCall
-from falcohost_syscall.drivers.scap.tables import Thread
 from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.records.text import absolute, text
+from falcohost_syscall.scap.events import CapturedCall
+from falcohost_syscall.scap.tables import Thread
 
 
 def directory_of(thread: Thread, call: CapturedCall, name: str) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from workload import captures
 
 from falcohost import Plan
-from falcohost_syscall.drivers.scap.driver import Replay
+from falcohost_syscall.drivers.replay.driver import Replay
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.rows import FIELDS
 

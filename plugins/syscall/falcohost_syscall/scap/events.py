@@ -8,9 +8,9 @@ from struct import Struct, unpack_from
 from typing import Final
 
 from falcohost_syscall.calls.rows import CALLS
-from falcohost_syscall.drivers.scap.event_types import ENTERS, GENERIC, LARGE, OLD_TYPES, TYPES, EventType
-from falcohost_syscall.drivers.scap.generic_calls import NAMES
-from falcohost_syscall.drivers.scap.reader import TooShortError
+from falcohost_syscall.scap.event_types import ENTERS, GENERIC, LARGE, OLD_TYPES, TYPES, EventType
+from falcohost_syscall.scap.generic_calls import NAMES
+from falcohost_syscall.scap.reader import TooShortError
 
 #: Types of blocks with an event: size of the processor's number and flags, and size of the header.
 _OLD, _WITH_NUMBER = 22, 26

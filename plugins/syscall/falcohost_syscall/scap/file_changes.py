@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from falcohost_syscall.calls import flags
-from falcohost_syscall.drivers.scap.descriptors import CLOEXEC, Descriptor
-from falcohost_syscall.drivers.scap.events import NO_TEXT, CapturedCall
-from falcohost_syscall.drivers.scap.paths import directory_of, path_of
-from falcohost_syscall.drivers.scap.tables import Thread
 from falcohost_syscall.records.text import absolute, text
+from falcohost_syscall.scap.descriptors import CLOEXEC, Descriptor
+from falcohost_syscall.scap.events import NO_TEXT, CapturedCall
+from falcohost_syscall.scap.paths import directory_of, path_of
+from falcohost_syscall.scap.tables import Thread
 
 if TYPE_CHECKING:
-    from falcohost_syscall.drivers.scap.changes import State
+    from falcohost_syscall.scap.changes import State
 
 #: Falco's flags of open; those from here on are what became of the open.
 O_DIRECTORY: Final = 0x400

@@ -12,7 +12,7 @@ from workload import captures
 
 from falcohost import ConfigError
 from falcohost_syscall.drivers.drivers import configured
-from falcohost_syscall.drivers.scap.blocks import LARGEST, CaptureError
+from falcohost_syscall.drivers.replay.blocks import LARGEST, CaptureError
 
 OPEN = captures.event("open", 7, fd=3, name=b"/etc/passwd", flags=1)
 CHDIR = captures.event("chdir", 7, res=0, path=b"/")

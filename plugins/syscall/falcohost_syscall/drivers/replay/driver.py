@@ -10,17 +10,17 @@ from typing import Any, Final
 from falcohost import Batch, ConfigError, Plan, SourceStats
 from falcohost.needs import Needs
 from falcohost_syscall.drivers.drivers import engine
-from falcohost_syscall.drivers.scap import lists
-from falcohost_syscall.drivers.scap.blocks import SECTION, SIZE, Block, Capture, CaptureError, Damage
-from falcohost_syscall.drivers.scap.changes import State
-from falcohost_syscall.drivers.scap.event import CapturedEvent
-from falcohost_syscall.drivers.scap.event_types import MOST
-from falcohost_syscall.drivers.scap.events import EVENTS, Calls, CapturedCall, plain_values, time_of
-from falcohost_syscall.drivers.scap.period import Period, moment
-from falcohost_syscall.drivers.scap.reader import TooShortError
-from falcohost_syscall.drivers.scap.tables import Tables, Thread
-from falcohost_syscall.drivers.scap.uses import Use, row_of, uses
+from falcohost_syscall.drivers.replay.blocks import SECTION, SIZE, Block, Capture, CaptureError, Damage
+from falcohost_syscall.drivers.replay.period import Period, moment
 from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.scap import lists
+from falcohost_syscall.scap.changes import State
+from falcohost_syscall.scap.event import CapturedEvent
+from falcohost_syscall.scap.event_types import MOST
+from falcohost_syscall.scap.events import EVENTS, Calls, CapturedCall, plain_values, time_of
+from falcohost_syscall.scap.reader import TooShortError
+from falcohost_syscall.scap.tables import Tables, Thread
+from falcohost_syscall.scap.uses import Use, row_of, uses
 
 _NEVER: Final = (1 << 64) - 1
 KEY: Final = "engine.replay.capture_file"

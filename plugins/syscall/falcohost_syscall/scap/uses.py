@@ -9,11 +9,11 @@ from msgspec import structs
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME, Call
-from falcohost_syscall.drivers.scap.changes import CHANGES, MEMORY
-from falcohost_syscall.drivers.scap.event_types import ENTERS, GENERIC, LARGE, MOST, OLD_TYPES, TYPES, EventType
-from falcohost_syscall.drivers.scap.quick_changes import QUICK, Quick
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.pushdown.needs import needs
+from falcohost_syscall.scap.changes import CHANGES, MEMORY
+from falcohost_syscall.scap.event_types import ENTERS, GENERIC, LARGE, MOST, OLD_TYPES, TYPES, EventType
+from falcohost_syscall.scap.quick_changes import QUICK, Quick
 
 
 class Use(NamedTuple):

@@ -1,6 +1,6 @@
 """The event types of captures by number: names and parameters as in Falco's ``driver/event_table.c``.
 
-Only what Falco writes today is here; :mod:`~falcohost_syscall.drivers.scap.old_types` has what it wrote before. An
+Only what Falco writes today is here; :mod:`~falcohost_syscall.scap.old_types` has what it wrote before. An
 event is written when a call returns. A ``!`` marks parameters that are zero, instead of missing, where an old capture
 should have them from the start of the call and does not.
 """

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from falcohost_syscall.drivers.scap.old_types import OLD_RETURNS, STARTS
-from falcohost_syscall.drivers.scap.type_table import RETURNS
+from falcohost_syscall.scap.old_types import OLD_RETURNS, STARTS
+from falcohost_syscall.scap.type_table import RETURNS
 
 #: A call that has no type in Falco; ``nativeID`` is its number on the machine.
 GENERIC: Final = 1

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from falcohost_syscall.drivers.scap.addresses import Tuple, as_sockaddr, read_tuple, unix_name, unmapped
-from falcohost_syscall.drivers.scap.descriptors import CLOEXEC, FAMILIES, KINDS, Descriptor
-from falcohost_syscall.drivers.scap.events import CapturedCall
-from falcohost_syscall.drivers.scap.sockets import NO_PROTOCOL, Ends
-from falcohost_syscall.drivers.scap.tables import Thread
 from falcohost_syscall.events.sockets import CLIENT, LISTENING, SERVER, Endpoint, parse_sockaddr, render_sockaddr
 from falcohost_syscall.processes.open_files import NOT_TOLD
+from falcohost_syscall.scap.addresses import Tuple, as_sockaddr, read_tuple, unix_name, unmapped
+from falcohost_syscall.scap.descriptors import CLOEXEC, FAMILIES, KINDS, Descriptor
+from falcohost_syscall.scap.events import CapturedCall
+from falcohost_syscall.scap.sockets import NO_PROTOCOL, Ends
+from falcohost_syscall.scap.tables import Thread
 
 if TYPE_CHECKING:
-    from falcohost_syscall.drivers.scap.changes import State
+    from falcohost_syscall.scap.changes import State
 
 _STREAM, _DGRAM, _RAW = 1, 2, 3
 _TYPE: Final = 0xFF

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from falcohost_syscall.drivers.scap import file_changes, process_changes, socket_changes
-from falcohost_syscall.drivers.scap.descriptors import Descriptor
-from falcohost_syscall.drivers.scap.event_types import MOST, TYPES
-from falcohost_syscall.drivers.scap.events import Calls, CapturedCall
-from falcohost_syscall.drivers.scap.tables import Tables, Thread
+from falcohost_syscall.scap import file_changes, process_changes, socket_changes
+from falcohost_syscall.scap.descriptors import Descriptor
+from falcohost_syscall.scap.event_types import MOST, TYPES
+from falcohost_syscall.scap.events import Calls, CapturedCall
+from falcohost_syscall.scap.tables import Tables, Thread
 
 #: A change: the state, the thread, its call, and what that returned.
 Change = Callable[["State", Thread, CapturedCall, int], None]

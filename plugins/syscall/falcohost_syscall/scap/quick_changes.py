@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from falcohost_syscall.drivers.scap.descriptors import Descriptor
-from falcohost_syscall.drivers.scap.events import NO_TEXT
-from falcohost_syscall.drivers.scap.file_changes import O_DIRECTORY
-from falcohost_syscall.drivers.scap.tables import Thread
 from falcohost_syscall.events.event import AT_FDCWD
 from falcohost_syscall.records.text import absolute, text
+from falcohost_syscall.scap.descriptors import Descriptor
+from falcohost_syscall.scap.events import NO_TEXT
+from falcohost_syscall.scap.file_changes import O_DIRECTORY
+from falcohost_syscall.scap.tables import Thread
 
 if TYPE_CHECKING:
-    from falcohost_syscall.drivers.scap.changes import State
+    from falcohost_syscall.scap.changes import State
 
 #: Applies an event of a thread, whose parameters are between two places of the data and have this number; returns the
 #: thread, or None if the event is unusual.

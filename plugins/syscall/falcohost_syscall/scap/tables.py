@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from falcohost_syscall.drivers.scap.descriptors import Descriptor, listed, server_ports
-from falcohost_syscall.drivers.scap.lists import UNSET, ListedDescriptor, ListedThread, ListedUser
-from falcohost_syscall.drivers.scap.sockets import Interfaces
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable, Session
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
+from falcohost_syscall.scap.descriptors import Descriptor, listed, server_ports
+from falcohost_syscall.scap.lists import UNSET, ListedDescriptor, ListedThread, ListedUser
+from falcohost_syscall.scap.sockets import Interfaces
 
 UNKNOWN: Final = "<NA>"
 #: The pid of a thread of which nothing is known but its number.
