@@ -14,13 +14,12 @@ from falcohost_syscall.drivers.replay.blocks import SECTION, SIZE, Block, Captur
 from falcohost_syscall.drivers.replay.period import Period, moment
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.scap import lists
-from falcohost_syscall.scap.changes import State
-from falcohost_syscall.scap.event import CapturedEvent
+from falcohost_syscall.scap.applying import Applying
 from falcohost_syscall.scap.event_types import MOST
-from falcohost_syscall.scap.events import EVENTS, Calls, CapturedCall, plain_values, time_of
+from falcohost_syscall.scap.events import EVENTS, time_of
 from falcohost_syscall.scap.reader import TooShortError
-from falcohost_syscall.scap.tables import Tables, Thread
-from falcohost_syscall.scap.uses import Use, row_of, uses
+from falcohost_syscall.scap.tables import Tables
+from falcohost_syscall.scap.uses import Use
 
 _NEVER: Final = (1 << 64) - 1
 KEY: Final = "engine.replay.capture_file"
@@ -74,27 +73,27 @@ class Replay:
 
     What is damaged in the capture is left out, and a warning says where.
 
-    :ivar tables: the state of the captured machine so far.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._path = capture_file(settings)
         self._period = period(settings)
-        self._begin_at, self._end_at = 0, _NEVER
         self._is_first = True
         self._capture: Capture | None = None
         self._place = 0
-        self._begin()
-        self._uses: list[Use] = uses(None)
-        self._number = self._received = self._passed = self._damaged = 0
-        self._ended = False
+        self._applying = Applying()
+        self._is_listing = True
+        self._received = self._damaged = 0
 
     def _begin(self) -> None:
         """Forget all of a machine."""
-        self.tables = Tables()
-        self._calls = Calls()
-        self._state = State(self.tables, self._calls)
+        self._applying.begin()
         self._is_listing = True
+
+    @property
+    def tables(self) -> Tables:
+        """The state of the captured machine so far."""
+        return self._applying.tables
 
     @property
     def needs(self) -> Needs:
@@ -112,17 +111,18 @@ class Replay:
 
     def update(self, plan: Plan) -> None:
         """Pass on what *plan* asks for from now on."""
-        self._uses = uses(plan)
+        self._applying.update(plan)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the events until the capture ends."""
-        while self._capture is not None and not self._ended:
+        while self._capture is not None and not self._applying.ended:
             yield Batch(self._events(self._capture))
 
     def _events(self, capture: Capture) -> Iterator[SyscallEvent]:
         """Yield the events of the next blocks; each is yielded while the tables are as of this event."""
         head, size_of = _HEAD.unpack_from, SIZE.unpack_from
-        begin, use_of, data, place = self._calls.begin, self._uses, capture.data, self._place
+        applying = self._applying
+        begin, use_of, data, place = applying.calls.begin, applying.uses, capture.data, self._place
         for _ in range(_BATCH):
             try:
                 kind, size, cpu, ts, tid, length, code, count = head(data, place)
@@ -135,16 +135,16 @@ class Replay:
                 data, place = capture.data, self._place
                 if event is not None:
                     yield event
-                    use_of = self._uses
-                if self._ended:
+                    use_of = applying.uses
+                if applying.ended:
                     return
                 continue
             if self._is_listing:
                 self._end_lists(ts)
-                begin = self._calls.begin
+                begin = applying.calls.begin
             use = use_of[code]
             if use.counts:
-                self._number += 1
+                applying.number += 1
             at, end = place + _BEHIND, place + _BEFORE + length
             if use.is_begin:
                 begin(tid, code, data[at:end], count)
@@ -154,69 +154,31 @@ class Replay:
                 if event is not None:
                     self._place = place + size
                     yield event
-                    use_of = self._uses
+                    use_of = applying.uses
             self._received += 1
             place += size
             self._place = place
-            if self._ended:
+            if applying.ended:
                 return
 
     def _read(
         self, use: Use, data: bytes, where: tuple[int, int, int], code: int, ts: int, tid: int, cpu: int
     ) -> SyscallEvent | None:
-        """Apply an event to the tables, and return it if it is asked for.
-
-        :param where: where its parameters begin and end in *data*, and their number.
-        """
-        at, end, count = where
-        kind = use.type
-        if kind is None:
-            return self._odd(code, data[at:end], count, ts, tid, cpu)
-        if use.quick is not None and (thread := use.quick(self._state, tid, data, where)) is not None:
-            if not use.is_wanted:
-                return None
-            return self._event(CapturedCall(kind, ts, tid, cpu, None, data[at:end]), thread, len(kind.params))
-        values = plain_values(data, at, count, end)
-        if values is None or len(values) < len(kind.params):
-            return self._odd(code, data[at:end], count, ts, tid, cpu)
-        return self._applied(CapturedCall(kind, ts, tid, cpu, values))
-
-    def _odd(self, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int) -> SyscallEvent | None:
-        """Apply an event that is old, or not as long as usual; return it if it is asked for."""
         try:
-            call = self._calls.make(code, data, count, ts, tid, cpu)
+            return self._applying.read(use, data, where, code, ts, tid, cpu)
         except TooShortError:
             base = 0 if self._capture is None else self._capture.base
             self._report(Damage(base + self._place, 0, "an event is shorter than it says"))
             return None
-        return None if call is None else self._applied(call)
-
-    def _applied(self, call: CapturedCall) -> SyscallEvent | None:
-        """Return the event of a call after what it changed, if it is asked for."""
-        thread = self._state.apply(call)
-        use = self._uses[call.type.code]
-        if call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
-            return None
-        return self._event(call, thread, -1 if call.is_generic else len(call.values))
-
-    def _event(self, call: CapturedCall, thread: Thread, count: int) -> SyscallEvent | None:
-        context = self.tables.context
-        if context.first is None:
-            context.first = call.ts
-        if not self._begin_at <= call.ts <= self._end_at:
-            self._ended = self._ended or call.ts > self._end_at
-            return None
-        self._passed += 1
-        return CapturedEvent(row_of(call.name, count), call, thread, self._number, self.tables)
 
     def _see_first(self, ts: int) -> None:
         """Note the time of the first event, which those of the period may be relative to."""
         self._is_first = False
         begin, end = self._period
         if begin is not None:
-            self._begin_at = begin.within(ts)
+            self._applying.begin_at = begin.within(ts)
         if end is not None:
-            self._end_at = end.within(ts)
+            self._applying.end_at = end.within(ts)
 
     def _other(self, capture: Capture) -> SyscallEvent | None:
         """Read a block that is not one of today's plain events, or pass over damage; return its event, if any."""
@@ -227,7 +189,7 @@ class Replay:
             self._place = place + _size_of(capture, place)
             return self._block(capture, block)
         if block is None:
-            self._ended = True
+            self._applying.ended = True
             return None
         self._place = place = block.place - capture.base
         self._skip(capture, block)
@@ -238,7 +200,7 @@ class Replay:
         found = capture.next_whole(self._place)
         if found is None:
             self._report(damage._replace(size=None))
-            self._ended = True
+            self._applying.ended = True
             return
         self._place = found
         self._report(damage._replace(size=capture.base + found - damage.place))
@@ -260,15 +222,16 @@ class Replay:
             self._report(Damage(block.place, len(block.body), text))
         except CaptureError as problem:
             self._report(Damage(block.place, None, str(problem).partition(": byte ")[2].partition(": ")[2].rstrip(".")))
-            self._ended = True
+            self._applying.ended = True
         return None
 
     def _old_event(self, block: Block) -> SyscallEvent | None:
         """Return the event of a block with flags, or as older captures have them."""
-        code, call = self._calls.call(block.type, block.body)
-        if code < MOST and self._uses[code].counts:
-            self._number += 1
-        return None if call is None else self._applied(call)
+        applying = self._applying
+        code, call = applying.calls.call(block.type, block.body)
+        if code < MOST and applying.uses[code].counts:
+            applying.number += 1
+        return None if call is None else applying.apply(call)
 
     def _read_list(self, block: Block) -> None:
         kind, tables = block.type, self.tables
@@ -302,7 +265,7 @@ class Replay:
         """Return the counters since :meth:`open`; *damaged* is the number of places that were left out."""
         capture = self._capture
         done = None if capture is None or not capture.size else min(capture.read / capture.size, 1.0)
-        return SourceStats(self._received, self._passed, dropped={"damaged": self._damaged}, done=done)
+        return SourceStats(self._received, self._applying.passed, dropped={"damaged": self._damaged}, done=done)
 
     def close(self) -> None:
         """Close the capture."""
