@@ -100,3 +100,9 @@ MORE = {
         "@runc cgroup $cgroup exec @implant private /var folder /var/spool/cron open write /var/spool/cron/root",
     ),
 }
+
+#: Harmless lines beside the twins, which fire nothing.
+QUIET = {
+    "its own environment": "@tool open read /proc/self/environ",
+    "that of its own thread": "@tool open read /proc/thread-self/environ",
+}

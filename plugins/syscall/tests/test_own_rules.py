@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from other_ways import IN_BIN, INSTALLED, MORE
+from other_ways import IN_BIN, INSTALLED, MORE, QUIET
 
 from falcohost_rules import shared_rules
 
@@ -322,7 +322,7 @@ def fired(start_agent, provocations, open_folder):
     fires = {name: line for name, (line, _) in LINES.items()}
     twins = {f"twin of {name}": line for name, (_, line) in LINES.items()}
     more = {name: line for name, (_, line) in MORE.items()}
-    lines = {**fires, **twins, **more}
+    lines = {**fires, **twins, **more, **QUIET}
 
     provocations.run(lines)
     provocations.run({"last": "@miner name kworker/last"})
@@ -365,6 +365,12 @@ def test_fires(fired, rule):
 def test_fires_for_other_ways(fired, way):
     """The rule fires as well where the same is done in another way."""
     assert fired[way] == {MORE[way][0]} | beside(way)
+
+
+@pytest.mark.parametrize("line", QUIET)
+def test_more_twins_fire_nothing(fired, line):
+    """No rule fires for what is harmless."""
+    assert fired[line] == set()
 
 
 @pytest.mark.parametrize("rule", LINES)
