@@ -1,4 +1,4 @@
-"""Runs the commands in docs/rules.md and docs/captures.md, and writes their output below each.
+"""Runs the commands in the pages below, and writes their output below each.
 
 A code block after a file's name is that file; ``work.scap`` is a capture that :mod:`example_capture` makes. A line
 after a ``$`` in a ``console`` block is a command.
@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 
 import example_capture  # noqa: E402
 
-PAGES = (HERE / "rules.md", HERE / "captures.md")
+PAGES = (HERE / "rules.md", HERE / "captures.md", HERE / "lint.md")
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _TIMED = re.compile(r"^  .* \d+ +\d+ +\d+ +\d+ +\d+$(?:\n  .* \d+ +\d+ +\d+ +\d+ +\d+$)*", re.MULTILINE)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -53,7 +53,7 @@ def _output(command: str, folder: str) -> str:
     if program != "falcohost":
         raise ValueError(f"{program} is not falcohost")
     done = run_cli(*arguments, folder=Path(folder), environment=os.environ | {"COLUMNS": "100", "TZ": "UTC"})
-    printed = done.stdout if done.returncode == 0 else done.stderr
+    printed = done.stdout if done.returncode == 0 else done.stderr or done.stdout
     return "\n".join(line.rstrip() for line in printed.rstrip("\n").splitlines()) + "\n"
 
 

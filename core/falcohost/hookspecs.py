@@ -88,6 +88,8 @@ class SourceSpec:
         settings of their own; its worker gets no other. Without it the worker gets all settings of the plugin.
     :ivar pushed: called by ``falcohost rules explain`` with the plan of a single rule; yields pairs of which events,
         and which part of the rule the source decides or reads for them.
+    :ivar unfiltered: called by ``falcohost rules lint`` with the plan of a single rule; yields the frequent event types
+        of which the source passes on every event because of it, each with the reason. Provisional.
     """
 
     name: str
@@ -111,6 +113,7 @@ class SourceSpec:
     environment: tuple[str, ...] = ()
     settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
+    unfiltered: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
 
 
 class Output(Protocol):

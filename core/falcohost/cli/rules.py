@@ -9,6 +9,7 @@ import click
 #: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 _COMMANDS = {
     "explain": ("rules_explain", "Explain a rule, and why it fires for an event or not."),
+    "lint": ("rules_lint", "Find mistakes in rules: what is unused, never true, too wide or easily bypassed."),
     "stats": ("rules_stats", "Count rules by event type; find slow, shadowed and unused ones."),
 }
 

@@ -17,11 +17,12 @@ from falcohost.engine.typecheck import check
 from falcohost.lang.parser import parse
 from falcohost.lang.quoting import quote
 from falcohost.lang.tree import AndNode, CheckNode, IdentifierNode, ListNode, Node, NotNode, OrNode, ValueNode
-from falcohost.rules.definitions import RuleDef
+from falcohost.rules.definitions import MacroDef, RuleDef
 from falcohost.rules.exceptions import with_exceptions
 from falcohost.rules.lists import ListExpander, ListExpansion
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.places import Context
+from falcohost.rules.results import Spot
 from falcohost.rules.texts import Scalar, SourceText
 
 
@@ -44,19 +45,36 @@ class Constants:
 
 
 @dataclass(frozen=True, slots=True)
+class OutlinedText:
+    """The text of a condition, or of a macro: as written, and with its lists expanded; *item*: whose it is."""
+
+    item: RuleDef | MacroDef
+    source: SourceText
+    expansion: ListExpansion
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """A part of a condition.
 
     :ivar expr: its IR, nested as it was written.
+    :ivar text: the text that it is a part of: that of the rule, or of a macro.
     :ivar origins: the exception or the macros whose whole condition this part is, outermost first.
     :ivar constants: the items of a check's list; empty if there is none.
     """
 
     node: Node
     expr: Expr
+    text: OutlinedText
     items: tuple[Outline, ...] = ()
     origins: tuple[ItemOrigin, ...] = ()
     constants: tuple[Constants, ...] = ()
+
+    @property
+    def spot(self) -> Spot | None:
+        """Return where it was written."""
+        offset, _ = self.text.expansion.origin(self.node.pos.offset)
+        return self.text.source.locate(offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +88,7 @@ class Written:
 
 def outline(rule: RuleDef, outcome: LoadOutcome, catalog: Catalog) -> Outline:
     """Return the outline of the condition of *rule*, with its exceptions; the rule has to be free of errors."""
-    condition, _ = with_exceptions(rule.condition, rule.exceptions)
-    outliner = _Outliner(outcome, catalog)
-    whole = outliner.outline(condition)
-    exceptions = [exception for exception in rule.exceptions if exception.values]
-    if not exceptions:
-        return whole
-    first, *others = whole.items
-    named = (
-        replace(part, origins=(origin("exception", exception.name, exception.context),))
-        for part, exception in zip(others, exceptions, strict=True)
-    )
-    return replace(whole, items=(first, *named))
+    return Outliner(outcome, catalog).rule(rule)
 
 
 def written(rule: RuleDef) -> list[Written]:
@@ -113,35 +120,52 @@ def _lines(scalar: Scalar) -> str:
     return inspect.cleandoc(text)
 
 
-class _Outliner:
+class Outliner:
+    """Outlines rules of one source; the outline of a macro is made once for all of them."""
+
     def __init__(self, outcome: LoadOutcome, catalog: Catalog) -> None:
         self._collector = outcome.collector
         self._lists = ListExpander(outcome.compiled.lists)
         self._catalog = catalog
         self._macros: dict[str, Outline] = {}
 
-    def outline(self, source: SourceText) -> Outline:
-        expansion = self._lists.expand(source.value)
-        return self._part(parse(expansion.text), expansion)
+    def rule(self, rule: RuleDef) -> Outline:
+        """Return the outline of the condition of *rule*, with its exceptions; the rule has to be free of errors."""
+        condition, _ = with_exceptions(rule.condition, rule.exceptions)
+        whole = self._outline(rule, condition)
+        exceptions = [exception for exception in rule.exceptions if exception.values]
+        if not exceptions:
+            return whole
+        first, *others = whole.items
+        named = (
+            replace(part, origins=(origin("exception", exception.name, exception.context),))
+            for part, exception in zip(others, exceptions, strict=True)
+        )
+        return replace(whole, items=(first, *named))
 
-    def _part(self, node: Node, expansion: ListExpansion) -> Outline:
+    def _outline(self, item: RuleDef | MacroDef, source: SourceText) -> Outline:
+        expansion = self._lists.expand(source.value)
+        return self._part(parse(expansion.text), OutlinedText(item, source, expansion))
+
+    def _part(self, node: Node, text: OutlinedText) -> Outline:
         match node:
             case IdentifierNode():
                 return self._macro(node.name)
             case NotNode():
-                item = self._part(node.item, expansion)
-                return Outline(node, Not(item.expr), (item,))
+                item = self._part(node.item, text)
+                return Outline(node, Not(item.expr), text, (item,))
             case AndNode() | OrNode():
-                items = tuple(self._part(item, expansion) for item in node.items)
+                items = tuple(self._part(item, text) for item in node.items)
                 kind = And if isinstance(node, AndNode) else Or
-                return Outline(node, kind(tuple(item.expr for item in items)), items)
+                return Outline(node, kind(tuple(item.expr for item in items)), text, items)
             case CheckNode():
-                return Outline(node, check(node, self._catalog).expr, constants=self._constants(node, expansion))
+                expr = check(node, self._catalog).expr
+                return Outline(node, expr, text, constants=self._constants(node, text.expansion))
 
     def _macro(self, name: str) -> Outline:
         if name not in self._macros:
             macro = self._collector.macros[name]
-            body = self.outline(macro.condition)
+            body = self._outline(macro, macro.condition)
             named = (origin("macro", name, macro.context), *body.origins)
             self._macros[name] = replace(body, origins=named)
         return self._macros[name]

@@ -33,7 +33,7 @@ def problem_for_people(problem: Problem) -> str:
     said = problem.said or problem.message or problem.code.value
     place = spot.place
     lines = [f"{printable(spot.file.name)}:{place.line + 1}:{place.column + 1}: {said} [{problem.code.name}]"]
-    lines += _excerpt(spot)
+    lines += excerpt(spot)
     lines += (f"  {step}" for step in problem.via)
     lines += (f"  in {_told(location)}" for location in reversed(problem.context.locations) if location.kind in _NAMED)
     if problem.hint:
@@ -53,7 +53,7 @@ def _told(location: Location) -> str:
     return f"{location.kind} '{printable(location.name)}'" if location.name else f"{location.kind} without a name"
 
 
-def _excerpt(spot: Spot) -> list[str]:
+def excerpt(spot: Spot) -> list[str]:
     """Return the line of the file and the caret; nothing if the file has no such line."""
     lines = spot.file.text.split("\n")
     if spot.place.line >= len(lines):

@@ -70,16 +70,13 @@ def _of_source(source: str, rules: Sequence[Rule], never: Mapping[str, str]) -> 
         of_any_type=sum(rule.event_types is None for rule in enabled),
         without_witness=list(_without_witness(enabled)),
         shadowed=list(shadows(enabled)),
-        never=[(rule, why) for rule in enabled if (why := _why_never(rule, never))],
+        never=[(rule, why) for rule in enabled if (why := why_never(rule, never.get(rule.name, "")))],
     )
 
 
-def _why_never(rule: Rule, found: Mapping[str, str]) -> str:
-    return (
-        "its checks of the event type exclude each other"
-        if rule.event_types == frozenset()
-        else found.get(rule.name, "")
-    )
+def why_never(rule: Rule, found: str) -> str:
+    """Return why *rule* can never fire; *found*: what its compilation has found; "" if it may fire."""
+    return "its checks of the event type exclude each other" if rule.event_types == frozenset() else found
 
 
 def _without_witness(rules: Sequence[Rule]) -> Iterator[WithoutWitness]:

@@ -96,9 +96,13 @@ ACCESS = {
         [shell("cat", "/etc/hosts"), shell("cat", _TOKEN, **REFUSED)],
     ),
     "K8s anonymous request answered": (
-        [event("get", "pods", requestURI="/api/v1/pods", **ANONYMOUS)],
+        [
+            event("get", "pods", requestURI="/api/v1/pods", **ANONYMOUS),
+            event("list", "secrets", requestURI="/api/v1/secrets", **ANONYMOUS, userAgent="kube-probe/1.31"),
+        ],
         [
             event("get", "", requestURI="/healthz", **ANONYMOUS),
+            event("get", "", requestURI="/api/v1/healthz", **ANONYMOUS, userAgent="GoogleHC/1.0"),
             event("get", "", requestURI="/readyz?verbose", **ANONYMOUS),
             event("get", "pods", **ANONYMOUS, **REFUSED),
         ],

@@ -52,6 +52,12 @@ def _pushed(plan: Plan) -> Iterable[tuple[str, str]]:
     return pushed(plan)
 
 
+def _unfiltered(plan: Plan) -> Iterable[tuple[str, str]]:
+    from falcohost_syscall.pushdown.told import unfiltered
+
+    return unfiltered(plan)
+
+
 def _drops(settings: Mapping[str, Any]) -> DropPolicy:
     from falcohost_syscall.drops import policy
 
@@ -99,6 +105,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             off=_off,
             reads_files=False,
             pushed=_pushed,
+            unfiltered=_unfiltered,
         ),
     )
 

@@ -21,13 +21,24 @@ from falcohost.ir import (
     specialise,
 )
 from falcohost_syscall.calls.event_types import event_types
-from falcohost_syscall.calls.rows import BY_NAME, Call
+from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT, Call
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.filters import condition
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import Decide, decide
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records.record import WANT_MESSAGES
+
+#: Calls that busy hosts make hundreds or thousands of times a second.
+_FREQUENT = NOT_BY_DEFAULT | frozenset(
+    (
+        *("open", "openat", "openat2", "close", "mmap", "munmap", "mprotect", "fcntl", "dup", "dup2", "dup3", "ioctl"),
+        *("stat", "fstat", "lstat", "newfstatat", "access", "getdents", "getdents64", "socket", "connect", "accept"),
+        *("accept4", "clone", "clone3", "fork", "vfork", "execve", "procexit", "pipe", "pipe2", "eventfd", "eventfd2"),
+    )
+)
+
+_SAYS_LITTLE = ("evt.res", "evt.rawres", "evt.failed", "evt.dir", "evt.type", "evt.num", "fd.num")
 
 
 def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -51,6 +62,27 @@ def pushed(plan: Plan) -> Iterator[tuple[str, str]]:
         yield ", ".join(names), text
     if left:
         yield "left to the engine", ", ".join(f"{name} ({reason})" if reason else name for name, reason in left.items())
+
+
+def unfiltered(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the frequent event types all of whose events the kernel passes on because of *plan*, each with the reason.
+
+    The result of a call, and that it failed or not, tell too little to count as a filter.
+    """
+    users = Users()
+    found = conditions(plan, users)
+    for name in sorted(plan.event_types if plan.event_types is not None else event_types(plan)):
+        if name not in _FREQUENT or name not in BY_NAME or plan.condition is None:
+            continue
+        row = BY_NAME[name]
+        expr, bounds = specialise(plan.condition, name), decide(row, users)
+        left = necessary_part(expr, bounds) if name in found else TRUE
+        if left == FALSE or any(shown_operand(check.left) not in _SAYS_LITTLE for check in checks(left)):
+            continue
+        undecided = (check for check in checks(expr) if row.want & WANT_MESSAGES or bounds(check).undecided)
+        reasons = {shown_operand(check.left): _why(check, row) for check in undecided}
+        told = ", ".join(f"{of} ({why})" if why else of for of, why in reasons.items())
+        yield name, f"the kernel decides none of its checks: {told}" if told else "it checks nothing else"
 
 
 def _why(check: Check | Exists, row: Call) -> str | None:

@@ -20,17 +20,22 @@ from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import decide
 from falcohost_syscall.pushdown.necessary import necessary
-from falcohost_syscall.pushdown.told import necessary_part, pushed
+from falcohost_syscall.pushdown.told import necessary_part, pushed, unfiltered
 
 WORKING = "working directories are kept outside of the kernel's programs"
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 
 
-def told(text: str) -> list[tuple[str, str]]:
-    """Return what is told of a rule with the condition *text*."""
+def plan(text: str) -> Plan:
+    """Return the plan for a rule with the condition *text*."""
     expr = check(parse(text), CATALOG).expr
     fields = frozenset(ref.field.name for ref in ir.fields(expr))
-    return list(pushed(Plan("syscall", event_types(expr, frozenset(BY_NAME)), fields, condition=expr)))
+    return Plan("syscall", event_types(expr, frozenset(BY_NAME)), fields, condition=expr)
+
+
+def told(text: str) -> list[tuple[str, str]]:
+    """Return what is told of a rule with the condition *text*."""
+    return list(pushed(plan(text)))
 
 
 def test_it_is_what_the_kernel_is_given():
@@ -90,3 +95,20 @@ def test_told(text, expected):
 def test_why_it_is_left(text, expected):
     """A check that is left to the engine has a reason, which is reported where it says more than that."""
     assert ("left to the engine", expected) == told(text)[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("evt.type in (open, openat) and fd.name = /etc/shadow", []),
+        (
+            "evt.type in (open, mount) and proc.cwd = /tmp and evt.rawres >= 0",
+            [("open", f"the kernel decides none of its checks: proc.cwd ({WORKING})")],
+        ),
+        ("evt.type = close", [("close", "it checks nothing else")]),
+        ("evt.type = open and proc.name in ()", []),
+    ],
+)
+def test_unfiltered(text, expected):
+    """Frequent types of which all events are passed on are named, with the reason; rare ones are not."""
+    assert expected == list(unfiltered(plan(text)))
