@@ -10,6 +10,7 @@ import click
 _COMMANDS = {
     "explain": ("rules_explain", "Explain a rule, and why it fires for an event or not."),
     "lint": ("rules_lint", "Find mistakes in rules: what is unused, never true, too wide or easily bypassed."),
+    "test": ("rules_test", "Run the tests of rules, and show which conditions they cover."),
     "stats": ("rules_stats", "Count rules by event type; find slow, shadowed and unused ones."),
 }
 

@@ -152,8 +152,12 @@ def read_definitions(files: Iterable[str]) -> Collection[RuleDef]:
 
 def named_rules(rules: Iterable[RuleDef], incomplete: str) -> list[CompletionItem]:
     """Return what completes *incomplete* to the name of one of *rules*."""
-    names = [rule.name for rule in rules if rule.name.lower().startswith(incomplete.lower())]
-    return [CompletionItem(_escaped(name)) for name in names]
+    return named((rule.name for rule in rules), incomplete)
+
+
+def named(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Return what completes *incomplete* to one of *names*, which may have blanks."""
+    return [CompletionItem(_escaped(name)) for name in names if name.lower().startswith(incomplete.lower())]
 
 
 def _files_so_far(paths: Sequence[str]) -> list[str]:
