@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -25,6 +26,21 @@ OWN = OwnProgram(
 def test_where_python_installs(what):
     """Folders are those that Python itself says, without all that it would load for that."""
     assert Path(sysconfig.get_path(what)) == module._installed(what)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("{base}/lib/{implementation_lower}{py_version_short}{abi_thread}", sysconfig.get_path("stdlib")),
+        ("{base}/{unheard_of}", "/opt/asked"),
+    ],
+)
+def test_names_of_later_pythons(monkeypatch, name, expected):
+    """Names of folders may have the parts that Python 3.13 has begun to use, and others that nobody knows yet."""
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(sysconfig, "get_path", lambda what, expand=True: "/opt/asked" if expand else name)
+
+    assert Path(expected) == module._installed("stdlib")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -95,7 +96,8 @@ def _folders() -> Iterator[Path]:
 def _installed(what: str) -> Path:
     """Return the folder of what is installed for this interpreter; *what*: a name of :func:`sysconfig.get_path`.
 
-    That function itself would load all settings with which Python was built: 0.3 MB.
+    That function itself would load all settings with which Python was built: 0.3 MB. It is asked where the name of a
+    folder has a part that is not known here.
     """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     known = {
@@ -105,8 +107,13 @@ def _installed(what: str) -> Path:
         "installed_platbase": sys.base_exec_prefix,
         "platlibdir": sys.platlibdir,
         "py_version_short": version,
+        "implementation": "Python",  # these three since 3.13
+        "implementation_lower": "python",
+        "abi_thread": "t" if "t" in sys.abiflags else "",
     }
-    return Path(sysconfig.get_path(what, expand=False).format_map(known))
+    with contextlib.suppress(KeyError):
+        return Path(sysconfig.get_path(what, expand=False).format_map(known))
+    return Path(sysconfig.get_path(what))
 
 
 def _names(script: Path) -> Iterator[str]:
