@@ -16,6 +16,7 @@ from falcohost.host.assignment import Assignment
 from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
+from falcohost.host.immortal import make_immortal
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
@@ -61,6 +62,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
     supervisor = wired(handed, options, again, maker, store, users, notify, found)
+    make_immortal()
     settle()
     fill_holes()
     outcome = supervisor.run()

@@ -1,0 +1,76 @@
+"""Objects that are immortal before the first fork: whoever looks at them copies nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from falcohost.host import immortal
+from falcohost.testing.skips import skip_or_fail
+
+MODULE = Path(immortal.__file__)
+SCRIPT = """
+import json, os, runpy, sys
+make_immortal = runpy.run_path(sys.argv[1])["make_immortal"]
+
+def dirty():
+    with open("/proc/self/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
+
+def copied():
+    reads, writes = os.pipe()
+    if os.fork() == 0:
+        before = dirty()
+        for one in objects:
+            for part in one:
+                pass
+        os.write(writes, str(dirty() - before).encode())
+        os._exit(0)
+    os.wait()
+    return int(os.read(reads, 20))
+
+objects = [(f"text {number}", number * 1.5, [number]) for number in range(50_000)]
+before = copied()
+made = make_immortal()
+after = copied()
+objects.append(("a", "b"))
+del objects[::2]
+print(json.dumps([made, before, after, len(objects), sys.getrefcount(objects[0]) == sys.getrefcount(None)]))
+"""
+
+
+def newer_python():
+    """Return a Python that has immortal objects, or skip."""
+    names = [sys.executable, "/usr/bin/python3", *(f"python3.{minor}" for minor in range(12, 20))]
+    for python in filter(None, map(shutil.which, names)):
+        if (
+            subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 12))"], check=False).returncode
+            == 0
+        ):
+            return python
+    return skip_or_fail("python3.12", "there is no Python 3.12 or newer on PATH")
+
+
+def run(python):
+    done = subprocess.run([python, "-c", SCRIPT, MODULE], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def test_a_fork_that_only_looks_copies_nothing():
+    """A fork that looks at objects that are immortal copies a small part of what it copied before."""
+    made, before, after, left, immortal_now = run(newer_python())
+
+    assert made > 200_000
+    assert before > 10 * after
+    assert left == 25_000
+    assert immortal_now
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has immortal objects")
+def test_a_python_without_them():
+    """A Python that has no immortal objects is left alone."""
+    assert run(sys.executable)[0] == 0
+    assert not immortal.is_possible()
