@@ -127,7 +127,8 @@ struct signal_struct {
 	struct rlimit rlim[16];
 };
 struct percpu_counter { long long count; };
-struct mm_rss_stat { long count[4]; };
+typedef struct { long counter; } atomic_long_t;
+struct mm_rss_stat { atomic_long_t count[4]; };
 struct mm_struct___before_6_2 { struct mm_rss_stat rss_stat; };
 struct mm_struct {
 	atomic_t mm_users;

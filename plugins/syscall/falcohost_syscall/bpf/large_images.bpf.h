@@ -87,12 +87,14 @@ GLOBAL int add_image(__u32 pid, struct large_image *from, __u64 cgroup)
 	forget_image(pid);
 	if (!pay_image(&payer))
 		return false;
-	if (bpf_map_update_elem(&large_images, &pid, from ? (const void *)from : &no_large_image, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&large_images, &pid, &no_large_image, BPF_NOEXIST)) {
 		repay_image(&payer);
 		return false;
 	}
 	large = bpf_map_lookup_elem(&large_images, &pid);
 	if (large) {
+		if (from) /* not by the helper above: that of Linux 6.1 takes no pointer that a global function got */
+			bpf_probe_read_kernel(large, sizeof(*large), from);
 		large->payer = payer.id;
 		large->payer_kind = payer.kind;
 	}

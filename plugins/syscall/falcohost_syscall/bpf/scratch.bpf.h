@@ -106,12 +106,13 @@ struct {
 SEC(".rodata.settings") const volatile struct settings settings;
 SEC(".data.options") volatile __u32 options;
 
+/* Atomically, though each processor has its own count: a program may lose its processor in between to another one. */
 static __always_inline void count_lost(__u32 cause)
 {
 	__u64 *count = bpf_map_lookup_elem(&lost, &cause);
 
 	if (count)
-		(*count)++;
+		__sync_fetch_and_add(count, 1);
 }
 
 static __always_inline struct scratch *get_scratch(__u32 which)
