@@ -321,6 +321,10 @@ class PathFacts(Protocol):
         """The access mode of an open (``O_RDONLY``, ``O_WRONLY``, ``O_RDWR``); None for other calls."""
 
     @property
+    def opened_as(self) -> str | None:
+        """The path that was passed to open the event's file, as it was passed; None if it is not known."""
+
+    @property
     def requested(self) -> str | None:
         """The path that was passed to open the event's file, made absolute without following links."""
 

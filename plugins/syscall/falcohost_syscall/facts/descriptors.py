@@ -200,6 +200,8 @@ def connected(row: Call, _: Arg) -> Fact | None:
 
 def name_changed(row: Call, _: Arg) -> Fact | None:
     """Describe whether the event changed the addresses of the socket."""
+    if not row.has_fd:
+        return constant(None)
     if row.name in ACCEPTS:
         return constant(True)
     if row.name in CONNECTS:

@@ -64,7 +64,8 @@ def _filename(event: SyscallEvent, _: Arg) -> str | None:
 def _in_container(get: Get) -> Get:
     def wrapped(event: SyscallEvent, arg: Arg) -> str | None:
         found = get(event, arg)
-        return None if found is None else f"{event.container.id}:{found}"
+        container = event.container
+        return None if found is None else f"{'' if container.is_host else container.id}:{found}"
 
     return wrapped
 
@@ -151,7 +152,7 @@ def _uid(event: SyscallEvent, _: Arg) -> str | None:
 
 
 def _raw_name(event: SyscallEvent, _: Arg) -> str | None:
-    return event.path if event.row.has_fd else None
+    return event.opened_as if event.row.has_fd else None
 
 
 def _stream(number: int, part: str) -> Get:
@@ -187,11 +188,27 @@ _PLAIN: tuple[SyscallField, ...] = (
         fact=facts.of_file("name", rooted=True),
         names_file=True,
     ),
-    row("fd.nameraw", T.CHARBUF, "Path as passed by the caller.", _raw_name, facts.raw_name),
+    row(
+        "fd.nameraw",
+        T.CHARBUF,
+        "Path of the file as it was passed to the call that opened it.",
+        _raw_name,
+        facts.raw_name,
+    ),
     row("fd.directory", T.CHARBUF, "Directory of the file.", _directory, facts.of_file("directory", rooted=True)),
     row("fd.filename", T.CHARBUF, "Last part of the file's path.", _filename, facts.of_file("filename", rooted=False)),
-    row("fd.containername", T.CHARBUF, "Container id, a colon, and fd.name.", _in_container(lambda e, _: fd_name(e))),
-    row("fd.containerdirectory", T.CHARBUF, "Container id, a colon, and fd.directory.", _in_container(_directory)),
+    row(
+        "fd.containername",
+        T.CHARBUF,
+        "Container id (none on the host), a colon, and fd.name.",
+        _in_container(lambda e, _: fd_name(e)),
+    ),
+    row(
+        "fd.containerdirectory",
+        T.CHARBUF,
+        "Container id (none on the host), a colon, and fd.directory.",
+        _in_container(_directory),
+    ),
     row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto),
     row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family),
     row("fd.is_server", T.BOOL, "This end of the socket is the server, or it listens.", _is_server),
@@ -200,7 +217,7 @@ _PLAIN: tuple[SyscallField, ...] = (
         "fd.name_changed",
         T.BOOL,
         "The event changed the socket's destination.",
-        lambda e, _: e.moved,
+        lambda e, _: e.moved if e.row.has_fd else None,
         facts.name_changed,
         Need.DESTINATIONS,
     ),

@@ -263,6 +263,8 @@ def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
     process = event.proc
     if process.session[host_place] < 0:
         return None
+    if process.session[host_place] == process.pid:
+        return process  # which the table may have forgotten, if this is its end
     leader = event.ctx.table.by_number(process.session[host_place])
     if leader is not None:
         return leader

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket as sockets
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from falcohost import Arg, Compare, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.events.hosts import HOSTS
+from falcohost_syscall.events.services import service
 from falcohost_syscall.events.sockets import LISTENING, Endpoint, Socket
 from falcohost_syscall.facts import descriptors as facts
 from falcohost_syscall.fields.field import Get, SyscallField, row
@@ -64,15 +63,6 @@ def _port(end: End) -> Get:
         return None if found is None else found.port
 
     return get
-
-
-@lru_cache(4096)
-def service(port: int, protocol: str) -> str:
-    """Return the name of the service on a port (https), or the number if it has none."""
-    try:
-        return sockets.getservbyport(port, protocol)
-    except (OSError, OverflowError):
-        return str(port)
 
 
 def _service(end: End) -> Get:

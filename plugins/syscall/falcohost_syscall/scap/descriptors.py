@@ -54,6 +54,7 @@ class Descriptor(Struct, frozen=True, gc=False):
     :ivar flags: Falco's flags of its open.
     :ivar ends: the ends of a socket.
     :ivar pid: the process of a pidfd.
+    :ivar passed: the path that was passed to open it; empty: not known, or there is none.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Descriptor(Struct, frozen=True, gc=False):
     flags: int = 0
     ends: Ends | None = None
     pid: int = -1
+    passed: str = ""
 
     @property
     def layer(self) -> int:

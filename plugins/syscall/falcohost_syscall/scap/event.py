@@ -311,6 +311,11 @@ class CapturedEvent:
         return _ACCESS.get(bits & 3)
 
     @property
+    def opened_as(self) -> str | None:
+        """The path that was passed to open the event's file, as it was passed; empty if there was none."""
+        return self.path if self.fdinfo is None else self.fdinfo.passed
+
+    @property
     def requested(self) -> str | None:
         """The path that was passed to open the event's file, made absolute without following links."""
         return self.abspath if self.row.opens else None

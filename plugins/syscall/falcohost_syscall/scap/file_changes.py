@@ -50,19 +50,22 @@ def opened(state: State, thread: Thread, call: CapturedCall, fd: int) -> None:
         call, bits = _as_begun(state, call, bits)
     if call.name == "creat":
         bits = (call.number("creat_flags") or 0) << 15 & _LAYERS
-    name = path_of(thread, call, call.text("name"))
-    _add_file(thread, call, fd, name, bits)
+    passed = call.text("name")
+    _add_file(thread, call, fd, path_of(thread, call, passed), passed, bits)
 
 
 def _opened_by_handle(_: State, thread: Thread, call: CapturedCall, fd: int) -> None:
     passed = call.text("path")
     if fd >= 0:
-        _add_file(thread, call, fd, None if passed is None else absolute("/", text(passed)), call.number("flags") or 0)
+        name = None if passed is None else absolute("/", text(passed))
+        _add_file(thread, call, fd, name, passed, call.number("flags") or 0)
 
 
-def _add_file(thread: Thread, call: CapturedCall, fd: int, name: str | None, bits: int) -> None:
-    kind = "directory" if bits & O_DIRECTORY else "file"
-    thread.descriptors[fd] = Descriptor(kind, name or "", call.number("ino") or 0, call.number("dev") or 0, bits)
+def _add_file(thread: Thread, call: CapturedCall, fd: int, name: str | None, passed: bytes | None, bits: int) -> None:
+    kind, written = "directory" if bits & O_DIRECTORY else "file", text(passed or b"")
+    ino, dev = call.number("ino") or 0, call.number("dev") or 0
+    written = name if name == written else written  # one text, as for most files
+    thread.descriptors[fd] = Descriptor(kind, name or "", ino, dev, bits, passed=written)
 
 
 def _as_begun(state: State, call: CapturedCall, bits: int) -> tuple[CapturedCall, int]:

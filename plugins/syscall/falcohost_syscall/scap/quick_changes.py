@@ -76,7 +76,9 @@ def _openat(state: State, tid: int, data: bytes, where: tuple[int, int, int]) ->
         elif (known := thread.descriptors.get(directory)) is not None:
             begin = known.name
     kind = "directory" if bits & O_DIRECTORY else "file"
-    thread.descriptors[fd] = Descriptor(kind, absolute(begin, text(passed)), ino, dev, bits)
+    written = text(passed)
+    name = absolute(begin, written)
+    thread.descriptors[fd] = Descriptor(kind, name, ino, dev, bits, passed=name if name == written else written)
     return thread
 
 

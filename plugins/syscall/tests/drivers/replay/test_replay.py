@@ -180,6 +180,21 @@ def test_paths(replayed, shown):
     ] == shown(replayed(*LISTS, *blocks), *names)
 
 
+def test_the_name_as_it_was_passed(replayed, shown):
+    """Calls on a descriptor, and on its copies, have the path with which it was opened, as it was passed."""
+    blocks = (
+        captures.event("openat", 10, fd=5, dirfd=-100, name=b"../anna/./a", flags=1, mode=0, dev=1, ino=2),
+        captures.event("dup2", 10, res=9, oldfd=5, newfd=9),
+        captures.event("read", 10, res=1, data=b"x", fd=9, size=1),
+        captures.event("fstat", 10, res=0, fd=0),
+        captures.event("openat", 10, fd=-2, dirfd=-100, name=b"./b", flags=1, mode=0, dev=0, ino=0),
+    )
+    names = ("../anna/./a", "../anna/./a", "../anna/./a", "", "./b")
+    calls = ("openat", "dup2", "read", "fstat", "openat")
+
+    assert [*zip(calls, names, strict=True)] == shown(replayed(*LISTS, *blocks), "fd.nameraw")
+
+
 def test_only_what_rules_want_is_passed_on(replayed, shown):
     """Events of types that no rule wants are read for the tables alone, and later ones may be wanted by a new plan."""
     blocks = (captures.event("chdir", 10, res=0, path=b"/srv"), captures.event("unlink", 10, res=0, path=b"x"))
@@ -194,7 +209,7 @@ def test_only_what_rules_want_is_passed_on(replayed, shown):
 @pytest.mark.parametrize("bits", [1, 0x1401, 0x8002])
 def test_quick_changes_are_those_of_other_events(replayed, shown, passed, directory, bits):
     """An openat and a close change the same, whether they have the usual parameters or one that nobody knows behind."""
-    names = ("fd.name", "fd.type", "fd.ino", "evt.is_open_read", "fd.is_upper_layer", "proc.stdin.name")
+    names = ("fd.name", "fd.nameraw", "fd.type", "fd.ino", "evt.is_open_read", "fd.is_upper_layer", "proc.stdin.name")
     openat = {"fd": 0, "dirfd": directory, "name": passed, "flags": bits, "mode": 0, "dev": 3, "ino": 4}
     plain = (
         captures.event("open", 10, fd=5, name=b"/srv", flags=0x401, mode=0, dev=1, ino=2),

@@ -273,6 +273,11 @@ class RecordEvent(RecordFacts):
         return None if place is None else self.h[ARG0 + place] & 3
 
     @property
+    def opened_as(self) -> str | None:
+        """The path that was passed to this call: that of a former one is not known."""
+        return self.path
+
+    @property
     def requested(self) -> str | None:
         """The path that was passed to open the event's file, made absolute without following links."""
         return self.abspath if self.row.opens else None
