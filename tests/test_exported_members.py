@@ -166,6 +166,7 @@ PUBLIC = {
         "INSPECT",
         "LISTEN",
         "MAPS",
+        "MODULE",
         "NOTHING",
         "PROBE",
         "PROGRAM",

@@ -16,6 +16,7 @@ __all__ = [
     "INSPECT",
     "LISTEN",
     "MAPS",
+    "MODULE",
     "NOTHING",
     "PROBE",
     "PROGRAM",
@@ -52,11 +53,15 @@ PROGRAM: Final = "program"
 MAPS: Final = "maps"
 #: Loads and attaches BPF programs.
 PROBE: Final = "probe"
+#: Tells Falco's kernel module what to collect (ioctl(2) on its devices).
+MODULE: Final = "module"
 #: Sends signals to processes of others, with CAP_KILL.
 SIGNAL: Final = "signal"
 
 #: All of these.
-ALL: Final = frozenset({THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, SIGNAL})
+ALL: Final = frozenset(
+    {THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, MODULE, SIGNAL}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,8 @@ class Needs:
         sockets that were opened before), ``write`` (create and change files), ``beneath`` (open files below a folder
         with openat2(2)), ``watch`` (wait for changes in folders with inotify(7)), ``code`` (make code while it runs, or
         load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs),
-        ``maps`` (read and change BPF maps), ``probe`` (load BPF programs) and ``signal`` (signal processes of others).
+        ``maps`` (read and change BPF maps), ``probe`` (load BPF programs), ``module`` (tell Falco's kernel module what
+        to collect) and ``signal`` (signal processes of others).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).

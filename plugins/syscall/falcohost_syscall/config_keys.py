@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from falcohost import ConfigKey
@@ -15,17 +16,13 @@ DROP_ACTIONS: Final = ("ignore", "log", "alert", "exit")
 
 
 def _kind(name: str) -> str | None:
-    if name not in _KINDS:
-        return f"engine.kind '{name}' is not a valid kind; it is one of {', '.join(_KINDS)}"
-    if name in (MODERN_EBPF, NO_DRIVER):
+    if name in _KINDS:
         return None
-    return f"engine.kind is '{name}', which this version of falcohost does not support; use {MODERN_EBPF}"
+    return f"engine.kind '{name}' is not a valid kind; it is one of {', '.join(_KINDS)}"
 
 
-def _preset(size: int) -> str | None:
-    return (
-        None if 1 <= size <= 10 else f"engine.modern_ebpf.buf_size_preset: expected a number from 1 to 10, not {size}"
-    )
+def _preset(key: str, size: int) -> str | None:
+    return None if 1 <= size <= 10 else f"{key}: expected a number from 1 to 10, not {size}"
 
 
 def _moment(text: str) -> str | None:
@@ -60,12 +57,13 @@ _ENGINE = (
         type=str,
         default=MODERN_EBPF,
         check=_kind,
-        help="`modern_ebpf` observes system calls, `replay` reads them from a capture, `nodriver` does neither",
+        help="`modern_ebpf` observes system calls with eBPF, `kmod` with [Falco's kernel module](kmod.md), "
+        "`replay` reads them from a capture, `nodriver` does none of these",
     ),
     ConfigKey(
         key="engine.modern_ebpf.buf_size_preset",
         type=int,
-        check=_preset,
+        check=functools.partial(_preset, "engine.modern_ebpf.buf_size_preset"),
         help="size of the ring buffer of calls, 1 to 10: 1 means 1 MiB, and each step doubles it; the buffer of "
         "processes is half as large; by default 8 MiB, with one or two processors 4 MiB",
     ),
@@ -104,12 +102,17 @@ _ENGINE = (
             ("to", "the replay ends behind this time:"),
         )
     ),
-    *(
-        ConfigKey(key=f"engine.{name}", type=kind, help="for a kind that this version does not support")
-        for name, kind in (
-            ("kmod.buf_size_preset", int),
-            ("kmod.drop_failed_exit", bool),
-        )
+    ConfigKey(
+        key="engine.kmod.buf_size_preset",
+        type=int,
+        check=functools.partial(_preset, "engine.kmod.buf_size_preset"),
+        help="size of the ring of each processor, 1 to 10: 1 means 1 MiB, and each step doubles it; by default 4",
+    ),
+    ConfigKey(
+        key="engine.kmod.drop_failed_exit",
+        type=bool,
+        default=False,
+        help="leaves out every call that failed",
     ),
 )
 

@@ -25,6 +25,7 @@ from falcohost.host.storing.process import NAME as STORE
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
 from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
+from falcohost_syscall.drivers.drivers import DEFAULT, DRIVERS
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.source import SyscallSource
@@ -270,12 +271,24 @@ def functions(bpf) -> None:
             skip_or_fail("fexit", f"calls cannot be seen by functions: {driver.attachment.why_not}")
 
 
+@pytest.fixture(scope="session")
+def driver() -> str:
+    """Return the driver with which agents observe system calls here (``FALCOHOST_DRIVER``)."""
+    spec = next(one for one in DRIVERS if one.name == os.environ.get("FALCOHOST_DRIVER", DEFAULT))
+    for what, problem in spec.check({}):
+        if problem:
+            skip_or_fail("bpf", f"{what}: {problem}")
+    return spec.name
+
+
 @pytest.fixture(scope="module")
-def start_agent(bpf, tmp_path_factory) -> Iterator[Callable[..., Agent]]:
+def start_agent(driver, tmp_path_factory) -> Iterator[Callable[..., Agent]]:
     """Return a function that starts ``falcohost`` on rules files and returns it when it is watching."""
     started: list[Agent] = []
 
     def start_agent(*rules: Path, **options) -> Agent:
+        if driver != DEFAULT:
+            options["settings"] = {**options.get("settings", {}), "engine": {"kind": driver}}
         agent = Agent(tmp_path_factory.mktemp("agent"), rules, **options)
         started.append(agent)
         agent.wait_until_ready()

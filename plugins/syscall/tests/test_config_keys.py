@@ -31,7 +31,7 @@ def plugins(text):
     ("text", "error"),
     [
         ("engine: {kind: gvisor}", "1:16: engine.kind 'gvisor' is not a valid kind"),
-        ("engine: {kind: kmod}", "1:16: engine.kind is 'kmod', which this version of falcohost does not support"),
+        ("engine: {kmod: {buf_size_preset: 0}}", "1:34: engine.kmod.buf_size_preset: expected a number from 1 to 10"),
         ("engine: {modern_ebpf: {buf_size_preset: 11}}", "1:41: engine.modern_ebpf.buf_size_preset: expected a number"),
         (
             "syscall_event_drops: {threshold: 2}",

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, PROBE, SIGNAL, THREADS, WATCH, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, MODULE, PROBE, SIGNAL, THREADS, WATCH, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -99,6 +99,10 @@ _IOCTL: Final = frozenset({0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451})
 # linux/perf_event.h: ENABLE, DISABLE, SET_BPF.
 _PERF_IOCTL: Final = frozenset({0x2400, 0x2401, 0x40042408})
 
+# The requests of Falco's kernel module (driver/ppm_events_public.h).
+_MODULE_IOCTL: Final = frozenset(range(0x7300, 0x7340))
+_REQUESTS: Final = {PROBE: _PERF_IOCTL, MODULE: _MODULE_IOCTL}
+
 _UNIX: Final = Argument(0, frozenset({socket.AF_UNIX}))
 _FAMILIES: Final = frozenset({socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK})
 
@@ -122,7 +126,8 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Conditions]:
     found["socketpair"] = (_UNIX,)  # of another family, the kernel would load a module for it
     found["tgkill"] = (Argument(0, frozenset({pid})),)
     found["prlimit64"] = (Argument(0, frozenset({0, pid})),)
-    found["ioctl"] = (Argument(1, _IOCTL | (_PERF_IOCTL if PROBE in needs else frozenset())),)
+    requests = frozenset[int]().union(*(of for need, of in _REQUESTS.items() if need in needs))
+    found["ioctl"] = (Argument(1, _IOCTL | requests),)
     if CODE not in needs:
         found["mprotect"] = (_NO_CODE,)
         # What looks up names loads the libraries for that late (nsswitch.conf(5)).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from falcohost import ConfigError, DriverSpec, Plan, SourceLoader
@@ -54,11 +55,42 @@ def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str |
     return requirements()
 
 
+def _make_kmod(settings: Mapping[str, Any]) -> Driver:
+    from falcohost_syscall.drivers.kmod.driver import KernelModule
+
+    return KernelModule(settings)
+
+
+def _load_kmod(settings: Mapping[str, Any]) -> SourceLoader:
+    from falcohost_syscall.drivers.kmod.loader import Loader
+
+    return Loader(settings)
+
+
+def _ask_kmod(settings: Mapping[str, Any], plan: Plan) -> bytes:
+    from falcohost_syscall.drivers.kmod import asked, config
+
+    return asked.ask(config.parse(settings), plan)
+
+
+def _check_kmod(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_syscall.drivers.kmod.module import requirements
+
+    return requirements()
+
+
 def _make_replay(settings: Mapping[str, Any]) -> Driver:
     from falcohost_syscall.drivers.replay.driver import Replay
 
     return Replay(settings)
 
+
+_PROC_HELPER: Final = HelperSpec(
+    name=PROC,
+    serve="falcohost_syscall.processes.proc_helper:serve",
+    capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}),
+    calls=frozenset({INSPECT}),
+)
 
 DRIVERS: Final = (
     DriverSpec(
@@ -67,20 +99,26 @@ DRIVERS: Final = (
         chosen_by=KEY,
         make=_make_modern_ebpf,
         check=_check_modern_ebpf,
-        helpers=(
-            HelperSpec(
-                name=PROC,
-                serve="falcohost_syscall.processes.proc_helper:serve",
-                capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}),
-                calls=frozenset({INSPECT}),
-            ),
-        ),
+        helpers=(_PROC_HELPER,),
         capabilities=_reading(),
         load=_load_modern_ebpf,
         ask=_ask_modern_ebpf,
         load_capabilities=_LOADING,
         sentinel=f"{_PACKAGE}.{_DRIVER}.sentinel:call",
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
+    ),
+    DriverSpec(
+        name="kmod",
+        description="System calls of this machine, observed with Falco's kernel module.",
+        chosen_by=KEY,
+        make=_make_kmod,
+        check=_check_kmod,
+        helpers=(replace(_PROC_HELPER, modules=("falcohost_syscall.processes.listing",)),),
+        capabilities=frozenset(),
+        load=_load_kmod,
+        ask=_ask_kmod,
+        load_capabilities=frozenset(),
+        modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", "drivers.kmod.driver")),
     ),
     DriverSpec(
         name="replay",

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from falcohost.agent import AgentProcess
+
+#: What no process does while it prepares for its job, not even those that load probes, and what only these do.
+_NEVER: Final = """
+    execve execveat ptrace process_vm_readv process_vm_writev pidfd_getfd unshare setns userfaultfd io_uring_setup
+    io_uring_enter io_uring_register init_module finit_module delete_module kexec_load kexec_file_load mount umount2
+    pivot_root move_mount open_by_handle_at fanotify_init
+"""
+NEVER: Final = frozenset(_NEVER.split())
+LOADING: Final = frozenset({"bpf", "perf_event_open", "fsopen", "fsconfig", "fsmount"})
 
 #: What an agent has in the kernel, by kind: the numbers of its maps, programs and links.
 Objects = dict[str, frozenset[int]]

@@ -70,6 +70,13 @@ class AskPids(Struct, tag=True, array_like=True, frozen=True):
     ident: _Number
 
 
+class AskListed(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.listed`."""
+
+    ident: _Number
+    tid: _Pid
+
+
 class AskAccounts(Struct, tag=True, array_like=True, frozen=True):
     """Asks for :meth:`ProcReader.accounts`."""
 
@@ -95,7 +102,7 @@ class Answer(Struct, array_like=True, frozen=True):
     values: list[bytes | None] | None
 
 
-Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskAccounts | AskContainer
+Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskListed | AskAccounts | AskContainer
 
 # What it does before it is confined, and after that no more: the filter of its system calls would end it.
 _PREPARING: Final = ("clone", "setgroups", "setresgid", "setresuid", "capset", "seccomp")
@@ -135,6 +142,8 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
         return [kind.encode() for kind in reader.descriptors(request.pid)]
     if isinstance(request, AskPids):
         return [b"".join(map(_PIDS.pack, reader.pids() or ()))]
+    if isinstance(request, AskListed):
+        return reader.listed(request.tid)
     if isinstance(request, AskAccounts):
         return reader.accounts(request.pid, request.start, request.known)
     return [b""] if reader.has_container(request.namespace, request.name, request.path) else None
@@ -198,6 +207,10 @@ class Remote:
         """Return the running processes; None: not known."""
         found = self._ask(AskPids)
         return frozenset(pid for (pid,) in _PIDS.iter_unpack(found[0])) if found and found[0] else None
+
+    def listed(self, tid: int) -> list[bytes | None] | None:
+        """Return the lists of the process of a thread."""
+        return self._ask(lambda ident: AskListed(ident, tid))
 
     def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
         """Return the state of the files with accounts below the root of a process, and their contents."""

@@ -10,12 +10,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from falcohost_syscall.processes import rooted
 from falcohost_syscall.processes.open_files import link_type
+
+if TYPE_CHECKING:
+    from falcohost_syscall.processes.listing import Lister
 
 #: What can be read of a process: the content of files, targets of links, and inodes of namespaces (as decimal numbers).
 File: TypeAlias = Literal["stat", "cmdline", "environ", "comm"]
@@ -86,6 +89,9 @@ class ProcReader(Protocol):
     def pids(self) -> frozenset[int] | None:
         """Return the running processes; None: not known."""
 
+    def listed(self, tid: int) -> list[bytes | None] | None:
+        """Return what :meth:`falcohost_syscall.processes.listing.Lister.listed` returns for a thread; None: unknown."""
+
     def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
         """Return the state of ``/etc/passwd`` and ``/etc/group`` below the root of a process, and their contents.
 
@@ -101,6 +107,9 @@ class ProcReader(Protocol):
 
 class Here:
     """Reads with the rights of this process (:class:`ProcReader`)."""
+
+    def __init__(self) -> None:
+        self._lister: Lister | None = None
 
     def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:
         """Return what is asked for."""
@@ -132,6 +141,14 @@ class Here:
     def pids(self) -> frozenset[int]:
         """Return the running processes."""
         return frozenset(int(name) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208
+
+    def listed(self, tid: int) -> list[bytes | None] | None:
+        """Return the lists of the process of a thread."""
+        if self._lister is None:
+            from falcohost_syscall.processes.listing import Lister  # few drivers need it
+
+            self._lister = Lister()
+        return self._lister.listed(tid)
 
     def accounts(self, pid: int, start: int, known: bytes) -> list[bytes | None] | None:
         """Return the state of ``/etc/passwd`` and ``/etc/group`` below the root of a process, and their contents.

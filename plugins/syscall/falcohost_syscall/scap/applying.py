@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from falcohost import Plan
-from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.scap.changes import State
 from falcohost_syscall.scap.event import CapturedEvent
 from falcohost_syscall.scap.events import Calls, CapturedCall, plain_values
@@ -47,7 +46,7 @@ class Applying:
 
     def read(
         self, use: Use, data: bytes, where: tuple[int, int, int], code: int, ts: int, tid: int, cpu: int
-    ) -> SyscallEvent | None:
+    ) -> CapturedEvent | None:
         """Apply an event to the tables, and return it if it is asked for.
 
         :param where: where its parameters begin and end in *data*, and their number.
@@ -66,12 +65,12 @@ class Applying:
             return self._odd(code, data[at:end], count, ts, tid, cpu)
         return self.apply(CapturedCall(kind, ts, tid, cpu, values))
 
-    def _odd(self, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int) -> SyscallEvent | None:
+    def _odd(self, code: int, data: bytes, count: int, ts: int, tid: int, cpu: int) -> CapturedEvent | None:
         """Apply an event that is old, or not as long as usual; return it if it is asked for."""
         call = self.calls.make(code, data, count, ts, tid, cpu)
         return None if call is None else self.apply(call)
 
-    def apply(self, call: CapturedCall) -> SyscallEvent | None:
+    def apply(self, call: CapturedCall) -> CapturedEvent | None:
         """Return the event of a call after what it changed, if it is asked for."""
         thread = self._state.apply(call)
         use = self.uses[call.type.code]
@@ -79,7 +78,7 @@ class Applying:
             return None
         return self._event(call, thread, -1 if call.is_generic else len(call.values))
 
-    def _event(self, call: CapturedCall, thread: Thread, count: int) -> SyscallEvent | None:
+    def _event(self, call: CapturedCall, thread: Thread, count: int) -> CapturedEvent | None:
         context = self.tables.context
         if context.first is None:
             context.first = call.ts

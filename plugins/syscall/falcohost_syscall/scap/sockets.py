@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from socket import AF_INET, AF_INET6
 from typing import Final
 
@@ -39,6 +40,10 @@ class Interfaces:
     def add(self, address: bytes, mask: bytes) -> None:
         """Add the address of an interface."""
         self._known.append((address, mask))
+
+    def replace(self, known: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take note that these are all addresses, each with its mask."""
+        self._known = [*known]
 
     def has(self, ip: bytes) -> bool:
         """Return whether it is an address of the machine; of IPv6 addresses the subnet counts."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from falcohost_syscall.events.event import Context
+from falcohost_syscall.events.event import Context, UserNames
 from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable, Session
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
@@ -108,18 +109,20 @@ class _Processes(ProcessTable):
 
 
 class Tables:
-    """The state of the captured machine.
+    """The state of one machine.
 
+    :param users: its accounts, unless lists tell them; *containers*: its containers, if runtimes can be asked.
     :ivar context: the tables that events share, with *processes* and *users*.
     :ivar groups: the threads of each process by its pid.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, users: UserNames | None = None, containers: Containers | None = None) -> None:
         self.threads: dict[int, Thread] = {}
         self.processes = _Processes(self.threads)
         self.users = CapturedUsers()
         self.interfaces = Interfaces()
-        self.context = Context(self.processes, self.users, Containers(exists=lambda claim: False))
+        known = Containers(exists=lambda claim: False) if containers is None else containers
+        self.context = Context(self.processes, self.users if users is None else users, known)
         self.groups: dict[int, set[int]] = {}
         self._cgroups: dict[bytes, int] = {}
         self._keys = count(1)
@@ -202,9 +205,9 @@ class Tables:
         """Remember the descriptors of a thread that existed when the capture began."""
         self._listed.append((tid, found))
 
-    def link(self) -> None:
-        """Set the parents of processes, and give threads their descriptors, once all are listed."""
-        for thread in self.threads.values():
+    def link(self, threads: Iterable[Thread] | None = None) -> None:
+        """Set the parents of processes, and give threads their descriptors, once all are listed; or only *threads*."""
+        for thread in self.threads.values() if threads is None else threads:
             thread.process.parent = self.parent(thread.process.ppid)
             main = self.threads.get(thread.process.pid)
             if main is not None and main is not thread:

@@ -18,6 +18,7 @@ from falcohost.agent import AgentProcess
 from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
+from falcohost_syscall.drivers import told
 from falcohost_syscall.drivers.modern_ebpf import config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
 from falcohost_syscall.drivers.modern_ebpf.asked import read
@@ -31,7 +32,7 @@ from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
-from falcohost_syscall.drivers.modern_ebpf.takeover import journal, told
+from falcohost_syscall.drivers.modern_ebpf.takeover import journal
 from falcohost_syscall.processes.users import Stamp, stamps
 from falcohost_syscall.watched.files import WatchedFiles
 

@@ -20,7 +20,7 @@ from falcohost_syscall.drivers.modern_ebpf.takeover import boundary
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import Journal, Reached
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import MOST_HELD, Progress, Step
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
-from falcohost_syscall.drivers.modern_ebpf.takeover.told import Told
+from falcohost_syscall.drivers.told import Told
 from falcohost_syscall.events.event import Context, SyscallEvent
 from falcohost_syscall.kernel.ring import BATCH
 from falcohost_syscall.records.record import CallCount

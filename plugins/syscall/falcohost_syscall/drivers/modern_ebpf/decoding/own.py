@@ -18,17 +18,9 @@ from falcohost.agent import AgentProcess, Job
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, PID, TS
+from falcohost_syscall.events.agent_parts import LOADING, NEVER
 from falcohost_syscall.events.sockets import Endpoint
 from falcohost_syscall.processes.boot_clock import own_offset, ticks
-
-#: What no process does while it prepares for its job, not even those that load probes, and what only these do.
-_NEVER: Final = """
-    execve execveat ptrace process_vm_readv process_vm_writev pidfd_getfd unshare setns userfaultfd io_uring_setup
-    io_uring_enter io_uring_register init_module finit_module delete_module kexec_load kexec_file_load mount umount2
-    pivot_root move_mount open_by_handle_at fanotify_init
-"""
-NEVER: Final = frozenset(_NEVER.split())
-LOADING: Final = frozenset({"bpf", "perf_event_open", "fsopen", "fsconfig", "fsmount"})
 
 # The kernel's names of calls that have another here.
 _CALLED: Final = {"pread64": "pread", "pwrite64": "pwrite", "clone3": "clone", "newselect": "_newselect"}

@@ -1,0 +1,1 @@
+"""The driver ``kmod``: observes the system calls of this machine with Falco's kernel module."""

@@ -1,0 +1,234 @@
+"""The driver ``kmod``: observes the system calls of this machine with Falco's kernel module.
+
+The module tells of every call of the kinds that rules ask for. Threads, processes and descriptors are kept here, from
+``/proc`` at the start and from then on by what calls change.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from falcohost import Batch, Plan, SourceError, SourceStats, kept
+from falcohost.agent import AgentProcess
+from falcohost.helpers import HELPERS, Helper
+from falcohost.lasting import Memory
+from falcohost.needs import CONNECT, THREADS, Needs
+from falcohost_syscall.drivers.drivers import PROC
+from falcohost_syscall.drivers.kmod import config
+from falcohost_syscall.drivers.kmod.asked import ask, chosen
+from falcohost_syscall.drivers.kmod.interface import EVENTS, FULL, SWITCHES
+from falcohost_syscall.drivers.kmod.loader import Loader
+from falcohost_syscall.drivers.kmod.own import OwnProcesses
+from falcohost_syscall.drivers.kmod.rings import Position, RawEvent, Rings
+from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Reported, Status
+from falcohost_syscall.drivers.told import Told
+from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.events.hosts import HOSTS
+from falcohost_syscall.processes.proc_helper import Remote
+from falcohost_syscall.processes.procfs import READING
+from falcohost_syscall.scap.applying import Applying
+from falcohost_syscall.scap.event_types import MOST
+from falcohost_syscall.scap.interfaces import OwnAddresses
+from falcohost_syscall.scap.live import LiveEvent, LiveTables
+from falcohost_syscall.scap.reader import TooShortError
+
+#: Seconds between two looks at the rings; rings that fill up are read sooner.
+PERIOD: Final = 0.03
+#: Seconds after which an idle driver yields an empty batch.
+IDLE: Final = 0.5
+#: With this share of a ring read and not stored, its space is given back all the same: the module needs the room.
+_MOST_HELD: Final = 0.25
+#: The module's counters that count no loss.
+_NO_LOSS: Final = (EVENTS, SWITCHES)
+# Where users and groups are; their files are replaced there.
+_ACCOUNTS: Final = (Path("/etc"),)
+#: All that it connects to, to look up the host names in rules.
+_NAME_SERVERS: Final = ("*:53",)
+
+_log = logging.getLogger("falcohost")
+
+
+class KernelModule:
+    """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`)."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._config = config.parse(settings)
+        helpers: Mapping[str, Helper] = settings.get(HELPERS, {})
+        helper = helpers.get(PROC)
+        self._remote = None if helper is None else Remote(helper.link)
+        if self._remote is not None:
+            READING.reader = self._remote
+        self._own = OwnProcesses(self._config.agent_pid, helpers)
+        self._applying = Applying(LiveTables, LiveEvent)
+        self._addresses = OwnAddresses()
+        self._loader: Loader | None = None
+        self._rings: Rings | None = None
+        self._status: Status | None = None
+        self._reported: Told[Reported] | None = None
+        self._before: Mapping[str, int] = {}
+        self._steps: deque[Position] = deque()
+        self._again: Position = ()
+        self._plan: Plan | None = None
+        self._received = self._short = 0
+        self._lost: Mapping[str, int] = {}
+
+    @property
+    def tables(self) -> LiveTables:
+        """The threads, processes and descriptors of this machine."""
+        found = self._applying.tables
+        assert isinstance(found, LiveTables)
+        return found
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it reads accounts, and looks up the host names in rules."""
+        names = {CONNECT, THREADS} if HOSTS.wanted else set()
+        own = Needs() if self._loader is None else self._loader.needs
+        return Needs(frozenset(names), _ACCOUNTS, connects=_NAME_SERVERS) | own
+
+    def open(self, plan: Plan) -> None:
+        """Read the rings that another process has opened, or open them; then list the processes that run.
+
+        :raises SourceError: the module is missing, or cannot be used; the text says what to do.
+        """
+        descriptors: Mapping[str, Sequence[int]] = {name: kept.inherited(name) for name in (DEVICES, STATUS, REPORTED)}
+        is_successor = all(descriptors.values())
+        if not is_successor:
+            self._loader = Loader(self._settings)
+            self._loader.open(ask(self._config, plan))
+            descriptors = self._loader.descriptors
+        self._read(descriptors)
+        self._update(plan)
+        self._addresses.tell(self.tables.interfaces)
+        self.tables.list_running()
+
+    def _read(self, descriptors: Mapping[str, Sequence[int]]) -> None:
+        """Begin to read the rings with these *descriptors*."""
+        status = Told(Memory(descriptors[STATUS][0], writable=False), Status).heard()
+        if status is None or len(status.cpus) != len(descriptors[DEVICES]):
+            raise SourceError("The loader has not said which rings it has opened.")
+        self._status = status
+        self._reported = Told(Memory(descriptors[REPORTED][0]), Reported)
+        self._before = (self._reported.heard() or Reported()).counts
+        by_cpu = dict(zip(status.cpus, descriptors[DEVICES], strict=True))
+        self._rings = Rings.of(by_cpu, status.size, status.api)
+        self._again = self._rings.waiting
+
+    def update(self, plan: Plan) -> None:
+        """Pass on what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
+        if self._loader is not None:
+            self._loader.update(ask(self._config, plan))
+        self._update(plan)
+
+    def _update(self, plan: Plan) -> None:
+        HOSTS.start()
+        self._plan = plan
+        for remark in self._config.base.remarks(plan):
+            _log.warning("%s", remark)
+        self._applying.update(chosen(self._config, plan))
+
+    def agent(self, processes: Sequence[AgentProcess]) -> None:
+        """Take note that these are the agent's processes."""
+        self._own.take(processes)
+        self.tables.context.agent.take(processes)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield new events, or an empty batch at least twice a second, until the driver is closed.
+
+        :raises HelperEnded: what reads ``/proc`` has ended.
+        """
+        last = time.monotonic()
+        while (rings := self._rings) is not None:
+            self.tables.own_users.refresh()
+            self._addresses.tell(self.tables.interfaces)
+            if self._remote is not None:
+                self._remote.check()
+            if self._loader is not None:
+                self._loader.look()
+            if rings.held > _MOST_HELD:
+                self._stored(rings.position)
+            again = any(read < until for read, until in zip(rings.position, self._again, strict=True))
+            found = rings.events()
+            now = time.monotonic()
+            if found:
+                self._received += len(found)
+                self._steps.append(rings.position)
+                yield Batch(self._events(found), stored=functools.partial(self._stored, rings.position), again=again)
+                last = now
+            elif now - last >= IDLE:
+                last = now
+                yield Batch(())
+            if not rings.is_filling:
+                time.sleep(PERIOD)
+
+    def _stored(self, position: Position) -> None:
+        """Give back the space of what was read up to *position*."""
+        if self._rings is not None:
+            self._rings.release(position)
+
+    def _events(self, found: Sequence[RawEvent]) -> Iterator[SyscallEvent]:
+        """Yield those that rules ask for; each is yielded while the tables are as of this event."""
+        applying, own = self._applying, self._own
+        uses, begin, undecided = applying.uses, applying.calls.begin, self.tables.context.containers.undecided
+        for ts, cpu, tid, code, data, start, end, count in found:
+            if code >= MOST:
+                continue
+            use = uses[code]
+            if use.counts:
+                applying.number += 1
+            if use.is_begin:
+                begin(tid, code, data[start:end], count)
+                continue
+            if not use.is_read:
+                continue
+            try:
+                event = applying.read(use, data, (start, end, count), code, ts, tid, cpu)
+            except TooShortError:
+                self._short += 1
+                continue
+            if event is None or own.have(event):
+                continue
+            if undecided and event.thread.cgroup in undecided:
+                self.tables.context.containers.decide(event.thread.cgroup, event.proc)
+            yield event
+            uses = applying.uses
+
+    def stats(self) -> SourceStats:
+        """Return the counters since :meth:`open`."""
+        rings, status = self._rings, self._status
+        if rings is not None and self._reported is not None:
+            counts = rings.counts()
+            self._reported.say(Reported(counts))
+            self._lost = {name: count - self._before.get(name, 0) for name, count in counts.items()}
+        dropped = {name: count for name, count in self._lost.items() if count and name not in _NO_LOSS}
+        known = sum(count for name, count in dropped.items() if name.startswith("buffer_"))
+        dropped[FULL] = max(dropped.get(FULL, 0) - known, 0)
+        dropped["damaged"] = self._short + (0 if rings is None else rings.corrupt)
+        dropped["process_table_full"] = self.tables.processes.dropped
+        return SourceStats(
+            received=self._received,
+            passed=self._applying.passed,
+            dropped=dropped,
+            fill={} if rings is None else rings.fill(),
+            notes=() if status is None else (status.where,),
+        )
+
+    def close(self) -> None:
+        """Stop reading; the module stops collecting if this process has opened its devices."""
+        if self._rings is not None:
+            self.stats()
+            self._rings.close()
+            self._rings = None
+        if self._reported is not None:
+            self._reported.close()
+            self._reported = None
+        self._addresses.close()
+        if self._loader is not None:
+            self._loader.close()

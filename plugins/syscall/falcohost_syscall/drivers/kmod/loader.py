@@ -1,0 +1,129 @@
+"""Loads Falco's kernel module and opens its devices, in a process of its own if the agent runs the source.
+
+It needs root's rights for that, and reads nothing that the module collects: that is the task of the worker, which gets
+the descriptors (:mod:`falcohost.kept`). The rings outlive the worker, the loader and, where the service manager keeps
+descriptors, the agent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from falcohost import SourceError, kept, lasting
+from falcohost.kept import MOST_KEPT, LoadAgain
+from falcohost.needs import MODULE, Needs
+from falcohost_syscall.drivers import told
+from falcohost_syscall.drivers.kmod import config, module
+from falcohost_syscall.drivers.kmod.asked import Asked, read
+from falcohost_syscall.drivers.kmod.devices import Devices, processors
+from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Status
+
+#: Descriptors besides those of the devices.
+_OTHERS: Final = 2
+_log = logging.getLogger("falcohost")
+
+
+class Loader:
+    """The module, which collects what the rules ask for."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._config = config.parse(settings)
+        self._asked: Asked | None = None
+        self._memories: dict[str, int] = {}
+        self._status: Status | None = None
+        self.devices: Devices
+
+    def open(self, asked: bytes) -> None:
+        """Go on with the rings of an earlier agent, or open the devices; collect what is *asked* for.
+
+        :raises SourceError: the module is missing, or cannot be used; the text says what to do.
+        """
+        self.devices, self._status = self._adopted() or self._opened()
+        if not self._memories:
+            self._memories = {name: lasting.make(f"falcohost {name}", told.HALF) for name in (STATUS, REPORTED)}
+            memory = lasting.Memory(self._memories[STATUS])
+            told.Told(memory, Status).say(self._status)
+            memory.close()
+        self._collect(read(asked))
+
+    def _opened(self) -> tuple[Devices, Status]:
+        name, size = module.load(), self._config.ring_size
+        online = processors("online")
+        if len(online) + _OTHERS > MOST_KEPT:
+            raise SourceError(f"engine.kind: kmod is for at most {MOST_KEPT - _OTHERS} processors; use modern_ebpf.")
+        devices = Devices.open(name, size)
+        where = f"system calls are observed by Falco's kernel module {name}, API {devices.api}, schema {devices.schema}"
+        _log.info("%s", where[0].upper() + where[1:])
+        return devices, Status(name, devices.api.major, [*devices.by_cpu], size, where)
+
+    def _adopted(self) -> tuple[Devices, Status] | None:
+        """Return the devices of an earlier agent, if they are those of the processors that are online."""
+        found, memories = kept.inherited(DEVICES), [kept.inherited(name) for name in (STATUS, REPORTED)]
+        every = [*found, *(one for pair in memories for one in pair)]
+        status = None
+        if found and all(memories):
+            memory = lasting.Memory(memories[0][0], writable=False)
+            status = told.Told(memory, Status).heard()
+            memory.close()
+        if status is not None and len(found) == len(status.cpus) and status.size == self._config.ring_size:
+            try:
+                devices = Devices(status.name, dict(zip(status.cpus, found, strict=True)))
+            except SourceError:
+                devices = None
+            if devices is not None and processors("online") == status.cpus:
+                self._memories = {STATUS: memories[0][0], REPORTED: memories[1][0]}
+                _log.info("The rings of an earlier agent are read on.")
+                return devices, status
+        for descriptor in every:
+            os.close(descriptor)
+        return None
+
+    def _collect(self, asked: Asked) -> None:
+        self.devices.collect(asked, self._asked)
+        self._asked = asked
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it tells the module what to collect, and looks which processors are online."""
+        return Needs(frozenset({MODULE}), (Path("/sys/devices/system/cpu"),))
+
+    @property
+    def descriptors(self) -> Mapping[str, Sequence[int]]:
+        """The descriptors that a reader needs, by name."""
+        return {DEVICES: tuple(self.devices.by_cpu.values()), **{key: (fd,) for key, fd in self._memories.items()}}
+
+    def hand_up(self) -> None:
+        """Have the supervisor keep the descriptors."""
+        for name, descriptors in self.descriptors.items():
+            kept.keep(name, descriptors)
+
+    def update(self, asked: bytes) -> None:
+        """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
+        self._collect(read(asked))
+
+    def measure(self, on: bool) -> None:
+        """Do nothing: the module does not measure what events cost."""
+
+    def look(self) -> Sequence[str]:
+        """Return nothing; nobody can change what the module collects for this consumer.
+
+        :raises LoadAgain: a processor has come that has no ring.
+        """
+        assert self._status is not None
+        if not set(processors("online")) <= set(self._status.cpus):
+            raise LoadAgain("a processor came online, for which the kernel module has no ring yet")
+        return ()
+
+    def outdated(self) -> bool:
+        """Return False: what is collected does not depend on accounts."""
+        return False
+
+    def close(self) -> None:
+        """Let go of the devices."""
+        self.devices.close()
+        for descriptor in self._memories.values():
+            os.close(descriptor)

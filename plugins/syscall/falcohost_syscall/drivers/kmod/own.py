@@ -1,0 +1,51 @@
+"""Tells what the agent's processes do from everything else: an alert that is written would raise the next one.
+
+Which descriptors and processes they have is in the tables all the same. What none of them does is an event like all
+others, since a process of the agent may be in an attacker's hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from falcohost.agent import AgentProcess
+from falcohost.helpers import Helper
+from falcohost_syscall.events.agent_parts import LOADING, NEVER
+from falcohost_syscall.processes.boot_clock import TICK, boot_time, since_boot
+from falcohost_syscall.processes.proc_reader import since
+from falcohost_syscall.scap.event import CapturedEvent
+
+#: The start of a process is known to about this many nanoseconds.
+_ABOUT: Final = TICK + 1_000_000_000
+
+
+class OwnProcesses:
+    """Knows the agent's processes: the *supervisor*, those that it has told of, and the *helpers* of this one."""
+
+    def __init__(self, supervisor: int | None, helpers: Mapping[str, Helper]) -> None:
+        self._supervisor = supervisor
+        self._more = {one.pid: (since(one.pid), False) for one in helpers.values()}
+        if supervisor is not None:
+            self._more[supervisor] = (since(supervisor), False)
+        self._known = dict(self._more)
+
+    def take(self, processes: Iterable[AgentProcess]) -> None:
+        """Take note that these are the processes that the supervisor has."""
+        self._known = self._more | {one.pid: (one.since, one.role == "loader") for one in processes}
+
+    def have(self, event: CapturedEvent) -> bool:
+        """Return whether *event* is what a process of the agent does, and no more than that.
+
+        Not if the process has executed a program, or has got the pid of one that has ended.
+        """
+        process = event.proc
+        known = self._known.get(process.pid)
+        if known is None and process.ppid != self._supervisor:
+            return False
+        if process.image.exec_ts and process.pid != self._supervisor:
+            return False
+        loads = known is not None and known[1]
+        if known is not None and event.start and abs(boot_time() + since_boot(known[0]) - event.start) > _ABOUT:
+            return False
+        return event.type not in NEVER and (loads or event.type not in LOADING)

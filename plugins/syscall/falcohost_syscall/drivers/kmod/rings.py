@@ -1,0 +1,199 @@
+"""Reads the rings of Falco's kernel module, one for each processor, in order of time.
+
+The module writes at the head and this reader moves the tail, which gives space back. The data is mapped twice in a row,
+so that what goes over the end of a ring is in one piece.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from struct import Struct
+from typing import Final
+
+from falcohost_syscall.drivers.kmod.interface import counters
+
+#: An event: its time, the thread, the size with this header, type and number of parameters.
+_HEAD: Final = Struct("=QqIHI")
+HEADER: Final = _HEAD.size
+#: Head and tail are the first two numbers of 32 bits; what follows are counters.
+_HEAD_AT, _TAIL_AT, _COUNTERS_AT = 0, 1, 1
+#: Most bytes that are copied from a ring at a time.
+_CHUNK: Final = 1 << 19
+#: An event is visible at most so many nanoseconds after the time that it has. Later ones are left for the next time,
+#: since another processor may not have written yet what happened before; a time further ahead means that somebody has
+#: set the clock.
+_LATE: Final = 2_000_000
+_AHEAD: Final = 1_000_000_000
+_BY_TIME: Final = itemgetter(0)
+
+
+#: An event: its time, processor, thread and type; where its parameters begin and end in the data, behind their lengths;
+#: how many there are.
+RawEvent = tuple[int, int, int, int, bytes, int, int, int]
+#: How far each ring is read: a number of bytes since the driver was started, by the ring's place.
+Position = tuple[int, ...]
+
+
+class Ring:
+    """The ring of one processor.
+
+    :param data: what the module writes, twice in a row; *info*: head, tail and counters.
+    :ivar size: its size in bytes, a power of two.
+    :ivar read: the number of bytes that were read; *released*: those whose space was given back.
+    :ivar corrupt: how often it had something that is no event.
+    """
+
+    def __init__(self, cpu: int, data: mmap.mmap, info: mmap.mmap, api: int) -> None:
+        self.cpu = cpu
+        self.size = len(data) // 2
+        self._names = counters(api)
+        self._data, self._info = data, info
+        self._words = memoryview(self._info).cast("I")
+        self._counters = memoryview(self._info).cast("Q")
+        self.read = self.released = 0
+        self.corrupt = 0
+        self._tail = self._words[_TAIL_AT] & (self.size - 1)
+
+    @property
+    def used(self) -> int:
+        """The number of bytes that were written and whose space was not given back."""
+        return (self._words[_HEAD_AT] - self._words[_TAIL_AT]) & (self.size - 1)
+
+    @property
+    def _at(self) -> int:
+        return (self._tail + self.read - self.released) & (self.size - 1)
+
+    @property
+    def waiting(self) -> int:
+        """The number of bytes that are written and not read."""
+        return (self._words[_HEAD_AT] - self._at) & (self.size - 1)
+
+    def chunk(self) -> bytes:
+        """Return what is written and not read, or the beginning of it."""
+        at, size = self._at, self.waiting
+        return self._data[at : at + min(size, _CHUNK)] if size else b""
+
+    def release(self, read: int) -> None:
+        """Give back the space of the first *read* bytes."""
+        if read > self.released:
+            self._tail = (self._tail + read - self.released) & (self.size - 1)
+            self._words[_TAIL_AT] = self._tail
+            self.released = read
+
+    def skip(self) -> None:
+        """Pass over all that is written: something in it is no event."""
+        self.corrupt += 1
+        self.read += self.waiting
+
+    def counts(self) -> dict[str, int]:
+        """Return the counters by name."""
+        return {name: self._counters[_COUNTERS_AT + place] for place, name in enumerate(self._names)}
+
+    def close(self) -> None:
+        """Stop reading."""
+        for view in (self._words, self._counters):
+            view.release()
+        for mapped in (self._info, self._data):
+            mapped.close()
+
+
+class Rings:
+    """The rings of all processors."""
+
+    def __init__(self, rings: Sequence[Ring]) -> None:
+        self._rings = rings
+        self._most = 0.0
+
+    @classmethod
+    def of(cls, descriptors: Mapping[int, int], size: int, api: int) -> Rings:
+        """Return the rings of *size* bytes of these devices, by processor."""
+        return cls([Ring(cpu, *_mapped(descriptor, size), api) for cpu, descriptor in descriptors.items()])
+
+    @property
+    def position(self) -> Position:
+        """How far they are read."""
+        return tuple(ring.read for ring in self._rings)
+
+    @property
+    def waiting(self) -> Position:
+        """How far they are written."""
+        return tuple(ring.read + ring.waiting for ring in self._rings)
+
+    @property
+    def held(self) -> float:
+        """The largest share of a ring that was read and not given back."""
+        return max((ring.read - ring.released) / ring.size for ring in self._rings)
+
+    @property
+    def corrupt(self) -> int:
+        """How often a ring had something that is no event."""
+        return sum(ring.corrupt for ring in self._rings)
+
+    def release(self, position: Position) -> None:
+        """Give back the space of what was read up to *position*."""
+        for ring, read in zip(self._rings, position, strict=True):
+            ring.release(read)
+
+    def fill(self) -> dict[str, float]:
+        """Return the highest fill level of a ring since the last call."""
+        most, self._most = self._most, 0.0
+        return {"ring": most}
+
+    def events(self) -> list[RawEvent]:
+        """Return the next events of all rings in order of time."""
+        now = time.time_ns()
+        found: list[RawEvent] = []
+        for ring in self._rings:
+            self._most = max(self._most, ring.used / ring.size)
+            until = now - _LATE if len(self._rings) > 1 else None
+            _take(ring, found, until, now + _AHEAD)
+        if len(self._rings) > 1:
+            found.sort(key=_BY_TIME)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Return the sums of the counters by name."""
+        found: dict[str, int] = {}
+        for ring in self._rings:
+            for name, count in ring.counts().items():
+                found[name] = found.get(name, 0) + count
+        return found
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether so much is waiting in a ring that it is better read at once."""
+        return any(ring.used > ring.size >> 4 for ring in self._rings)
+
+    def close(self) -> None:
+        """Stop reading."""
+        for ring in self._rings:
+            ring.close()
+
+
+def _mapped(descriptor: int, size: int) -> tuple[mmap.mmap, mmap.mmap]:
+    """Return what a device shares: the module tells by the size what is to be mapped."""
+    data = mmap.mmap(descriptor, 2 * size, mmap.MAP_SHARED, mmap.PROT_READ)
+    return data, mmap.mmap(descriptor, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def _take(ring: Ring, found: list[RawEvent], until: int | None, ahead: int) -> None:
+    """Append the next events of *ring* up to the time *until*; one after *ahead* has the time of another clock."""
+    data, cpu, at, head, add = ring.chunk(), ring.cpu, 0, _HEAD.unpack_from, found.append
+    size = len(data)
+    whole = True
+    while at < size:
+        ts, tid, length, code, count = head(data, at) if at + HEADER <= size else (0, 0, 0, 0, 0)
+        end = at + length
+        if length < HEADER or end > size:
+            whole = size == _CHUNK and at > 0  # the rest of this event comes next time; else the module's head is wrong
+            break
+        if until is not None and until < ts < ahead:
+            break
+        add((ts, cpu, tid, code, data, at + HEADER, end, count))
+        at = end
+    ring.read += at
+    if not whole:
+        ring.skip()

@@ -1,0 +1,98 @@
+"""The tables of this machine, whose threads can be looked up in ``/proc``, and its events."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from falcohost import ProcessSubject
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.boot_clock import TICK, boot_time, since_boot
+from falcohost_syscall.processes.containers import Containers
+from falcohost_syscall.processes.subject import live_subject
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.scap.event import CapturedEvent
+from falcohost_syscall.scap.lists import descriptors, threads
+from falcohost_syscall.scap.reader import TooShortError
+from falcohost_syscall.scap.tables import Tables, Thread
+
+#: The versions of the lists that are made of ``/proc``.
+_THREADS, _DESCRIPTORS = 9, 2
+#: Most threads that are looked up in a second; others have begun unseen, and stay unknown.
+MOST_LOOKED_UP: Final = 200
+
+
+class LiveTables(Tables):
+    """The state of this machine.
+
+    :ivar own_users: its accounts.
+    :ivar unknown: number of events whose thread had to be looked up.
+    """
+
+    def __init__(self) -> None:
+        self.own_users = Users()
+        super().__init__(self.own_users, Containers())
+        self.unknown = 0
+        self._second = self._left = 0
+
+    def thread(self, tid: int) -> Thread:
+        """Return a thread; one that is not known is looked up."""
+        if tid > 0 and tid not in self.threads and self._may_look_up():
+            self.unknown += 1
+            if self.look_up(tid):
+                pid = self.threads[tid].process.pid
+                self.link([self.threads[one] for one in self.groups.get(pid, ())])
+        return super().thread(tid)
+
+    def _may_look_up(self) -> bool:
+        now = int(time.monotonic())
+        if now != self._second:
+            self._second, self._left = now, MOST_LOOKED_UP
+        self._left -= 1
+        return self._left >= 0
+
+    def list_running(self) -> None:
+        """Add all processes that run now, with their threads and descriptors."""
+        for pid in sorted(procfs.READING.reader.pids() or ()):
+            self.look_up(pid)
+        self.link()
+
+    def look_up(self, tid: int) -> bool:
+        """Add the process of a thread as it is now, without links to others; return whether there is one."""
+        found = procfs.READING.reader.listed(tid)
+        if found is None or None in found:
+            return False
+        listed, files, start = (one or b"" for one in found)
+        began = boot_time() + since_boot(int(start or b"0"))
+        try:
+            for thread in threads(listed, _THREADS):
+                if thread.tid not in self.threads:
+                    self.list_thread(thread)
+                    self.threads[thread.tid].start = self.threads[thread.tid].process.start = began
+            self.list_descriptors(*descriptors(files, _DESCRIPTORS))
+        except TooShortError:  # it was cut off
+            pass
+        return tid in self.threads
+
+
+class LiveEvent(CapturedEvent):
+    """An event of a process of this machine."""
+
+    __slots__ = ()
+
+    @property
+    def subject(self) -> ProcessSubject | None:  # type: ignore[override]
+        """The process as the subject of an alert; None if it has ended, or its id is another's by now."""
+        found = procfs.status(self.pid)
+        if found is None or found.start + boot_time() > self.ts + TICK:
+            return None
+        return live_subject(self.pid, found.start, self.thread.cgroup, _unified(self.cgroups))
+
+
+def _unified(cgroups: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *cgroups* with the path in version 2's hierarchy: the deepest of those of the controllers."""
+    paths = [line.partition("=")[2] for line in cgroups]
+    deepest = max(paths, key=len, default="")
+    if any(not f"{deepest}/".startswith(f"{path.rstrip('/')}/") for path in paths):
+        return cgroups  # version 1: each controller has a hierarchy of its own
+    return (*cgroups, f"={deepest}") if deepest else cgroups
