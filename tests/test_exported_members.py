@@ -237,6 +237,7 @@ PUBLIC = {
         "PluginContract",
         "Reply",
         "Request",
+        "RuleTestsContract",
         "SourceContract",
         "SubscriberContract",
         "alert",
