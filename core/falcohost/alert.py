@@ -57,8 +57,8 @@ MOST_EXCEPTIONS = 32
 MOST_TEXT = 1024
 
 
-class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, weakref=True):
-    """One alert.
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True, weakref=True):
+    """One alert. Outputs remember in its ``__dict__`` what they have made of it: a copy begins without that.
 
     :ivar id: stable: the same event and the same rule always give the same id.
     :ivar rule: name of the rule.

@@ -212,7 +212,7 @@ def test_an_output_gets_it_redacted():
 
     kept = Kept()
     _, given = redacted(f"app --password={SECRET}")
-    ToOutput(kept, redact=REDACT).take(0, [given])
+    ToOutput(kept, redact=REDACT.all).take(0, [given])
 
     assert SECRET not in json.dumps([one.fields for one in kept.got])
     assert SECRET in given.message
@@ -265,21 +265,54 @@ def test_a_glance(values, names, more, own, in_read):
     assert redact._redacted(one) == redact(one)
 
 
-def test_once_for_several_outputs():
-    """Several outputs that deliver the same alert have it looked through once; it is not kept in memory for that."""
-    redact = Redactor(Redaction())
-    given = [msgspec.structs.replace(alert("a"), id=f"{number:024x}") for number in range(500)]
-    for one in given:
-        redact(one)
-    looked = []
-    redact._is_clean = lambda one: looked.append(one.id) or True
-    for _ in range(2):
-        assert all(redact(one) is one for one in given)
-    gone = weakref.ref(given.pop(0))
-    del one
+def of(command):
+    """Return an alert about *command*."""
+    return msgspec.structs.replace(alert("a"), message=command, output=command, fields={"proc.cmdline": command})
 
-    assert len(looked) < 200
-    assert gone() is None
+
+def test_once_for_several_outputs():
+    """Several outputs that deliver the same alert have it redacted once; it is not kept in memory for that."""
+    redact = Redactor(Redaction())
+    given = [alert("a"), of(f"mysql --password={SECRET}"), alert("b")]
+    first, second = redact.all(given), redact.all(given)
+
+    assert [True, False, True] == [one is other for one, other in zip(first, given, strict=True)]
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert SECRET not in first[1].message
+    gone = [weakref.ref(one) for one in (*given, first[1])]
+    del given, first, second
+    assert {None} == {one() for one in gone}
+
+
+def test_patterns_of_others():
+    """What was found with some patterns does not count for others."""
+    one = of("app card 1234")
+    assert one is Redactor(Redaction())(one)
+
+    assert f"app card {HIDDEN}" == Redactor(Redaction(patterns=(r"card (\d+)",)))(one).fields["proc.cmdline"]
+
+
+def test_a_copy_is_redacted_anew():
+    """A copy of an alert with another value has nothing of what was remembered of the alert."""
+    one = of("app")
+    form = make_format("json", JsonOptions())
+    line = form.line(REDACT(one))
+    copied = msgspec.structs.replace(one, fields={"proc.cmdline": f"app --password={SECRET}"})
+
+    assert f"app --password={HIDDEN}" == REDACT(copied).fields["proc.cmdline"]
+    assert line != form.line(copied)
+
+
+def test_among_many():
+    """A secret is found among many alerts without one, which are delivered as they are."""
+    given = [of(f"app {number}") for number in range(300)]
+    places = {0, 31, 32, 200, 299}
+    for place in places:
+        given[place] = of(f"app --password={SECRET}{place}")
+    found = Redactor(Redaction()).all(given)
+
+    assert places == {place for place, one in enumerate(found) if one is not given[place]}
+    assert {f"app --password={HIDDEN}"} == {found[place].fields["proc.cmdline"] for place in places}
 
 
 @pytest.mark.parametrize(

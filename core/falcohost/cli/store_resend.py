@@ -94,7 +94,7 @@ def _output(config: Config, name: str) -> Iterator[ToOutput]:
     with programs_run(programs_of("outputs", Users(config.uids, config.state.directory))):
         output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
         own = config.outputs.enabled[name]
-        taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction) if own.redact else None)
+        taker = ToOutput(output, own.selection, make_redactor(config.outputs.redaction).all if own.redact else None)
         try:
             yield taker
         finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from falcohost.alert import Alert, AlertFormat
+from falcohost.alert import AlertFormat
 from falcohost.engine.alerts import INTERNAL, AlertMaker, JsonOptions
 from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
@@ -23,6 +23,9 @@ from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import RunnerStore, ToOutput
+
+if TYPE_CHECKING:
+    from falcohost.outputs.redaction import Redactor
 
 #: What outputs are asked for, in words.
 _HAS = {"files": "writes to", "connects": "connects to"}
@@ -115,7 +118,7 @@ def open_subscribers(
                 ToOutput(
                     make_output(known[one.kind], one.settings, make_format(one.format, data.json)),
                     one.selection,
-                    redactor if one.redact else None,
+                    redactor.all if redactor is not None and one.redact else None,
                 ),
                 store,
                 buffered=buffered,
@@ -132,7 +135,7 @@ def open_subscribers(
     )
 
 
-def make_redactor(redaction: Redaction) -> Callable[[Alert], Alert]:
+def make_redactor(redaction: Redaction) -> Redactor:
     """Return what replaces secrets in alerts."""
     from falcohost.outputs.redaction import Redactor  # RE2 and what it reads take memory
 

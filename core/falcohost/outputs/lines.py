@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from falcohost.alert import Alert
 from falcohost.engine.alerts import JsonOptions, encode_json
+
+
+#: Where an alert has its last line of JSON, with the options that it was made with.
+_LINE: Final = "line"
+_NONE: Final[tuple[JsonOptions | None, bytes]] = (None, b"")
 
 
 def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes:
@@ -27,8 +33,14 @@ class ConfiguredFormat:
         self._options = options
 
     def line(self, alert: Alert) -> bytes:
-        """Return *alert* as a line in UTF-8, without a newline."""
-        return encode_text(alert) if self._options is None else encode_json(alert, self._options)
+        """Return *alert* as a line in UTF-8, without a newline. Outputs with the same options share their work."""
+        if self._options is None:
+            return encode_text(alert)
+        options, line = alert.__dict__.get(_LINE, _NONE)
+        if options is not self._options:
+            line = encode_json(alert, self._options)
+            alert.__dict__[_LINE] = self._options, line
+        return line
 
 
 class ShortWrite(Exception):

@@ -1,7 +1,7 @@
 """One life of the program of the output ``program``: what is written to it, what it prints, and how it ends.
 
-The pipe to the program has room for one page, so that it can be written to only when all that is in it was read. Whole
-lines are written at once.
+It is written to the program's pipe only when all that is in it was read, and whole lines at once. The last lines of a
+delivery are written by themselves: a program that is killed with more in its hands is noticed by what it does not read.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import os
 import select
+import termios
+from array import array
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
@@ -24,10 +26,13 @@ MOST_SHOWN: Final = 2048
 #: Seconds that a program has to end by itself when there is nothing more to read.
 PARTING: Final = 1.0
 
-#: Size of the pipe to the program; the kernel makes one page of it, and writes so much at once or not at all
-#: (PIPE_BUF in pipe(7)).
-_PIPE: Final = 4096
+#: Most bytes of the last lines of a delivery.
+_LAST: Final = 4096
 _BLOCK: Final = 1 << 16
+
+#: Shortest and longest wait, in seconds, between two looks how much a program has read: the kernel does not tell.
+_SOON: Final = 0.001
+_LATER: Final = 0.064
 
 #: Seconds that the keeper has to kill a program.
 PATIENCE: Final = 10.0
@@ -66,7 +71,7 @@ class Run:
         self._status: int | None = None
         reading, self._pipe = os.pipe()
         try:
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+            self._room = fcntl.fcntl(self._pipe, fcntl.F_GETPIPE_SZ)  # which the kernel makes smaller for who has many
             os.set_blocking(self._pipe, False)
             self._printing = list(_asked(lambda: keeper.start(reading)))
         except BaseException:
@@ -84,11 +89,11 @@ class Run:
         """
         left = memoryview(data)
         while True:
-            self._await_room(len(data) - len(left))
+            self._await_reading(len(data) - len(left))
             if not left:
                 return
             try:
-                left = left[os.write(self._pipe, left[: whole_lines(left)]) :]
+                left = left[os.write(self._pipe, left[: whole_lines(left, self._room)]) :]
             except BrokenPipeError:
                 self._part("has closed its input", blames=len(left) < len(data))
 
@@ -125,24 +130,35 @@ class Run:
         said, self._said = self._said, b""
         return printable(" | ".join(said.decode("utf-8", "replace").split("\n")).strip(" |"))
 
-    def _await_room(self, written: int) -> None:
+    def _await_reading(self, written: int) -> None:
         """Wait until the program has read the *written* bytes.
 
         :raises RunFailed: it has ended, or reads nothing for too long.
         """
-        until = self._now() + self._patience
+        until, pause, before = self._now() + self._patience, _SOON, written
         while True:
-            events = self._listen(until, select.POLLOUT)
-            blames = written > _PIPE or (written > 0 and bool(events & select.POLLOUT))
+            unread = self._unread()
+            events = self._listen(self._now() + (pause if unread else 0.0), pipe=True)
+            blames = self._unread() < written
             if self._status is not None:
                 raise self._ended(blames=blames)
             if events & select.POLLERR:
                 self._part("has closed its input", blames=blames)
-            if events & select.POLLOUT:
+            if not unread:
                 return
-            if self._now() >= until:
+            if unread < before:
+                until, pause, before = self._now() + self._patience, _SOON, unread
+            elif self._now() >= until:
                 self._kill()
                 raise self._failed(f"has read nothing for {self._patience:g} s", blames=blames)
+            else:
+                pause = min(2 * pause, _LATER)
+
+    def _unread(self) -> int:
+        """Return how many bytes are in the pipe."""
+        size = array("i", [0])
+        fcntl.ioctl(self._pipe, termios.FIONREAD, size)
+        return size[0]
 
     def _part(self, problem: str, *, blames: bool) -> NoReturn:
         """Wait for the end of a program that reads no more, and raise what has come of it."""
@@ -163,16 +179,16 @@ class Run:
         if not self._ends_within(PATIENCE):
             raise OutputLost("the process that runs the program does not answer")
 
-    def _listen(self, until: float, wanted: int = 0) -> int:
-        """Wait for anything to happen until a time; return the events of the pipe.
+    def _listen(self, until: float, *, pipe: bool = False) -> int:
+        """Wait for anything to happen until a time; with *pipe* also for the end of its reader, and return its events.
 
         :raises OutputLost: the keeper is gone.
         """
         poll = select.poll()
         for descriptor in (self._keeper.fileno(), *self._printing):
             poll.register(descriptor, select.POLLIN)
-        if wanted:
-            poll.register(self._pipe, wanted)
+        if pipe:
+            poll.register(self._pipe, 0)  # an error is always told
         found = dict(poll.poll(max(0.0, until - self._now()) * 1000))
         if any(descriptor in found for descriptor in self._printing):
             self._read()
@@ -213,13 +229,15 @@ class Run:
             self._pipe = -1
 
 
-def whole_lines(data: memoryview) -> int:
-    """Return how much of *data* is to be written at once: lines that fit into the pipe, or a part of one that is long.
+def whole_lines(data: memoryview, room: int) -> int:
+    """Return how much of *data* is to be written at once: lines that fit into *room*, or a part of one that is long.
 
-    So whoever is killed leaves a program no beginning of a line, behind which the next lines would come.
+    So whoever is killed leaves a program no beginning of a line, behind which the next lines would come. Of more than
+    :data:`_LAST` bytes something is left.
     """
-    end = bytes(data[:_PIPE]).rfind(b"\n") + 1
-    return end or min(len(data), _PIPE)
+    most = min(room, len(data) - 1) if len(data) > _LAST else len(data)
+    end = bytes(data[:most]).rfind(b"\n") + 1
+    return end or min(len(data), room)
 
 
 def _asked(ask: Callable[[], T]) -> T:

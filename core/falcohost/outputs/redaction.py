@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -32,8 +31,13 @@ _MOST_TELLING: Final = 100
 #: Most names of fields of which it is remembered whether their values are replaced.
 _MOST_NAMES: Final = 4096
 
-#: Places in which it is remembered that there is no secret in an alert, since several outputs deliver the same one.
-_PLACES: Final = 1 << 12
+#: Where an alert remembers what it is without secrets, since several outputs deliver the same one: by whose patterns,
+#: and the alert; None: itself.
+_REDACTED: Final = "redacted"
+
+#: So many alerts are glanced at together, unless they have so many characters.
+_TOGETHER: Final = 32
+_MUCH: Final = 1 << 16
 
 #: In a pattern: asks for the ends of a whole text, or may do so.
 _OF_THE_WHOLE: Final = re.compile(r"\\[Az]|\(\?[A-Za-z]*-")
@@ -49,29 +53,51 @@ class Redactor:
         self._in_fields = _Patterns((*(IN_FIELDS if redaction.built_in else ()), *anywhere))
         self._anywhere = _Patterns(anywhere)
         self._glances = not any(map(_OF_THE_WHOLE.search, own))
-        self._clean: list[Callable[[], Alert | None]] = [_nothing] * _PLACES
 
     def __call__(self, alert: Alert) -> Alert:
         """Return *alert* without secrets; itself if it has none."""
-        place = hash(alert.id) % _PLACES
-        if self._clean[place]() is alert:
-            return alert
-        if not (self._glances and self._is_clean(alert)):
-            return self._redacted(alert)
-        self._clean[place] = weakref.ref(alert)  # which keeps no alert in memory
-        return alert
+        return self.all([alert])[0]
 
-    def _is_clean(self, alert: Alert) -> bool:
-        """Return whether a glance shows that there is no secret in *alert*, as there is none in most."""
-        texts: list[str] = []
-        if not self._texts(alert.fields, texts) or (alert.read and not self._texts(kept_values(alert.read), texts)):
-            return False
-        if sum(map(len, texts)) > MOST:
-            return False
-        lines = (alert.message, alert.output)
-        if not self._in_fields.may_match([*texts, *lines]):  # which the patterns for anywhere are among
-            return True
-        return not (self._in_fields.may_match(texts) or self._anywhere.may_match(lines))
+    def all(self, alerts: list[Alert]) -> list[Alert]:
+        """Return *alerts* without secrets; those that have none as they are."""
+        new = [alert for alert in alerts if alert.__dict__.get(_REDACTED, _BY_NOBODY)[0] is not self]
+        if new:
+            clean = self._clean(new) if self._glances else set()
+            for alert in new:
+                redacted = alert if id(alert) in clean else self._redacted(alert)
+                alert.__dict__[_REDACTED] = self, None if redacted is alert else redacted
+        return [alert.__dict__[_REDACTED][1] or alert for alert in alerts]
+
+    def _clean(self, alerts: Sequence[Alert]) -> set[int]:
+        """Return the ids, as of objects, of those *alerts* in which a glance shows no secret, as in most."""
+        clean: set[int] = set()
+        some: list[tuple[Alert, list[str]]] = []
+        much = 0
+        for alert in alerts:
+            texts: list[str] = []
+            if not self._texts(alert.fields, texts) or (alert.read and not self._texts(kept_values(alert.read), texts)):
+                continue
+            size = sum(map(len, texts))
+            if size > MOST:
+                continue
+            some.append((alert, texts))
+            much += size
+            if len(some) >= _TOGETHER or much > _MUCH:
+                clean |= self._glance(some)
+                some, much = [], 0
+        return clean | self._glance(some)
+
+    def _glance(self, some: Sequence[tuple[Alert, list[str]]]) -> set[int]:
+        """Return the ids of those alerts that are clean; each is beside the texts of its values."""
+        together = [text for alert, texts in some for text in (*texts, alert.message, alert.output)]
+        if not self._in_fields.may_match(together):  # which the patterns for anywhere are among
+            return {id(alert) for alert, _ in some}
+        if len(some) > 1:
+            return {number for one in some for number in self._glance([one])}
+        alert, texts = some[0]
+        if self._in_fields.may_match(texts) or self._anywhere.may_match((alert.message, alert.output)):
+            return set()
+        return {id(alert)}
 
     def _texts(self, values: Mapping[str, object], texts: list[str]) -> bool:
         """Add the texts among *values* to *texts*; return whether a glance at these will do."""
@@ -110,10 +136,6 @@ class Redactor:
             for secret in secrets:
                 text = text.replace(secret, HIDDEN)
         return self._anywhere.cleaned(text)[0]
-
-
-def _nothing() -> None:
-    """Return None, as the reference to an alert that is gone does."""
 
 
 class _Found:
@@ -218,4 +240,5 @@ def _hiding(secrets: list[str]) -> Callable[[Any], bytes]:
     return hide
 
 
+_BY_NOBODY: Final = (None, None)
 _encode = msgspec.msgpack.Encoder().encode

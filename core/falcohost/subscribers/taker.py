@@ -30,6 +30,10 @@ NOTHING = Taken()
 Arrived: TypeAlias = Callable[[int], None]
 
 
+#: Returns alerts without secrets.
+Redact: TypeAlias = Callable[[list[Alert]], list[Alert]]
+
+
 def ignore(arrived: int) -> None:
     """Do nothing."""
 
@@ -85,25 +89,27 @@ class RunnerStore(Protocol):
 class ToOutput:
     """Delivers those alerts to *output* that are in *selection*; it has no answer, and recovers by itself.
 
-    :param redact: returns an alert as the output may have it.
+    :param redact: returns alerts as the output may have them.
     """
 
     def __init__(
-        self, output: Output, selection: Selection = EVERYTHING, redact: Callable[[Alert], Alert] | None = None
+        self, output: Output, selection: Selection = EVERYTHING, redact: Redact | None = None
     ) -> None:
         self._output = output
         self._redact = redact
-        self._wants = selection.wants
+        self._wants = None if selection == EVERYTHING else selection.wants
         self.reopen, self.close = output.reopen, output.close
 
     def take(self, mark: int, alerts: list[Alert], arrived: Arrived = ignore) -> Taken:
         """Deliver *alerts*; return once they are accepted, but for those that never will be."""
-        places = [place for place, alert in enumerate(alerts) if self._wants(alert)]
+        places: Sequence[int] = range(len(alerts))
+        if (wants := self._wants) is not None:
+            places = [place for place, alert in enumerate(alerts) if wants(alert)]
         if not places:
             return NOTHING
         chosen = [alerts[place] for place in places]
         if self._redact is not None:
-            chosen = [*map(self._redact, chosen)]
+            chosen = self._redact(chosen)
         try:
             if isinstance(self._output, PartwiseOutput):
                 for count in self._output.deliver_parts(chosen):
