@@ -1,7 +1,9 @@
 """The values that a condition read are kept with the alert, and an alert that has them is explained without a gap."""
 
+import gc
 import ipaddress
 import json
+import weakref
 
 import msgspec
 import pytest
@@ -194,3 +196,16 @@ def test_outputs_have_them_where_configured():
     assert {"s.text": "a"} == json.loads(encode_json(alert, asked))["condition_fields"]
     assert "condition_fields" not in json.loads(encode_json(alert, JsonOptions()))
     assert {"evt.type": "open"} == json.loads(encode_json(bare, asked))["condition_fields"]
+
+
+def test_rules_that_are_gone_are_let_go():
+    """A rule that took part in an alert is not kept in memory for that when other rules have taken its place."""
+    maker = AlertMaker("host")
+    former = rule("R", "s.text = a", "nothing")
+    maker.make(former, Happening({"s.text": "a"}))
+    gone = weakref.ref(former)
+    del former
+    gc.collect()
+
+    assert gone() is None
+    assert {"s.text": "a"} == kept_values(maker.make(rule("S", "s.text = a"), Happening({"s.text": "a"})).read)

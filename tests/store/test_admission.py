@@ -3,6 +3,7 @@
 import contextlib
 import struct
 import tracemalloc
+import weakref
 
 import msgspec
 import pytest
@@ -249,6 +250,24 @@ def test_old_and_new_rules_after_a_reload(admission, clock):
     with pytest.raises(Refused):
         admit(admission, old)
     assert [new] == admit(admission, new)
+
+
+def test_former_rules_are_let_go(admission, clock):
+    """The facts of rules of which no alert is admitted any more are not kept in memory."""
+
+    class Told(dict):
+        """Facts that can be watched."""
+
+    told = Told(facts_of([rule("second")]))
+    watched = weakref.ref(told)
+    admission.renew(1, told)
+    admission.renew(2, facts_of([rule("third")]))
+    del told
+    admission.switched(2)
+    clock.advance(LATE + 1)
+    admission.renew(3, facts_of([rule("fourth")]))
+
+    assert watched() is None
 
 
 def test_a_new_worker_has_only_new_rules(admission, clock):

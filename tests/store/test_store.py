@@ -183,3 +183,15 @@ def test_any_time_is_stored(store, path):
     store.append([Arrival("source", alerts)])
 
     assert alerts == [one for _, one in Store(path, Limits()).read(0, 10)]
+
+
+def test_few_texts_of_sql(store, arrival, monkeypatch):
+    """However many alerts come at once, the database is asked in few texts: SQLite keeps each of them prepared."""
+    asked = set()
+    query = store._disk.query
+    monkeypatch.setattr(store._disk, "query", lambda sql, values=(): asked.add(sql) or query(sql, values))
+    for number in range(1, 130):
+        store.append([arrival(*(f"{number}-{one}" for one in range(number)), "same")])
+
+    assert 129 * 130 // 2 + 1 == store.last
+    assert len(asked) < 12

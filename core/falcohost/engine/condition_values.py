@@ -9,6 +9,7 @@ them costs as much as half an alert.
 from __future__ import annotations
 
 import ipaddress
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,7 +21,7 @@ from falcohost.engine.beginnings import opened
 from falcohost.engine.code.expressions import read
 from falcohost.engine.code.module import Module, compile_condition
 from falcohost.engine.evttypes import event_types
-from falcohost.engine.ir import Check, Exists, FieldRef, checks, fields, operand_fields
+from falcohost.engine.ir import Check, Exists, Expr, FieldRef, checks, fields, operand_fields
 from falcohost.engine.operands import value_type
 from falcohost.engine.render import json_value
 from falcohost.engine.shown import shown
@@ -78,20 +79,21 @@ class ConditionValues:
     def _add(self, rule: Rule) -> _Rule:
         if len(self._rules) >= _MOST_RULES:
             self._rules.clear()
-        known = self._rules[id(rule)] = _Rule(rule)
+        rules, key = self._rules, id(rule)
+        known = rules[key] = _Rule(rule, lambda gone: rules.pop(key, None))
         return known
 
 
 class _Rule:
     """The generated code for *rule*, and for how many more alerts it may run before the monotonic time *until*.
 
-    Holds the rule, so that its id remains its own.
+    The rule ends with its ruleset, and *ended* is called.
     """
 
     __slots__ = ("keep", "left", "rule", "until")
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
+    def __init__(self, rule: Rule, ended: Callable[[weakref.ref[Rule]], object]) -> None:
+        self.rule = weakref.ref(rule, ended)
         self.keep = keeper(rule)
         self.until = 0.0
         self.left = 0
@@ -125,7 +127,7 @@ def keeper(rule: Rule) -> Keep:
     single = [(ref.text, module.function([f"    return {read(module.names, ref)}"])) for ref in refs]
     functions = module.functions()
     all_at_once, one_by_one = functions[whole], [(name, functions[function]) for name, function in single]
-    answers = _Answers(rule)
+    answers = _Answers(rule.condition)
 
     def keep(event: Any) -> bytes:
         try:
@@ -146,15 +148,15 @@ def check_name(check: Check | Exists) -> str:
 
 
 class _Answers:
-    """Evaluates single checks of a rule, for values that are too long to be kept."""
+    """Evaluates single checks of a *condition*, for values that are too long to be kept."""
 
-    def __init__(self, rule: Rule) -> None:
-        self._rule = rule
+    def __init__(self, condition: Expr) -> None:
+        self._condition = condition
         self._compiled: dict[Check | Exists, tuple[Callable[[Any], bool], Callable[[Any], bool]]] = {}
 
     def of(self, names: dict[str, int], event: Any) -> Iterator[tuple[str, bool]]:
         """Yield the name and the answer of each check that reads a field in *names*, and whose answer is certain."""
-        for check in dict.fromkeys(checks(self._rule.condition)):
+        for check in dict.fromkeys(checks(self._condition)):
             if any(ref.text in names for ref in fields(check)):
                 answer = self._ask(check, event)
                 if answer is not None:

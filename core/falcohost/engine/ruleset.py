@@ -18,7 +18,7 @@ class BoundAction(NamedTuple):
     where: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True)
 class Rule:
     """One compiled rule.
 

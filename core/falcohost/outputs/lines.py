@@ -9,7 +9,6 @@ from typing import Final
 from falcohost.alert import Alert
 from falcohost.engine.alerts import JsonOptions, encode_json
 
-
 #: Where an alert has its last line of JSON, with the options that it was made with.
 _LINE: Final = "line"
 _NONE: Final[tuple[JsonOptions | None, bytes]] = (None, b"")

@@ -98,6 +98,7 @@ class Admission:
 
     def renew(self, number: int, facts: Facts) -> None:
         """Admit alerts of the rules of reload *number* as well, since the worker may switch to them at any time."""
+        self._forget()
         self._former[self._number] = self._newest, math.inf
         self._newest, self._number = facts, number
 
@@ -170,10 +171,14 @@ class Admission:
 
     def _former_facts(self, alert: Alert) -> RuleFacts | None:
         """Return the facts of a former rule that *alert* repeats; None if there is none."""
-        now = self._clock.monotonic()
-        self._former = {number: kept for number, kept in self._former.items() if now <= kept[1]}
+        self._forget()
         former = (facts.get(alert.rule) for facts, _ in self._former.values())
         return next((facts for facts in former if facts is not None and facts.are_those_of(alert)), None)
+
+    def _forget(self) -> None:
+        """Forget the facts of rules of which no alerts are admitted any more."""
+        now = self._clock.monotonic()
+        self._former = {number: kept for number, kept in self._former.items() if now <= kept[1]}
 
 
 def check_text(alert: Alert, breaks: int) -> None:
@@ -226,8 +231,9 @@ def _is_flat(value: object, levels: int) -> bool:
 
 def _is_subject(subject: Subject) -> bool:
     if isinstance(subject, ProcessSubject):
-        numbers = (subject.pid, subject.start, subject.pidns or 0, subject.cgroup or 0)
-        return all(LEAST <= number <= MOST for number in numbers)
+        one, pidns, cgroup = subject, subject.pidns or 0, subject.cgroup or 0
+        least, most = min(one.pid, one.start, pidns, cgroup), max(one.pid, one.start, pidns, cgroup)
+        return least >= LEAST and most <= MOST
     return len(subject.kind) <= MOST_SUBJECT and len(subject.name) <= MOST_SUBJECT
 
 

@@ -139,9 +139,9 @@ def connect(path: Path | None, shown: Path | None = None) -> sqlite3.Connection:
         raise StateError(f"the state in {shown} cannot be used: {error}") from error
 
 
-def one(connection: sqlite3.Connection, sql: str) -> int:
-    """Return the single number that *sql* selects."""
-    (value,) = connection.execute(sql).fetchone()
+def one(connection: sqlite3.Connection, sql: str, *values: int) -> int:
+    """Return the single number that *sql* selects with these *values*."""
+    (value,) = connection.execute(sql, values).fetchone()
     return int(value)
 
 

@@ -30,17 +30,13 @@ from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.noise import Noise
 from falcohost.store.parked import Parked
+from falcohost.store.recent import MOST_RECENT, Recent
 from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
 
 #: So many ids are asked for at once.
 MOST_ASKED = 256
-
-#: Number of recent alerts of sources without cursors whose ids are known: a worker's successor may read again the
-#: events of which the worker has not heard that their alerts are stored, and a worker sends again what it has not heard
-#: to be stored by a store that has ended.
-MOST_RECENT = 8192
 
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
@@ -79,7 +75,7 @@ class Store:
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
-        self._recent: dict[tuple[str, str], None] = {}
+        self._recent = Recent()
         self._files = 0
         self._age = stored_age(self._disk.query, clock)
         self.noise = Noise(limits.rates, self._age, clock)
@@ -106,7 +102,7 @@ class Store:
         """Take over from a store that has ended: know what it has stored, since that may come again."""
         sql = "SELECT source, id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
         with self._lock, contextlib.suppress(StateError):
-            self._recent = dict.fromkeys(self._disk.query(sql, (self.last - MOST_RECENT,)))
+            self._recent = Recent(self._disk.query(sql, (self.last - MOST_RECENT,)))
 
     def cursor(self, source: str) -> str | None:
         """Return the stored cursor of *source*."""
@@ -290,8 +286,6 @@ class Store:
                         continue
                     if rewinds:
                         self._seen.add(key)
-                if arrival.number and arrival.cursor is None:
-                    self._recent[alert.source, alert.id] = None
                 self.last += 1
                 row = Row(self.last, rewinds, alert, body)
                 if noise:
@@ -304,9 +298,8 @@ class Store:
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             self._waiting.size += size
             latest.bound(size)
-            if len(self._recent) > MOST_RECENT:  # all at once: to find the first one takes long after deletions
-                for key in [*islice(self._recent, len(self._recent) - MOST_RECENT)]:
-                    del self._recent[key]
+            if arrival.number and arrival.cursor is None:
+                self._recent.add(arrival.source, (alert.id for alert in taken[before:]))
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
@@ -318,9 +311,10 @@ class Store:
         found: set[tuple[str, str]] = set()
         for begin in range(0, len(ids), MOST_ASKED):
             some = ids[begin : begin + MOST_ASKED]
-            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * len(some))})"
+            places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
+            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
             try:
-                found.update(self._disk.query(sql, tuple(some)))
+                found.update(self._disk.query(sql, (*some, *some[:1] * (places - len(some)))))
             except StateError:
                 break
         return found

@@ -100,7 +100,7 @@ class Surplus:
         deleted = self._delete_old(connection, last, behind)
         missed = self._delete_much(connection, last, behind)
         if deleted.until or missed is not None:
-            first = one(connection, f"SELECT coalesce(min(seq), {last + 1}) FROM alerts")
+            first = one(connection, "SELECT coalesce(min(seq), ?) FROM alerts", last + 1)
             connection.execute("DELETE FROM metadata WHERE last < ?", (first - MOST_LATER,))
             connection.execute("DELETE FROM held WHERE seq < ?", (first,))
         connection.execute("COMMIT")
@@ -108,14 +108,14 @@ class Surplus:
 
     def _delete_old(self, connection: sqlite3.Connection, last: int, behind: int) -> Deleted:
         oldest = self._age.now() - self._limits.days * _DAY
-        young = f"SELECT seq FROM alerts WHERE stored >= {oldest} ORDER BY seq LIMIT 1"
-        until = one(connection, f"SELECT coalesce(({young}), {last + 1})") - 1
-        if not one(connection, f"SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= {until})"):
+        young = "SELECT seq FROM alerts WHERE stored >= ? ORDER BY seq LIMIT 1"
+        until = one(connection, f"SELECT coalesce(({young}), ?)", oldest, last + 1) - 1
+        if not one(connection, "SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= ?)", until):
             return Deleted(0, 0)
         if self._counted:
             for key, (_, size) in _added(connection, 0, min(until, self._counted)).items():
                 self._used[key].size -= size
-        missed = one(connection, f"SELECT count(*) FROM alerts WHERE seq <= {until} AND seq > {behind}")
+        missed = one(connection, "SELECT count(*) FROM alerts WHERE seq <= ? AND seq > ?", until, behind)
         connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
         return Deleted(until, missed)
 

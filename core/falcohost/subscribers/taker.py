@@ -92,9 +92,7 @@ class ToOutput:
     :param redact: returns alerts as the output may have them.
     """
 
-    def __init__(
-        self, output: Output, selection: Selection = EVERYTHING, redact: Redact | None = None
-    ) -> None:
+    def __init__(self, output: Output, selection: Selection = EVERYTHING, redact: Redact | None = None) -> None:
         self._output = output
         self._redact = redact
         self._wants = None if selection == EVERYTHING else selection.wants
