@@ -35,7 +35,8 @@ class ConfiguredFormat:
         """Return *alert* as a line in UTF-8, without a newline. Outputs with the same options share their work."""
         if self._options is None:
             return encode_text(alert)
-        options, line = alert.__dict__.get(_LINE, _NONE)
+        made: tuple[JsonOptions | None, bytes] = alert.__dict__.get(_LINE, _NONE)
+        options, line = made
         if options is not self._options:
             line = encode_json(alert, self._options)
             alert.__dict__[_LINE] = self._options, line

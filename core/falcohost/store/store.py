@@ -314,7 +314,7 @@ class Store:
             places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
             sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
             try:
-                found.update(self._disk.query(sql, (*some, *some[:1] * (places - len(some)))))
+                found.update(self._disk.query(sql, (*some, *[some[0]] * (places - len(some)))))
             except StateError:
                 break
         return found
