@@ -49,6 +49,28 @@ def load(flags: Flags, files: Sequence[str]) -> LoadedRules:
     return _load(flags, names)
 
 
+def load_each(flags: Flags, groups: Iterable[Sequence[str]]) -> list[LoadOutcome]:
+    """Load each group of files by itself, over the same fields, so that conditions of one and another can be compared.
+
+    :raises FalcohostError: a group has no file, or a file has an error.
+    """
+    from falcohost.host.config.rules import rules_files
+    from falcohost.host.loading import load_files
+    from falcohost.host.plugins import load_all
+
+    config = flags.configuration()
+    plugins = load_all(config.for_plugins)
+    found = []
+    for files in groups:
+        names = rules_files(files)
+        if not names:
+            raise RulesError(f"there is no rules file in {', '.join(files)}: names of rules files end in .yaml or .yml")
+        outcome = load_files(names, plugins, config)
+        outcome.check()
+        found.append(outcome)
+    return found
+
+
 def load_configured(flags: Flags, more: Sequence[str] = ()) -> LoadedRules:
     """Load the rules files that ``-r`` names, or else those that an agent with this configuration would load.
 

@@ -75,7 +75,10 @@ def test_redundant_checks(told, condition):
         "evt.type = open and proc.name startswith a and proc.name endswith a",
         "evt.type = open and evt.num >= 0 and not evt.num = 0 and evt.num >= 0",
         "evt.type = open and not proc.name in ()",
+        "evt.type = open and not proc.name in () and proc.name = a",
+        "evt.type = open and proc.name = a and not proc.name in ()",
         "evt.type = open and (fd.name = /etc/shadow or fd.name startswith /etc/)",
+        "evt.type = open and (fd.name startswith /etc/ or fd.name in (/etc/shadow))",
         "evt.type = open and fd.sip = 10.0.0.1 and fd.sip != 10.0.0.2",
     ],
 )
