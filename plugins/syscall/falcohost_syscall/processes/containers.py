@@ -208,9 +208,10 @@ class Containers:
         self._known.pop(key, None)  # the latest stand last
         if len(self._known) >= LIMIT:
             self._make_room()
-        named = next((found for path in paths if (found := self._named(path)) is not None), None)
-        if named is not None:
-            self._find(key, named, lines)
+        # A runtime inside of a container may have made cgroups in some hierarchies of version 1 only.
+        named = max(map(self._named, paths), key=len, default=[])
+        if named:
+            self._find(key, named[0], lines)
             return
         claims = tuple(dict.fromkeys(claim for path in paths for claim in claims_of(path)))[:MOST_CLAIMS]
         known = next((claim for claim in claims if self._exists(claim)), None)
@@ -254,8 +255,8 @@ class Containers:
         known = self._known.get(key)
         return known[1] if known else ()
 
-    def _named(self, path: str) -> Container | None:
-        """Return the container that *path* names.
+    def _named(self, path: str) -> list[Container]:
+        """Return the containers that *path* names, innermost first.
 
         Who may make cgroups inside of one could name a cgroup like another container of this machine: that one's
         runtime knows where it is.
@@ -267,7 +268,7 @@ class Containers:
             if not elsewhere:
                 break
             del found[0]
-        return found[0][1] if found else None
+        return [container for _, container in found]
 
     def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
         self._known[key] = (container, cgroups)

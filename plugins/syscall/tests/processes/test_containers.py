@@ -111,6 +111,17 @@ def test_first_path_that_matches_decides():
     assert containers.cgroups(5) == ("cpu=/", f"memory=/docker/{ID}", "pids=/lxc/x")
 
 
+def test_innermost_of_all_hierarchies():
+    """A runtime in a container that makes cgroups in hierarchies of version 1 only has containers of its own there."""
+    containers, inner = Containers(), "b" * 64
+    containers.learn(5, [f"=/docker/{ID}", f"pids=/docker/{ID}/libpod_parent/libpod-{inner}", f"cpu=/docker/{ID}"])
+    containers.learn(6, [f"=/machine.slice/libpod-{ID}.scope", f"name=systemd=/machine.slice/libpod-{ID}.scope"])
+
+    assert [(inner, "podman"), (ID, "podman")] == [
+        (containers.get(key).full_id, containers.get(key).type) for key in (5, 6)
+    ]
+
+
 def test_unknown_key_is_the_host():
     """Tasks of whose cgroups nothing was told are on the host."""
     assert HOST == Containers().get(1)
