@@ -150,6 +150,7 @@ PUBLIC = {
         "AskedLookup",
         "Beside",
         "BoundedLookup",
+        "CountingLookup",
         "FailingLookup",
         "Key",
         "Lookup",

@@ -33,6 +33,10 @@ class HelperSpec:
         *modules* are imported, before the process loses its rights. It is called with the process's end of the socket,
         and, if there are *settings*, with these; it returns when the worker has closed the other end. What comes may
         come from an attacker: check it, and raise to end the worker.
+    :ivar opens: a function, as ``module:name``, that opens what takes more rights than the process keeps. It is called
+        with *settings* before the process loses its rights; *serve* gets what it returns as ``opened``.
+    :ivar asks: the name of another helper, to which it gets a socket of type ``SOCK_SEQPACKET``: the *serve* of both
+        gets its end as ``other``, if both run.
     :ivar modules: further modules that it needs with these *settings*.
     :ivar capabilities: Linux capabilities that it keeps.
     :ivar calls: what it does, besides using the socket; works like :attr:`falcohost.needs.Needs.calls`.
@@ -48,6 +52,8 @@ class HelperSpec:
 
     name: str
     serve: str
+    opens: str = ""
+    asks: str = ""
     modules: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()

@@ -31,6 +31,7 @@ __all__ = [
     "AskedLookup",
     "Beside",
     "BoundedLookup",
+    "CountingLookup",
     "FailingLookup",
     "Key",
     "Lookup",
@@ -131,6 +132,14 @@ class BoundedLookup(Lookup, Protocol):
         """Return how many rows had to make room for others."""
 
 
+@runtime_checkable
+class CountingLookup(Lookup, Protocol):
+    """A lookup with numbers of its own."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return its numbers by what they count, as ``falcohost stats`` shows them. Called once a second."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupSpec:
     """A lookup that a plugin offers.
@@ -149,6 +158,7 @@ class LookupSpec:
         also values of the event. The lookup is asked only where the source does not know the value.
     :ivar check: called by ``falcohost doctor`` with the plugin's own configuration; yields pairs of what was checked,
         and None or a sentence that says what is wrong and how to fix it. Nothing that it finds stops a start.
+    :ivar further: processes that do more for it, which work like *helper*. Each has a name of its own.
     :ivar helper: a process that asks outside for the lookup, so that the source's needs no rights for that. It is
         started only with an enabled rule that reads one of the fields. ``settings["helpers"]`` then has a
         :class:`~falcohost.helpers.Helper` by the helper's name; where there is no worker, as in ``falcohost rules
@@ -163,7 +173,13 @@ class LookupSpec:
     by_argument: bool = False
     fills: Mapping[str, Callable[[Any, Arg], Any]] = field(default_factory=dict)
     helper: HelperSpec | None = None
+    further: Sequence[HelperSpec] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+
+    @property
+    def helpers(self) -> tuple[HelperSpec, ...]:
+        """Return all its processes."""
+        return (*(() if self.helper is None else (self.helper,)), *self.further)
 
     def is_for(self, source: str) -> bool:
         """Return whether it adds fields to *source*, or fills some."""

@@ -18,6 +18,7 @@ __all__ = [
     "MAPS",
     "MODULE",
     "NOTHING",
+    "PAUSE",
     "PROBE",
     "PROGRAM",
     "SIGNAL",
@@ -58,9 +59,12 @@ MODULE: Final = "module"
 #: Sends signals to processes of others, with CAP_KILL.
 SIGNAL: Final = "signal"
 
+#: Has files told before they are executed, by a queue that it has (fanotify(7)), and sets a timer that ends it.
+PAUSE: Final = "pause"
+
 #: All of these.
 ALL: Final = frozenset(
-    {THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, MODULE, SIGNAL}
+    {THREADS, CONNECT, LISTEN, WRITE, BENEATH, WATCH, CODE, INSPECT, PROGRAM, MAPS, PROBE, MODULE, SIGNAL, PAUSE}
 )
 
 
@@ -73,7 +77,8 @@ class Needs:
         with openat2(2)), ``watch`` (wait for changes in folders with inotify(7)), ``code`` (make code while it runs, or
         load modules in C late), ``inspect`` (read what /proc shows of other processes), ``program`` (run programs),
         ``maps`` (read and change BPF maps), ``probe`` (load BPF programs), ``module`` (tell Falco's kernel module what
-        to collect) and ``signal`` (signal processes of others).
+        to collect), ``signal`` (signal processes of others) and ``pause`` (have files told before they are executed,
+        with a fanotify(7) queue that was opened before).
     :ivar files: files and folders that it reads, with what is in them; None: any. Python's own, and those that
         connections need, do not have to be named.
     :ivar groups: names of further groups that it is in (``systemd-journal``).

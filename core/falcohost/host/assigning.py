@@ -221,7 +221,7 @@ def _health(data: HealthData | None) -> HealthAssignment | None:
 
 def helpers_of(rules: Iterable[Rule]) -> list[HelperSpec]:
     """Return the processes that ask for the lookups which *rules* read."""
-    return [one.spec.helper for one in lookups_of(rules) if one.spec.helper is not None]
+    return [helper for one in lookups_of(rules) for helper in one.spec.helpers]
 
 
 def _response(parts: ResponseParts | None) -> ResponseAssignment | None:

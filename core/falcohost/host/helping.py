@@ -10,9 +10,9 @@ import select
 import signal
 import socket
 import traceback
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from falcohost import log
 from falcohost.errors import SourceError
@@ -41,10 +41,13 @@ class Helpers:
         self.running: dict[str, Helper] = {}
         self._ends: dict[int, str] = {}
         self._ended: tuple[str, bool] | None = None
-        for spec in specs:
-            helper = _started(spec, user, only_log)
-            self.running[spec.name] = helper
-            self._ends[os.pidfd_open(helper.pid)] = spec.name
+        specs = list(specs)
+        with contextlib.ExitStack() as closing:
+            others = _others(specs, closing)
+            for spec in specs:
+                helper = _started(spec, others.get(spec.name), user, only_log)
+                self.running[spec.name] = helper
+                self._ends[os.pidfd_open(helper.pid)] = spec.name
 
     def miss(self, names: Set[str]) -> bool:
         """Return whether one of *names* is not among them."""
@@ -84,7 +87,24 @@ class Helpers:
         self._ended = f"its helper '{name}' {how}", code < 0
 
 
-def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
+def _others(specs: Iterable[HelperSpec], closing: contextlib.ExitStack) -> Mapping[str, socket.socket]:
+    """Return the ends of the sockets between helpers, by the helper that gets it; *closing* closes them here.
+
+    :raises SourceError: there can be none.
+    """
+    names, found = {spec.name for spec in specs}, {}
+    for spec in specs:
+        if spec.asks in names:
+            try:
+                ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            except OSError as error:
+                raise SourceError(f"its helper '{spec.name}' cannot be started: {error.strerror}") from error
+            for name, end in zip((spec.name, spec.asks), ends, strict=True):
+                found[name] = closing.enter_context(end)
+    return found
+
+
+def _started(spec: HelperSpec, other: socket.socket | None, user: int | None, only_log: bool) -> Helper:
     """Return the helper, which is started.
 
     :raises SourceError: there can be no process.
@@ -96,7 +116,7 @@ def _started(spec: HelperSpec, user: int | None, only_log: bool) -> Helper:
     except OSError as error:
         raise SourceError(f"its helper '{spec.name}' cannot be started: {no_process(error)}") from error
     if pid == 0:
-        _run(spec, there, worker, user, only_log)
+        _run(spec, there, other, worker, user, only_log)
     there.close()
     return Helper(pid, here, job_of(_needs(spec)))
 
@@ -106,24 +126,34 @@ def _needs(spec: HelperSpec) -> Needs:
     return Needs(spec.calls, files, connects=spec.connects)
 
 
-def _run(spec: HelperSpec, link: socket.socket, worker: int, user: int | None, only_log: bool) -> NoReturn:
+def _run(
+    spec: HelperSpec, link: socket.socket, other: socket.socket | None, worker: int, user: int | None, only_log: bool
+) -> NoReturn:
     status = 1
     try:
         gc.disable()  # nothing here makes cycles, and pages that nobody touches stay shared
         log.mute()
         os.environ.clear()
-        take_over({link.fileno()}, worker)
+        take_over({link.fileno(), *([] if other is None else [other.fileno()])}, worker)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a worker that is told to stop still needs it
         close_the_way_back()
-        module, _, name = spec.serve.partition(":")
-        serve = getattr(importlib.import_module(module), name)
+        serve = _function(spec.serve)
         for one in spec.modules:
             importlib.import_module(one)
+        more: dict[str, Any] = {} if other is None else {"other": other}
+        if spec.opens:
+            more["opened"] = _function(spec.opens)(spec.settings)
         confine(Confinement(user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log), worker)
         settle()
-        serve(link, *([spec.settings] if spec.settings else []))
+        serve(link, *([spec.settings] if spec.settings else []), **more)
         status = 0
     except Exception:
         traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _function(path: str) -> Any:
+    """Return what *path* names, as ``module:name``."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -119,6 +119,10 @@ class Numbers(SourceStats, frozen=True):
             colour="red",
         ),
     ] = {}
+    of_lookups: Annotated[
+        Mapping[str, int],
+        by_name("what lookups count themselves", label="what", over=Over.LAST, text="counted by lookups"),
+    ] = {}
     rules: Annotated[
         Mapping[str, RuleNumbers], rows("numbers for each rule that has matched", label="rule", text="rule")
     ] = {}

@@ -187,6 +187,7 @@ class Work:
             crowded=pending.crowded,
             retrying=failing(),
             unreached=_unreached(pending.lookups),
+            of_lookups=_counted(pending.lookups),
         )
         heard = self._source.heard() if isinstance(self._source, SentinelSource) else None
         self._uplink.send(wire.Report(numbers, time.monotonic(), self._measuring, self._of_drops(numbers), heard))
@@ -205,6 +206,11 @@ def _unreached(lookups: Iterable[LoadedLookup]) -> dict[str, int]:
     told = {one.name: one.problem() for one in lookups}
     found = {name: problem for name, problem in told.items() if problem[0]}
     return {f"{name}: {why}"[:MOST_REASON]: max(int(seconds), 0) for name, (why, seconds) in found.items()}
+
+
+def _counted(lookups: Iterable[LoadedLookup]) -> dict[str, int]:
+    """Return what lookups count themselves, by the lookup's name and what it is."""
+    return {f"{one.name}: {what}": number for one in lookups for what, number in one.counts().items()}
 
 
 def needs_for(source: Source, rules: Rules) -> Needs:

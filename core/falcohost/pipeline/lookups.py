@@ -8,7 +8,17 @@ from typing import Any
 
 from falcohost.helpers import HELPERS, Helper
 from falcohost.log import log
-from falcohost.lookups import GIVEN_UP, BoundedLookup, FailingLookup, Key, Lookup, LookupSpec, NotYet, WakingLookup
+from falcohost.lookups import (
+    GIVEN_UP,
+    BoundedLookup,
+    CountingLookup,
+    FailingLookup,
+    Key,
+    Lookup,
+    LookupSpec,
+    NotYet,
+    WakingLookup,
+)
 
 
 class LoadedLookup:
@@ -49,8 +59,8 @@ class LoadedLookup:
         :raises Exception: whatever the plugin raises.
         """
         if self._lookup is None:
-            own = "" if self.spec.helper is None else self.spec.helper.name
-            found = {name: helper for name, helper in helpers.items() if name == own}
+            own = {one.name for one in self.spec.helpers}
+            found = {name: helper for name, helper in helpers.items() if name in own}
             self._lookup = self.spec.make({**self._settings, HELPERS: found})
 
     def checked(self) -> Iterable[tuple[str, str | None]]:
@@ -108,6 +118,16 @@ class LoadedLookup:
         except Exception as error:
             self.fails(error)
             return "", 0
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the lookup's own numbers, if it has some."""
+        if not isinstance(self._lookup, CountingLookup):
+            return {}
+        try:
+            return self._lookup.counts()
+        except Exception as error:
+            self.fails(error)
+            return {}
 
     def miss(self) -> None:
         """Count a value that counts as absent because its row did not arrive in time."""

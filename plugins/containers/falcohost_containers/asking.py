@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from msgspec import structs
 
 from falcohost_containers.rows import Row
-from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, RuntimeFailed
+from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, OnDisk, RuntimeFailed
 from falcohost_containers.threads import Later, Pool
 
 #: Threads for each runtime.
@@ -34,6 +34,10 @@ ENOUGH: Final = 0.5
 PAUSE, LONGEST_PAUSE = 0.005, 0.05
 
 Tell: TypeAlias = Callable[[Row | None], None]
+
+
+#: How a runtime, or a file of it, fails.
+_FAILS: Final = (RuntimeFailed, OSError, ValueError, RecursionError, MemoryError)
 
 
 def nobody(row: Row | None) -> None:
@@ -97,6 +101,32 @@ class Asked:
         if search is not None:
             self._begin(search)
 
+    def read(self, container: str) -> bool:
+        """Keep what is on disk of *container* now, and ask nobody; return whether there is no more to know."""
+        if not isinstance(self.engine, OnDisk) or container in self._rows:
+            return True
+        row, is_whole = None, True
+        try:
+            row = self.engine.on_disk(container)
+        except Incomplete as incomplete:
+            row, is_whole = structs.replace(incomplete.row, partial=True), False
+        except _FAILS:
+            self.failed += 1
+        if row is None:
+            return False
+        with self._lock:
+            search = self._searches.get(container)
+            if is_whole:
+                _keep(self._rows, container, row)
+                self._searches.pop(container, None)
+            elif search is None:
+                _keep(self._incomplete, container, row)
+        if search is not None and is_whole:
+            self._tell(search, row)
+        elif search is not None:
+            self._learn_incomplete(search, row)
+        return is_whole
+
     def _begin(self, search: _Search) -> None:
         search.began = time.monotonic()
         search.turn += 1
@@ -139,7 +169,7 @@ class Asked:
         except Incomplete as incomplete:
             self._learn_incomplete(search, structs.replace(incomplete.row, partial=True))
             patience = PATIENCE
-        except (RuntimeFailed, OSError, ValueError, RecursionError, MemoryError):
+        except _FAILS:
             self.failed, patience = self.failed + 1, PATIENCE
         with self._lock:
             if self._searches.get(search.container) is not search:
@@ -154,8 +184,12 @@ class Asked:
             if row is not None:
                 self._incomplete.pop(search.container, None)
                 _keep(self._rows, search.container, row)
+        self._tell(search, row or search.incomplete)
+
+    def _tell(self, search: _Search, row: Row | None) -> None:
+        """Tell all who wait; the search is over."""
         for tell in search.tells:
-            tell(row or search.incomplete)
+            tell(row)
 
     def _learn_brief(self, search: _Search, engine: Briefing) -> None:
         if (row := engine.brief(search.container)) is not None:

@@ -12,6 +12,10 @@ from msgspec import Struct
 
 from falcohost import ConfigError
 
+#: The name of the plugin, of its lookup, and of the process that asks; the name of that which pauses.
+NAME: Final = "containers"
+PAUSING: Final = "containers-pausing"
+
 #: Where runtimes are by default; those that the configuration lists take the place of these.
 SOCKETS: Final[Mapping[str, tuple[str, ...]]] = {
     "docker": ("/var/run/docker.sock",),
@@ -40,6 +44,16 @@ USERS: Final = "/home/*/.local/share/containers/storage"
 STATES: Final = ("/run/runc", "/run/crun")
 DOCKERS: Final = ("/var/lib/docker/containers",)
 
+#: Programs whose executions are paused, and for how many seconds at most.
+PAUSED: Final = (
+    *(f"/usr/{folder}/{name}" for folder in ("bin", "sbin", "local/bin", "local/sbin") for name in ("runc", "crun")),
+    "/usr/libexec/crio/runc",
+    "/usr/libexec/crio/crun",
+    "/var/lib/rancher/k3s/data/current/bin/runc",
+)
+PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 2.0
+
 #: Longest label by default, in characters (Falco's ``label_max_len``).
 LONGEST: Final = 100
 
@@ -52,6 +66,8 @@ class Config(Struct, frozen=True, kw_only=True):
     :ivar dockers: folders in which docker makes one for each container; beside each is one of images' names.
     :ivar programs: of runtimes that users may start at any time.
     :ivar bundles: folders in which bare containers' bundles are.
+    :ivar paused: programs whose executions are paused until what is on disk has been read.
+    :ivar pause: for how many seconds at most.
     :ivar longest: the longest label that is kept, in characters; 0: any.
     """
 
@@ -65,6 +81,8 @@ class Config(Struct, frozen=True, kw_only=True):
     bundles: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     dockers: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+    pause: float = PAUSE
     longest: int = LONGEST
 
     @property
@@ -109,6 +127,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
     podman = _mapping(engines.get("podman") or {}, "engines.podman")
     runc = _mapping(engines.get("runc") or {}, "engines.runc")
     docker = _mapping(engines.get("docker") or {}, "engines.docker")
+    pause = _mapping(settings.get("pause") or {}, "pause")
     own = _enabled(engines, "podman")
     return Config(
         **found,
@@ -118,6 +137,8 @@ def parse(settings: Mapping[str, Any]) -> Config:
         states=_rooted(root, _texts(runc, "states", STATES)) if _enabled(engines, "runc") else (),
         bundles=_rooted(root, _texts(runc, "bundles", ())) if _enabled(engines, "runc") else (),
         dockers=_rooted(root, _texts(docker, "folders", DOCKERS)) if found["docker"] else (),
+        paused=_rooted(root, _texts(pause, "programs", PAUSED)) if pause.get("enabled", False) else (),
+        pause=_seconds(pause.get("seconds", PAUSE)),
         longest=_number(settings.get("label_max_len", LONGEST)),
     )
 
@@ -154,3 +175,9 @@ def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigError("the plugin 'containers': label_max_len is no number of characters")
     return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value <= _LONGEST_PAUSE:
+        raise ConfigError(f"the plugin 'containers': pause.seconds is no number from 0 to {_LONGEST_PAUSE:g}")
+    return float(value)

@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +31,13 @@ from falcohost_containers.watching import Folders
 #: Seconds between two looks for folders that are not watched yet, and for runtimes that have come.
 LOOK: Final = 1.0
 
+#: Seconds for which files of a container that is being made are read again at each pause, and of how many at most.
+FRESH: Final = 10.0
+MOST_FRESH: Final = 32
+
+#: Most bytes of a question of the process that pauses.
+_MOST_ASKED: Final = 64
+
 #: Bytes of a thread's stack: what is read nests at most 1,000 deep, which takes a third of that.
 _STACK: Final = 1 << 20
 
@@ -37,11 +45,14 @@ _STACK: Final = 1 << 20
 _M_ARENA_MAX: Final = -8
 
 
-def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
-    """Answer the source's questions until it ends."""
+def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket | None = None) -> None:
+    """Answer the source's questions until it ends, and those of the process that pauses at the socket *other*."""
     _prepare()
     asking = Asking(places=places(msgspec.convert(settings, Config)))
-    threading.Thread(target=Watching(asking).run, name="watching", daemon=True).start()
+    watching = Watching(asking)
+    threading.Thread(target=watching.run, name="watching", daemon=True).start()
+    if other is not None:
+        threading.Thread(target=_read_when_asked, args=(other, watching), name="pauses", daemon=True).start()
 
     def ask(question: Question, answer: Any) -> None:
         def tell(row: Row | None) -> None:
@@ -50,6 +61,14 @@ def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
         asking.ask(question.id, question.type, tell)
 
     serve_late(link, Question, ask)
+
+
+def _read_when_asked(other: socket.socket, watching: Watching) -> None:
+    """Read from disk what is new when the process that pauses asks for it, and answer with what it has sent."""
+    with other, contextlib.suppress(OSError):
+        while asked := other.recv(_MOST_ASKED):
+            watching.read()
+            other.send(asked)
 
 
 def _prepare() -> None:
@@ -133,16 +152,37 @@ class Watching:
         self._folders = Folders()
         self._owners: dict[Path, Asked] = {}
         self._made: OrderedDict[Path, Asked] = OrderedDict()
+        self._fresh: OrderedDict[Path, tuple[float, Asked]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def run(self) -> None:
         """Run until the process ends. Folders come and go, such as those of namespaces."""
         while True:
-            self._look()
+            with self._lock:
+                self._look()
             with contextlib.suppress(OSError):
                 queue = [self._folders] if self._folders.fileno() >= 0 else []
-                if select.select(queue, [], [], LOOK)[0] and self._folders.read(self._tell):
-                    for one in self._asking.runtimes:
-                        one.all()
+                if select.select(queue, [], [], LOOK)[0]:
+                    with self._lock:
+                        self._take()
+
+    def read(self) -> None:
+        """Read from disk what there is of the containers that are being made; nobody is asked for anything."""
+        with self._lock:
+            if self._folders.fileno() >= 0:
+                self._take()
+            fresh = [*self._fresh.items()]
+        until = time.monotonic() - FRESH
+        for path, (since, owner) in fresh:
+            if since < until or owner.read(path.name):
+                with self._lock:
+                    self._fresh.pop(path, None)
+
+    def _take(self) -> None:
+        """Take what has come into the folders."""
+        if self._folders.read(self._tell):
+            for one in self._asking.runtimes:
+                one.all()
 
     def _look(self) -> None:
         self._asking.look()
@@ -157,16 +197,25 @@ class Watching:
         """Ask for what was made before the folder was watched."""
         with os.scandir(folder) as entries:
             for _, entry in zip(range(MOST), entries, strict=False):
-                one.ask(entry.name, nobody)
+                self._ask(one, folder / entry.name)
+
+    def _ask(self, one: Asked, path: Path) -> None:
+        self._fresh[path] = time.monotonic(), one
+        if len(self._fresh) > MOST_FRESH:
+            self._fresh.popitem(last=False)
+        one.ask(path.name, nobody)
 
     def _tell(self, path: Path) -> None:
         if (owner := self._made.get(path.parent)) is not None:
             owner.hurry(path.parent.name)  # what its runtime writes of it has come
         if (owner := self._owners.get(path.parent)) is not None:
-            if path in owner.engine.folders():
-                return  # it is no container's, but one in which they are: it is looked at next
+            if path in owner.engine.folders():  # it is no container's, but one in which they are
+                self._owners[path] = owner
+                if self._folders.watch(path):
+                    self._ask_for_entries(owner, path)
+                return
             if owner.engine.ids.fullmatch(path.name) and self._folders.watch(path):
                 self._made[path] = owner
-            owner.ask(path.name, nobody)
+            self._ask(owner, path)
             if len(self._made) > MOST:
                 self._made.popitem(last=False)

@@ -10,10 +10,11 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.helpers import HELPERS, Helper, HelperEnded
 from falcohost.lookups import GIVEN_UP, PENDING, Key
 from falcohost.port import Port, PortClosed, SocketPort
-from falcohost_containers.rows import Answer, Question, Row
+from falcohost_containers.config import NAME, PAUSING
+from falcohost_containers.rows import Answer, Paused, Question, Row
 
-#: The name of the helper, and of the lookup.
-NAME: Final = "containers"
+#: Seconds between two questions to it.
+STATE: Final = 1.0
 
 #: Most containers whose rows are kept.
 MOST: Final = 4096
@@ -32,8 +33,14 @@ NAMED_BY_ID: Final = frozenset({"runc"})
 class Containers:
     """Finds rows by a container's id and type, the helper that asks runtimes being at the other end of *port*."""
 
-    def __init__(self, port: Port[Question, Answer] | None, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, port: Port[Question, Answer] | None, clock: Clock = SYSTEM, pausing: Port[Question, Paused] | None = None
+    ) -> None:
         self._port = port
+        self._pausing = pausing
+        self._paused = Paused()
+        self._paused_due = 0.0
+        self._paused_since = clock.monotonic()
         self._clock = clock
         self._rows: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
         self._asked: set[Key] = set()
@@ -42,7 +49,11 @@ class Containers:
     def from_settings(cls, settings: Mapping[str, Any]) -> Containers:
         """Ask the helper in *settings*; without one, there are only rows that are told by the cgroup."""
         helper: Helper | None = settings[HELPERS].get(NAME)
-        return cls(None if helper is None else SocketPort(helper.link, Answer))
+        pausing: Helper | None = settings[HELPERS].get(PAUSING)
+        return cls(
+            None if helper is None else SocketPort(helper.link, Answer),
+            pausing=None if pausing is None else SocketPort(pausing.link, Paused),
+        )
 
     def find(self, key: Key) -> Any:
         """Return the row of the container with this id and type; one that is not known is asked for."""
@@ -74,8 +85,42 @@ class Containers:
         """Return how many containers are known."""
         return sum(row is not GIVEN_UP for _, row in self._rows.values())
 
+    def counts(self) -> Mapping[str, int]:
+        """Return what the process that pauses has counted; nothing where there is none."""
+        if self._pausing is None:
+            return {}
+        told = self._paused
+        return {
+            "programs that are paused": told.files,
+            "pauses": told.count,
+            "pauses that ended before files had been read": told.given_up,
+            "microseconds of all pauses": told.microseconds,
+            "microseconds of the longest pause": told.longest,
+        }
+
+    def problem(self) -> tuple[str, int]:
+        """Return why not all starts are paused that should be, and for how many seconds; empty: all are."""
+        why = self._paused.problem
+        return why, int(self._clock.monotonic() - self._paused_since) + 1 if why else 0
+
+    def _poll_pauses(self) -> None:
+        now = self._clock.monotonic()
+        if self._pausing is None:
+            return
+        try:
+            for told in self._pausing.answers():
+                if not told.problem or not self._paused.problem:
+                    self._paused_since = now
+                self._paused = told
+            if now >= self._paused_due:
+                self._paused_due = now + STATE
+                self._pausing.ask(Question("", ""))
+        except PortClosed as error:
+            raise HelperEnded from error
+
     def poll(self) -> bool:
         """Take the rows that have come."""
+        self._poll_pauses()
         if self._port is None:
             return False
         try:
@@ -106,6 +151,7 @@ class Containers:
         return None if self._port is None else self._port.fileno()
 
     def close(self) -> None:
-        """Close the socket: the helper ends."""
-        if self._port is not None:
-            self._port.close()
+        """Close the sockets: the helpers end."""
+        for port in (self._port, self._pausing):
+            if port is not None:
+                port.close()

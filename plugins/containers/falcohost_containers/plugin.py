@@ -12,13 +12,11 @@ import msgspec
 from falcohost import StandsFor, hookimpl
 from falcohost.helpers import HelperSpec
 from falcohost.lookups import Lookup, LookupSpec
-from falcohost.needs import CONNECT, THREADS, WATCH
-from falcohost_containers.config import HAS_HTTP2, parse
+from falcohost.needs import CONNECT, PAUSE, THREADS, WATCH
+from falcohost_containers.config import HAS_HTTP2, NAME, PAUSING, parse
 
 #: Version of the plugin API that this plugin uses.
 falcohost_api = 1
-
-NAME = "containers"
 
 
 def _make(settings: Mapping[str, Any]) -> Lookup:
@@ -54,9 +52,31 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
         places=config.places,
         settings=msgspec.to_builtins(config),
     )
+    pausing = HelperSpec(
+        name=PAUSING,
+        serve="falcohost_containers.pausing:serve",
+        opens="falcohost_containers.pausing:opens",
+        asks=NAME,
+        calls=frozenset({PAUSE}),
+        files=None,  # a file that may not be opened may not be executed either, in whatever mount namespace it is
+        stream=True,
+        places=config.paused,
+        settings=msgspec.to_builtins(config),
+    )
     about = "Knows the names, images, labels, mounts and pods of containers."
     key = {"syscall": ("container.full_id", "container.type")}
-    return [LookupSpec(name=NAME, description=about, key=key, make=_make, fills=FILLS, helper=helper, check=_check)]
+    return [
+        LookupSpec(
+            name=NAME,
+            description=about,
+            key=key,
+            make=_make,
+            fills=FILLS,
+            helper=helper,
+            further=(pausing,) if config.paused else (),
+            check=_check,
+        )
+    ]
 
 
 @hookimpl

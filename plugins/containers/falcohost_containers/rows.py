@@ -82,6 +82,23 @@ class Answer(Struct, array_like=True, frozen=True):
     row: Row | None
 
 
+class Paused(Struct, array_like=True, frozen=True, kw_only=True):
+    """What the process that pauses has done.
+
+    :ivar files: how many programs it pauses.
+    :ivar count: how often one was paused; *given_up*: how often the pause ended before files had been read.
+    :ivar microseconds: how long all pauses were together; *longest*: how long the longest was.
+    :ivar problem: why it pauses none, or not all.
+    """
+
+    files: int = 0
+    count: int = 0
+    given_up: int = 0
+    microseconds: int = 0
+    longest: int = 0
+    problem: str = ""
+
+
 def text(value: object) -> str:
     """Return *value* if it is a text, cut; else an empty one."""
     return value[:MOST_TEXT] if isinstance(value, str) else ""

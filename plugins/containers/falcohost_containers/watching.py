@@ -14,6 +14,9 @@ _IN_MOVED_TO, _IN_CREATE, _IN_ONLYDIR, _IN_IGNORED, _IN_Q_OVERFLOW = 0x80, 0x100
 _EVENT: Final = struct.Struct("iIII")
 _BUFFER: Final = 1 << 16
 
+#: Most buffers that are read at a time.
+_MOST: Final = 16
+
 
 class Folders:
     """Waits for new entries of folders."""
@@ -39,11 +42,15 @@ class Folders:
     def read(self, tell: Callable[[Path], None]) -> bool:
         """Call *tell* with the path of each new entry; return whether some were lost."""
         lost = False
-        try:
-            data = os.read(self._queue, _BUFFER)
-        except BlockingIOError:
-            return False
-        at = 0
+        for _ in range(_MOST):
+            try:
+                lost = self._told(os.read(self._queue, _BUFFER), tell) or lost
+            except BlockingIOError:
+                break
+        return lost
+
+    def _told(self, data: bytes, tell: Callable[[Path], None]) -> bool:
+        lost, at = False, 0
         while at < len(data):
             number, mask, _, size = _EVENT.unpack_from(data, at)
             name = data[at + _EVENT.size : at + _EVENT.size + size].rstrip(b"\0")

@@ -1,5 +1,6 @@
 """What ``falcohost doctor`` says about runtimes."""
 
+import os
 import socket
 
 import pytest
@@ -37,7 +38,27 @@ def test_runtimes(engines, tmp_path):
     assert found.pop(f"docker answers at {tmp_path}/var/run/docker.sock") is None
     assert found.pop(f"containers of runc or crun are read in {tmp_path}/run/crun") is None
     assert "Connection refused" in found.pop(f"cri answers at {tmp_path}/run/crio/crio.sock")
-    assert {} == found
+    assert {"containers are noticed when they are made; their starts are not paused (pause.enabled)": None} == found
+
+
+def test_ways(engines, tmp_path, monkeypatch):
+    """It is said whether starts are paused, or only noticed, or not even that, and why."""
+    (tmp_path / "run/crun").mkdir(parents=True)
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/crun").touch()
+    pause = {**engines, "pause": {"enabled": True}}
+    what = f"starts of containers are paused until what is on disk of them has been read: {tmp_path}/usr/bin/crun"
+    if os.geteuid() == 0:
+        assert dict(check(pause))[what] is None
+
+    def refuse():
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(checking, "Queue", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert "fanotify_init: Operation not permitted" in dict(check(pause))[what]
+    monkeypatch.setattr(checking.Folders, "fileno", lambda self: -1)
+    assert "max_user_instances" in dict(check(pause))["containers are noticed at their first event only"]
 
 
 def test_without_http2(engines, tmp_path, monkeypatch):

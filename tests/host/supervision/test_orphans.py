@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.host.forked import forked, reaped
-from falcohost.host.supervision.orphans import LOOK, Orphans
+from falcohost.host.supervision.orphans import LOOK, LOOK_FOR_STOPPED, Orphans
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.waiting import wait_until
 
@@ -101,6 +101,21 @@ def test_what_is_left_of_the_agent(looked):
     for one in (own, others):
         os.kill(one, signal.SIGKILL)
     assert -signal.SIGKILL == reaped(own)
+    os.waitpid(others, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_who_was_stopped(looked):
+    """It cannot end by itself, and others may wait for it: it is killed at the first look; others' are not."""
+    ours, others = sleeper(61184), sleeper(65533)
+    for one in (ours, others):
+        os.kill(one, signal.SIGSTOP)
+        os.waitid(os.P_PID, one, os.WSTOPPED | os.WNOWAIT)
+    looked(LOOK_FOR_STOPPED)
+
+    assert (ours, signal.SIGKILL) == os.waitpid(ours, 0)
+    assert (0, 0) == os.waitpid(others, os.WNOHANG)
+    os.kill(others, signal.SIGKILL)
     os.waitpid(others, 0)
 
 

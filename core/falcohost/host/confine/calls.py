@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, MODULE, PROBE, SIGNAL, THREADS, WATCH, WRITE
+from falcohost.needs import BENEATH, CODE, CONNECT, LISTEN, MAPS, MODULE, PAUSE, PROBE, SIGNAL, THREADS, WATCH, WRITE
 
 # Memory, signals, time, waiting, reading, and descriptors that the process has already.
 BASE: Final = """
@@ -35,6 +35,7 @@ BASE: Final = """
 ADDED: Final = {
     BENEATH: "openat2",
     WATCH: "inotify_init1 inotify_add_watch inotify_rm_watch",
+    PAUSE: "fanotify_mark timer_settime",
     CONNECT: "connect bind",
     LISTEN: "listen accept accept4",
     SIGNAL: "pidfd_open pidfd_send_signal ftruncate",  # files of marks, which it has

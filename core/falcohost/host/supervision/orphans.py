@@ -19,11 +19,16 @@ from falcohost.host.forked import own_children
 from falcohost.libc import prctl
 from falcohost.log import log
 
-#: Seconds between two looks.
+#: Seconds between two looks; between two for those that were stopped, which cannot end by themselves, and may have
+#: something in the kernel that others wait for.
 LOOK = 2.0
+LOOK_FOR_STOPPED = 0.2
 
 #: Seconds that orphans have to end at the end of the run.
 GRACE: Final = 1.0
+
+# Stopped by a signal, or by a tracer (proc(5)).
+_STOPPED: Final = ("T", "t")
 
 # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -31,6 +36,8 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 
 class Orphans:
     """Looks after orphans: what is there at two looks is reaped or killed, so that others may come first.
+
+    What was stopped is killed at the first.
 
     :param inherits: this process inherits orphans.
     :param ours: returns whether only processes of the agent have this user; others are not killed.
@@ -46,24 +53,29 @@ class Orphans:
         self._inherits = os.getpid() == 1 if inherits is None else inherits
         self._ours = ours
         self._clock = clock
-        self._due = 0.0
+        self._due = self._stopped_due = 0.0
         self._seen: set[int] = set()
 
     def reap(self) -> None:
         """Look, unless the last look was less than :data:`LOOK` seconds ago."""
         now = self._clock.monotonic()
-        if not self._inherits or now < self._due:
+        if not self._inherits or now < self._stopped_due:
             return
-        self._due = now + LOOK
+        self._stopped_due = now + LOOK_FOR_STOPPED
         seen = _children() - own_children()
-        for pid in seen & self._seen:
-            if _is_zombie(pid):
+        if now >= self._due:
+            self._due = now + LOOK
+            again, self._seen = seen & self._seen, seen
+        else:
+            again = set()
+        for pid in seen:
+            state = _state(pid)
+            if pid in again and state == "Z":
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
-            elif self._is_ours(pid):
+            elif (pid in again or state in _STOPPED) and self._is_ours(pid):
                 log.warning("process %d, whose parent has ended, is killed", pid)
                 _kill(pid)
-        self._seen = seen
 
     def end(self) -> None:
         """Kill those of the agent that are left, and what they have started."""
@@ -106,8 +118,9 @@ def _children() -> set[int]:
     return found
 
 
-def _is_zombie(pid: int) -> bool:
+def _state(pid: int) -> str:
+    """Return the state of a process as proc(5) has it; empty: it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return ""

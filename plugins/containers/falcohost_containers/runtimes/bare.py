@@ -62,6 +62,8 @@ class Bare:
                 return self._row(container, _decode(data))
         return None
 
+    on_disk = find
+
     def running(self) -> Iterable[str]:
         """Yield the ids of containers."""
         for root in self._roots:

@@ -17,13 +17,16 @@ from falcohost_containers.probes import Command, command
 from falcohost_containers.rows import Pod, Row, text, texts, words
 from falcohost_containers.runtimes import protobuf as pb
 from falcohost_containers.runtimes.cri import Cri
-from falcohost_containers.runtimes.engine import RuntimeFailed
+from falcohost_containers.runtimes.engine import Incomplete, RuntimeFailed
+from falcohost_containers.runtimes.files import read
 from falcohost_containers.runtimes.grpc import Client, NotImplementedThere
 from falcohost_containers.runtimes.libpod import Health
 from falcohost_containers.runtimes.oci import Spec, spec
 
 _SERVICES: Final = "/containerd.services"
 _KUBERNETES: Final = "k8s.io"
+#: What containerd's CRI plugin writes into specifications begins so.
+_ANNOTATED: Final = "io.kubernetes.cri."
 _ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,75}", re.ASCII)
 #: The label in which nerdctl keeps the health check of a container.
 _CHECKED: Final = "nerdctl/healthcheck"
@@ -76,6 +79,29 @@ class Containerd:
             if (answer := self._get(namespace, container)) is not None:
                 return self._row(pb.message(pb.decode(answer), 1), "", "")
         return None
+
+    def on_disk(self, container: str) -> Row | None:
+        """Return what the specification of a task says; the name of its image is among that only in Kubernetes."""
+        for namespace in self._of_task(container):
+            if (data := read(self._tasks / namespace / container / "config.json")) is not None:
+                raise Incomplete(self._specified(container, spec(data)))
+        return None
+
+    def _specified(self, container: str, said: Spec) -> Row:
+        notes = said.annotations or {}
+        pod, image = _pod(notes), text(notes.get(f"{_ANNOTATED}image-name", ""))
+        named = notes.get(f"{_ANNOTATED}container-name") or notes.get("nerdctl/name") or pod.name
+        parts = split(image)
+        return Row(
+            name=text(named or container),
+            image=image,
+            repository=parts.repository,
+            tag=parts.tag,
+            digest=parts.digest,
+            mounts=said.told,
+            shares=said.shares,
+            pod=pod,
+        )
 
     def _of_task(self, container: str) -> tuple[str, ...]:
         """Return the namespaces that have a task of this name."""
@@ -202,10 +228,9 @@ def _health(labels: Mapping[str, str]) -> Command | None:
 
 
 def _pod(annotations: dict[str, str]) -> Pod:
-    """Return what containerd's CRI plugin writes into specifications."""
+    """Return what a specification says of its pod."""
     said = {
-        name: text(annotations.get(f"io.kubernetes.cri.sandbox-{name}", ""))
-        for name in ("id", "name", "namespace", "uid")
+        name: text(annotations.get(f"{_ANNOTATED}sandbox-{name}", "")) for name in ("id", "name", "namespace", "uid")
     }
     return Pod(sandbox=said["id"], name=said["name"], namespace=said["namespace"], uid=said["uid"])
 

@@ -93,6 +93,16 @@ class Docker:
         listed = self._listed(container)
         return None if listed is None else self._brief(listed)
 
+    def on_disk(self, container: str) -> Row | None:
+        """Return what the files say of a container."""
+        here = self._kept(container)
+        if here is None:
+            return None
+        found = row(here.container, here.names or (), self._longest)
+        if here.names is None or not here.is_whole:
+            raise Incomplete(found)
+        return found
+
     def _kept(self, container: str) -> Kept | None:
         try:
             return kept(self._folders, container)

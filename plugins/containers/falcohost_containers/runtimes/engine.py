@@ -65,6 +65,17 @@ class Briefing(Protocol):
         """Return what it says at once; None: it has no container of this id."""
 
 
+@runtime_checkable
+class OnDisk(Protocol):
+    """A runtime of whose containers files say something before they start."""
+
+    def on_disk(self, container: str) -> Row | None:
+        """Return what files say now, without asking anybody; None: nothing.
+
+        :raises Incomplete: there is more to know.
+        """
+
+
 class Deadline:
     """The time until which a question has to be answered."""
 

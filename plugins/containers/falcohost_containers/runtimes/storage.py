@@ -82,6 +82,13 @@ class Podman:
         except Incomplete as incomplete:
             return incomplete.row
 
+    def on_disk(self, container: str) -> Row | None:
+        """Return what is stored of a container."""
+        stored = self._stored(container)
+        if stored is not None and self._service is not None:
+            raise Incomplete(stored)
+        return stored
+
     def running(self) -> Iterable[str]:
         """Yield the ids of the containers of root's storages that the OCI runtime has."""
         for _, folder in _folders(self._storages):
