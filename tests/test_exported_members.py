@@ -169,6 +169,7 @@ PUBLIC = {
         "MAPS",
         "MODULE",
         "NOTHING",
+        "PAUSE",
         "PROBE",
         "PROGRAM",
         "SIGNAL",
