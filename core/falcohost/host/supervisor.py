@@ -38,6 +38,7 @@ from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.signals import Signals
 from falcohost.host.supervision.spares import Spares
+from falcohost.host.supervision.stops import Stops
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
@@ -58,6 +59,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     losses: Losses
     readiness: Readiness
     watchdog: Watchdog
+    stops: Stops
     outages: Outages
     downs: Downs
     folder: Folder
@@ -155,6 +157,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     def _signal(self, number: int) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
             self._stop(signal.Signals(number).name)
+        elif number == signal.SIGCHLD:
+            self.stops.child_changed()
         elif self.loop.outcome is not None:
             log.info("%s received, which is too late: the run ends", signal.Signals(number).name)
         elif number == signal.SIGUSR1:

@@ -56,6 +56,7 @@ from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Cause, Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.spares import Spares
+from falcohost.host.supervision.stops import Stops
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.unstarted import Unstarted
@@ -215,6 +216,7 @@ def wired(
         assignment.watch_interval,
         awaited=map(os.fsdecode, assignment.awaited),
     )
+    watchdog = Watchdog(children, assignment.source_timeout, internal.raise_alert)
     return Supervisor(
         loop=loop,
         spares=spares,
@@ -224,7 +226,8 @@ def wired(
         refusals=refusals,
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
-        watchdog=Watchdog(children, assignment.source_timeout, internal.raise_alert),
+        watchdog=watchdog,
+        stops=Stops(loop, (one.replace_stopped for one in (watchdog, services, health, response))),
         health=health,
         response=response,
         sentinels=sentinels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -160,7 +161,8 @@ def test_all_is_over_before_the_next_worker(agent, folder, syscall_worker, conta
         worker = syscall_worker(agent.process.pid)
         os.kill(worker, signal.SIGSTOP)
         shell.communicate(b"\n")
-    os.kill(worker, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it may be replaced already
+        os.kill(worker, signal.SIGKILL)
     ((fields,),) = wait_for(agent, [program]).values()
 
     assert ("kills-shell", container_cgroup.name[:12]) == (fields["proc.pname"], fields["container.id"])
@@ -183,7 +185,7 @@ def test_killed_between_reading_and_storing(agent, folder, syscall_worker):
 
 
 def test_a_worker_that_is_stopped(agent, folder, syscall_worker):
-    """It is replaced within moments, with an alert, and what happened meanwhile is told."""
+    """It is replaced at once, with an alert, and what happened meanwhile is told."""
     worker = syscall_worker(agent.process.pid)
     os.kill(worker, signal.SIGSTOP)
     program = read(folder, "stopped")

@@ -42,6 +42,7 @@ from falcohost.host.supervision.roster import Roster
 from falcohost.host.supervision.sentinels import Sentinels
 from falcohost.host.supervision.services import Services
 from falcohost.host.supervision.spares import Spares
+from falcohost.host.supervision.stops import Stops
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.tampering import Tampering
 from falcohost.host.supervision.watch import Watch
@@ -139,6 +140,7 @@ def supervised(stage, tmp_path):
             what="drop", events="calls", threshold=0.1, actions=actions, key="drops", rate=1.0, burst=1.0
         )
         drops = {"syscall": DropMonitor(policy, internal.raise_alert)}
+        watchdog = Watchdog(workers.children, 60, internal.raise_alert, played.clock)
         return played, Supervisor(
             loop=loop,
             spares=Spares(0),
@@ -148,7 +150,8 @@ def supervised(stage, tmp_path):
             refusals=Refusals(internal.raise_alert),
             losses=Losses(workers.children, drops, loop),
             readiness=Readiness(workers.children, loop, 0, lambda _: None),
-            watchdog=Watchdog(workers.children, 60, internal.raise_alert, played.clock),
+            watchdog=watchdog,
+            stops=Stops(loop, (watchdog.replace_stopped, services.replace_stopped)),
             health=Health(
                 loop,
                 None,

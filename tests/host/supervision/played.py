@@ -52,6 +52,10 @@ class Played:
         """Return what has stopped it."""
         return self.stopped
 
+    def is_stopped(self):
+        """Return whether a signal has stopped it."""
+        return self.stopped == "a signal"
+
     def times(self):
         """Return for how long it ran, and waited."""
         return Times(0.0, self.waited)

@@ -33,7 +33,7 @@ def watched(stage):
         watchdog.check()
         return alerts
 
-    played.passed, played.slept = passed, slept
+    played.passed, played.slept, played.watchdog = passed, slept, watchdog
     return played
 
 
@@ -81,6 +81,18 @@ def test_a_worker_that_is_stopped(watched):
     assert "event source 'one' is stalled: its worker was stopped by a signal; its worker is replaced" == text
     assert 1 == len(watched.passed(5))
     assert [signal.SIGUSR2, signal.SIGCONT, signal.SIGKILL] == watched.last().signals
+
+
+def test_a_worker_of_which_the_kernel_says_so(watched):
+    """It is replaced at once, and once; one that is frozen or traced has a moment."""
+    watched.last().say(wire.Ready())
+    watched.passed(5)
+    for how, expected in (("", 0), (FROZEN, 0), ("a signal", 1), ("a signal", 1)):
+        watched.last().stopped = how
+        watched.watchdog.replace_stopped()
+        assert expected == len(watched.passed(0))
+
+    assert [signal.SIGUSR2, signal.SIGCONT] == watched.last().signals
 
 
 def test_a_worker_that_is_frozen(watched):

@@ -95,6 +95,10 @@ class Health:
             self._told = state
             self._process.send(state)
 
+    def replace_stopped(self) -> None:
+        """Replace at once a process that a signal has stopped."""
+        self._process.replace_stopped()
+
     def go_over(self, data: int | None) -> None:
         """Let the process have the memfd *data* in place of the former one."""
         self._reloaded = time.time_ns()

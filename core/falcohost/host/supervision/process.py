@@ -21,6 +21,10 @@ from falcohost.host.worker import run_worker
 FORBIDDEN = "killed by SIGSYS, for a system call that its job does not need"
 
 
+#: What has stopped a process that is stopped, or traced.
+A_SIGNAL: Final = "a signal"
+
+
 #: The cause of the end of a process that has ended as it should.
 ENDED: Final = "ended with status 0"
 
@@ -56,6 +60,9 @@ class Process(Protocol):
 
     def stopped_by(self) -> str:
         """Return what has stopped the process, in words; "" if nothing has."""
+
+    def is_stopped(self) -> bool:
+        """Return whether a signal has stopped the process, and not a tracer or its cgroup. Costs next to nothing."""
 
     def times(self) -> Times:
         """Return for how long its first thread ran, and waited."""
@@ -111,8 +118,15 @@ class ForkedProcess:
         except OSError:
             return ""
         if stat.rpartition(b") ")[2][:1] in (b"T", b"t"):
-            return "a signal"
+            return A_SIGNAL
         return freezer.FROZEN if freezer.is_held(self.pid) else ""
+
+    def is_stopped(self) -> bool:
+        """Return whether a signal has stopped the process, and not a tracer or its cgroup (waitid(2))."""
+        try:
+            return os.waitid(os.P_PIDFD, self.ended, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return False
 
     def times(self) -> Times:
         """Return for how long its first thread ran, and waited (/proc/PID/schedstat); zeros if that is not known."""

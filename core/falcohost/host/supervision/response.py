@@ -114,6 +114,11 @@ class Response:
         for service in self._services():
             service.check()
 
+    def replace_stopped(self) -> None:
+        """Replace at once a process that a signal has stopped."""
+        for service in self._services():
+            service.replace_stopped()
+
     def attach(self, child: Child) -> None:
         """Connect the worker of *child* with the process that acts."""
         if self._given is None or not self._actions.alive:

@@ -14,7 +14,7 @@ from falcohost.host.checked import LINES, LINES_AT_ONCE, Limit
 from falcohost.host.shortage import no_process
 from falcohost.host.supervision.backoff import RestartDelay
 from falcohost.host.supervision.loop import Loop, Timer
-from falcohost.host.supervision.process import ENDED, ForkedProcess
+from falcohost.host.supervision.process import A_SIGNAL, ENDED, ForkedProcess
 from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.host.supervision.watchdog import ASLEEP, RaiseAlert
 from falcohost.host.wire import LogLine
@@ -160,6 +160,11 @@ class Service(Generic[T]):
             self._asked = now
             self.send(self._tell)
         self._was_stopped = bool(stopped)
+
+    def replace_stopped(self) -> None:
+        """Replace the process at once if a signal has stopped it."""
+        if self._process is not None and self._process.is_stopped():
+            self.kill(f"it was stopped by {A_SIGNAL}")
 
     def kill(self, why: str = "") -> None:
         """Kill the process."""

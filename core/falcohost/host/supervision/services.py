@@ -186,6 +186,11 @@ class Services:
         self._store.check()
         self._outputs.check()
 
+    def replace_stopped(self) -> None:
+        """Replace at once a process that a signal has stopped."""
+        self._store.replace_stopped()
+        self._outputs.replace_stopped()
+
     def outputs(self) -> list[OutputSnapshot]:
         """Return the states and numbers of all outputs and subscribers."""
         return [self._output(one) for one in self._deliveries]

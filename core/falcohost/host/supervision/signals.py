@@ -29,7 +29,7 @@ class Signals:
     def __enter__(self) -> None:
         # A signal between these two steps would be lost in the other order: caught, and told to nobody.
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, lambda *_: None) for number in HANDLED}
+        self._before = {number: signal.signal(number, lambda *_: None) for number in (*HANDLED, signal.SIGCHLD)}
         self._loop.watch(self._read, self._arrived)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
 

@@ -1,14 +1,15 @@
 """Notices workers and loaders that stand still, and has them replaced.
 
 A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
-reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) or frozen is
-noticed sooner. A worker is asked to end, which most can even then, and killed if it does not, or is frozen.
+reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) is noticed at
+once, one that is traced or frozen after a moment. A worker is asked to end, which most can even then, and killed if it
+does not, or is frozen.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from falcohost.alert import Priority
@@ -17,6 +18,7 @@ from falcohost.host.stalled import ASKS_TO_END
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.freezer import FROZEN
 from falcohost.host.supervision.preparation import Preparation
+from falcohost.host.supervision.process import A_SIGNAL, Process
 from falcohost.log import log
 
 STALLED: Final = "Falcohost internal: source stalled"
@@ -76,20 +78,31 @@ class Watchdog:
             what = "reading" if child.ready else "being opened"
             self._replace(child, f"it has not come back from {what} for more than {self._limit:g} s", int(silent))
 
+    def replace_stopped(self) -> None:
+        """Replace at once each worker and loader that a signal has stopped."""
+        self._replace_stopped({process.pid: A_SIGNAL for process in self._processes() if process.is_stopped()})
+
+    def _processes(self) -> Iterator[Process]:
+        for child in self._children:
+            processes = (child.process, *(loader.process for loader in child.loaders))
+            yield from (process for process in processes if process is not None)
+
     def _look_for_stopped(self) -> None:
-        processes = [child.process for child in self._children]
-        processes += [loader.process for child in self._children for loader in child.loaders]
-        found = {process.pid: process.stopped_by() for process in processes if process is not None}
+        found = {process.pid: process.stopped_by() for process in self._processes()}
         stopped = {pid for pid, how in found.items() if how}
+        self._replace_stopped({pid: found[pid] for pid in stopped & self._stopped})
+        self._stopped = stopped
+
+    def _replace_stopped(self, stopped: Mapping[int, str]) -> None:
+        """Replace each worker and loader whose pid is in *stopped*, by what it was stopped."""
         for child in self._children:
             for loader in child.loaders:
-                if loader.process is not None and loader.process.pid in stopped & self._stopped:
-                    self._replace_loader(child, loader, f"it was stopped by {found[loader.process.pid]}")
-            if child.pid in stopped & self._stopped and self._replaced.get(child.name) != child.lives:
-                self._replace(child, f"its worker was stopped by {found[child.pid]}", 0)
-                if found[child.pid] == FROZEN:  # it cannot even end
+                if loader.process is not None and loader.process.pid in stopped:
+                    self._replace_loader(child, loader, f"it was stopped by {stopped[loader.process.pid]}")
+            if child.alive and child.pid in stopped and self._replaced.get(child.name) != child.lives:
+                self._replace(child, f"its worker was stopped by {stopped[child.pid]}", 0)
+                if stopped[child.pid] == FROZEN:  # it cannot even end
                     child.signal(signal.SIGKILL)
-        self._stopped = stopped
 
     def _replace(self, child: Child, why: str, seconds: int) -> None:
         child.stalled = why

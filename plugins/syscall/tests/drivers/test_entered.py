@@ -89,14 +89,14 @@ def test_text(compared):
     (record,) = compared(
         f"""
 open("file", "w").close()
-name = text("user.one")
-call({SETXATTR}, text("file"), name, held(b"value", overwrite(name, b"user.two")), 5, 0)
+name = text("trusted.one")
+call({SETXATTR}, text("file"), name, held(b"value", overwrite(name, b"trusted.two")), 5, 0)
 """,
         "setxattr",
     )
 
     assert (0, R.FLAG_REWRITTEN) == (record.header.ret, record.header.flags & R.FLAG_REWRITTEN)
-    assert (b"user.two", b"user.one") == (record.sections[R.SEC_STR], record.sections[R.SEC_ENTERED_STR])
+    assert (b"trusted.two", b"trusted.one") == (record.sections[R.SEC_STR], record.sections[R.SEC_ENTERED_STR])
     assert R.SEC_ENTERED_PATH not in record.sections
 
 
@@ -126,7 +126,7 @@ def test_unreadable(compared):
         f"""
 open("file", "w").close()
 name = page()
-ctypes.memmove(name, b"user.one", 9)
+ctypes.memmove(name, b"trusted.one", 12)
 change = lambda: libc.mprotect(ctypes.c_void_p(name), 4096, 0)
 call({SETXATTR}, text("file"), name, held(b"value", change), 5, 0)
 """,
@@ -134,7 +134,7 @@ call({SETXATTR}, text("file"), name, held(b"value", change), 5, 0)
     )
 
     assert (0, R.FLAG_REWRITTEN) == (record.header.ret, record.header.flags & R.FLAG_REWRITTEN)
-    assert b"user.one" == record.sections[R.SEC_ENTERED_STR]
+    assert b"trusted.one" == record.sections[R.SEC_ENTERED_STR]
     assert R.SEC_STR not in record.sections
 
 
@@ -166,15 +166,15 @@ def test_changed_and_changed_back(compared, seen):
     (record,) = compared(
         f"""
 open("file", "w").close()
-name = held(b"user.two", lambda: None)
-call({SETXATTR}, text("file"), name, held(b"value", overwrite(name, b"user.one")), 5, 0)
-assert os.listxattr("file") == ["user.two"]
+name = held(b"trusted.two", lambda: None)
+call({SETXATTR}, text("file"), name, held(b"value", overwrite(name, b"trusted.one")), 5, 0)
+assert os.listxattr("file") == ["trusted.two"]
 """,
         "setxattr",
     )
 
     assert (0, R.FLAG_REWRITTEN) == (record.header.ret, record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED))
-    assert (b"user.one", b"user.two") == (record.sections[R.SEC_STR], record.sections[R.SEC_ENTERED_STR])
+    assert (b"trusted.one", b"trusted.two") == (record.sections[R.SEC_STR], record.sections[R.SEC_ENTERED_STR])
 
 
 #: rename(2) by a 32-bit call.
