@@ -7,19 +7,24 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 #: The image's name, and what it is made of.
 IMAGE: Final = "localhost/falcohost/test:1"
 BUSYBOX: Final = Path("/bin/busybox")
 _NAMES: Final = ("sh", "cat", "sleep")
+_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
-def write_image(path: Path, name: str = IMAGE, command: Sequence[str] = ()) -> None:
-    """Write an image as ``docker save`` writes one, which containerd and podman read; *command* is what it runs."""
-    root = root_file_system()
+def write_image(path: Path, name: str = IMAGE, command: Sequence[str] = (), files: Mapping[str, bytes] = _NONE) -> None:
+    """Write an image as ``docker save`` writes one, which containerd and podman read; *command* is what it runs.
+
+    *files* are further ones, by their paths without the first slash.
+    """
+    root = root_file_system(files)
     digest = hashlib.sha256(root).hexdigest()
     machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     file_system = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
@@ -33,8 +38,8 @@ def write_image(path: Path, name: str = IMAGE, command: Sequence[str] = ()) -> N
         _add(tar, "manifest.json", manifest)
 
 
-def root_file_system() -> bytes:
-    """Return a root file system as a tar: busybox, and a file of users."""
+def root_file_system(files: Mapping[str, bytes] = _NONE) -> bytes:
+    """Return a root file system as a tar: busybox, a file of users, and *files*."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for name in ("bin", "etc", "proc", "sys", "dev", "tmp"):
@@ -42,7 +47,8 @@ def root_file_system() -> bytes:
             folder.type, folder.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(folder)
         _add(tar, "bin/busybox", BUSYBOX.read_bytes(), 0o755)
-        _add(tar, "etc/passwd", b"root:x:0:0:root:/:/bin/sh\n")
+        for file, data in {"etc/passwd": b"root:x:0:0:root:/:/bin/sh\n", **files}.items():
+            _add(tar, file, data)
         for name in _NAMES:
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"

@@ -40,6 +40,33 @@ static int run_connect(int argc, char **argv)
 	return 0;
 }
 
+/* A datagram socket with a destination; nothing is sent. */
+static int run_connect_datagrams(int argc, char **argv)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
+
+	inet_pton(AF_INET, argv[1], &to.sin_addr);
+	if (connect(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&to, sizeof(to)))
+		die("connect");
+	return 0;
+}
+
+/* Four bytes, in hexadecimal digits, from this program to itself. */
+static int run_receive(int argc, char **argv)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET};
+	socklen_t length = sizeof(own);
+	unsigned int sent = htonl(strtoul(argv[1], NULL, 16)), got;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	inet_pton(AF_INET, "127.0.0.1", &own.sin_addr);
+	if (bind(fd, (struct sockaddr *)&own, length) || getsockname(fd, (struct sockaddr *)&own, &length))
+		die("bind");
+	if (sendto(fd, &sent, sizeof(sent), 0, (struct sockaddr *)&own, length) < 0)
+		die("sendto");
+	return recvfrom(fd, &got, sizeof(got), 0, NULL, NULL) != sizeof(got);
+}
+
 static int run_connect_unix(int argc, char **argv)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -65,6 +92,8 @@ static int run_redirect(int argc, char **argv)
 const struct command network_commands[] = {
 	{"socket", 1, "packet|inet", run_socket},
 	{"connect", 2, "ADDRESS PORT", run_connect},
+	{"connect-datagrams", 2, "ADDRESS PORT", run_connect_datagrams},
+	{"receive", 1, "BYTES", run_receive},
 	{"connect-unix", 1, "PATH", run_connect_unix},
 	{"redirect", 1, "DESCRIPTOR", run_redirect},
 	{0},

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -60,12 +60,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def compiled(tmp_path_factory) -> Callable[..., Path]:
     """Return a function that builds a program from sources in the tester's folder."""
 
-    def compiled(*sources: str) -> Path:
+    def compiled(*sources: str, options: Sequence[str] = ()) -> Path:
         if not shutil.which("gcc"):
             skip_or_fail("gcc", "gcc is missing, and with it the programs that do what is to be seen: install gcc")
         program = tmp_path_factory.mktemp("tester") / Path(sources[0]).stem
-        files = [str(TESTER / source) for source in sources]
-        done = subprocess.run(["gcc", "-O1", "-pthread", "-o", str(program), *files], capture_output=True, text=True)
+        command = ["gcc", "-O1", "-pthread", *options, "-o", str(program)]
+        done = subprocess.run([*command, *(str(TESTER / source) for source in sources)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return program
 
@@ -93,8 +93,19 @@ def c_program(tmp_path_factory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def tester(compiled) -> Path:
     """Return the built tester program."""
+    return compiled(*tester_sources())
+
+
+@pytest.fixture(scope="session")
+def static_tester(compiled) -> Path:
+    """Return the tester, built so that it needs no libraries."""
+    return compiled(*tester_sources(), options=["-static"])
+
+
+def tester_sources() -> list[str]:
+    """Return the sources of the tester."""
     evasions = sorted(f"evasion/{path.name}" for path in (TESTER / "evasion").glob("*.c"))
-    return compiled("tester.c", "files.c", "processes.c", "kernel.c", "network.c", "places.c", *evasions)
+    return ["tester.c", "files.c", "processes.c", "kernel.c", "network.c", "places.c", *evasions]
 
 
 @pytest.fixture(scope="session")

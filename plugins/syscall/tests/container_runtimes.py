@@ -227,8 +227,8 @@ class Podman:
         self.do("rmi", "-f", IMAGE)
 
 
-def podman(folder: Path, driver: str) -> Podman:
-    """Return podman with the image in its store; its service does not run. Skip where it is not there."""
+def podman(folder: Path, driver: str, files: Mapping[str, bytes] | None = None) -> Podman:
+    """Return podman with the image, and *files* in it, in its store; its service does not run. Skip where it is not."""
     need("podman", "podman", "runc", "busybox")
-    write_image(folder / "image.tar")
+    write_image(folder / "image.tar", files=files or {})
     return Podman(folder, folder / "image.tar", driver)
