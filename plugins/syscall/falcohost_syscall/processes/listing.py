@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from struct import pack
 from typing import Final
@@ -20,8 +21,9 @@ from falcohost_syscall.processes.open_files import anonymous_type
 #: Most bytes of arguments and of the environment, of all threads' entries, and of the descriptors' entries.
 _MOST_TEXT: Final = 4096
 _MOST: Final = 100 << 10
-#: Most descriptors that are looked at.
+#: Most descriptors and threads of a process that are looked at.
 _MOST_DESCRIPTORS: Final = 16384
+_MOST_THREADS: Final = 1024
 #: Seconds for which the sockets of a network namespace are remembered.
 _FRESH: Final = 2.0
 
@@ -88,7 +90,7 @@ class Lister:
     def _descriptors(self, pid: int) -> Iterator[bytes]:
         sockets: _Sockets | None = None
         folder = f"/proc/{pid}/fd"
-        for number in sorted(map(int, os.listdir(folder)))[:_MOST_DESCRIPTORS]:  # noqa: PTH208
+        for number in _numbers(folder, _MOST_DESCRIPTORS):
             try:
                 target = os.readlink(f"{folder}/{number}")  # noqa: PTH115 (a Path costs more than the call)
                 if target.startswith("socket:["):
@@ -118,6 +120,12 @@ def _up_to(entries: Iterator[bytes]) -> Iterator[bytes]:
         if left < 0:
             return
         yield entry
+
+
+def _numbers(folder: str, most: int) -> list[int]:
+    """Return the first numbers that are names in a folder; the kernel shows them in order."""
+    with os.scandir(folder) as entries:
+        return [int(entry.name) for entry in islice(entries, most)]
 
 
 def _text(path: str) -> str:
@@ -156,13 +164,12 @@ def _string(data: bytes) -> bytes:
 
 def _threads(pid: int, first: int) -> Iterator[bytes]:
     """Yield the entries of the threads of a process: of the main one, of *first*, then of the others."""
-    args, _, env = _bytes(f"/proc/{pid}/cmdline", _MOST_TEXT), None, _bytes(f"/proc/{pid}/environ", _MOST_TEXT)
+    args, env = (_bytes(f"/proc/{pid}/{name}", _MOST_TEXT) for name in ("cmdline", "environ"))
     exe, _, rest = args.partition(b"\0")
     exepath, cwd, root = (_link(f"/proc/{pid}/{name}") for name in ("exe", "cwd", "root"))
     limit = _open_files(pid)
     file = _stat_of(f"/proc/{pid}/exe")
-    others = [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
-    for tid in dict.fromkeys((pid, first, *others)):
+    for tid in dict.fromkeys((pid, first, *_numbers(f"/proc/{pid}/task", _MOST_THREADS))):
         try:
             status = _fields(_text(f"/proc/{pid}/task/{tid}/status"))
             words = _words(_text(f"/proc/{pid}/task/{tid}/stat"))

@@ -124,7 +124,10 @@ def _set_size(name: str, size: int) -> None:
         if int(path.read_text()) != size:
             path.write_text(str(size))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: the size of the rings cannot be set: {error}.") from error
+        raise SourceError(
+            f"{path}: the size of the rings cannot be set ({error}). Set it when the module is loaded (`options {name} "
+            f"g_buffer_bytes_dim={size}` in /etc/modprobe.d), or let it be set (ProtectKernelTunables=no)."
+        ) from error
 
 
 def _open(name: str, cpu: int) -> int | None:
@@ -135,13 +138,14 @@ def _open(name: str, cpu: int) -> int | None:
     except OSError as error:
         if error.errno in _OFFLINE:
             return None
-        raise SourceError(f"{path}: {_ADVICE.get(error.errno or 0, error.strerror)}.") from error
+        advice = _ADVICE.get(error.errno or 0, error.strerror).format(name=name)
+        raise SourceError(f"{path}: {advice}.") from error
 
 
 #: ENODEV, ENXIO: the processor is offline.
 _OFFLINE: Final = (19, 6)
 _ADVICE: Final = {
-    1: "only root may open it",
+    1: "it may not be opened; under systemd the unit needs DeviceAllow=char-{name} rw",
     2: "it is missing, though the module is loaded; in a container, pass the host's /dev",
     12: "the kernel has no memory for the rings; lower engine.kmod.buf_size_preset",
     13: "only root may open it; run falcohost with sudo",
