@@ -138,7 +138,7 @@ def _open(name: str, cpu: int) -> int | None:
     except OSError as error:
         if error.errno in _OFFLINE:
             return None
-        advice = _ADVICE.get(error.errno or 0, error.strerror).format(name=name)
+        advice = _ADVICE.get(error.errno or 0, str(error.strerror)).format(name=name)
         raise SourceError(f"{path}: {advice}.") from error
 
 
