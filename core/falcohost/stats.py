@@ -81,4 +81,12 @@ class SourceStats(msgspec.Struct, frozen=True):
             colour="yellow",
         ),
     ] = {}
+    made_room: Annotated[
+        Mapping[str, int],
+        by_name(
+            "entries of the source's tables that had to make room for others, and are learnt again when needed",
+            label="table",
+            text="{} entries of its tables made room for others",
+        ),
+    ] = {}
     notes: Annotated[tuple[str, ...], sentences("sentences about how the source collects events")] = ()

@@ -43,6 +43,7 @@ class Containers:
         self._paused_since = clock.monotonic()
         self._clock = clock
         self._rows: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
+        self.dropped = 0
         self._asked: set[Key] = set()
 
     @classmethod
@@ -145,6 +146,7 @@ class Containers:
         self._rows.move_to_end(key)
         if len(self._rows) > MOST:
             self._rows.popitem(last=False)
+            self.dropped += 1
 
     def fileno(self) -> int | None:
         """Return the descriptor of the socket to the helper."""

@@ -54,6 +54,7 @@ class PodLookup:
         self._clock = clock
         self._uids: OrderedDict[str, str] = OrderedDict()
         self._rows: OrderedDict[str, _Kept] = OrderedDict()
+        self.dropped = 0
         self._asked: set[str] = set()
         self._state = Answer("", None)
         self._state_due = 0.0
@@ -133,6 +134,7 @@ class PodLookup:
         self._rows.move_to_end(answer.uid)
         if len(self._rows) > MOST:
             self._rows.popitem(last=False)
+            self.dropped += 1
         if answer.row is not None and not answer.row.is_whole and is_new:
             self._ask(answer.uid, all=True)
 

@@ -168,6 +168,7 @@ def test_ended_processes_leave_the_table(watch_anew):
 
     assert [] == [process for process in source.driver.context.table.processes.values() if process.ppid == shell.pid]
     assert source.stats().dropped["proc_ring_full"] == 0
+    assert {"accounts": 0} == source.stats().made_room
 
 
 def test_new_plan_is_taken(watch):

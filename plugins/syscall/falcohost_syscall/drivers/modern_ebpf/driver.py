@@ -278,6 +278,7 @@ class ModernEbpf:
             types=types,
             unwanted=unwanted(self._counted.counts),
             fill={} if reader is None else reader.feed.rings.fill(),
+            made_room={} if self.context.inside is None else {"accounts": self.context.inside.dropped},
             notes=() if reader is None else (self._status.where,),
         )
 
