@@ -58,6 +58,7 @@ PUBLIC = {
         "UnknownValueError",
         "UserSubject",
         "Viewed",
+        "WritingSource",
         "hookimpl",
     ],
     "falcohost.action": ["Action", "ActionError", "ActionSpec"],

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Source,
         SourceLoader,
         Viewed,
+        WritingSource,
     )
     from falcohost.fields import Arg, ArgKind, Compare, Field, FieldType
     from falcohost.hookspecs import EventParam, Output, OutputSpec, RetriedProblem, SourceSpec, StandsFor, hookimpl
@@ -94,6 +95,7 @@ __all__ = [
     "UnknownValueError",
     "UserSubject",
     "Viewed",
+    "WritingSource",
     "hookimpl",
 ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from falcohost.stats import SourceStats
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
@@ -272,6 +272,14 @@ class RecordSource(Protocol):
 
         It must not be opened.
         """
+
+
+@runtime_checkable
+class WritingSource(Protocol):
+    """A source that can write events as the records that :class:`RecordSource` reads, for ``rules test --record``."""
+
+    def written(self, event: Event) -> Mapping[str, Any]:
+        """Return *event*, with all its views, in JSON: as much of it as the rules of the plan could read."""
 
 
 @runtime_checkable

@@ -1,7 +1,8 @@
-"""``falcohost rules test``: runs the tests of rules and shows which conditions they cover."""
+"""``falcohost rules test``: runs the tests of rules, shows which conditions they cover, and records tests."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,12 +10,13 @@ import click
 from falcohost.cli.flags import Flags
 from falcohost.cli.rules_files import complete_rule
 from falcohost.cli.rules_test_run import Asked, complete_names, run_tests
-from falcohost.errors import ConfigError
+from falcohost.errors import ConfigError, FalcohostError
 
 _EXAMPLE = """\b
 Examples:
   falcohost rules test
   falcohost rules test shadow_test.yaml -k cat --coverage
+  falcohost -r shadow.yaml rules test --record 'cat reads the hashes' --into shadow_test.yaml -- cat /etc/shadow
 \b
 Exit status: 0 all tests passed; 1 one failed; 2 the tests or their rules cannot be used, or none is chosen;
 3 the conditions are covered less than --fail-under says.
@@ -22,7 +24,7 @@ Exit status: 0 all tests passed; 1 one failed; 2 the tests or their rules cannot
 
 
 @click.command(name="test", epilog=_EXAMPLE)
-@click.argument("arguments", nargs=-1, metavar="[FILE]...", type=click.Path())
+@click.argument("arguments", nargs=-1, metavar="[FILE]... | -- COMMAND...", type=click.Path())
 @click.option(
     "-k",
     "names",
@@ -56,13 +58,32 @@ Exit status: 0 all tests passed; 1 one failed; 2 the tests or their rules cannot
 @click.option("--junit", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--full", is_flag=True, help="Print long lists, and conditions that are covered, in full.")
+@click.option("--run-commands", is_flag=True, help="Also run tests with a command, under a live agent, as root.")
+@click.option(
+    "--record", "record", metavar="NAME", help="Run COMMAND under a live agent, as root; write what happens as a test."
+)
+@click.option(
+    "--into", type=click.Path(dir_okay=False), metavar="FILE", help="Add the recorded test to FILE. Default: print it."
+)
 @click.pass_obj
-def command(flags: Flags, /, arguments: tuple[str, ...], **given: Any) -> None:
+def command(flags: Flags, /, arguments: tuple[str, ...], record: str | None, into: str | None, **given: Any) -> None:
     """Run the tests of rules in FILEs; a folder stands for the files in it whose names end in _test.yaml.
 
     Without FILEs, those of the current folder are run. A file names the rules that it tests; else they are those of -r
     or of the configuration.
     """
+    if record is not None:
+        if not arguments:
+            raise click.UsageError("Say which command is to be recorded: --record NAME -- COMMAND")
+        from falcohost.cli.rules_test_record import record_test
+
+        try:
+            record_test(flags, record, arguments, Path(into) if into is not None else None)
+        except FalcohostError as error:
+            raise _Unusable(str(error)) from None
+        return
+    if into is not None:
+        raise click.UsageError("--into is for --record")
     if given["watch"] and given["as_json"]:
         raise click.UsageError("--watch and --json do not go together")
     asked = Asked(files=arguments, **given)
@@ -72,7 +93,7 @@ def command(flags: Flags, /, arguments: tuple[str, ...], **given: Any) -> None:
 
             watch(flags, asked)
         status = run_tests(flags, asked).status
-    except ConfigError as error:
+    except FalcohostError as error:
         raise _Unusable(str(error)) from None
     if status:
         click.get_current_context().exit(status)

@@ -205,8 +205,12 @@ def _run(flags: Flags, asked: Asked, group: Group, told: Iterator[None]) -> None
     verdicts = run_all(runner, offline, group.probes, asked.jobs or processors(), lambda verdict: next(told, None))
     by_case = dict(zip(map(id, offline), verdicts, strict=True))
     for case in group.cases:
-        if case.command:
-            by_case[id(case)] = Verdict(case.name, case.spot.file.name, skipped="commands are not run")
+        if case.command and asked.run_commands:
+            from falcohost.cli.rules_test_live import run_command
+
+            by_case[id(case)] = run_command(flags, runner, case)
+        elif case.command:
+            by_case[id(case)] = Verdict(case.name, case.spot.file.name, skipped="--run-commands is not given")
     group.verdicts = [by_case[id(case)] for case in group.cases]
 
 

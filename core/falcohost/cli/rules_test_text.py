@@ -91,5 +91,5 @@ def _summary(outcome: Outcome) -> str:
     counts = Counter(map(word_of, outcome.verdicts))
     told = ", ".join(f"{counts[word]} {word}" for word in ("passed", "failed", "skipped") if counts[word])
     style = _BAD if counts["failed"] else _GOOD
-    why = " (commands are not run)" if counts["skipped"] else ""
+    why = " (--run-commands is not given)" if counts["skipped"] else ""
     return click.style(told, **style) + f"{why} in {outcome.seconds:.1f} s"

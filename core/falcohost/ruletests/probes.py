@@ -62,3 +62,15 @@ class Probes:
             for (rule, number), events in changed.events.items():
                 if notices(case, fired, rule, events):
                     verdict.killed.add((rule, number))
+
+    def close(self, source: str, views: Sequence[Event]) -> list[str]:
+        """Return the checks that alone keep a rule of *source* from firing on an event, as rule and number."""
+        found: dict[str, None] = {}
+        for name in self._of.get(source, ()):
+            condition = self.conditions[name]
+            for view in views:
+                answers = condition.answers(view)
+                if answers is not None and not answers.fires:
+                    deciding = (node for node in answers.decisive() if node.kind == "check")
+                    found |= dict.fromkeys(f"{name} {node.number}" for node in deciding)
+        return list(found)

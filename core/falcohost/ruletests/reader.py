@@ -201,7 +201,7 @@ class _Reader:
             yield data.encode() if isinstance(data, str) else json.dumps(data).encode()
 
     def _expected(self, node: Node | None) -> Iterator[Expected]:
-        if node is None or (isinstance(node, ScalarNode) and not node.style and node.value in ("none", "[]")):
+        if node is None or (isinstance(node, ScalarNode) and node.value == "none"):
             return
         for item in node.value if isinstance(node, SequenceNode) else [node]:
             spot = Spot(self._file, place_of(item))

@@ -120,7 +120,7 @@ class Runner:
         return source
 
     def _run(self, case: Case, source: str, verdict: Verdict, watchers: Sequence[Watcher]) -> None:
-        rules, told = self._rules(source), _Told(self, case, source)
+        rules, told = self.compiled(source), _Told(self, case, source)
         self.looked_up.values = self._values(case, source)
         with self.events(case, source) as opened:
             for batch in opened.batches():
@@ -206,7 +206,12 @@ class Runner:
         """Return the alert of a rule that fired."""
         return self._maker.make(rule, view)
 
-    def _rules(self, source: str) -> Rules:
+    def spec(self, source: str) -> SourceSpec:
+        """Return the source of that name."""
+        return self._loaded.sources[source]
+
+    def compiled(self, source: str) -> Rules:
+        """Return the rules of *source*."""
         if source not in self._compiled:
             found = [rule for rule in self.rules.values() if rule.source == source]
             self._compiled[source] = Rules.compiled(source, found, first=False)

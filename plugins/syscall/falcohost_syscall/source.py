@@ -6,15 +6,19 @@ It has no cursor, since system calls cannot be read again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from falcohost import Batch, MarkedSource, Plan, SourceStats
+from falcohost import Batch, Event, MarkedSource, Plan, SourceStats
 from falcohost.agent import AgentProcess, KnowsAgent
 from falcohost.needs import Needs, needs_of
 from falcohost.own_program import own_program
 from falcohost.sentinel import Heard, SentinelSource
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
+
+if TYPE_CHECKING:
+    from falcohost_syscall.recorded.source import RecordedSource
 
 
 class SyscallSource:
@@ -38,6 +42,18 @@ class SyscallSource:
         :raises SourceError: the driver cannot start.
         """
         self.driver.open(plan)
+
+    def reading(self, path: Path) -> RecordedSource:
+        """Return a source of the events in JSON in the file at *path*; the driver is not used."""
+        from falcohost_syscall.recorded.source import RecordedSource
+
+        return RecordedSource(path)
+
+    def written(self, event: Event) -> Mapping[str, Any]:
+        """Return *event* in JSON, as :meth:`reading` reads it."""
+        from falcohost_syscall.recorded.writing import told
+
+        return told(event)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the driver's batches."""

@@ -1,0 +1,125 @@
+"""Runs a command under a live source of this machine, and sees the events of its processes that the rules could want.
+
+The source is opened in this process, with the plan that the agent would have; so this takes the agent's rights.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from falcohost.engine.code.module import compile_values
+from falcohost.errors import ConfigError
+from falcohost.events import Event, Source, WritingSource
+from falcohost.lang.default_source import DEFAULT_SOURCE
+from falcohost.libc import prctl
+from falcohost.ruletests.runner import Runner
+
+#: Most events of a command, and the nanoseconds for which it is watched after its end.
+MOST: Final = 100_000
+_QUIET: Final = 1_000_000_000
+
+#: linux/prctl.h: processes whose parent ends become children of this one.
+_SUBREAPER: Final = 36
+#: The fields that say whose event it is.
+_PID, _ABOVE = "proc.pid", "proc.apid"
+#: What a command sees of the environment: an environment has secrets, and rules may have it written.
+_ENVIRONMENT: Final = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event.
+
+    :ivar written: how the source writes it; empty: that was not asked for.
+    :ivar fired: the rules that fired on it.
+    :ivar close: the checks that alone kept a rule from firing, as texts that tell them apart.
+    """
+
+    written: Mapping[str, Any]
+    fired: Sequence[str]
+    close: Sequence[str] = ()
+
+
+def run_live(
+    runner: Runner,
+    settings: Mapping[str, Any],
+    command: Sequence[str],
+    folder: Path,
+    closeness: Callable[[Sequence[Event]], Sequence[str]] | None = None,
+) -> tuple[int, list[Seen]]:
+    """Run *command* in *folder*; return its exit status, and the events of its processes.
+
+    :param closeness: says of an event which checks alone keep a rule from firing. With it, events are written, and the
+        source passes all events of the types that rules ask for, not only those that a rule may match.
+    :raises ConfigError: it cannot be run, or not all of its events could be seen.
+    :raises SourceError: the source cannot be opened.
+    """
+    rules = runner.compiled(DEFAULT_SOURCE)
+    source = runner.spec(DEFAULT_SOURCE).make(settings)
+    if not isinstance(source, WritingSource):
+        raise ConfigError(f"the source '{DEFAULT_SOURCE}', as it is configured, cannot write its events")
+    prctl(_SUBREAPER, 1)
+    source.open(rules.plan if closeness is None else replace(rules.plan, condition=None), None)
+    try:
+        process = _start(command, folder)
+        found = list(_seen(runner, source, process, closeness))
+        if lost := sum(source.stats().dropped.values()):
+            raise ConfigError(f"{lost} events were lost meanwhile, so that a test of the others would be worth little")
+        return process.wait(), found
+    finally:
+        source.close()
+
+
+def _start(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    try:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=2)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"'{command[0]}' cannot be run: {getattr(error, 'strerror', error)}") from None
+
+
+def _seen(
+    runner: Runner,
+    source: Source,
+    process: subprocess.Popen[bytes],
+    closeness: Callable[[Sequence[Event]], Sequence[str]] | None,
+) -> Iterator[Seen]:
+    assert isinstance(source, WritingSource)
+    whose, rules = _Whose(runner), runner.compiled(DEFAULT_SOURCE)
+    ended, count = 0, 0
+    for batch in source.batches():
+        last = 0
+        for event in batch.events:
+            last = event.ts
+            if not whose.is_below(event):
+                continue
+            views = (event, *getattr(event, "alternatives", ())) if batch.views else (event,)
+            fired = list(dict.fromkeys(rule.name for rule, _ in runner.fired(rules, views)))
+            close = () if closeness is None else closeness(views)
+            count += 1
+            if count > MOST:
+                raise ConfigError(f"the command causes more than {MOST:,} events that the rules ask for; do less in it")
+            yield Seen(source.written(event) if fired or close else {}, fired, close)
+        if not ended and process.poll() is not None:
+            ended = time.time_ns()
+        if ended and time.time_ns() > ended + _QUIET and (not last or last > ended + _QUIET):
+            return  # nothing came any more, or what came happened later
+
+
+class _Whose:
+    """Tells the events of processes below this one."""
+
+    def __init__(self, runner: Runner) -> None:
+        refs = [runner.ref(DEFAULT_SOURCE, name) for name in (_PID, _ABOVE)]
+        self._pid, self._above = compile_values(refs)
+        self._own = os.getpid()
+
+    def is_below(self, event: Event) -> bool:
+        """Return whether the event is of such a process."""
+        return self._pid(event) != self._own and self._own in (self._above(event) or ())
