@@ -220,6 +220,7 @@ PUBLIC = {
         "read_program",
         "shown_program",
     ],
+    "falcohost.recording": ["Recorder"],
     "falcohost.regular": ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"],
     "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],
     "falcohost.settings": [

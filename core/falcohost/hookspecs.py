@@ -20,6 +20,7 @@ from falcohost.events import Plan, Source, SourceLoader
 from falcohost.fields import Field
 from falcohost.helpers import HelperSpec
 from falcohost.lookups import LookupSpec
+from falcohost.recording import Recorder
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.subscriber import SubscriberSpec
 
@@ -90,6 +91,8 @@ class SourceSpec:
         and which part of the rule the source decides or reads for them.
     :ivar unfiltered: called by ``falcohost rules lint`` with the plan of a single rule; yields the frequent event types
         of which the source passes on every event because of it, each with the reason. Provisional.
+    :ivar recorder: called by ``falcohost record`` with the open source; returns what turns its events into a file.
+        Provisional.
     """
 
     name: str
@@ -114,6 +117,7 @@ class SourceSpec:
     settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     unfiltered: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
+    recorder: Callable[[Source], Recorder] | None = None
 
 
 class Output(Protocol):

@@ -34,7 +34,8 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 #: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 COMMANDS = {
     "run": "Monitor this host, or read files, and print alerts.",
-    "inspect": "Show the events of a capture.",
+    "inspect": "Show the events of a capture, or of this host.",
+    "record": "Write the events of this host to a capture.",
     "rules": "Explain rules and show their cost.",
     "alerts": "Print stored alerts.",
     "tune": "Propose exceptions of a rule from its stored alerts.",

@@ -1,4 +1,4 @@
-"""Reads the events of a capture through the source of system calls, as ``falcohost run FILE.scap`` does, without rules.
+"""Reads the events of a capture, or of this host, through the source of system calls, without rules.
 
 Fields of lookups are not among those that can be used: lookups ask what runs on this host now.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 from falcohost.alert import Priority
 from falcohost.cli.conditions import checked
@@ -22,7 +22,8 @@ from falcohost.engine.ruleset import Rule
 from falcohost.engine.static_fields import static_fields
 from falcohost.engine.template import Template
 from falcohost.errors import ConfigError
-from falcohost.events import Event, Source, complete
+from falcohost.events import Batch, Event, Source, Viewed, complete
+from falcohost.hookspecs import SourceSpec
 from falcohost.host.config import Config
 from falcohost.host.loading import configured_plugins
 from falcohost.lang.default_source import DEFAULT_SOURCE
@@ -38,11 +39,13 @@ _COMMAS = re.compile(r",(?![^\[]*\])")
 
 
 class Inspection:
-    """The events of a capture that match a filter.
+    """The events of a capture, or of this host, that match a filter.
 
-    :param config: names the capture, as for a replay.
+    :param config: names the capture, as for a replay, or the driver.
     :ivar catalog: the fields that events have.
     :ivar shown: number of events that matched so far.
+    :ivar stopped: set it to end :meth:`events`.
+    :ivar on_request: a filter that names no type gets all but these; None: the source chooses what it gets.
     """
 
     def __init__(self, config: Config, *filters: tuple[str, str]) -> None:
@@ -53,6 +56,8 @@ class Inspection:
         self._condition: Expr = conditions[0] if len(conditions) == 1 else And(tuple(conditions))
         self._source: Source | None = None
         self.shown = 0
+        self.stopped = False
+        self.on_request: frozenset[str] | None = None
 
     def template(self, text: str) -> Template:
         """Return the format *text*.
@@ -88,12 +93,24 @@ class Inspection:
         """Return for each of these fields the function from an event to its value."""
         return compile_values([self.ref(name) for name in names])
 
-    def open(self, output: Template) -> None:
-        """Open the capture for events of which the fields of *output* are read.
+    @property
+    def spec(self) -> SourceSpec:
+        """The source of system calls."""
+        return self._plugins.sources()[DEFAULT_SOURCE]
 
-        :raises SourceError: it is no capture.
+    @property
+    def source(self) -> Source:
+        """The source, which :meth:`open` opens."""
+        if self._source is None:
+            self._source = self.spec.make(self._plugins.owner(DEFAULT_SOURCE).settings)
+        return self._source
+
+    def open(self, output: Template) -> None:
+        """Open the source for events of which the fields of *output* are read.
+
+        :raises SourceError: it cannot be opened, for example because a file is no capture.
         """
-        spec = self._plugins.sources()[DEFAULT_SOURCE]
+        spec = self.spec
         rule = Rule(
             name="inspect",
             source=DEFAULT_SOURCE,
@@ -102,24 +119,49 @@ class Inspection:
             description="",
             condition=self._condition,
             output=output,
-            event_types=event_types(self._condition, spec.event_types),
+            event_types=self._event_types(spec),
         )
-        settings: Mapping[str, Any] = self._plugins.owner(DEFAULT_SOURCE).settings
-        self._source = spec.make(settings)
-        self._source.open(make_plan(DEFAULT_SOURCE, (rule,)), None)
+        self.source.open(make_plan(DEFAULT_SOURCE, (rule,)), None)
+
+    def _event_types(self, spec: SourceSpec) -> frozenset[str] | None:
+        """Return the types of events that are asked for; None: those that are not frequent."""
+        every = spec.event_types
+        found = event_types(self._condition, every)
+        if found is not None or every is None or self.on_request is None:
+            return found
+        return every - self.on_request
 
     def events(self) -> Iterator[Event]:
         """Yield the events that match; each is to be read before the next, since processes and descriptors go on."""
-        if self._source is None:
-            return
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[Iterator[Event]]:
+        """Yield the events that match in batches, at least twice a second where they come from this host.
+
+        Ends after the batch in which :attr:`stopped` was set.
+        """
         matches = compile_condition(self._condition)
-        with contextlib.closing(self._source):
-            for batch in self._source.batches():
-                for event in batch.events:
-                    if matches(event):
-                        complete(event)
-                        self.shown += 1
-                        yield event
+        with contextlib.closing(self.source) as source:
+            for batch in source.batches():
+                yield self._matching(batch, matches)
+                if self.stopped:
+                    return
+
+    def _matching(self, batch: Batch, matches: Callable[[Any], object]) -> Iterator[Event]:
+        for event in batch.events:
+            if matches(event):
+                found: Event | None = event
+            elif batch.views:
+                found = next((view for view in cast(Viewed, event).alternatives if matches(view)), None)
+            else:
+                found = None
+            if found is not None:
+                complete(found)
+                self.shown += 1
+                yield found
+            if self.stopped:
+                return
 
     def of_fields(self, names: Sequence[str]) -> Template:
         """Return what reads these fields."""

@@ -17,6 +17,7 @@ from falcohost import (
     SourceSpec,
     hookimpl,
 )
+from falcohost.recording import Recorder
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
@@ -64,6 +65,12 @@ def _drops(settings: Mapping[str, Any]) -> DropPolicy:
     return policy(settings)
 
 
+def _recorder(source: Source) -> Recorder:
+    from falcohost_syscall.source import recorder_of
+
+    return recorder_of(source)
+
+
 def _off(settings: Mapping[str, Any]) -> str | None:
     if settings["engine"]["kind"] != NO_DRIVER:
         return None
@@ -106,6 +113,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             reads_files=False,
             pushed=_pushed,
             unfiltered=_unfiltered,
+            recorder=_recorder,
         ),
     )
 

@@ -9,16 +9,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from falcohost import Batch, Event, MarkedSource, Plan, SourceStats
+from falcohost import Batch, Event, MarkedSource, Plan, Source, SourceError, SourceStats
 from falcohost.agent import AgentProcess, KnowsAgent
 from falcohost.needs import Needs, needs_of
 from falcohost.own_program import own_program
+from falcohost.recording import Recorder
 from falcohost.sentinel import Heard, SentinelSource
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
 
 if TYPE_CHECKING:
     from falcohost_syscall.recorded.source import RecordedSource
+
+
+def recorder_of(source: Source) -> Recorder:
+    """Return what turns the events of an open source into a capture.
+
+    :raises SourceError: its driver reads a capture itself.
+    """
+    driver = source.driver if isinstance(source, SyscallSource) else None
+    context = getattr(driver, "context", None)
+    if context is None:
+        raise SourceError("Only what happens on this host can be recorded; choose another engine.kind.")
+    from falcohost_syscall.scap.writing.recorder import Recorder as CaptureRecorder
+
+    return CaptureRecorder(context)
 
 
 class SyscallSource:

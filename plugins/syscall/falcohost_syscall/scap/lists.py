@@ -81,21 +81,23 @@ class ListedDescriptor:
 
 
 class ListedInterface(NamedTuple):
-    """An address of a network interface, and its netmask."""
+    """An address of a network interface, its netmask, and the name of the interface."""
 
     address: bytes
     mask: bytes
+    name: bytes = b""
 
 
 @dataclass(slots=True)
 class ListedUser:
-    """A user or, with *is_group*, a group."""
+    """A user, with the number of its *group*, or, with *is_group*, a group."""
 
     number: int
     name: bytes
     home: bytes = b""
     shell: bytes = b""
     is_group: bool = False
+    group: int = 0
 
 
 def threads(body: bytes, version: int) -> Iterator[ListedThread]:
@@ -200,8 +202,8 @@ def users(body: bytes, version: int) -> Iterator[ListedUser]:
         if is_group:
             yield ListedUser(number, reader.string(), is_group=True)
         else:
-            reader.numbers(_U32)  # the group
-            yield ListedUser(number, reader.string(), reader.string(), reader.string())
+            (group,) = reader.numbers(_U32)
+            yield ListedUser(number, reader.string(), reader.string(), reader.string(), group=group)
         if end is not None:
             reader.skip_to(end)
 
@@ -223,7 +225,6 @@ def interfaces(body: bytes, version: int) -> Iterator[ListedInterface]:
         address, mask, _ = (reader.take(size) for _ in range(3))
         if has_speed:
             reader.numbers(_U64)
-        reader.take(length)
-        yield ListedInterface(address, mask)
+        yield ListedInterface(address, mask, reader.take(length))
         if end is not None:
             reader.skip_to(end)

@@ -245,7 +245,7 @@ class Replay:
                 tables.users.add(user)
         elif kind in lists.INTERFACES:
             for interface in lists.interfaces(block.body, lists.INTERFACES[kind]):
-                tables.interfaces.add(*interface)
+                tables.interfaces.add(interface.address, interface.mask)
 
     def _end_lists(self, ts: int) -> None:
         """Link what the lists have told, since the first event, of *ts*, comes."""
