@@ -193,3 +193,61 @@ STARTS = {
 
 #: The rule about what starts a container only to copy files out of it, with its line and its twin's.
 COPIED = ("Exfiltrating Artifacts via Kubernetes Control Plane", "@tar open read $tmp/@tar", "@tar open read $tmp/@tar")
+
+#: The kinds of rules that introductions to Falco show, written as they are written there.
+FIRST_RULES = """
+- macro: outside_connection
+  condition: >
+    evt.type = connect and evt.dir = < and fd.typechar in (4, 6)   # both kinds of addresses
+    and not fd.rip in (127.0.0.1, ::1)
+    and not fd.rip startswith "10."
+- list: first_package_managers
+  items: [apt, apt-get, dpkg, apk, yum]
+- rule: First terminal shell in container
+  desc: A shell with a terminal in a container.
+  condition: evt.type = execve and container.id != host and proc.name in (bash, sh) and proc.tty != 0
+  output: shell (user=%user.name image=%container.image.repository command=%proc.cmdline tid=%proc.tid)
+  priority: NOTICE
+- rule: First sensitive file
+  desc: Somebody else than root reads the password hashes.
+  condition: >
+    evt.type in (open, openat) and evt.arg.flags contains O_RDONLY and fd.name = /etc/shadow and user.uid != 0
+  output: read (user=%user.name group=%user.group gid=%user.gid file=%fd.name exe=%proc.exepath)
+  priority: WARNING
+- rule: First outbound connection from a container
+  desc: A connection out of a container.
+  condition: outside_connection and container.id != host
+  output: connection (%fd.name exe=%proc.exepath pod=%k8s.pod.name ns=%k8s.ns.name image=%container.image)
+  priority: NOTICE
+- rule: First package manager in container
+  desc: A package manager in a container.
+  condition: evt.type = execve and container and proc.name in (first_package_managers)
+  output: package manager (exe=%proc.exepath image=%container.image.repository:%container.image.tag)
+  priority: ERROR
+- rule: First package manager in container
+  condition: append and not proc.args contains --version
+  override: {condition: append}
+- rule: First write below etc
+  desc: A file in /etc is written.
+  condition: evt.type in (open, openat) and evt.is_open_write = true and fd.name startswith /etc/
+  exceptions:
+    - name: package_managers
+      fields: [proc.name, fd.name]
+      comps: [in, startswith]
+      values:
+        - [dpkg, /etc/apt]
+  output: write (file=%fd.name exe=%proc.exepath)
+  priority: ERROR
+"""
+
+#: Their lines.
+FIRST = {
+    "First terminal shell in container": ("@runc terminal exec @sh -c : $tmp/x", "@runc run @sh -c : $tmp/x"),
+    "First sensitive file": (f"@reader as {USER} open read /etc/shadow", "@reader open read /etc/shadow"),
+    "First outbound connection from a container": (_to("client", 443), _to("client", 443, PRIVATE)),
+    "First package manager in container": ("@apk noop", "@apk noop --version"),
+    "First write below etc": (
+        "@dpkg open write /etc/first",
+        "@dpkg folder /etc/apt open write /etc/apt/first",
+    ),
+}

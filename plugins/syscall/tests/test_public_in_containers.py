@@ -1,6 +1,7 @@
 """Falco's public rules, all of them, fired in real containers of podman, each with a harmless twin that fires it not.
 
-What is enabled by default and what is not, and rules about hosts, which have their twins in a container.
+What is enabled by default and what is not, and rules about hosts, which have their twins in a container. And the kinds
+of rules with which everybody begins.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 import yaml
 from conftest import SYSTEM
 from container_runtimes import Podman
-from public_lines import COPIED, LINES, OUTSIDE, POOL, SERVER, STARTS, USER
+from public_lines import COPIED, FIRST, FIRST_RULES, LINES, OUTSIDE, POOL, SERVER, STARTS, USER
 
 from falcohost.testing.images import BUSYBOX, IMAGE
 
@@ -109,7 +110,7 @@ def agent(podman, start_agent, corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("etc")
     (folder / "hosts").write_text(f"{SERVER} kubernetes.default.svc.cluster.local\n{POOL} xmr.crypto-pool.fr\n")
     (folder / "nsswitch.conf").write_text("hosts: files\n")
-    (folder / "own.yaml").write_text(OWN)
+    (folder / "own.yaml").write_text(OWN + FIRST_RULES)
     mounts = "; ".join(f"mount --bind {folder}/{name} /etc/{name}" for name in ("hosts", "nsswitch.conf"))
     plugin = {"plugins": [{"name": "container", "init_config": {"engines": podman.engines}}]}
     more = {"load_plugins": ["container"], "append_output": [{"suggested_output": True}]}
@@ -128,8 +129,9 @@ def containers(agent, podman, static_tester, open_folder) -> Containers:
     folder = open_folder / secrets.token_hex(4)
     folder.mkdir()
     containers = Containers(podman, folder, static_tester)
-    lines = {**{rule: fires for rule, (fires, _) in LINES.items()}}
-    lines |= {f"twin of {rule}": twin for rule, (_, twin) in LINES.items()}
+    both = {**LINES, **FIRST}
+    lines = {rule: fires for rule, (fires, _) in both.items()}
+    lines |= {f"twin of {rule}": twin for rule, (_, twin) in both.items()}
     lines |= {f"twin of {rule}": line for rule, line in OUTSIDE.items()}
     lines |= {f"twin of {COPIED[0]}": COPIED[2]}
     is_privileged = {key: "!" in line for key, line in lines.items()}
@@ -170,7 +172,7 @@ def test_all_rules_are_here(corpus):
     assert names == {*LINES, *OUTSIDE, *STARTS, COPIED[0]}
 
 
-@pytest.mark.parametrize("rule", [*LINES, *OUTSIDE, COPIED[0]])
+@pytest.mark.parametrize("rule", [*LINES, *FIRST, *OUTSIDE, COPIED[0]])
 def test_fires(agent, containers, rule):
     """The rule fires for its line, and not for the line's twin."""
     assert rule in containers.rules(agent, rule)
