@@ -183,7 +183,7 @@ def _threads(pid: int, first: int) -> Iterator[bytes]:
         body += pack("<3I", *(int(status.get(name, "0 kB").split()[0]) for name in ("VmSize", "VmRSS", "VmSwap")))
         body += pack("<2Q", int(words[9]), int(words[7])) + _string(env if tid == pid else b"")
         body += pack("<2q", _inner(status, "NSpid"), _inner(status, "NStgid"))
-        body += _string(_cgroups(_text(f"/proc/{pid}/task/{tid}/cgroup"))) + _string(root)
+        body += _string(cgroup_lines(_bytes(f"/proc/{pid}/task/{tid}/cgroup", _MOST_TEXT))) + _string(root)
         caps = [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff")]
         terminal, login = int(words[4]) & _UNSET, int(_bytes(f"/proc/{pid}/task/{tid}/loginuid", 16) or _UNSET)
         body += pack("<Q2IB3QB", 0, terminal, login, _is_writable(file, uid, gid), *caps, 0)
@@ -222,13 +222,15 @@ def _is_writable(file: os.stat_result | None, uid: int, gid: int) -> bool:
     return bool(file.st_mode & _READABLE_BY[place][0])
 
 
-def _cgroups(lines: str) -> bytes:
-    """Return cgroups as ``subsystem=path``, each with a zero behind it; version 2 has no name in front."""
-    found = []
-    for line in lines.splitlines():
-        _, names, path = line.split(":", 2)
-        found += [f"{name.removeprefix('name=')}={path}" for name in names.split(",")]
-    return b"".join(os.fsencode(one) + b"\0" for one in found)
+def cgroup_lines(found: bytes) -> bytes:
+    """Return cgroups as ``subsystem=path``, each with a zero behind it; version 2 has no name in front.
+
+    :param found: the content of ``/proc/PID/cgroup``.
+    """
+    lines = b""
+    for _, names, path in (line.split(b":", 2) for line in found.splitlines() if line.count(b":") >= 2):
+        lines += b"".join(name.removeprefix(b"name=") + b"=" + path + b"\0" for name in names.split(b","))
+    return lines
 
 
 def _entry(number: int, ino: int, rest: bytes) -> bytes:

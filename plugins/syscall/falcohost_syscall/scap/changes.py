@@ -65,19 +65,24 @@ class State:
 
     def apply(self, call: CapturedCall) -> Thread:
         """Apply the change that *call* made to the tables; return its thread after that."""
-        thread = self.begin(call.tid)
+        thread = self.begin(call.tid, is_new=call.result == 0 and call.name in process_changes.FORKS)
         change = _BY_CODE[call.type.code]
         if change is None:
             return thread
         change(self, thread, call, call.result)
         return self.tables.threads.get(call.tid) or thread
 
-    def begin(self, tid: int) -> Thread:
-        """Remove what the last event has removed; return the thread of the next one."""
+    def begin(self, tid: int, *, is_new: bool = False) -> Thread:
+        """Remove what the last event has removed; return the thread of the next one, which has just begun if *is_new*.
+
+        What a new thread is by now, if that can be found out, is not what it is as of its first event.
+        """
         if self.closing is not None:
             self.closing.pop(self.closing_fd, None)
             self.closing = None
         if self.later is not None:
             self.later()
             self.later = None
+        if is_new:
+            return self.tables.new_thread(tid)
         return self.tables.threads.get(tid) or self.tables.thread(tid)

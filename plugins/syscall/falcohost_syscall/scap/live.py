@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Final
 
 from falcohost import ProcessSubject
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import TICK, boot_time, since_boot
 from falcohost_syscall.processes.containers import Containers
+from falcohost_syscall.processes.listing import cgroup_lines
 from falcohost_syscall.processes.subject import live_subject
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.scap.event import CapturedEvent
@@ -18,6 +20,7 @@ from falcohost_syscall.scap.tables import Tables, Thread
 
 #: The versions of the lists that are made of ``/proc``.
 _THREADS, _DESCRIPTORS = 9, 2
+_CONTROLLERS: Final = Path("/sys/fs/cgroup/cgroup.subtree_control")
 #: Most threads that are looked up in a second; others have begun unseen, and stay unknown.
 MOST_LOOKED_UP: Final = 200
 
@@ -34,6 +37,7 @@ class LiveTables(Tables):
         super().__init__(self.own_users, Containers())
         self.unknown = 0
         self._second = self._left = 0
+        self._hides_cgroups = _has_no_controllers()
 
     def thread(self, tid: int) -> Thread:
         """Return a thread; one that is not known is looked up."""
@@ -42,7 +46,7 @@ class LiveTables(Tables):
             if self.look_up(tid):
                 pid = self.threads[tid].process.pid
                 self.link([self.threads[one] for one in self.groups.get(pid, ())])
-        return super().thread(tid)
+        return self.new_thread(tid)
 
     def _may_look_up(self) -> bool:
         now = int(time.monotonic())
@@ -51,11 +55,31 @@ class LiveTables(Tables):
         self._left -= 1
         return self._left >= 0
 
+    def told_cgroup(self, lines: bytes, tid: int, before: int) -> int:
+        """Return the key of the cgroups of a thread.
+
+        The kernel module tells the cgroups of version 2's controllers. Where the hierarchy has none switched on, that
+        is the root for each process.
+        """
+        if not self._hides_cgroups or any(one.partition(b"=")[2] not in (b"", b"/") for one in lines.split(b"\0")):
+            return self.cgroup(lines)
+        found = procfs.read(tid, "cgroup") if tid else None
+        return before if found is None else self.cgroup(cgroup_lines(found))
+
     def list_running(self) -> None:
         """Add all processes that run now, with their threads and descriptors."""
         for pid in sorted(procfs.READING.reader.pids() or ()):
             self.look_up(pid)
         self.link()
+
+    def sweep(self) -> None:
+        """Remove processes that no longer run; needed after exits may have been lost."""
+        running = procfs.READING.reader.pids()
+        for pid in () if running is None else [*self.groups.keys() - running]:
+            for tid in [*self.groups[pid]]:
+                thread = self.threads[tid]
+                if self.remove(thread):
+                    self.processes.exit(thread.leader, 1)
 
     def look_up(self, tid: int) -> bool:
         """Add the process of a thread as it is now, without links to others; return whether there is one."""
@@ -73,6 +97,14 @@ class LiveTables(Tables):
         except TooShortError:  # it was cut off
             pass
         return tid in self.threads
+
+
+def _has_no_controllers() -> bool:
+    """Return whether cgroups are of version 2, and none of its controllers is switched on."""
+    try:
+        return not _CONTROLLERS.read_text().split()
+    except OSError:
+        return False
 
 
 class LiveEvent(CapturedEvent):

@@ -109,7 +109,7 @@ def _child(state: State, maker: Thread, call: CapturedCall, own: tuple[int, int,
     """Return a new thread of *maker*, or of the process that maker belongs to; *own* is (tid, pid, vtid, vpid)."""
     tables, (tid, pid, vtid, vpid) = state.tables, own
     cgroups = call.raw("cgroups")
-    cgroup = maker.cgroup if cgroups is None else tables.cgroup(cgroups)
+    cgroup = maker.cgroup if cgroups is None else tables.told_cgroup(cgroups, 0, maker.cgroup)
     is_thread = bool(_number(call, "flags", 0) & _OF_THREAD)
     ppid, image = maker.process.ppid if is_thread else maker.tid, _inherited(maker, call)
     process = Process(pid, ppid, vpid, call.ts, _name(call), cgroup, image)
@@ -158,7 +158,7 @@ def _execute(state: State, thread: Thread, call: CapturedCall, returned: int) ->
     process.image = _image(state, thread, call)
     process.comm = _name(call)
     if (cgroups := call.raw("cgroups")) is not None:
-        thread.cgroup = process.cgroup = tables.cgroup(cgroups)
+        thread.cgroup = process.cgroup = tables.told_cgroup(cgroups, call.tid, thread.cgroup)
     session = process.session
     pgid, vpgid = _number(call, "pgid", -1), _number(call, "vpgid", session[3])
     process.session = (session[0], pgid, session[2], vpgid, _number(call, "tty", session[4]))
@@ -331,8 +331,11 @@ MEMORY_PARAMS: Final = ("vm_size", "vm_rss", "vm_swap", "pgft_maj", "pgft_min")
 #: The types that tell it and change nothing else.
 MEMORY: Final = ("brk", "mmap", "mmap2", "munmap", "switch")
 
+#: The calls that make a thread.
+FORKS: Final = ("clone", "fork", "vfork", "clone3")
+
 CHANGES: Final[dict[str, Callable[[State, Thread, CapturedCall, int], None]]] = {
-    **dict.fromkeys(("clone", "fork", "vfork", "clone3"), _fork),
+    **dict.fromkeys(FORKS, _fork),
     **dict.fromkeys(("execve", "execveat"), _execute),
     **dict.fromkeys(("setuid", "setresuid", "setreuid"), _set_user),
     **dict.fromkeys(("setgid", "setresgid", "setregid"), _set_group),

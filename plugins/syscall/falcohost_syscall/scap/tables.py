@@ -129,6 +129,10 @@ class Tables:
         self._listed: list[tuple[int, list[ListedDescriptor]]] = []
 
     def thread(self, tid: int) -> Thread:
+        """Return a thread; one that is not known is added, with what can be found out of it."""
+        return self.new_thread(tid)
+
+    def new_thread(self, tid: int) -> Thread:
         """Return a thread; one that is not known is added, with a process of which nothing is known."""
         found = self.threads.get(tid)
         if found is None:
@@ -174,6 +178,13 @@ class Tables:
             key = self._cgroups[lines] = next(self._keys)
             self.context.containers.learn(key, [_renamed(line) for line in text(lines).split("\0") if line])
         return key
+
+    def told_cgroup(self, lines: bytes, tid: int, before: int) -> int:
+        """Return the key of the cgroups that an event of a thread tells, which has had or inherited those of *before*.
+
+        :param tid: 0: the thread has just begun.
+        """
+        return self.cgroup(lines)
 
     # What the lists at the beginning tell.
 

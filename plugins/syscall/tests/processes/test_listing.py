@@ -108,6 +108,19 @@ def test_a_process_that_has_ended_is_unknown():
     assert tables.thread(process.pid).is_unknown
 
 
+def test_a_lost_exit_is_found_out():
+    """A process whose end was not seen leaves the tables with its threads, when they are compared with what runs."""
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    tables = LiveTables()
+    tables.list_running()
+    gone = tables.threads[process.pid].process
+    process.communicate()
+    tables.sweep()
+
+    assert (False, False) == (process.pid in tables.threads, gone.alive)
+    assert os.getpid() in tables.threads
+
+
 def test_looks_are_bounded(monkeypatch):
     """Of many unknown threads at once only some are looked up."""
     asked = []

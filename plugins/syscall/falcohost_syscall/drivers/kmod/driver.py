@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +43,8 @@ PERIOD: Final = 0.03
 IDLE: Final = 0.5
 #: With this share of a ring read and not stored, its space is given back all the same: the module needs the room.
 _MOST_HELD: Final = 0.25
+#: Least number of seconds between two comparisons of the table with /proc after a loss.
+SWEEP: Final = 10.0
 #: The module's counters that count no loss.
 _NO_LOSS: Final = (EVENTS, SWITCHES)
 # Where users and groups are; their files are replaced there.
@@ -73,11 +74,11 @@ class KernelModule:
         self._status: Status | None = None
         self._reported: Told[Reported] | None = None
         self._before: Mapping[str, int] = {}
-        self._steps: deque[Position] = deque()
         self._again: Position = ()
         self._plan: Plan | None = None
         self._received = self._short = 0
         self._lost: Mapping[str, int] = {}
+        self._swept = (0, 0.0)
 
     @property
     def tables(self) -> LiveTables:
@@ -159,14 +160,21 @@ class KernelModule:
             now = time.monotonic()
             if found:
                 self._received += len(found)
-                self._steps.append(rings.position)
                 yield Batch(self._events(found), stored=functools.partial(self._stored, rings.position), again=again)
                 last = now
             elif now - last >= IDLE:
                 last = now
+                self._after_loss(rings, now)
                 yield Batch(())
             if not rings.is_filling:
                 time.sleep(PERIOD)
+
+    def _after_loss(self, rings: Rings, now: float) -> None:
+        """Remove processes whose exit was lost."""
+        lost = rings.counts()[FULL]
+        if lost > self._swept[0] and now - self._swept[1] > SWEEP:
+            self._swept = lost, now
+            self.tables.sweep()
 
     def _stored(self, position: Position) -> None:
         """Give back the space of what was read up to *position*."""
