@@ -265,3 +265,20 @@ def test_completion(falcohost, work, typed, expected):
     done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD="4")
 
     assert f"plain,{expected}\n" == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "name a capture, or use --live for what happens on this host"),
+        (("evt.type = open",), "evt.type = open: there is no such file; the capture stands before the filter"),
+        (("WORK", "--seconds", "1"), "--seconds is for --live; --to ends the part of a capture that is shown"),
+        (("--live", "--from", "+1s"), "--from and --to are for captures; --seconds ends --live"),
+        (("--live", "WORK"), "--live shows what happens on this host; leave out WORK"),
+    ],
+)
+def test_a_capture_or_this_host(falcohost, work, arguments, problem):
+    """Either a capture is named, or --live; what is for the other is told."""
+    done = falcohost("inspect", *(work if word == "WORK" else word for word in arguments))
+
+    assert (1, f"Error: {problem.replace('WORK', work)}\n") == (done.returncode, done.stderr)

@@ -1,7 +1,8 @@
-"""``falcohost inspect``: shows the events of a capture as a table, JSON, process tree, story or counts."""
+"""``falcohost inspect``: shows events of a capture or of this host, as a table, JSON, process tree, story or counts."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ import click
 
 from falcohost.cli import complete
 from falcohost.cli.flags import Flags
+from falcohost.cli.seconds import Seconds
+from falcohost.cli.stopping import stopping
 from falcohost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,8 +27,11 @@ _LESS = "FRX"
 
 
 @click.command(name="inspect")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.argument("words", nargs=-1, metavar="[FILTER]...")
+@click.argument("words", nargs=-1, metavar="FILE|--live [FILTER]...")
+@click.option("--live", is_flag=True, help="Show what happens on this host, until Ctrl-C, instead of a FILE.")
+@click.option(
+    "-t", "--seconds", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="With --live: stop after this time."
+)
 @click.option(
     "-f", "--fields", metavar="FIELD,…", shell_complete=complete.fields_of_calls, help="Fields to show, as columns."
 )
@@ -42,8 +48,9 @@ _LESS = "FRX"
 @click.pass_context
 def command(
     ctx: click.Context,
-    file: str,
     words: Sequence[str],
+    live: bool,
+    seconds: float | None,
     fields: str | None,
     form: str | None,
     pid: int | None,
@@ -56,23 +63,49 @@ def command(
 ) -> None:
     """Show the events of FILE, a capture of Falco or sysdig, that match FILTER: a condition as in rules.
 
-    Times are such as 2026-11-28T08:14:00, or +90s for the time after the first event. On a terminal the output is
-    paged.
+    With --live, events of this host are shown as they happen, which needs root; --tree and --top are printed at the
+    end. Times are such as 2026-11-28T08:14:00, or +90s for the time after the first event. On a terminal the output of
+    a capture is paged.
 
     Example: falcohost inspect FILE.scap --top proc.name,fd.name 'evt.type = openat and evt.failed = true'
+
+    Example: falcohost inspect --live 'evt.type = execve' -p '%proc.pname: %proc.cmdline'
     """
     from falcohost.cli.inspect_events import Inspection
 
+    file, words = _file(words, live=live)
+    if live and (begin or end):
+        raise ConfigError("--from and --to are for captures; --seconds ends --live")
+    if seconds is not None and not live:
+        raise ConfigError("--seconds is for --live; --to ends the part of a capture that is shown")
     _check_alone({"--fields": fields, "--format": form, "--tree": tree, "--top": top})
     if form is not None and as_json:
         raise ConfigError("--format is text; --fields chooses the fields of --json")
     filters = [("FILTER", " ".join(words))] if words else []
     filters += [] if pid is None else [("--pid", f"proc.pid = {pid}")]
-    inspection = Inspection(_config(ctx.obj, file, begin, end), *filters)
+    config = ctx.obj.configuration() if live else _config(ctx.obj, file, begin, end)
+    inspection = Inspection(config, *filters)
     story = pid is not None and not (fields or form or tree or top)
-    lines = _lines(inspection, fields, form, tree=tree, top=top, count=count, as_json=as_json, story=story)
-    _print(ctx, lines if count is None or top else _first(lines, count))
+    inspection.seconds = seconds
+    with stopping(inspection) if live else contextlib.nullcontext():
+        lines = _lines(
+            inspection, fields, form, tree=tree, top=top, count=count, as_json=as_json, story=story, live=live
+        )
+        _print(ctx, lines if count is None or top else _first(lines, count), paged=not live)
     _sum_up(inspection, file)
+
+
+def _file(words: Sequence[str], *, live: bool) -> tuple[str, Sequence[str]]:
+    """Return the file among the words of the command line, and those of the filter."""
+    if live:
+        if words and Path(words[0]).is_file():
+            raise ConfigError(f"--live shows what happens on this host; leave out {words[0]}")
+        return "this host", words
+    if not words:
+        raise ConfigError("name a capture, or use --live for what happens on this host")
+    if not Path(words[0]).is_file():
+        raise ConfigError(f"{words[0]}: there is no such file; the capture stands before the filter")
+    return words[0], words[1:]
 
 
 def _check_alone(given: dict[str, object]) -> None:
@@ -100,6 +133,7 @@ def _lines(
     count: int | None,
     as_json: bool,
     story: bool,
+    live: bool,
 ) -> Iterator[str]:
     """Open the capture; return the lines of the output that is asked for."""
     from falcohost.cli import inspect_story, inspect_table, inspect_top, inspect_tree
@@ -120,7 +154,7 @@ def _lines(
     names = inspection.columns("--fields", fields) if fields else list(inspect_table.COLUMNS)
     if as_json:
         return inspect_table.as_json(inspection, inspection.of_fields(names))
-    return inspect_table.table(inspection, names)
+    return inspect_table.table(inspection, names, measured=0 if live else inspect_table.MEASURED)
 
 
 def _first(lines: Iterator[str], count: int) -> Iterator[str]:
@@ -130,9 +164,9 @@ def _first(lines: Iterator[str], count: int) -> Iterator[str]:
             return
 
 
-def _print(ctx: click.Context, lines: Iterator[str]) -> None:
-    """Print *lines*, on a terminal through the user's pager."""
-    if not sys.stdout.isatty():
+def _print(ctx: click.Context, lines: Iterator[str], *, paged: bool) -> None:
+    """Print *lines*, on a terminal through the user's pager if they are to be *paged*."""
+    if not paged or not sys.stdout.isatty():
         for line in lines:
             click.echo(line)
         return
@@ -143,6 +177,8 @@ def _print(ctx: click.Context, lines: Iterator[str]) -> None:
 def _sum_up(inspection: Inspection, file: str) -> None:
     """Say on stderr that nothing was found, or that something of the capture was left out."""
     stats = inspection.stats()
+    if lost := sum(number for cause, number in stats.dropped.items() if cause != "damaged"):
+        click.echo(f"{file}: {lost:,} events were lost", err=True)
     if not inspection.shown:
         click.echo(f"{file}: none of {stats.received:,} events matches", err=True)
     if damaged := stats.dropped.get("damaged"):

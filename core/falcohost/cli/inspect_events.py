@@ -6,7 +6,9 @@ Fields of lookups are not among those that can be used: lookups ask what runs on
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -44,7 +46,7 @@ class Inspection:
     :param config: names the capture, as for a replay, or the driver.
     :ivar catalog: the fields that events have.
     :ivar shown: number of events that matched so far.
-    :ivar stopped: set it to end :meth:`events`.
+    :ivar stopped: set it to end :meth:`events`; *seconds*: they end by themselves after so long.
     :ivar on_request: a filter that names no type gets all but these; None: the source chooses what it gets.
     """
 
@@ -57,6 +59,7 @@ class Inspection:
         self._source: Source | None = None
         self.shown = 0
         self.stopped = False
+        self.seconds: float | None = None
         self.on_request: frozenset[str] | None = None
 
     def template(self, text: str) -> Template:
@@ -139,13 +142,14 @@ class Inspection:
     def batches(self) -> Iterator[Iterator[Event]]:
         """Yield the events that match in batches, at least twice a second where they come from this host.
 
-        Ends after the batch in which :attr:`stopped` was set.
+        Ends after the batch in which :attr:`stopped` was set, or :attr:`seconds` are over.
         """
         matches = compile_condition(self._condition)
+        end = math.inf if self.seconds is None else time.monotonic() + self.seconds
         with contextlib.closing(self.source) as source:
             for batch in source.batches():
                 yield self._matching(batch, matches)
-                if self.stopped:
+                if self.stopped or time.monotonic() >= end:
                     return
 
     def _matching(self, batch: Batch, matches: Callable[[Any], object]) -> Iterator[Event]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +13,7 @@ import click
 
 from falcohost.cli.jsonline import json_line
 from falcohost.cli.seconds import Seconds
+from falcohost.cli.stopping import stopping
 from falcohost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _SHOWN: Final = 0.2
 _ERASE: Final = "\x1b[K"
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE: Final = re.compile(r"(\d{1,9})([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Size(click.ParamType):  # type: ignore[type-arg]
@@ -91,31 +89,15 @@ def command(
     if make is None:
         raise ConfigError("this source cannot be recorded")
     recorder = make(inspection.source)
-    inspection.on_request = recorder.on_request
+    inspection.on_request, inspection.seconds = recorder.on_request, seconds
     with stopping(inspection):
         inspection.open(inspection.of_fields(recorder.fields))
         packed = packed or path.endswith(".gz")
         recording = Recording(inspection, recorder, Path(path), size, rotate, packed)
         try:
-            recording.run(seconds, progress=sys.stderr.isatty())
+            recording.run(progress=sys.stderr.isatty())
         finally:
             recording.tell(as_json=as_json)
-
-
-@contextlib.contextmanager
-def stopping(inspection: Inspection) -> Iterator[None]:
-    """End the events of *inspection* at Ctrl-C and SIGTERM; the second time they do what they do elsewhere."""
-
-    def stop(number: int, _: object) -> None:
-        inspection.stopped = True
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {one: signal.signal(one, stop) for one in _SIGNALS}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 class Recording:
@@ -137,7 +119,7 @@ class Recording:
         self.lost: dict[str, int] = {}
         self._begun = time.monotonic()
 
-    def run(self, seconds: float | None, *, progress: bool) -> None:
+    def run(self, *, progress: bool) -> None:
         """Record until it is stopped, time is over, or there is no room.
 
         :raises RecordError: the disk is full; what was written before is whole.
@@ -158,7 +140,7 @@ class Recording:
                 if progress and now >= shown:
                     shown = now + _SHOWN
                     click.echo(f"{self._so_far()}{_ERASE}\r", nl=False, err=True)
-                if files.full or (seconds is not None and now - self._begun >= seconds):
+                if files.full:
                     break
             self._look()
         finally:

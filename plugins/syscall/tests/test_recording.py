@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -234,3 +236,37 @@ def test_a_file_that_exists(recording, tmp_path):
 
     assert f"Error: {path} exists already; name a new file\n" == process.communicate(timeout=PATIENCE)[1]
     assert "mine" == path.read_text()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [("-p", "%proc.name %fs.path.name"), ("--top", "proc.name,fs.path.name", "--json", "--seconds", "2")],
+)
+def test_live(bpf, tmp_path, form):
+    """``falcohost inspect --live`` shows what happens here: lines at once, counts at the end."""
+    marked = tmp_path / "marked"
+    command = [sys.executable, "-m", "falcohost", "inspect", "--live", *form, f"fs.path.name = {marked}"]
+    process = subprocess.Popen(
+        [*command, "and", "evt.type", "in", "(unlink, unlinkat)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    os.set_blocking(process.stdout.fileno(), False)
+    shown = []
+
+    def some():
+        marked.touch()
+        marked.unlink()
+        shown.append(process.stdout.read() or b"")
+        return any(shown) or process.poll() is not None
+
+    wait_until(some)
+    if form[0] == "-p":
+        process.send_signal(signal.SIGINT)
+    os.set_blocking(process.stdout.fileno(), True)
+    rest, errors = process.communicate(timeout=PATIENCE)
+    lines = (b"".join(shown) + rest).decode().splitlines()
+
+    assert (0, b"") == (process.returncode, errors)
+    if form[0] == "-p":
+        assert {f"{Path('/proc/self/comm').read_text().strip()} {marked}"} == set(lines)
+    else:
+        assert [str(marked)] == [json.loads(line)["fs.path.name"] for line in lines]
