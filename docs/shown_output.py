@@ -21,9 +21,10 @@ sys.path.insert(0, str(HERE))
 
 import example_capture  # noqa: E402
 
-PAGES = (HERE / "rules.md", HERE / "captures.md", HERE / "lint.md")
+PAGES = (HERE / "rules.md", HERE / "captures.md", HERE / "lint.md", HERE / "rule-tests.md")
 _FILE = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _TIMED = re.compile(r"^  .* \d+ +\d+ +\d+ +\d+ +\d+$(?:\n  .* \d+ +\d+ +\d+ +\d+ +\d+$)*", re.MULTILINE)
+_SECONDS = re.compile(r" in \d+\.\d s$", re.MULTILINE)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -39,7 +40,8 @@ def renewed(text: str) -> str:
 def without_times(text: str) -> str:
     """Return *text* without measured times, and with the lines that had them sorted, since both differ in each run."""
     return _TIMED.sub(
-        lambda lines: "\n".join(sorted(re.sub(r" +\d+ +\d+$", "", lines[0], flags=re.MULTILINE).split("\n"))), text
+        lambda lines: "\n".join(sorted(re.sub(r" +\d+ +\d+$", "", lines[0], flags=re.MULTILINE).split("\n"))),
+        _SECONDS.sub("", text),
     )
 
 

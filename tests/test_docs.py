@@ -185,7 +185,7 @@ def test_decision_records_are_listed(root):
     }
 
 
-@pytest.mark.parametrize("page", ["rules.md", "captures.md", "lint.md"])
+@pytest.mark.parametrize("page", ["rules.md", "captures.md", "lint.md", "rule-tests.md"])
 def test_output_of_commands_is_up_to_date(root, page):
     """The pages show what their commands print, but for the times they measured; script/docs writes it."""
     module = generator(root, "shown_output")

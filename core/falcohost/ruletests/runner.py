@@ -16,15 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from falcohost.alert import Alert
-from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.code.module import compile_values
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.render import json_value, text_renderer
 from falcohost.engine.ruleset import Rule
+from falcohost.engine.template import Template
 from falcohost.errors import ConfigError, FalcohostError, UnknownValueError
-from falcohost.events import Event, Plan, RecordSource, Source
+from falcohost.events import Event, Plan, RecordSource, Source, complete
 from falcohost.hookspecs import SourceSpec
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse_operand
@@ -78,7 +77,7 @@ class Runner:
         self.looked_up = LookedUp()
         self.rules = {rule.name: self._offline(rule) for rule in loaded.outcome.ruleset.rules}
         self._compiled: dict[str, Rules] = {}
-        self._maker = AlertMaker("test")
+        self._outputs: dict[str, Template] = {}
         self._refs: dict[tuple[str, str], Callable[[Any], object]] = {}
 
     def run(self, case: Case, watchers: Sequence[Watcher] = ()) -> Verdict:
@@ -202,9 +201,13 @@ class Runner:
             found = None
         return (None, "<NA>") if found is None else (json_value(found), text_renderer(ref)(found))
 
-    def alert(self, rule: Rule, view: Event) -> Alert:
-        """Return the alert of a rule that fired."""
-        return self._maker.make(rule, view)
+    def message(self, rule: Rule, view: Event) -> str:
+        """Return the text of the alert of a rule that fired, without what the configuration has appended."""
+        complete(view)
+        if rule.name not in self._outputs:
+            definition = self._loaded.outcome.collector.rules[rule.name]
+            self._outputs[rule.name] = Template.parse(definition.output.value, self._loaded.catalogs[rule.source])
+        return self._outputs[rule.name].message(view)
 
     def spec(self, source: str) -> SourceSpec:
         """Return the source of that name."""
@@ -272,7 +275,7 @@ class _Told:
             if value != wanted and (wanted is None or isinstance(wanted, (list, dict)) or text != _text(wanted)):
                 return f"{name} is {text}, not {_text(wanted)}"
         if one.output is not None:
-            message = self._runner.alert(rule, view).message
+            message = self._runner.message(rule, view)
             if message != one.output:
                 return f"its output is {message!r}, not {one.output!r}"
         return ""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +82,20 @@ def test_a_recorded_test_passes_as_the_agent_judges(falcohost, folder, start_age
     assert ("passed", sorted(told)) == (one["result"], one["fired"])
     assert found["coverage"]["percent"] > 50  # close events are there too
     assert "hunter2" not in (folder / "a_test.yaml").read_text()
+
+
+def test_the_page_can_be_followed(bpf, tmp_path):
+    """What the documentation says about recording works as it is written there."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "rule-tests.md").read_text()
+    for name, text in re.findall(r"^`(\w+\.yaml)`:\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[:2]:
+        (tmp_path / name).write_text(text)
+    (told,) = re.findall(r"^```sh\n(falcohost .*?)\n```", page, re.MULTILINE | re.DOTALL)
+    done = run_cli(*shlex.split(told)[1:], folder=tmp_path)
+
+    assert (0, "") == (done.returncode, done.stdout), done.stderr
+    assert "fires: Password hashes read" in done.stderr
+    again = run_cli("rules", "test", folder=tmp_path)
+    assert "shadow_test.yaml  4 passed" in again.stdout, again.stdout
 
 
 def names(rules):
