@@ -2,9 +2,10 @@
 
 A server at a socket answers as docker does, and programs are started in a cgroup that is named like docker's. *ready*
 is how long a start takes, *start* the processor time of it; *exec* is the agent's processor time for each program that
-is started in the container: where the kernel decides the rule, where the worker does without asking anybody, and where
-it reads what a runtime knows. Memory per container is that of one row, with ten labels and five mounts: the worker has
-it, and the process that asks.
+is started in the container: by a rule that names no field of containers, where the kernel decides one that does, where
+the worker does without asking anybody, and where it reads what a runtime knows. *memory* is that of all processes of
+the agent (PSS) after that. Memory per container is that of one row, with ten labels and five mounts: the worker has it,
+and the process that asks. Memory per process is that of one entry of the worker's table.
 """
 
 from __future__ import annotations
@@ -26,21 +27,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from overhead import Agent, tree
+from overhead import Agent, pss_mb, tree
 
 from falcohost.testing.waiting import wait_until
 from falcohost_containers.rows import Mount, Row
+from falcohost_syscall.processes.table import Image, Process
 
 HERE = Path(__file__).resolve().parent.parent
 RULES = {
-    "kernel": "proc.cmdline = falcohost-none",
-    "worker": "toupper(proc.cmdline) = FALCOHOST-NONE",
-    "runtime": "container.image.repository = falcohost-none",
+    "none": "proc.cmdline = falcohost-none",
+    "kernel": "container.id != host and proc.cmdline = falcohost-none",
+    "worker": "container.id != host and toupper(proc.cmdline) = FALCOHOST-NONE",
+    "runtime": "container.id != host and container.image.repository = falcohost-none",
 }
 RULE = """
 - rule: Started
   desc: Programs in containers.
-  condition: evt.type = execve and container.id != host and {condition}
+  condition: evt.type = execve and {condition}
   output: started %proc.name
   priority: NOTICE
 """
@@ -108,7 +111,8 @@ def measured(condition: str, folder: Path, path: Path, group: Path, count: int) 
         before = cpu_seconds(agent.process.pid)
         spawn(group, count)
         used = cpu_seconds(agent.process.pid) - before
-        return {"ready": agent.seconds_to_ready, "start": start, "exec": used / count * 1e6}
+        memory = pss_mb(agent.process.pid)
+        return {"ready": agent.seconds_to_ready, "start": start, "exec": used / count * 1e6, "memory": memory}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -137,6 +141,20 @@ def row_bytes() -> float:
     return (tracemalloc.get_traced_memory()[0] - before) / len(rows)
 
 
+def process_bytes() -> float:
+    """Return the memory of a process as the worker's table has it, with a path and arguments of usual length."""
+
+    def process(pid: int) -> Process:
+        arguments = f"/usr/lib/program-{pid}\0--config\0/etc/program/{pid}.conf\0".encode()
+        made = Image(arguments, b"", f"/usr/lib/program-{pid}".encode())
+        return Process(pid, pid - 1, pid, pid * 1000, f"program-{pid}", 7, made)
+
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    table = {pid: process(pid) for pid in range(100_000, 101_000)}
+    return (tracemalloc.get_traced_memory()[0] - before) / len(table)
+
+
 def main() -> None:
     """Print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -151,12 +169,13 @@ def main() -> None:
     rows = {
         kind: {key: statistics.median(run[key] for run in found) for key in found[0]} for kind, found in runs.items()
     }
-    print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{'exec (us)':>12}")
+    print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{'exec (us)':>12}{'memory (MB)':>14}")
     for kind, row in rows.items():
-        print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{row['exec']:12.1f}")
-    each = row_bytes()
-    print(f"a container takes {each:,.0f} bytes in each of two processes")
-    print(json.dumps({"bench": "context", "rows": rows, "container_bytes": each, "load": os.getloadavg()[0]}))
+        print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{row['exec']:12.1f}{row['memory']:14.1f}")
+    each, process = row_bytes(), process_bytes()
+    print(f"a container takes {each:,.0f} bytes in each of two processes, a process {process:,.0f} in the worker")
+    found = {"rows": rows, "container_bytes": each, "process_bytes": process, "load": os.getloadavg()[0]}
+    print(json.dumps({"bench": "context", **found}))
 
 
 if __name__ == "__main__":

@@ -113,6 +113,11 @@ DIFFERS: Final[dict[str, str]] = {
     **dict.fromkeys(("proc.exe_ino.ctime", "proc.exe_ino.mtime", "proc.exe_ino.ctime_duration_proc_start"), _SHORT),
     "thread.cap_effective": "As it is at the event; Falco has it as it was at the latest fork, exec or capset.",
     **dict.fromkeys(("thread.cgroups", "thread.cgroup"), "Cgroups at the root of their hierarchy are left out."),
+    **dict.fromkeys(
+        ("user.name", "user.homedir", "user.shell", "user.loginname", "group.name"),
+        "The machine's name services (NSS) are not asked; their users may stand in /etc/falcohost/passwd. "
+        "In containers, number 0 is root whatever the container's files say.",
+    ),
     "evt.num": "Counts the events that pass the filters, not all.",
     **dict.fromkeys(
         ("evt.reltime", "evt.reltime.s", "evt.reltime.ns"), "Since the first event that passed the filters."

@@ -1,14 +1,25 @@
-"""Looks up names of users and groups in this machine's files, which are read again when they change."""
+"""Looks up names of users and groups in this machine's files, which are read again when they change.
+
+Name services (LDAP, sssd, systemd-homed) are not asked: a process with the kernel's records makes no connections. What
+they know may stand in files of the same form in ``/etc/falcohost``.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import ChainMap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
+
+from falcohost.regular import read_regular
 
 #: Seconds between two looks at the files.
 INTERVAL = 1.0
 UNKNOWN = "<NA>"
+
+#: Most bytes of a file; of a larger one nothing is known.
+MOST = 64 << 20
 
 #: Most digits of the number of a user or group.
 LONGEST_NUMBER = 10
@@ -22,12 +33,14 @@ Stamp: TypeAlias = tuple[int, int, int] | None
 
 #: Below this folder are the files with accounts.
 ROOT = Path("/")
-_USERS, _GROUPS = "etc/passwd", "etc/group"
+#: The first one counts, where several have a number.
+_USERS = ("etc/passwd", "etc/falcohost/passwd")
+_GROUPS = ("etc/group", "etc/falcohost/group")
 
 
 def stamps() -> list[Stamp]:
     """Return the states of the files with accounts."""
-    return [_stamp(ROOT / name) for name in (_USERS, _GROUPS)]
+    return [_stamp(ROOT / name) for name in (*_USERS, *_GROUPS)]
 
 
 def _stamp(path: Path) -> Stamp:
@@ -39,13 +52,12 @@ def _stamp(path: Path) -> Stamp:
 
 
 class Accounts:
-    """The lines of a file such as ``/etc/passwd``, by the number in the third column."""
+    """The lines of files such as ``/etc/passwd``, by the number in the third column."""
 
-    def __init__(self, path: Path, default: dict[int, list[str]]) -> None:
-        self._path = path
+    def __init__(self, paths: Sequence[Path], default: dict[int, list[str]]) -> None:
         self._default = default
+        self._files: dict[Path, tuple[Stamp, dict[int, list[str]]]] = {path: (None, {}) for path in paths}
         self._rows: dict[int, list[str]] = default
-        self._stamp: Stamp = None
         self.refresh()
 
     def column(self, number: int, place: int) -> str:
@@ -62,16 +74,23 @@ class Accounts:
         return {number: self.column(number, place) for number in self._rows}
 
     def refresh(self) -> bool:
-        """Read the file if it has changed; return whether its accounts have changed."""
+        """Read the files that have changed; return whether the accounts have."""
         before = self._rows
-        try:
-            stamp = _stamp(self._path)
-            if stamp is None or stamp != self._stamp:
-                self._rows = self._default | parse(self._path.read_text(errors="backslashreplace"))
-                self._stamp = stamp
-        except OSError:
-            self._rows, self._stamp = self._default, None
+        self._files = {path: _read(path, *known) for path, known in self._files.items()}
+        own, *others = [rows for _, rows in self._files.values()]
+        self._rows = dict(ChainMap(own, self._default, *others))
         return self._rows != before
+
+
+def _read(path: Path, known: Stamp, rows: dict[int, list[str]]) -> tuple[Stamp, dict[int, list[str]]]:
+    """Return the state and the lines of a file; *rows* if they are those of its state."""
+    try:
+        stamp = _stamp(path)
+        if stamp is not None and stamp == known:
+            return known, rows
+        return stamp, parse(read_regular(path, MOST).decode(errors="backslashreplace"))
+    except OSError:
+        return None, {}
 
 
 def parse(content: str) -> dict[int, list[str]]:
@@ -90,8 +109,8 @@ class Users:
 
     def __init__(self, root: Path | None = None) -> None:
         root = ROOT if root is None else root
-        self.users = Accounts(root / _USERS, {0: ["root", "x", "0", "0", "", "/root", ""]})
-        self.groups = Accounts(root / _GROUPS, {0: ["root", "x", "0", ""]})
+        self.users = Accounts([root / name for name in _USERS], {0: ["root", "x", "0", "0", "", "/root", ""]})
+        self.groups = Accounts([root / name for name in _GROUPS], {0: ["root", "x", "0", ""]})
         self._due = time.monotonic() + INTERVAL
 
     def name(self, uid: int) -> str:

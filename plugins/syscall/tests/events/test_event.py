@@ -84,6 +84,26 @@ def test_accounts(tmp_path):
     assert ("root", "<NA>") == (users.group(0), users.group(33))
 
 
+def test_accounts_of_name_services(tmp_path, monkeypatch):
+    """What name services know may stand in files of one's own; the machine's own come first, and root is root."""
+    monkeypatch.setattr("falcohost_syscall.processes.users.INTERVAL", 0.0)
+    (tmp_path / "etc/falcohost").mkdir(parents=True)
+    (tmp_path / "etc/passwd").write_text("web:x:33:33::/srv:/bin/sh\n")
+    users = Users(tmp_path)
+    (tmp_path / "etc/falcohost/passwd").write_text("ann:*:7001:7000::/home/ann:\nother:*:33:33:::\nevil:*:0:0:::\n")
+    (tmp_path / "etc/falcohost/group").write_text("staff:*:7000:\n")
+    before = users.name(7001)
+
+    assert [True, False] == [users.refresh(), users.refresh()]
+    assert ("<NA>", "ann", "web", "root", "staff") == (
+        before,
+        *(users.name(uid) for uid in (7001, 33, 0)),
+        users.group(7000),
+    )
+    (tmp_path / "etc/falcohost/passwd").unlink()
+    assert [True, "<NA>"] == [users.refresh(), users.name(7001)]
+
+
 def test_accounts_are_as_they_were_when_they_were_last_looked_at(tmp_path, monkeypatch):
     """A new account is seen at the next look, and that something has changed is told once."""
     monkeypatch.setattr("falcohost_syscall.processes.users.INTERVAL", 0.0)

@@ -140,11 +140,12 @@ def test_nothing_missed_while_reloading(watch, soak):
     assert found > reloads
 
 
-def test_new_users(watch, tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", ["passwd", "falcohost/passwd"])
+def test_new_users(watch, tmp_path, monkeypatch, file):
     """A user is asked for by its number, and by another one once the accounts have changed."""
     monkeypatch.setattr("falcohost_syscall.processes.users.INTERVAL", 0.0)
-    accounts = tmp_path / "etc/passwd"
-    accounts.parent.mkdir()
+    accounts = tmp_path / "etc" / file
+    accounts.parent.mkdir(parents=True)
     source = watch("evt.type = openat and user.name = mallory and fd.name = /dev/null", "user.name")
     monkeypatch.setattr("falcohost_syscall.drivers.modern_ebpf.loader.LOOKS", 0.0)
     driver = source.driver

@@ -140,12 +140,13 @@ def storm(start_agent, command, container_cgroup, tmp_path_factory, process_cont
         lines = [from_truth(line) for line in printed.splitlines()]
         true |= {(place, number): (way, seen) for number, way, seen in lines}
         last = place, lines[-1][0]
-        agent.wait_for(lambda alert, last=last: key_of(alert) == last)
+        agent.wait_for(lambda alert, last=last: alert["rule"] == "mark" and key_of(alert) == last)
     assert agent.stop() == 0
-    told = Counter(key_of(alert) for alert in agent.alerts)
+    marks = [alert for alert in agent.alerts if alert["rule"] == "mark"]
+    told = Counter(key_of(alert) for alert in marks)
     return Storm(
         true={key: seen for key, (_, seen) in true.items()},
-        told={key_of(alert): from_alert(alert["output_fields"]) for alert in agent.alerts},
+        told={key_of(alert): from_alert(alert["output_fields"]) for alert in marks},
         ways={key: way for key, (way, _) in true.items()},
         doubles=[key for key, count in told.items() if count > 1],
     )
