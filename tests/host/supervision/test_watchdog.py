@@ -95,6 +95,19 @@ def test_a_worker_of_which_the_kernel_says_so(watched):
     assert [signal.SIGUSR2, signal.SIGCONT] == watched.last().signals
 
 
+def test_workers_that_stop_themselves(watched):
+    """One worker after the other that stops itself has one replaced at once, and the others a moment later."""
+    watched.last().say(wire.Ready())
+    watched.passed(5)
+    for _ in range(3):
+        watched.last().ends_by = signal.SIGUSR2
+        watched.last().stopped = "a signal"
+        watched.watchdog.replace_stopped()
+        watched.turn()
+    assert 1 == len(watched.passed(1))
+    assert 2 == len(watched.passed(3))
+
+
 def test_a_worker_that_is_frozen(watched):
     """It cannot end by itself, so it is killed at once."""
     watched.last().say(wire.Ready())

@@ -32,6 +32,9 @@ ASLEEP: Final = 5.0
 #: Seconds between two looks at whether workers are stopped; one that is, both times, is replaced.
 LOOKS: Final = 1.0
 
+#: Seconds from one replacement at once to the next; meanwhile who is stopped is seen by those looks.
+AT_ONCE: Final = 5.0
+
 #: Raises an alert about falcohost itself: rule, priority, text and fields.
 RaiseAlert: TypeAlias = Callable[[str, Priority, str, Mapping[str, object]], None]
 
@@ -45,6 +48,7 @@ class Watchdog:
         self._raise_alert = raise_alert
         self._clock = clock
         self._checked = self._looked = clock.monotonic()
+        self._at_once = self._checked - AT_ONCE
         self._stopped: set[int] = set()
         self._replaced: dict[str, int] = {}  # by source: the life that was ended
         self._asked: list[tuple[Child, int, float]] = []  # who was asked to end, in which life, and when
@@ -79,8 +83,11 @@ class Watchdog:
             self._replace(child, f"it has not come back from {what} for more than {self._limit:g} s", int(silent))
 
     def replace_stopped(self) -> None:
-        """Replace at once each worker and loader that a signal has stopped."""
-        self._replace_stopped({process.pid: A_SIGNAL for process in self._processes() if process.is_stopped()})
+        """Replace at once who is stopped by a signal, unless one was replaced just now: a worker may stop itself."""
+        now = self._clock.monotonic()
+        if now - self._at_once >= AT_ONCE and (stopped := [one for one in self._processes() if one.is_stopped()]):
+            self._at_once = now
+            self._replace_stopped({process.pid: A_SIGNAL for process in stopped})
 
     def _processes(self) -> Iterator[Process]:
         for child in self._children:
