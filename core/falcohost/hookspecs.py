@@ -93,6 +93,8 @@ class SourceSpec:
         of which the source passes on every event because of it, each with the reason. Provisional.
     :ivar recorder: called by ``falcohost record`` with the open source; returns what turns its events into a file.
         Provisional.
+    :ivar platforms: the platforms that its events tell of, as MITRE ATT&CK calls them (``Linux``, ``IaaS``);
+        ``falcohost rules attack`` finds by them which techniques it could show. Provisional.
     """
 
     name: str
@@ -118,6 +120,7 @@ class SourceSpec:
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     unfiltered: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     recorder: Callable[[Source], Recorder] | None = None
+    platforms: frozenset[str] = frozenset()
 
 
 class Output(Protocol):

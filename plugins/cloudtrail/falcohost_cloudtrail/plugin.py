@@ -30,6 +30,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             make=make,
             check=check,
             event_types=frozenset({PLUGIN_EVENT}),
+            platforms=frozenset({"IaaS"}),
             capabilities=capabilities(settings),
             environment=ENVIRONMENT if is_remote(settings) else (),
             pushed=pushed,

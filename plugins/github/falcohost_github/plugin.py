@@ -31,6 +31,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             check=check,
             secrets=secrets,
             event_types=frozenset({PLUGIN_EVENT}),
+            platforms=frozenset({"SaaS"}),
             capabilities=capabilities(settings),
             environment=(SECRET_VARIABLE, TOKEN_VARIABLE, *ENVIRONMENT),
             pushed=pushed,

@@ -34,6 +34,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             check=check,
             secrets=lambda settings: secret_files(read_config(settings).listener),
             event_types=frozenset({PLUGIN_EVENT}),
+            platforms=frozenset({"Containers"}),
             capabilities=capabilities(settings),
             environment=ENVIRONMENT if is_in_cloudwatch(settings) else (TOKEN,),
             pushed=pushed,

@@ -32,6 +32,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             make=make,
             check=check,
             event_types=frozenset({PLUGIN_EVENT}),
+            platforms=frozenset({"Identity Provider", "SaaS"}),
             capabilities=capabilities(settings),
             environment=(TOKEN, PRIVATE_KEY, *ENVIRONMENT),
             pushed=pushed_down(settings),

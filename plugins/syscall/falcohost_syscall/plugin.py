@@ -114,6 +114,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             pushed=_pushed,
             unfiltered=_unfiltered,
             recorder=_recorder,
+            platforms=frozenset({"Linux", "Containers"}),
         ),
     )
 

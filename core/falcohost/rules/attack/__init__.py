@@ -1,0 +1,1 @@
+"""Which techniques of MITRE ATT&CK rules cover, and which the loaded sources cannot show."""
