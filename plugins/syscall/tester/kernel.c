@@ -41,7 +41,7 @@ static int run_chroot(int argc, char **argv)
 {
 	if (chroot(argv[1]))
 		die(argv[1]);
-	return 0;
+	return argc > 2 ? dispatch(argc - 2, argv + 2) : 0;
 }
 
 /* Not a module: the kernel refuses it at once. */
@@ -104,7 +104,7 @@ const struct command kernel_commands[] = {
 	{"unshare", 1, "user|fs", run_unshare},
 	{"setns", 0, "", run_setns},
 	{"mount", 3, "DEVICE FOLDER TYPE", run_mount},
-	{"chroot", 1, "FOLDER", run_chroot},
+	{"chroot", 1, "FOLDER [COMMAND...]", run_chroot},
 	{"module", 1, "init|finit", run_module},
 	{"bpf", 1, "program|map", run_bpf},
 	{"ring", 0, "", run_ring},

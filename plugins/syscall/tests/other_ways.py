@@ -8,6 +8,10 @@ IN_BIN = "@a private /usr/bin installed /usr/bin"
 
 #: For each way its rule and the command line, which conftest says how to read.
 MORE = {
+    "account file written by a container runtime": (
+        "Accounts written by hand",
+        f"{IN_BIN}/podman folder $tmp/x private /etc made /etc/passwd open write /etc/passwd",
+    ),
     "by a program called crontab": (
         "Scheduled job written",
         "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
@@ -105,4 +109,7 @@ MORE = {
 QUIET = {
     "its own environment": "@tool open read /proc/self/environ",
     "that of its own thread": "@tool open read /proc/thread-self/environ",
+    "an account file of an image": f"{IN_BIN}/podman folder $tmp/containers/storage/etc "
+    "made $tmp/containers/storage/etc/passwd chroot $tmp/containers/storage open write /etc/passwd",
+    "what sshd tries at each login": f"{INSTALLED}/sshd folder $tmp/x as 65534 become setuid 0",
 }
