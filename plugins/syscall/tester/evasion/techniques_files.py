@@ -272,7 +272,7 @@ WRITING = Group(
             "fills a file without a name and links it there",
             Detection(
                 (WRITE_PUBLIC, "Write below root"),
-                (REPLACED,),
+                (REPLACED, "File of the system written by a program that is not installed"),
                 "the opening in the folder, and the link; as in Falco, the folder's name is the file's for a rule too",
             ),
         ),
