@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from other_ways import IN_BIN, INSTALLED
 
-#: Rules about what the tester is: a program that is not installed, under many names. They tell of other lines by the way.
+#: Rules about what the tester is: not installed, under many names. They tell of other lines by the way.
 BY_THE_WAY = {
     "Folder of programs changed",
     "File of the system written by a program that is not installed",
