@@ -69,6 +69,13 @@ def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
     return block(EVENT, struct.pack("<H", 3) + head + whole)
 
 
+def plugin_event(number: int, record: bytes) -> bytes:
+    """Return the block of an event in which the plugin with this number has put a record."""
+    whole = struct.pack("<3I", 4, len(record), number) + record
+    head = struct.pack("<QqIHI", TS, -1, 26 + len(whole), 322, 2)
+    return block(0x221 if len(whole) > 65_000 else EVENT, struct.pack("<H", 0) + head + whole)
+
+
 def at(ts: int, event: bytes) -> bytes:
     """Return the block of an event with this time instead of :data:`TS`."""
     return event[:_TIME] + struct.pack("<Q", ts) + event[_TIME + 8 :]

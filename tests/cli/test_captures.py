@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 from workload import captures
 
@@ -68,3 +71,77 @@ def test_what_makes_no_sense(program, capture, arguments, problem):
 
     assert 1 == done.returncode
     assert problem in done.stderr
+
+
+OF_PLUGIN = """
+- rule: Made
+  desc: A test.
+  condition: ct.name = CreateUser
+  output: made (user=%ct.user)
+  priority: NOTICE
+  source: aws_cloudtrail
+"""
+
+
+def record(name, user):
+    """Return a record of CloudTrail."""
+    told = {"eventName": name, "eventType": "AwsApiCall", "userIdentity": {"userName": user, "type": "IAMUser"}}
+    return json.dumps(told | {"eventTime": "2026-11-28T08:14:00Z", "eventID": f"{name}-{user}"}, indent=1).encode()
+
+
+@pytest.fixture
+def of_plugin(tmp_path):
+    """Return a function that writes a capture of records that Falco's plugin with a number has read."""
+
+    def of_plugin(*records, number=2, end=b"", packed=False):
+        data = captures.section() + b"".join(captures.plugin_event(number, one) for one in records) + end
+        path = tmp_path / f"plugin.scap{'.gz' if packed else ''}"
+        path.write_bytes(gzip.compress(data) if packed else data)
+        (tmp_path / "rules.yaml").write_text(OF_PLUGIN)
+        return path
+
+    return of_plugin
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_of_a_plugin(alerts, of_plugin, packed):
+    """What one of Falco's plugins has put into a capture is read by the plugin that stands for it."""
+    large = record("CreateUser", "b" * 70_000)
+    path = of_plugin(record("CreateUser", "anna"), record("Other", "x"), large, packed=packed)
+
+    first, second = alerts("-r", path.parent / "rules.yaml", path)
+    assert "made (user=anna)" == first
+    assert second.startswith("made (user=bbbb")
+
+
+def test_a_source_for_a_capture(alerts, of_plugin):
+    """--source names what reads records of a plugin that nobody stands for."""
+    path = of_plugin(record("CreateUser", "anna"), number=999)
+
+    assert ["made (user=anna)"] == alerts("-r", path.parent / "rules.yaml", "--source", "cloudtrail", path)
+
+
+def test_damage_in_records_of_a_plugin(program, of_plugin):
+    """The records before damage are used; that there is damage is told."""
+    whole = captures.plugin_event(2, record("CreateUser", "lost"))
+    path = of_plugin(record("CreateUser", "anna"), end=whole[:-7])
+    done = program("run", "-r", str(path.parent / "rules.yaml"), str(path))
+
+    assert 0 == done.returncode
+    assert ["made (user=anna)"] == [line.partition(": Notice ")[2].strip() for line in done.stdout.splitlines()]
+    assert f"{path}: damaged capture" in done.stderr or "damaged capture" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "problem"),
+    [
+        (999, (), "PATH has events of the plugin with the number 999; --source names what reads them"),
+        (2, ("--from", "+1s"), "--from and --to are for captures of system calls; this one has events of 'cloudtrail'"),
+    ],
+)
+def test_mistakes_about_records_of_a_plugin(program, of_plugin, number, arguments, problem):
+    """What cannot be done with such a capture is told."""
+    path = of_plugin(record("CreateUser", "anna"), number=number)
+    done = program("run", *arguments, str(path))
+
+    assert (1, f"Error: {problem.replace('PATH', str(path))}\n") == (done.returncode, done.stderr)

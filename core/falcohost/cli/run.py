@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _WHERE = ("open_params", "program", "follow")
 #: How captures of system calls are called.
 _CAPTURES = (".scap", ".scap.gz")
+#: Our plugins by the numbers that Falco's registry gives to those for which they stand.
+_PLUGINS = {1: "k8saudit", 2: "cloudtrail", 7: "okta", 8: "github", 9: "k8saudit"}
 
 
 class _FileOrAddress(click.Path):
@@ -89,8 +91,8 @@ def command(
 
     Without FILEs this runs the agent, with alerts on the terminal. With FILEs, --source names the source or its plugin,
     and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX. A FILE that ends in
-    .scap is a capture of Falco or sysdig and needs no --source; --from and --to take times such as 2026-11-28T08:14:00,
-    or +90s for the time after its first event.
+    .scap is a capture of Falco or sysdig and needs no --source, whether it has system calls or what Falco's plugins
+    have read; --from and --to take times such as 2026-11-28T08:14:00, or +90s for the time after its first event.
 
     The log has notices, warnings and errors; -o log_level=info adds what was loaded.
     """
@@ -111,7 +113,8 @@ def command(
         return
     times = {"from": begin, "to": end}
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
-        if any(file.endswith(_CAPTURES) for file in files):
+        source = (wanted.enable_source or (DEFAULT_SOURCE,))[0]
+        if any(file.endswith(_CAPTURES) for file in files) and source == DEFAULT_SOURCE:
             _start(wanted, lambda flags: _replaying(files, times, _with_brief_log(flags), state), once=True)
         elif any(times.values()):
             raise ConfigError("--from and --to are for captures (.scap)")
@@ -140,10 +143,24 @@ def _replaying(files: Sequence[str], times: Mapping[str, str | None], flags: Fla
     """Return *flags* changed so that the source of system calls reads the one capture in *files*."""
     if len(files) != 1:
         raise ConfigError("a capture is read alone; name one file")
+    if (plugin := _plugin_of(files[0])) is not None:
+        if any(times.values()):
+            raise ConfigError(f"--from and --to are for captures of system calls; this one has events of '{plugin}'")
+        return _looking_through(files, replace(flags, enable_source=(plugin,)), state)
     settings = {"kind": "replay", "replay.capture_file": str(Path(files[0]).absolute())}
     settings |= {f"replay.{name}": told for name, told in times.items() if told is not None}
     options = (*(f"engine.{key}={told}" for key, told in settings.items()), f"falcohost.state_dir={state}")
     return replace(flags, options=(*flags.options, *options), enable_source=(DEFAULT_SOURCE,))
+
+
+def _plugin_of(file: str) -> str | None:
+    """Return the plugin that reads the events in a capture, if those are of one of Falco's plugins."""
+    from falcohost.jsonlog.blocks import plugin_in
+
+    number = plugin_in(file)
+    if number is not None and number not in _PLUGINS:
+        raise ConfigError(f"{file} has events of the plugin with the number {number}; --source names what reads them")
+    return None if number is None else _PLUGINS[number]
 
 
 def _looking_through(files: Sequence[str], flags: Flags, state: str) -> Flags:

@@ -1,11 +1,17 @@
-"""Reads a file in blocks, and decompresses it if its first two bytes say that it is gzip (RFC 1952)."""
+"""Reads a file in blocks, and decompresses it if its first two bytes say that it is gzip (RFC 1952).
+
+Of a capture of Falco or sysdig, what plugins have read is the content of the file.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import TypeAlias
 
+from falcohost.jsonlog.captured import SECTION, first_plugin, records
 from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, Refused
 
@@ -23,11 +29,36 @@ _RATIO = 400
 _UNSUSPICIOUS = 64 * MIB
 
 
-def read_blocks(read: Read) -> Iterator[bytes]:
-    """Yield the bytes, at most :data:`BLOCK` at a time.
+def is_packed(head: bytes) -> bool:
+    """Return whether a file that begins with these four bytes has other content than its bytes."""
+    return head[: len(MAGIC)] == MAGIC or head == SECTION
 
-    :raises Refused: the gzip data are damaged or truncated, or a bomb. The good part has been yielded by then.
+
+def read_blocks(read: Read) -> Iterator[bytes]:
+    """Yield the content, at most :data:`BLOCK` bytes at a time, except for records of captures.
+
+    :raises Refused: the gzip data or the capture are damaged or truncated, or a bomb. The good part has been yielded by
+        then.
     """
+    found = filter(None, _plain_blocks(read))
+    first = next(found, b"")
+    if first.startswith(SECTION):
+        yield from records(chain((first,), found))
+    elif first:
+        yield first
+        yield from found
+
+
+def plugin_in(path: str) -> int | None:
+    """Return the number of the plugin whose event is the first one in a capture; None: it is not of a plugin."""
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            return first_plugin(_plain_blocks(lambda size: file.read(size) or b""))
+    except (OSError, Refused):
+        return None  # whoever reads it tells why it cannot be read
+
+
+def _plain_blocks(read: Read) -> Iterator[bytes]:
     first = read(BLOCK)
     if first[:2] == MAGIC:
         yield from _unpacked(first, read)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from falcohost.jsonlog.blocks import MAGIC, read_blocks
+from falcohost.jsonlog.blocks import is_packed, read_blocks
 from falcohost.jsonlog.identity import SAMPLE, Look, fingerprint, open_same
 from falcohost.jsonlog.position import Position, begun, is_continued
 from falcohost.jsonlog.refusals import Refused
@@ -31,7 +31,7 @@ def position_of(
     fd = open_same(str(path), seen.file)
     try:
         head = os.pread(fd, SAMPLE, 0)
-        packed = head[:2] == MAGIC
+        packed = is_packed(head[:4])
         if packed and not settled():
             return None
         models = [model for model in known(packed) if model.head_size and not model.packed]

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
-from falcohost.jsonlog.blocks import MAGIC, read_blocks
+from falcohost.jsonlog.blocks import is_packed, read_blocks
 from falcohost.jsonlog.follow import FollowInput
 from falcohost.jsonlog.identity import look
 from falcohost.jsonlog.inputs import Input, Limits, Origin, Texts
@@ -207,7 +207,7 @@ class FileInput:
     def _begin(self, file: _File) -> int:
         """Seek to where an earlier run stopped; return the offset in the content."""
         former = self._former.get(file.position.file)
-        packed = os.pread(file.fd, 2, 0) == MAGIC
+        packed = is_packed(os.pread(file.fd, 4, 0))
         if former is not None and (packed or is_continued(file.fd, former)):
             file.position = former
         elif former is not None:

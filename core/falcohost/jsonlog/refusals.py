@@ -14,6 +14,7 @@ TOO_DEEP = "nested too deep"
 TOO_LARGE = "too large"
 BAD_GZIP = "damaged gzip data"
 GZIP_BOMB = "gzip data that grows too much"
+DAMAGED_CAPTURE = "damaged capture"
 
 
 class Refused(Exception):
