@@ -91,6 +91,8 @@ DIFFERS: Final[dict[str, str]] = {
         "As fd.name, fd.cip and others.",
     ),
     **dict.fromkeys(("proc.stdin.name", "proc.stdout.name", "proc.stderr.name"), _STREAM),
+    "proc.name": "Of a thread that of its process, as of the latest fork or exec; in Falco that with which it began.",
+    "proc.cmdline": "As proc.name, with which it begins.",
     "proc.vmsize": _NOW,
     "proc.vmrss": _NOW,
     "proc.vmswap": _NOW,

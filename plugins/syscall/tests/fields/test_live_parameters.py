@@ -19,6 +19,11 @@ CALLS: dict[str, tuple[str, str]] = {
         "a, b = socket.socketpair(); call(52, a.fileno(), memory('128x'), memory('I', 128)); tell(fd=a.fileno())",
         "res=0 fd={fd}(<u>) tuple=NULL",
     ),
+    "getsockname": (
+        "s = socket.create_server(('127.0.0.1', 0)); call(51, s.fileno(), memory('128x'), memory('I', 128)); "
+        "tell(fd=s.fileno(), port=s.getsockname()[1])",
+        "res=0 fd={fd}(<4t>127.0.0.1:{port}) tuple=127.0.0.1:{port}",
+    ),
     "getresuid": (
         "call(118, memory('4x'), memory('4x'), memory('4x'))",
         "res=0 ruid=0(root) euid=0(root) suid=0(root)",

@@ -121,7 +121,7 @@ def process_context(request) -> bool:
 
 @pytest.fixture(scope="module")
 def storm(start_agent, command, container_cgroup, tmp_path_factory, process_context) -> Storm:
-    """Run the truth program under the agent, on the host and in a container at the same time."""
+    """Run the truth program under the agent, on the host and in a container."""
     rules = tmp_path_factory.mktemp("rules") / "mark.yaml"
     rules.write_text(RULE)
     agent = start_agent(rules, settings={"falcohost": {"process_context": process_context}})
@@ -129,15 +129,11 @@ def storm(start_agent, command, container_cgroup, tmp_path_factory, process_cont
     group = container_cgroup / "cgroup.procs"
     inside = ["sh", "-c", 'echo 0 > "$0" && exec "$@"', str(group), *command]
     places = {"host": command, container_cgroup.name[:12]: inside}
-    running = {
-        place: subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for place, line in places.items()
-    }
     true: dict[Key, tuple[str, Sample]] = {}
-    for place, process in running.items():
-        printed, errors = process.communicate()
-        assert process.returncode == 0, errors
-        lines = [from_truth(line) for line in printed.splitlines()]
+    for place, line in places.items():
+        done = subprocess.run(line, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        lines = [from_truth(line) for line in done.stdout.splitlines()]
         true |= {(place, number): (way, seen) for number, way, seen in lines}
         last = place, lines[-1][0]
         agent.wait_for(lambda alert, last=last: alert["rule"] == "mark" and key_of(alert) == last)
