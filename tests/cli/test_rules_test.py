@@ -1,6 +1,9 @@
 """``falcohost rules test``: what passes, what fails and why, what is covered, and which faults nobody notices."""
 
 import json
+import os
+import signal
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -242,6 +245,22 @@ def test_junit(rules_test, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".report")]
 
 
+def test_junit_to_a_device(rules_test, tmp_path):
+    """A report to something that is no file is written there, and it stays what it is; a link leads to its file."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    (tmp_path / "link").symlink_to("report.xml")
+    rules_test(TESTS, "--junit", "pipe")
+    rules_test(TESTS, "--junit", "link")
+
+    assert os.read(reader, 100).startswith(b"<?xml")
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "report.xml").read_text().startswith("<?xml")
+    assert "cannot be written: No space left on device" in rules_test(TESTS, "--junit", "/dev/full", status=2)
+
+
 def test_no_colour(on_a_terminal, tmp_path):
     """On a terminal what is covered is coloured, with NO_COLOR it is not."""
     (tmp_path / "rules.yaml").write_text(RULES)
@@ -302,6 +321,55 @@ def test_commands_are_not_run(rules_test, tmp_path):
 
     assert "1 skipped" in rules_test(json.dumps(tests))
     assert not (tmp_path / "ran").exists()
+
+
+def test_watch(home, tmp_path, until):
+    """With --watch the tests run again after a change, also after one that is a mistake, until a signal."""
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "a_test.yaml").write_text(TESTS)
+    watching = home.agent("rules", "test", str(tmp_path / "a_test.yaml"), "--watch")
+    watching.wait_for("Waiting for a change")
+    assert "3 passed" in watching.stdout
+    (tmp_path / "a_test.yaml").write_text("tests: []")
+    watching.wait_for("expected a list of tests")
+    until(lambda: watching.stderr.count("Waiting for a change") == 2)
+    (tmp_path / "rules.yaml").write_text(RULES.replace("user.account", "user.accounts"))
+    (tmp_path / "a_test.yaml").write_text(TESTS)
+
+    until(lambda: "1 failed" in watching.stdout)
+    assert 130 == watching.end(signal.SIGINT)
+
+
+def test_captures(falcohost, tmp_path, root):
+    """A test of a capture, or of a part of it, sees the events in it."""
+    sys.path.insert(0, str(root / "docs"))
+    import example_capture
+
+    example_capture.make(tmp_path / "work.scap")
+    (tmp_path / "rules.yaml").write_text(
+        "- rule: Program started\n  desc: d\n  condition: evt.type = execve\n  output: o\n  priority: INFO\n"
+    )
+    tests = [
+        {"name": "all", "capture": "work.scap", "expect": ["Program started"]},
+        {"name": "none of it", "capture": "work.scap", "from": "+9000s", "expect": "none"},
+        {"name": "damaged", "capture": "rules.yaml", "expect": "none"},
+    ]
+    (tmp_path / "a_test.yaml").write_text(json.dumps({"rules": ["rules.yaml"], "tests": tests}))
+    found = json.loads(falcohost("rules", "test", "--json").stdout)["tests"]
+
+    assert ["passed", "failed", "failed"] == [one["result"] for one in found]
+    assert "there is no event in it" in found[1]["differences"][0]["said"]
+    assert "this is not a capture" in found[2]["differences"][0]["said"]
+
+
+def test_names_are_completed(falcohost, tmp_path):
+    """The shell completes the names of the tests in the current folder."""
+    (tmp_path / "a_test.yaml").write_text(TESTS)
+    done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS="falcohost rules test -k by", COMP_CWORD="4")
+
+    assert ["by a stranger", "by staff"] == [
+        line.split(",", 1)[1].replace("\\", "") for line in done.stdout.split("\n") if line
+    ]
 
 
 def test_folders(falcohost, tmp_path):

@@ -13,7 +13,7 @@ from falcohost.ruletests.verdicts import Verdict
 
 
 def write_junit(path: Path, outcome: Outcome) -> None:
-    """Write the report to *path*, in whole or not at all.
+    """Write the report to *path*: to a file in whole or not at all.
 
     :raises ConfigError: it cannot be written.
     """
@@ -24,13 +24,23 @@ def write_junit(path: Path, outcome: Outcome) -> None:
     for file, verdicts in files.items():
         text += _suite(file, verdicts)
     text += ["</testsuites>", ""]
+    content = "\n".join(text)
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe must not become a file
+            path.write_text(content, encoding="utf-8", errors="replace")
+        else:
+            _replace(path.resolve(), content)
+    except OSError as error:
+        raise ConfigError(f"the report {path} cannot be written: {error.strerror}") from None
+
+
+def _replace(path: Path, content: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text("\n".join(text), encoding="utf-8", errors="replace")
+        beside.write_text(content, encoding="utf-8", errors="replace")
         beside.replace(path)
-    except OSError as error:
+    finally:
         beside.unlink(missing_ok=True)
-        raise ConfigError(f"the report {path} cannot be written: {error.strerror}") from None
 
 
 def _suite(file: str, verdicts: list[Verdict]) -> list[str]:

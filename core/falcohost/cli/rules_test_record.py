@@ -186,6 +186,7 @@ def _write(into: Path, text: str, rules: Sequence[str]) -> None:
 
     :raises ConfigError: it cannot be written, or would not be a file of tests.
     """
+    into = into.resolve()  # what a link names is replaced, not the link
     beside = into.with_name(f".{into.name}.{os.getpid()}")
     try:
         whole = into.read_text() if into.exists() else _head(rules, into.parent)

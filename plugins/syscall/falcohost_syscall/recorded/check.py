@@ -5,19 +5,28 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import json
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME, Call
 
 #: Numbers of the kernel: no more than 64 bits, with a sign or without.
 _Int: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Ids: TypeAlias = Annotated[int, Meta(ge=-(1 << 31), le=(1 << 32) - 1)]
 _Text: TypeAlias = str | None
 _End: TypeAlias = tuple[Annotated[str, Meta(pattern="^(([0-9a-f]{8})|([0-9a-f]{32}))?$")], _Int, str | None]
+_Any: TypeAlias = int | str
+#: What the values of parameters are, by kind; those of other kinds are numbers.
+_KINDS: Final[dict[str, tuple[Any, str]]] = {
+    **dict.fromkeys(("path", "relpath", "str", "tuple"), (str, "a text")),
+    **dict.fromkeys(("bytes", "sockaddr"), (bytes, "bytes: {base64: …}")),
+    "dyn": (_Any, "a number, a text or bytes"),
+    "fdlist": (list[tuple[_Ids, _Ids]], "a list of pairs of numbers"),
+}
 #: Most ancestors of a process, and most views.
 _DEEPEST, _MOST_VIEWS = 120, 64
 
@@ -152,17 +161,41 @@ class _Event(_Strict, frozen=True):
     views: Annotated[tuple[dict[str, Any], ...], Meta(max_length=_MOST_VIEWS)] = ()
 
 
-def wrong(data: object) -> str | None:
-    """Return what keeps *data* from being an event, in a sentence without a full stop; None: nothing."""
-    return next(_problems(data), None)
+def checked(data: Any) -> list[dict[str, Any]]:
+    """Return the event in *data* and its other views, each whole and without nulls.
+
+    :raises ValueError: it is not an event; the text says why.
+    """
+    whole = without_nulls(data)
+    views = data.get("views") if isinstance(data, dict) else None
+    found = [whole]
+    if isinstance(views, list) and len(views) <= _MOST_VIEWS and all(isinstance(view, dict) for view in views):
+        parts = ({key: value for key, value in {**data, **view}.items() if key != "views"} for view in views)
+        found += map(without_nulls, parts)
+    for one in found:
+        for problem in _problems(one):
+            raise ValueError(problem)
+    return found
+
+
+def without_nulls(data: Any) -> Any:
+    """Return *data* without the keys whose value is null, which says no more than that the key is not there."""
+    if isinstance(data, dict):
+        return {key: without_nulls(value) for key, value in data.items() if value is not None}
+    return [without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def _problems(data: object) -> Iterator[str]:
     if not isinstance(data, dict):
         yield "expected an object with the key 'type'"
         return
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        yield f"a text has a half of a character: {error.object[error.start : error.end]!r}"
+        return
     kind = data.get("type")
-    if kind not in BY_NAME:
+    if not isinstance(kind, str) or kind not in BY_NAME:
         near = difflib.get_close_matches(str(kind), BY_NAME, n=1)
         yield f"'{kind}' is not an event type{f'; did you mean {near[0]}?' if near else ''}"
         return
@@ -171,13 +204,10 @@ def _problems(data: object) -> Iterator[str]:
     except msgspec.ValidationError as error:
         yield _near(str(error))
         return
-    yield from _of_params(BY_NAME[kind].param_index, event.params)
+    yield from _of_params(BY_NAME[kind], event.params)
     yield from _of_bytes(None if event.fd is None else event.fd.data)
     for one in (data.get("process"), *data.get("others", ())):
         yield from _of_chain(one)
-    for view in event.views:
-        merged = {key: value for key, value in {**data, **view}.items() if value is not None and key != "views"}
-        yield from _problems(merged)
 
 
 def _near(said: str) -> str:
@@ -189,16 +219,26 @@ def _near(said: str) -> str:
     return said + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _of_params(known: Any, params: dict[str, Any]) -> Iterator[str]:
+def _of_params(row: Call, params: dict[str, Any]) -> Iterator[str]:
     for name, value in params.items():
-        if name not in known:
-            yield f"'{name}' is not a parameter of this event type; it has {', '.join(known)}"
-        if isinstance(value, dict) and value != {"unknown": True}:
-            yield from _of_bytes(value, f"the parameter '{name}'")
+        if name not in row.param_index:
+            yield f"'{name}' is not a parameter of this event type; it has {', '.join(row.param_index)}"
+            continue
+        told = f"the parameter '{name}'"
+        wanted, what = _KINDS.get(row.params[row.param_index[name]].kind, (int, "a number"))
+        if value == {"unknown": True}:
+            continue
+        if isinstance(value, dict):
+            yield from _of_bytes(value, told) if wanted in (bytes, _Any) else (f"{told} has to be {what}",)
         elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
-            yield f"the parameter '{name}' has more than 64 bits"
-        elif isinstance(value, list) and not all(isinstance(one, list) and len(one) == 2 for one in value):
-            yield f"the parameter '{name}' has to be a list of pairs"
+            yield f"{told} has more than 64 bits"
+        elif wanted is bytes:
+            yield f"{told} has to be {what}"
+        else:
+            try:
+                msgspec.convert(value, wanted)
+            except msgspec.ValidationError as error:
+                yield f"{told} has to be {what}: {error}"
 
 
 def _of_bytes(value: object, what: str = "data") -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from socket import AF_INET, AF_INET6
 from types import SimpleNamespace
 from typing import Any
 
@@ -241,7 +242,9 @@ class _Socket(Socket):
 def _socket(given: Mapping[str, Any]) -> Socket:
     values = {name: given.get(name, default) for name, default in SOCKET}
     ends = tuple(given.get("ends", ("0", "0")))
-    found = _Socket(values["family"], values["type"], 0, _end(given.get("local")), _end(given.get("remote")))
+    length = _LENGTHS.get(values["family"], 0)
+    local, remote = _end(given.get("local"), length), _end(given.get("remote"), length)
+    found = _Socket(values["family"], values["type"], 0, local, remote)
     for name, value in values.items():
         setattr(found, "_role" if name == "role" else name, value)
     found.told_ends = (ends[0], ends[1])
@@ -249,8 +252,14 @@ def _socket(given: Mapping[str, Any]) -> Socket:
     return found
 
 
-def _end(given: Sequence[Any] | None) -> Endpoint:
-    return Endpoint() if given is None else Endpoint(bytes.fromhex(given[0]), given[1], given[2])
+def _end(given: Sequence[Any] | None, length: int) -> Endpoint:
+    """Return an end, whose address has *length* bytes if it is not there."""
+    ip, port, path = ("", 0, None) if given is None else given
+    return Endpoint(bytes.fromhex(ip) or bytes(length), port, path)
+
+
+#: The lengths of addresses of a family.
+_LENGTHS: Mapping[int, int] = {AF_INET: 4, AF_INET6: 16}
 
 
 def _open(number: int, given: Sequence[Any] | None) -> tuple[int, OpenDescriptor | None]:

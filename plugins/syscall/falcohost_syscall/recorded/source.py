@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from falcohost import Batch, Plan, SourceError, SourceStats
-from falcohost_syscall.recorded.check import wrong
+from falcohost_syscall.recorded.check import checked
 from falcohost_syscall.recorded.event import RecordedContext, RecordedEvent
 
 
@@ -46,15 +45,12 @@ class RecordedSource:
 
     def _event(self, line: bytes, number: int, context: RecordedContext) -> RecordedEvent | None:
         try:
-            data = json.loads(line)
-            problem = wrong(data)
+            data, *views = checked(json.loads(line))
         except (ValueError, RecursionError) as error:
-            problem = f"it is not JSON: {error}"
-        if problem is not None:
-            self._dropped[f"event {number}: {problem}"] = 1
+            self._dropped[f"event {number}: {error}"] = 1
             return None
         event = RecordedEvent(data, number, context)
-        event.alternatives = [RecordedEvent(_merged(data, view), number, context) for view in data.get("views", ())]
+        event.alternatives = [RecordedEvent(view, number, context) for view in views]
         return event
 
     def update(self, plan: Plan) -> None:
@@ -70,7 +66,3 @@ class RecordedSource:
 
     def close(self) -> None:
         """Do nothing: nothing is open."""
-
-
-def _merged(data: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in {**data, **view}.items() if value is not None and key != "views"}

@@ -178,3 +178,66 @@ def test_endless_ancestors_are_refused(tmp_path):
     (tmp_path / "events.jsonl").write_text(json.dumps({"type": "openat", "process": process}))
 
     assert "a process has more than 120 ancestors" in "".join(read(tmp_path / "events.jsonl")[1])
+
+
+PROGRAM = {"name": "cat", "pid": 7, "exepath": "/usr/bin/cat", "args": ["cat", "x"], "env": ["A=b"], "caps": [1, 2]}
+SOCKET = {"family": 2, "type": 1, "l4proto": "tcp", "role": "client", "ino": 7, "ends": ["1", "2"]}
+#: Events with most keys, for faults in them.
+WHOLE = [
+    {
+        "type": "openat",
+        "time": 1795865983215816327,
+        "ret": 3,
+        "cgroups": ["cpu=/a"],
+        "params": {"fd": 3, "dirfd": -100, "name": "x", "flags": 4097, "mode": 0},
+        "fd": {"number": 3, "type": "file", "path": "/x", "file": {"ino": 1}, "streams": {"0": ["file", "/dev/null"]}},
+        "paths": {"path": "x", "abspath": "/x", "access": 0, "requested": "/x"},
+        "process": {**PROGRAM, "session": [1, 1, 1, 1, 0], "parent": {**PROGRAM, "pid": 1}},
+        "container": {"id": "a", "full_id": "ab", "type": "docker"},
+        "accounts": {"user": ["eve", "/", "/bin/sh"], "group": "eve", "users": {"1": "bin"}, "groups": {}},
+        "others": [PROGRAM],
+        "usage": [1, 2, 3, 4, 5, 6, 7, 8],
+        "views": [{"fd": {"number": 3, "type": "file", "path": "/y"}, "paths": None}],
+    },
+    {
+        "type": "connect",
+        "params": {"fd": 3, "addr": {"base64": "AgAACX8AAAEAAAAAAAAAAA=="}, "tuple": "a->b"},
+        "fd": {
+            "number": 3,
+            "type": "ipv4",
+            "socket": {**SOCKET, "local": ["7f000001", 1, None], "remote": ["", 0, None]},
+        },
+        "process": PROGRAM,
+    },
+    {"type": "poll", "params": {"fds": [[0, 1]]}, "fd": {"polled": [[0, ["file", "/x", None]], [1, None]]}},
+]
+FAULTS = [None, 0, -1, 1 << 31, 1 << 64, 1.5, "", "x", "\ud800", "\0", [], {}, [1], True, {"base64": "!"}, ["", ""]]
+
+
+def places(value, before=()):
+    """Yield the way to each part of *value*."""
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*before, key)
+        yield from places(item, (*before, key))
+
+
+@pytest.mark.parametrize("event", WHOLE, ids=lambda event: event["type"])
+def test_faulty_events_reach_no_field(tmp_path, event):
+    """Wherever a value of an event is another one, the event is refused, or all fields can be read of it."""
+    lines = []
+    for *way, last in places(event):
+        for fault in FAULTS:
+            faulty = json.loads(json.dumps(event))
+            inner = faulty
+            for key in way:
+                inner = inner[key]
+            inner[last] = fault
+            lines.append(json.dumps(faulty))
+    (tmp_path / "events.jsonl").write_text("\n".join([json.dumps(event), *lines]))
+    events, dropped = read(tmp_path / "events.jsonl")
+
+    assert len(lines) + 1 == len(events) + len(dropped)
+    assert event["type"] == events[0].type
+    for one in events:
+        for view in views(one):
+            shown(view)  # which raises nothing
