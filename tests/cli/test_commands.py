@@ -16,7 +16,7 @@ RULE = "- {rule: First, desc: d, condition: proc.name = a, output: o, priority: 
 
 
 def test_run(program, setup):
-    """``run`` takes rules and source as options and prints alerts as JSON, and nothing else, to stdout."""
+    """``run`` takes rules and source as options, and prints alerts as JSON to stdout, the summary as JSON to stderr."""
     config, path, rules, file = setup(numbers={"count": 2})[:4]
 
     done = program("run", config, path, rules, file, "--source", "numbers", "--json")
@@ -24,7 +24,12 @@ def test_run(program, setup):
     assert done.returncode == 0, done.stderr
     values = [json.loads(line)["output_fields"]["number.value"] for line in done.stdout.splitlines()]
     assert values == [1, 2]
-    assert "Events detected: 2" in done.stderr
+    assert {
+        "events_detected": 2,
+        "by_severity": {"NOTICE": 2},
+        "by_rule": {"Every number": 2},
+        "not_evaluated": {},
+    } == json.loads(done.stderr.splitlines()[-1])
 
 
 def test_run_for_some_seconds(program, setup):

@@ -1,5 +1,7 @@
 """The summary at the end, byte for byte Falco's."""
 
+import json
+
 import msgspec
 
 from falcohost import Priority
@@ -44,3 +46,19 @@ def test_rules_that_could_not_be_evaluated():
     ] == lines[:2]
     assert MOST_FAULTS + 1 == len(lines)
     assert "   3 others: 6" == lines[-1]
+
+
+def test_as_json():
+    """As JSON it is one line with the same numbers, and with all rules that could not be evaluated."""
+    summary = Summary(["rule b", "rule quiet", "rule \u202ea"])
+    summary.count({"rule b": 2, "rule \u202ea": 1}, {Priority.WARNING: 2, Priority.INFORMATIONAL: 1})
+    faults = {f"rule {number} (a.field)": number for number in range(1, MOST_FAULTS + 3)}
+    line = summary.json(faults)
+
+    assert (1, True) == (line.count("\n"), line.isascii())
+    assert {
+        "events_detected": 3,
+        "by_severity": {"WARNING": 2, "INFO": 1},
+        "by_rule": {"rule b": 2, "rule \u202ea": 1},
+        "not_evaluated": faults,
+    } == json.loads(line)

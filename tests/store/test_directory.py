@@ -7,7 +7,7 @@ import pytest
 from falcohost.errors import StateError
 from falcohost.store.directory import claim, directory_problem, state_directory
 from falcohost.store.limits import Limits
-from falcohost.store.store import open_store
+from falcohost.store.opened import open_store
 
 
 @pytest.fixture

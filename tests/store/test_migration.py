@@ -14,7 +14,8 @@ from falcohost.store.database import SCHEMA
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import key_of
-from falcohost.store.store import Store, open_store
+from falcohost.store.opened import open_store
+from falcohost.store.store import Store
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 

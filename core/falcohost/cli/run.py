@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import tempfile
@@ -55,7 +56,9 @@ def _is_address(file: str) -> bool:
     shell_complete=complete.sources,
     help="Open only this event source.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print alerts as JSON, one per line; and last, on stderr, the summary."
+)
 @click.option(
     "-t", "--seconds", type=Seconds(min=0, min_open=True), metavar="SECONDS", help="Stop after this many seconds."
 )
@@ -106,30 +109,32 @@ def command(
         unbuffered=True,
         dry_run=dry_run or flags.dry_run,
     )
+    starts = functools.partial(_start, as_json=as_json)
     if not files:
         if begin or end:
             raise ConfigError("--from and --to are for captures (.scap)")
-        _start(wanted, _with_brief_log)
+        starts(wanted, _with_brief_log)
         return
     times = {"from": begin, "to": end}
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
         source = (wanted.enable_source or (DEFAULT_SOURCE,))[0]
         if any(file.endswith(_CAPTURES) for file in files) and source == DEFAULT_SOURCE:
-            _start(wanted, lambda flags: _replaying(files, times, _with_brief_log(flags), state), once=True)
+            starts(wanted, lambda flags: _replaying(files, times, _with_brief_log(flags), state), once=True)
         elif any(times.values()):
             raise ConfigError("--from and --to are for captures (.scap)")
         else:
-            _start(wanted, lambda flags: _looking_through(files, _with_brief_log(flags), state), once=True)
+            starts(wanted, lambda flags: _looking_through(files, _with_brief_log(flags), state), once=True)
 
 
-def _start(flags: Flags, prepared: Callable[[Flags], Flags], *, once: bool = False) -> None:
+def _start(flags: Flags, prepared: Callable[[Flags], Flags], *, as_json: bool, once: bool = False) -> None:
     """Run the agent, or check a start."""
     if flags.dry_run:
         restore()
         flags = prepared(flags)
         start.tell(flags, start.configure(flags))
     else:
-        start.start(flags, prepared, once=once, progress=once and sys.stderr.isatty(), summary=STDERR)
+        progress = once and sys.stderr.isatty()
+        start.start(flags, prepared, once=once, progress=progress, summary=STDERR, json_summary=as_json)
 
 
 def _with_brief_log(flags: Flags) -> Flags:

@@ -72,13 +72,14 @@ def start(
     once: bool = False,
     progress: bool = False,
     summary: int = STDOUT,
+    json_summary: bool = False,
 ) -> int:
     """Run the agent as *flags* say; return the exit status.
 
     :param prepared: returns the flags with what the configuration adds to them; called where that is read.
     :param once: a source that gives up ends the run.
     :param progress: show the sources' progress on stderr.
-    :param summary: descriptor to which the summary is written.
+    :param summary: descriptor to which the summary is written; *json_summary*: as one line of JSON.
 
     :raises FalcohostError: something is wrong with the configuration, plugins, rules or the run.
     """
@@ -87,7 +88,7 @@ def start(
 
     if problem := rights_problem() or open_files_problem():
         raise ConfigError(problem)
-    options = replace_fields(_options(flags), once=once, progress=progress, summary=summary)
+    options = replace_fields(_options(flags), once=once, progress=progress, summary=summary, json_summary=json_summary)
     loading = Loading(flags, prepared, options)
     reader = _started(loading)
     from falcohost.host.agent import run_agent  # while the reader reads

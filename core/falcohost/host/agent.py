@@ -8,11 +8,11 @@ import select
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from falcohost.engine.alerts import AlertMaker
-from falcohost.errors import ConfigError, FalcohostError, StateError
+from falcohost.errors import ConfigError, FalcohostError
 from falcohost.host.assignment import Assignment
+from falcohost.host.claiming import Claiming
 from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
 from falcohost.host.given import AgentOptions
@@ -20,8 +20,8 @@ from falcohost.host.immortal import make_immortal
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
-from falcohost.host.restart import restart
-from falcohost.host.storing.process import StoreGiven
+from falcohost.host.restart import restart, taken_along
+from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import MOST_FAULTS
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.keeping import left
@@ -33,7 +33,6 @@ from falcohost.host.supervisor import Supervisor
 from falcohost.host.wiring import wired
 from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
-from falcohost.store.directory import claim, state_directory
 
 
 class PidfileError(ConfigError):
@@ -57,11 +56,12 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     take_precedence(assignment.nice)
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601, off=frozenset(assignment.off))
     users = Users(range(assignment.uids[0], assignment.uids[1] + 1), assignment.state_directory)
-    store = _claimed(assignment, users, maker, recalls=bool(found))
+    claiming = Claiming(assignment, users)
+    store = _given(assignment, claiming, maker, recalls=bool(found))
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
-    supervisor = wired(handed, options, again, maker, store, users, notify, found)
+    supervisor = wired(handed, options, again, maker, store, users, notify, found, claiming)
     make_immortal()
     settle()
     fill_holes()
@@ -71,31 +71,24 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
         _report_sources(supervisor, verbose=options.verbose)
     faults = _faults(supervisor.workers.children)
     if outcome is not Outcome.FAILED or supervisor.summary.has_alerts or faults:
-        _summarize(supervisor.summary.text(faults), options.summary, patience=assignment.output_timeout)
+        form = supervisor.summary.json if options.json_summary else supervisor.summary.text
+        _summarize(form(faults), options.summary, patience=assignment.output_timeout)
     if outcome is Outcome.FAILED:
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
-        restart(supervisor.keeping.for_execution(supervisor.workers.children))
+        restart(supervisor.keeping.for_execution(supervisor.workers.children), supervisor.services.carried)
 
 
-def _claimed(assignment: Assignment, users: Users, maker: AlertMaker, *, recalls: bool) -> StoreGiven:
-    """Lock the state directory and give it to the user of the store; if it cannot be used, warn."""
-    user = users.user("store")
-    first, last = assignment.uids
-    directory: Path | None
-    lock: int | None
-    try:
-        directory = state_directory(assignment.state_directory)
-        lock = claim(directory, user, range(first, last + 1))
-    except StateError as error:
-        log.warning("%s; keeping the state of this run in memory only", error)
-        directory = lock = None
+def _given(assignment: Assignment, claiming: Claiming, maker: AlertMaker, *, recalls: bool) -> StoreGiven:
+    """Lock the state directory, and return what the store process is given; if it cannot be used, warn."""
+    lock = claiming.first()
     return StoreGiven(
-        directory=directory,
+        directory=None if lock is None else claiming.directory,
         lock=lock,
+        carried=taken_along(),
         limits=assignment.limits,
         redaction=assignment.redaction,
-        user=user,
+        user=claiming.user,
         takers=assignment.takers,
         maker=maker,
         only_log=assignment.only_log,

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -39,6 +39,9 @@ from falcohost.writable import write_problem
 
 _VALID = "its settings are valid"
 
+#: What the finding about the state directory is about.
+STATE: Final = "state directory"
+
 
 class Finding(Struct, frozen=True):
     """The result of one check.
@@ -64,7 +67,7 @@ def start_findings(
     """
     agent = running_agent(config.state.directory)
     problem = directory_problem(config.state.directory, ours=agent is not None, users=config.uids)
-    yield Finding("state directory", "it can be used", problem, stops=False)
+    yield Finding(STATE, "it can be used", problem, stops=False)
     if problem := rights_problem():
         yield Finding("privileges", "they suffice for users of the processes", problem)
     if problem := open_files_problem():

@@ -9,7 +9,7 @@ from falcohost.engine.buffers import show_as_base64
 from falcohost.engine.texts import printable
 from falcohost.errors import ConfigError
 from falcohost.host.assigning import Assigning
-from falcohost.host.checks import Finding, start_findings
+from falcohost.host.checks import STATE, Finding, start_findings
 from falcohost.host.given import AgentOptions, Configured
 from falcohost.host.plugins import Plugins
 from falcohost.host.response.data import ActionsData
@@ -56,10 +56,12 @@ def _report_checks(findings: Iterable[Finding], assigning: Assigning) -> None:
     sources = assigning.sources
     count = assigning.count()
     rules = f"{count} rule{'' if count == 1 else 's'}"
+    problem = next((finding.problem for finding in wrong if finding.source == STATE), None)
+    where = "" if problem is None else f", and keep its state in memory only, since {problem}"
     if sources:
-        print(f"falcohost would start, with {rules} for {', '.join(sources)}.")
+        print(f"falcohost would start, with {rules} for {', '.join(sources)}{where}.")
     else:
-        print("falcohost would start, but open no source: all that are needed are switched off.")
+        print(f"falcohost would start, but open no source: all that are needed are switched off{where}.")
     if assigning.response is not None:
         print("\n".join(_bound(assigning.response.actions)))
 

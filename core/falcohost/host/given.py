@@ -13,7 +13,7 @@ from falcohost.outputs.stdout import STDOUT
 class AgentOptions(Struct, frozen=True, kw_only=True):
     """The command line's options for a run.
 
-    :ivar summary: descriptor to which the summary is written at the end.
+    :ivar summary: descriptor to which the summary is written at the end; *json_summary*: as one line of JSON.
     :ivar once: the sources are read once; one that gives up ends the run.
     """
 
@@ -26,6 +26,7 @@ class AgentOptions(Struct, frozen=True, kw_only=True):
     progress: bool = False
     once: bool = False
     summary: int = STDOUT
+    json_summary: bool = False
 
 
 class Configured(Struct, frozen=True):

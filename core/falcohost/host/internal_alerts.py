@@ -118,5 +118,7 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}store writes again", _NOTICE, "they are written"),
     InternalAlert(f"{OURS}state deleted", _CRITICAL, "the state folder, or the database in it, is gone or replaced"),
     InternalAlert(f"{OURS}state damaged", _CRITICAL, "the database was damaged, and was put aside for a new one"),
+    InternalAlert(f"{OURS}state in memory", _CRITICAL, "a run began without a state folder that can be used"),
+    InternalAlert(f"{OURS}state kept again", _NOTICE, "it can be used by now: the agent starts anew in place"),
     InternalAlert(f"{OURS}clock jumped", _WARNING, "somebody has set the time of day by more than 2 s"),
 )  # fmt: skip

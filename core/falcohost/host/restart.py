@@ -17,6 +17,20 @@ from falcohost.host.supervision.keeping import VARIABLE
 STARTED = "FALCOHOST_STARTED"
 
 
+#: Environment variable with the descriptor of what a store had only in memory.
+CARRIED = "FALCOHOST_CARRIED"
+
+
+def taken_along() -> int | None:
+    """Return the memfd with what the store of the run before had only in memory; None: there is none."""
+    number = os.environ.pop(CARRIED, "")
+    try:
+        os.set_inheritable(int(number), False)
+        return int(number)
+    except (ValueError, OSError, OverflowError):
+        return None
+
+
 def age() -> float:
     """Return the seconds since this agent was started."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -27,9 +41,16 @@ def age() -> float:
     return now - started / os.sysconf("SC_CLK_TCK")
 
 
-def restart(kept: str) -> NoReturn:
-    """Replace this process by a new run of the command that started it; *kept*: what it finds in :data:`VARIABLE`."""
+def restart(kept: str, carried: int | None = None) -> NoReturn:
+    """Replace this process by a new run of the command that started it.
+
+    :param kept: what that finds in :data:`VARIABLE`.
+    :param carried: the memfd with what the store has only in memory, for :func:`taken_along`.
+    """
     os.environ[STARTED] = str(time.clock_gettime(time.CLOCK_BOOTTIME))
     os.environ[VARIABLE] = kept
+    if carried is not None and os.fstat(carried).st_size:
+        os.set_inheritable(carried, True)
+        os.environ[CARRIED] = str(carried)
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)  # until Signals has its handlers, these would end the process
     environment.execute(environment.command(), os.environ)

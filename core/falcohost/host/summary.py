@@ -1,4 +1,4 @@
-"""Counts the alerts of a run for the summary, which is printed at the end exactly as Falco prints it.
+"""Counts the alerts of a run for the summary, which is printed at the end exactly as Falco prints it, or as JSON.
 
 What follows Falco's lines says which rules could not be evaluated, if there are any.
 """
@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from falcohost.alert import Alert, Priority
-from falcohost.engine.texts import printable
+from falcohost.engine.texts import escaped_json, printable, valid
 
 #: Most lines about rules that could not be evaluated.
 MOST_FAULTS: Final = 20
@@ -80,6 +82,16 @@ class Summary:
             *_about(faults),
         ]
         return "\n".join(lines) + "\n"
+
+    def json(self, faults: Mapping[str, int] = MappingProxyType({})) -> str:
+        """Return the summary as one line of JSON: all of what :meth:`text` says, under names of its own."""
+        told = {
+            "events_detected": self._by_rule.total(),
+            "by_severity": {p.short: self._by_priority[p] for p in Priority if self._by_priority[p]},
+            "by_rule": {valid(name): self._by_rule[name] for name in self._rules if self._by_rule[name]},
+            "not_evaluated": {valid(name): count for name, count in faults.items()},
+        }
+        return escaped_json(msgspec.json.encode(told)).decode() + "\n"
 
 
 def _about(faults: Mapping[str, int]) -> Iterator[str]:

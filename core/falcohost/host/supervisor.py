@@ -25,6 +25,7 @@ from falcohost.host.supervision.lagging import Lagging
 from falcohost.host.supervision.life import Life
 from falcohost.host.supervision.loop import TURN, Loop, Outcome
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.memory_only import MemoryOnly
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
@@ -63,6 +64,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
     outages: Outages
     downs: Downs
     folder: Folder
+    memory_only: MemoryOnly
     lagging: Lagging
     life: Life
     sentinels: Sentinels
@@ -99,6 +101,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.workers.stop(keeps=restarts)
             while self.workers.any_alive:
                 self.loop.turn()
+            if restarts:
+                self.services.carry()
             self.services.finish()
             while not (self.services.over and self.health.over and self.response.over):
                 self.loop.turn()
@@ -112,6 +116,7 @@ class Supervisor(Struct, frozen=True, kw_only=True):
         self.downs.check()
         self.lagging.check()
         self.folder.look()
+        self.memory_only.look()
         self.life.look()
         self.sentinels.check()
         self.services.check()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.host.assignment import SourceAssignment
+from falcohost.host.claiming import Claiming
 from falcohost.host.confine.programs import programs_of
 from falcohost.host.confine.users import Users
 from falcohost.host.control import Control
@@ -23,7 +24,7 @@ from falcohost.host.response.given import ActionsGiven, ResponsesGiven
 from falcohost.host.response.state import Switch, open_marks
 from falcohost.host.restart import age
 from falcohost.host.snapshot import Snapshot, snapshot
-from falcohost.host.storing.process import StoreGiven
+from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.accepted import Accepted
 from falcohost.host.supervision.child import Child
@@ -41,6 +42,7 @@ from falcohost.host.supervision.lagging import Lagging
 from falcohost.host.supervision.life import Life
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.memory_only import MemoryOnly
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
@@ -76,6 +78,7 @@ def wired(
     users: Users,
     notify: Notify,
     found: dict[str, Found],
+    claiming: Claiming,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     assignment, facts = handed.assignment, handed.assignment.facts
@@ -233,6 +236,14 @@ def wired(
         sentinels=sentinels,
         downs=Downs(children, internal.raise_alert),
         folder=Folder(loop, store.directory, store.lock, internal.raise_alert),
+        memory_only=MemoryOnly(
+            loop,
+            claiming.directory,
+            claiming.again if claiming.why and not claiming.contested else None,
+            claiming.why,
+            lambda: (services.kept, services.usable),
+            internal.raise_alert,
+        ),
         lagging=Lagging(services.outputs, services.store, internal.raise_alert),
         life=life,
         outages=Outages(children, internal.raise_alert),

@@ -71,17 +71,25 @@ def database(directory: Path, nothing: str = "there is no state") -> Path:
     return path
 
 
-def claim(directory: Path, owner: int | None = None, users: Container[int] = ()) -> int:
+class InUseError(StateError):
+    """Another agent uses the state directory."""
+
+
+def claim(
+    directory: Path, owner: int | None = None, users: Container[int] = (), *, patience: float | None = None
+) -> int:
     """Create *directory* if it is missing and lock it for this process; return the descriptor that holds the lock.
 
     :param owner: the user that it and the files in it are given to; None: their users stay.
     :param users: the users that earlier agents may have given it to.
-    :raises StateError: it cannot be used, other users can write to it, or another agent uses it.
+    :param patience: seconds for which an agent that uses it is waited for, since it may be ending; None: a moment.
+    :raises InUseError: another agent uses it.
+    :raises StateError: it cannot be used, or other users can write to it.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check(directory, users)
-        lock = _lock(directory)
+        lock = _lock(directory, ENDING if patience is None else patience)
     except OSError as error:
         raise StateError(f"the state directory {directory} cannot be used: {error.strerror}") from error
     try:
@@ -97,21 +105,21 @@ def claim(directory: Path, owner: int | None = None, users: Container[int] = ())
     return lock
 
 
-def _lock(directory: Path) -> int:
-    """Lock *directory*; wait for a moment for an agent that is just ending.
+def _lock(directory: Path, patience: float) -> int:
+    """Lock *directory*; wait so many seconds for an agent that is just ending.
 
     :raises OSError: the lock cannot be opened.
-    :raises StateError: another agent has it.
+    :raises InUseError: another agent has it.
     """
     lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    until = time.monotonic() + ENDING
+    until = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if time.monotonic() >= until:
                 os.close(lock)
-                raise StateError(f"the state directory {directory} is in use by another falcohost") from error
+                raise InUseError(f"the state directory {directory} is in use by another falcohost") from error
             time.sleep(0.01)
         else:
             return lock

@@ -91,6 +91,10 @@ class Disk:
             self._connection.execute("PRAGMA synchronous = NORMAL")
         return done[0]
 
+    def serialized(self) -> bytes:
+        """Return all of a database in memory, as a file would have it."""
+        return self._connection.serialize()
+
     def regain(self) -> bool:
         """Write the state to a new file if somebody has deleted or replaced the file; return whether that was done."""
         if self._path is None or not self._presence.is_lost:

@@ -1,17 +1,22 @@
-"""The ids of the last alerts of sources without cursors, which may come again.
+"""Which alerts have come before: those of sources with cursors by the file, the last ones of others from memory.
 
-A worker's successor may read again the events of which the worker has not heard that their alerts are stored, and a
-worker sends again what it has not heard to be stored by a store that has ended.
+A source reads again from its cursor. A worker's successor may read again the events of which the worker has not heard
+that their alerts are stored, and a worker sends again what it has not heard to be stored by a store that has ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Final
+from typing import Any, Final
+
+from falcohost.errors import StateError
 
 #: Most ids.
 MOST_RECENT: Final = 8192
+
+#: So many ids are asked for at once.
+MOST_ASKED: Final = 256
 
 
 class Recent:
@@ -31,3 +36,17 @@ class Recent:
         if len(known) > MOST_RECENT:  # all at once: to find the first one takes long after deletions
             for key in [*islice(known, len(known) - MOST_RECENT)]:
                 del known[key]
+
+
+def stored_ids(query: Callable[[str, tuple[object, ...]], list[Any]], ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
+    found: set[tuple[str, str]] = set()
+    for begin in range(0, len(ids), MOST_ASKED):
+        some = ids[begin : begin + MOST_ASKED]
+        places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
+        sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
+        try:
+            found.update(query(sql, (*some, *[some[0]] * (places - len(some)))))
+        except StateError:
+            break
+    return found

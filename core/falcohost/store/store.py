@@ -20,23 +20,20 @@ from falcohost.alert import Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.log import log
+from falcohost.store import carried
 from falcohost.store.age import stored_age
 from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode, key_in
-from falcohost.store.directory import DATABASE, claim, state_directory
 from falcohost.store.disk import Disk
 from falcohost.store.latest import Latest
-from falcohost.store.limits import IN_MEMORY, Limits
+from falcohost.store.limits import Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.noise import Noise
 from falcohost.store.parked import Parked
-from falcohost.store.recent import MOST_RECENT, Recent
+from falcohost.store.recent import MOST_RECENT, Recent, stored_ids
 from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
-
-#: So many ids are asked for at once.
-MOST_ASKED = 256
 
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
@@ -230,6 +227,34 @@ class Store:
         with self._lock:
             return self._disk.regain()
 
+    def carry(self) -> bytes:
+        """Return what is only in memory, for the store of the next run; empty: nothing is.
+
+        :raises sqlite3.Error: there is not enough memory for that.
+        """
+        with self._lock:
+            self._write()
+            if not self.kept:
+                return self._disk.serialized()
+            if not self._waiting:
+                return b""
+            self._waiting.positions |= self._positions
+            data = carried.of_waiting(self._waiting, self._age.now())
+            self._waiting.clear()
+            return data
+
+    def take_carried(self, data: bytes) -> int:
+        """Store what :meth:`carry` of another store has returned, before anything else; return how many alerts.
+
+        :raises StateError: it cannot be read, or the file cannot be written.
+        """
+        with self._lock:
+            before = self.last
+            self.last = self._disk.transact(lambda to: carried.take(to, data, before, self._age.now()))
+            self._cursors = dict(self._disk.query("SELECT source, cursor FROM cursors"))
+            self._disk.change(self.noise.load)
+            return self.last - before
+
     def close(self) -> None:
         """Write what is left and release the file."""
         with self._lock:
@@ -276,7 +301,7 @@ class Store:
         rows, latest, noise = self._waiting.rows, self._latest, self.noise
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
-            known = self._known([alert.id for alert in arrival.alerts]) if rewinds else ()
+            known = stored_ids(self._disk.query, [alert.id for alert in arrival.alerts]) if rewinds else ()
             bodies = arrival.bodies or [*map(encode, arrival.alerts)]
             before, size = len(taken), 0
             for alert, body in zip(arrival.alerts, bodies, strict=True):
@@ -305,19 +330,6 @@ class Store:
             if arrival.ended:
                 self._waiting.ended.add(arrival.source)
         return taken
-
-    def _known(self, ids: Sequence[str]) -> set[tuple[str, str]]:
-        """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
-        found: set[tuple[str, str]] = set()
-        for begin in range(0, len(ids), MOST_ASKED):
-            some = ids[begin : begin + MOST_ASKED]
-            places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
-            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
-            try:
-                found.update(self._disk.query(sql, (*some, *[some[0]] * (places - len(some)))))
-            except StateError:
-                break
-        return found
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)
@@ -380,18 +392,3 @@ class Store:
         if count > 0:
             self.lost += count
             log.error("deleted %d alerts that an output has not taken: the store has reached its limits", count)
-
-
-def open_store(configured: str, limits: Limits) -> Store:
-    """Return the store in the *configured* directory; if that cannot be used, warn and return a store in memory."""
-    try:
-        directory = state_directory(configured)
-        lock = claim(directory)
-        try:
-            return Store(directory / DATABASE, limits, lock)
-        except BaseException:
-            os.close(lock)
-            raise
-    except (StateError, sqlite3.Error, OSError) as error:
-        log.warning("%s; keeping the state of this run in memory only", error)
-        return Store(None, IN_MEMORY)

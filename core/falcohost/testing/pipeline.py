@@ -22,7 +22,8 @@ from falcohost.pipeline.waker import Waker
 from falcohost.store.arrival import Arrival
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
-from falcohost.store.store import Store, open_store
+from falcohost.store.opened import open_store
+from falcohost.store.store import Store
 from falcohost.testing.firing import enabled_rules
 from falcohost.testing.waiting import PATIENCE, wait_until
 

@@ -16,7 +16,7 @@ from falcohost.host.drops import DropMonitor
 from falcohost.host.health.messages import State
 from falcohost.host.progress import Progress
 from falcohost.host.stamps import stamps
-from falcohost.host.storing.process import StoreGiven
+from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.downs import Downs
 from falcohost.host.supervision.files import Files
@@ -28,6 +28,7 @@ from falcohost.host.supervision.keeping import Keeping
 from falcohost.host.supervision.lagging import Lagging
 from falcohost.host.supervision.life import STOPPED, Life
 from falcohost.host.supervision.losses import Losses
+from falcohost.host.supervision.memory_only import MemoryOnly
 from falcohost.host.supervision.notify import Notify, Status
 from falcohost.host.supervision.orphans import Orphans
 from falcohost.host.supervision.outages import Outages
@@ -170,6 +171,7 @@ def supervised(stage, tmp_path):
             sentinels=Sentinels({}, workers.children, internal.raise_alert, workers.mend, played.clock),
             downs=Downs(workers.children, internal.raise_alert, played.clock),
             folder=Folder(played.loop, None, None, internal.raise_alert),
+            memory_only=MemoryOnly(loop, None, None, "", lambda: (True, False), internal.raise_alert),
             lagging=Lagging(services.outputs, services.store, internal.raise_alert, played.clock),
             life=Life(internal.raise_alert, "1", 0, played.clock, lambda: 0.0),
             outages=Outages(workers.children, internal.raise_alert, played.clock),

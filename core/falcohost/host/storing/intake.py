@@ -35,7 +35,7 @@ Redact: TypeAlias = Callable[[Alert], Alert]
 _Carrier = TypeVar("_Carrier", Arrival, Answer)
 
 _TOO_MANY = "Falcohost internal: too many alerts"
-_GIVEN_UP = "Falcohost internal: alerts given up"
+GIVEN_UP = "Falcohost internal: alerts given up"
 
 
 class Intake:
@@ -212,7 +212,7 @@ class Intake:
         count, self._given_up = self._store.lost - self._given_up, self._store.lost
         if count:
             text = f"{count} alerts were given up before every output had them"
-            self.take_internal(_GIVEN_UP, Priority.CRITICAL, text, {"count": count})
+            self.take_internal(GIVEN_UP, Priority.CRITICAL, text, {"count": count})
 
 
 def redacted(carrier: _Carrier, redact: Redact) -> _Carrier:

@@ -54,6 +54,10 @@ class Finish(msgspec.Struct, tag=True, frozen=True):
     """From the supervisor: no more workers; store what they have sent, and end when the outputs process has ended."""
 
 
+class Carry(msgspec.Struct, tag=True, frozen=True):
+    """From the supervisor: at the end, write what is only in memory to the attached memfd."""
+
+
 class Accused(msgspec.Struct, tag=True, frozen=True):
     """To the supervisor: *source* has sent what it may not send; *error* says why."""
 
@@ -70,11 +74,15 @@ class Counted(msgspec.Struct, tag=True, frozen=True):
 
 
 class StoreReport(msgspec.Struct, tag=True, frozen=True):
-    """To the supervisor: the numbers of the store, and the mark of each subscriber. *kept*: it is on disk."""
+    """To the supervisor: the numbers of the store, and the mark of each subscriber. *kept*: it is on disk.
+
+    *usable*: it is not, but could be by now.
+    """
 
     kept: bool
     numbers: StoreNumbers
     marks: dict[str, int]
+    usable: bool = False
 
 
 class Drained(msgspec.Struct, tag=True, frozen=True):
@@ -163,7 +171,7 @@ class News(msgspec.Struct, tag=True, frozen=True):
     metadata: list[RuleMetadata]
 
 
-FromSupervisor: TypeAlias = Attach | AttachOutputs | AttachClient | GoOver | Switched | Tell | Hurry | Finish
+FromSupervisor: TypeAlias = Attach | AttachOutputs | AttachClient | GoOver | Switched | Tell | Hurry | Finish | Carry
 ToSupervisor: TypeAlias = LogLine | Accused | Counted | StoreReport | Drained
 FromOutputs: TypeAlias = Hello | Subscribe | Read | Answer
 ToOutputs: TypeAlias = Position | Found | Answered | News

@@ -5,14 +5,11 @@ It is forked by the supervisor, and never returns into the code that forked it; 
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket
-import sqlite3
 import traceback
 from collections.abc import Collection, Container, Mapping, Sequence
-from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
@@ -21,36 +18,31 @@ from msgspec import Struct
 from falcohost import log
 from falcohost.alert import Alert, Priority
 from falcohost.counters import from_attributes
-from falcohost.engine.alerts import INTERNAL, AlertMaker
+from falcohost.engine.alerts import INTERNAL
 from falcohost.engine.facts import Facts, RuleFacts
 from falcohost.engine.times import rfc3339
-from falcohost.errors import StateError
 from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
-from falcohost.host.confine.confinement import Confinement, confine, import_lazy
 from falcohost.host.forked import end_after, take_over
 from falcohost.host.memory import settle
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.storing import messages
-from falcohost.host.storing.aside import Aside
+from falcohost.host.storing.carrying import TRIES, carry_over, take_carried
 from falcohost.host.storing.desk import Desk, trusted_users
+from falcohost.host.storing.given import StoreGiven
 from falcohost.host.storing.handled import Caution
 from falcohost.host.storing.intake import Intake, Redact
+from falcohost.host.storing.opened import Opened, opened
 from falcohost.host.storing.overseer import LOOKS, Notice, Overseer
 from falcohost.host.summary import Counts
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.trimming import Trimming
 from falcohost.host.wire import LogLine
-from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.outputs.redaction_settings import Redaction
 from falcohost.store.admission import Admission
-from falcohost.store.age import boot_id
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
-from falcohost.store.directory import DATABASE
-from falcohost.store.limits import IN_MEMORY, Limits
 from falcohost.store.silences import RULE, told
-from falcohost.store.store import Store
 from falcohost.subscriber import MOST_TAKEN
 
 #: The name of the process.
@@ -68,29 +60,6 @@ PAUSE: Final = 1.0
 
 #: Seconds for which a supervisor that has ended unasked is outlived, to deliver that; and when the kernel ends that.
 LAST, LONGEST_LAST = 2.0, 4
-
-
-class StoreGiven(Struct, frozen=True, kw_only=True):
-    """What the store process is given.
-
-    :ivar directory: the state directory, which is claimed; None: the state is in memory.
-    :ivar lock: the descriptor that locks it.
-    :ivar user: the user of the process; None: it stays.
-    :ivar only_log: forbidden system calls are only logged.
-    :ivar takers: the names of outputs and subscribers, and whether each may answer with alerts.
-    :ivar recalls: sources may tell of what an earlier agent has stored.
-    :ivar redaction: what is replaced in alerts before they are stored; None: nothing is.
-    """
-
-    directory: Path | None
-    lock: int | None
-    limits: Limits
-    user: int | None
-    takers: Mapping[str, bool]
-    only_log: bool = False
-    recalls: bool = False
-    maker: AlertMaker
-    redaction: Redaction | None = None
 
 
 class Rules(Struct, frozen=True):
@@ -125,7 +94,8 @@ def run_store(
     """
     status = 1
     try:
-        take_over({link.fileno()} | ({given.lock} if given.lock is not None else set()), parent, NAME)
+        kept = {one for one in (given.lock, given.carried) if one is not None}
+        take_over({link.fileno()} | kept, parent, NAME)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the supervisor says when to end
         control: Channel[messages.FromSupervisor] = Channel(link, messages.FromSupervisor, attached=True)
         log.forward(lambda level, text: control.send(LogLine(level, text)))
@@ -133,41 +103,15 @@ def run_store(
             close_the_way_back()
             users = trusted_users()
             redact = None if given.redaction is None else _redactor(given.redaction)  # while its modules are there
-            store, aside = _opened(given, parent)
+            found = opened(given, parent)
             settle()
-            StoreProcess(given, rules, control, store, aside, counted, caution, users, redact=redact).run()
+            StoreProcess(given, rules, control, found, counted, caution, users, redact=redact).run()
             status = 0
         except Exception as error:
             log.log.critical("the store has failed: %s: %s", type(error).__name__, error)
             log.log.debug("%s", traceback.format_exc())
     finally:
         os._exit(status)
-
-
-def _opened(given: StoreGiven, parent: int) -> tuple[Store, Aside]:
-    """Return the store, and what keeps messages aside, in a process that has no other files any more."""
-    directory = shown = given.directory
-    needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
-    boot_id()  # while /proc is there
-    importlib.import_module("falcohost.store.where_code")  # which silences need
-    if directory is not None and given.user is not None:
-        import_lazy()
-        try:
-            os.chroot(directory)
-            os.chdir("/")
-        except OSError as error:
-            log.log.warning("the store process is not confined to %s: %s", directory, error.strerror)
-        else:
-            directory = Path("/")
-            needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
-    confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
-    if directory is None or shown is None:
-        return Store(None, IN_MEMORY), Aside(None)
-    try:
-        return Store(directory / DATABASE, given.limits, shown=shown / DATABASE), Aside(directory)
-    except (StateError, sqlite3.Error, OSError) as error:
-        log.log.warning("%s; keeping the state of this run in memory only", error)
-        return Store(None, IN_MEMORY), Aside(None)
 
 
 class StoreProcess:
@@ -182,8 +126,7 @@ class StoreProcess:
         given: StoreGiven,
         rules: Rules,
         control: Channel[messages.FromSupervisor],
-        store: Store,
-        aside: Aside,
+        found: Opened,
         counted: int | None,
         caution: Caution,
         users: Collection[int],
@@ -191,9 +134,9 @@ class StoreProcess:
         redact: Redact | None = None,
     ) -> None:
         self._loop = loop or Loop()
+        store = self._store = found.store
         self._desk = Desk(self._loop, store, users)
         self._control = control
-        self._store = store
         self._intake = Intake(
             self._loop,
             store,
@@ -203,7 +146,7 @@ class StoreProcess:
             self._count,
             self._accuse,
             caution=caution,
-            aside=aside,
+            aside=found.aside,
             per_second=given.limits.per_second,
             redact=redact,
         )
@@ -214,8 +157,14 @@ class StoreProcess:
         self._files = store.begun
         self._report_at = self._look_at = 0.0
         self._told = 0
+        self._usable = found.usable
+        self._is_usable = False
+        self._try_at = self._loop.clock.monotonic() + TRIES
+        self._carry: int | None = None
         self._reported: messages.StoreReport | None = None
         self._finishing = self._drained = self._asked = False
+        if given.carried is not None:
+            take_carried(store, given.carried, self._intake.take_internal)
         if counted is not None or given.recalls:
             store.recall()
         if counted is not None:
@@ -242,6 +191,8 @@ class StoreProcess:
             self._outlive()
         self._desk.close()
         self._intake.commit(last=True)
+        if self._carry is not None:
+            carry_over(self._store, self._carry)
         self._store.close()
         self._report(last=True)
         while self._control.waits_to_send and not self._control.closed:
@@ -277,6 +228,9 @@ class StoreProcess:
         if now < self._look_at:
             return
         self._look_at = now + PAUSE
+        if not (self._store.kept or self._is_usable) and now >= self._try_at:
+            self._try_at = now + TRIES
+            self._is_usable = self._usable()
         if self._store.regain():
             text = "somebody has deleted or replaced the database of the state; it was written again, as it was"
             log.log.critical("%s", text)
@@ -314,6 +268,8 @@ class StoreProcess:
                 self._intake.switched(message.source, message.number)
             elif isinstance(message, messages.Hurry):
                 self._intake.hurry()
+            elif isinstance(message, messages.Carry):
+                self._carry = self._control.attached.popleft()
             elif isinstance(message, messages.Tell):
                 self._asked = True
             else:
@@ -339,7 +295,8 @@ class StoreProcess:
         return bool(self._counts) or self._numbers() != self._reported
 
     def _numbers(self) -> messages.StoreReport:
-        return messages.StoreReport(self._store.kept, from_attributes(self._store, StoreNumbers), self._store.marks)
+        numbers = from_attributes(self._store, StoreNumbers)
+        return messages.StoreReport(self._store.kept, numbers, self._store.marks, self._is_usable)
 
     def _report(self, *, last: bool = False) -> None:
         """Report what has changed, at intervals."""

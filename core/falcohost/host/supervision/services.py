@@ -14,9 +14,11 @@ from falcohost.host.delivering import messages as delivering
 from falcohost.host.delivering.process import Ends, OutputsGiven, run_outputs
 from falcohost.host.jobs import outputs_job, store_job
 from falcohost.host.numbers import OutputNumbers, StoreNumbers
+from falcohost.host.sealed import unsealed
 from falcohost.host.snapshot import OutputSnapshot, OutputState, StoreSnapshot, StoreState
 from falcohost.host.storing import messages as storing
-from falcohost.host.storing.process import Rules, StoreGiven, run_store, seal_facts
+from falcohost.host.storing.given import StoreGiven
+from falcohost.host.storing.process import Rules, run_store, seal_facts
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.arrivals import Arrivals
 from falcohost.host.supervision.broker import Broker
@@ -44,6 +46,7 @@ class Services:
     :param attach_workers: gives all workers sockets to a new store.
     :param suspects: finds out whose messages end the store.
     :ivar opened: all outputs are open.
+    :ivar carried: the memfd to which the store writes in the end what is only in memory; None: there is none.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Services:
         suspects: Suspects,
     ) -> None:
         self.opened = False
+        self.carried: int | None = None
         self._loop = loop
         self._suspects = suspects
         self._given = store
@@ -140,6 +144,15 @@ class Services:
         """Have the store let no source wait, since workers are told to end."""
         self._store.send(storing.Hurry())
 
+    def carry(self) -> None:
+        """Have the store write in the end what is only in memory to a memfd, for the next run."""
+        try:
+            self.carried = unsealed("falcohost alerts")
+        except OSError as error:
+            log.error("what the store has only in memory cannot be carried over to the next run: %s", error.strerror)
+            return
+        self._store.send(storing.Carry(), self.carried)
+
     def finish(self) -> None:
         """Begin to end, since there are no more workers: store, then deliver what is left."""
         self._store.finishing = True
@@ -207,6 +220,16 @@ class Services:
         """Return the state and numbers of the store."""
         return StoreSnapshot(StoreState(self._stored.kept, self._size()), self._stored.numbers)
 
+    @property
+    def kept(self) -> bool:
+        """Return whether the store is on disk, or has not said yet."""
+        return self._stored.kept or self._stored is _NOTHING_STORED
+
+    @property
+    def usable(self) -> bool:
+        """Return whether the store, which is in memory, could be on disk by now."""
+        return self._stored.usable
+
     def _size(self) -> int:
         """Return how many bytes the files of the store have; 0 if it is in memory."""
         return 0 if self._given.directory is None else size_of(self._given.directory)
@@ -231,6 +254,8 @@ class Services:
             self._store.send(storing.Tell())
         if self._store.finishing:
             self._internal.close()
+            if self.carried is not None:
+                self._store.send(storing.Carry(), self.carried)
             self._store.send(storing.Finish())
 
     def _attach_outputs(self) -> socket.socket:
