@@ -33,6 +33,7 @@ class Double(Api):
     :ivar valid: the token that it accepts.
     :ivar oldest: changes before this number are forgotten.
     :ivar odd: answers in its place.
+    :ivar retry_after: what its refusals say in the header ``Retry-After``; empty: they do not have it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +43,7 @@ class Double(Api):
         self.valid = "a-token"
         self.oldest = 0
         self.odd: Odd = lambda path, query: None
+        self.retry_after = ""
         self._objects: dict[str, Any] = {}
         self._log: list[tuple[str, str, Any]] = []
         self._changed = threading.Condition()
@@ -209,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
+        if double.retry_after and status >= 400:
+            self.send_header("Retry-After", double.retry_after)
         self.end_headers()
         for piece in pieces:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))

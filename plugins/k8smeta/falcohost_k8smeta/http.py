@@ -19,6 +19,10 @@ from falcohost_k8smeta.config import Config
 #: Seconds for which a connection is waited for, and an answer to its end, unless it may take longer.
 PATIENCE: Final = 10.0
 
+#: Longest time for which a server may ask not to be asked again, in seconds; digits of a number that is believed.
+LONGEST_RETRY: Final = 300.0
+_MOST_DIGITS: Final = 10
+
 #: Bytes that are read at once; longest line of the head; most lines in it.
 _PIECE: Final = 1 << 16
 _MOST_LINE: Final = 1 << 14
@@ -36,7 +40,10 @@ class Failed(Exception):
 
 
 class Connection:
-    """A connection to the API server, made when it is needed; it is not used by two threads."""
+    """A connection to the API server, made when it is needed; it is not used by two threads.
+
+    :ivar retry_after: for how many seconds the last answer asks not to be asked again; 0: it does not say.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -44,6 +51,7 @@ class Connection:
         self._buffer = bytearray()
         self._is_read = True
         self._until = self._idle = 0.0
+        self.retry_after = 0.0
 
     def ask(self, path: str, accept: str) -> tuple[int, Iterator[bytes]]:
         """Send a request for *path*; return the status and the pieces of the body as they come.
@@ -90,6 +98,7 @@ class Connection:
                 raise
             return self._ask(path, accept)  # the server has closed a connection that it had kept
         fields, self._is_read = self._fields(), False
+        self.retry_after = _seconds(fields.get(b"retry-after", b""))
         return status, self._body(fields)
 
     def _status(self) -> int:
@@ -166,6 +175,11 @@ class Connection:
         if not data:
             raise EOFError
         self._buffer += data
+
+
+def _seconds(value: bytes) -> float:
+    """Return the seconds in a header field, as Kubernetes sends them; a date, or what is none, says nothing."""
+    return min(float(value), LONGEST_RETRY) if value.isdigit() and len(value) < _MOST_DIGITS else 0.0
 
 
 def _connected(config: Config) -> ssl.SSLSocket:

@@ -17,7 +17,7 @@ from falcohost_k8smeta.config import Config
 from falcohost_k8smeta.http import Connection, Failed
 from falcohost_k8smeta.keepers import owner_of, thing
 from falcohost_k8smeta.objects import Some
-from falcohost_k8smeta.watching import LONGEST_PAUSE, METADATA, PAUSE, Health, Refused, get
+from falcohost_k8smeta.watching import METADATA, Health, Refused, get, pause
 
 #: Seconds after which an owner is read again.
 AGAIN: Final = 300.0
@@ -65,7 +65,7 @@ class Owners:
         except Failed as failed:
             self._fails[owner] = fails = self._fails.get(owner, 0) + 1
             self.health.bad(f"{owner.reference.kind} {owner.reference.name}: {failed}")
-            return min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
+            return pause(fails, failed)
         self._fails.pop(owner, None)
         return AGAIN
 

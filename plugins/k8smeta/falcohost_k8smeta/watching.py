@@ -56,11 +56,15 @@ class Gone(Exception):
 
 
 class Refused(Failed):
-    """The server has answered with another status than 200."""
+    """The server has answered with another status than 200.
 
-    def __init__(self, code: int, message: str) -> None:
+    :ivar after: for how many seconds it asks not to be asked again; 0: it does not say.
+    """
+
+    def __init__(self, code: int, message: str, after: float = 0.0) -> None:
         super().__init__(f"it answers {code}{': ' if message else ''}{message}")
         self.code = code
+        self.after = after
 
 
 class Keeper(Protocol[_T]):
@@ -145,8 +149,7 @@ class Collection(Generic[T]):
                 self._version = ""
             self.health.bad(str(failed))
             self._fails += 1
-            most = min(PAUSE * 2 ** min(self._fails, 10), LONGEST_PAUSE)
-            return random.uniform(most / 2, most)
+            return pause(self._fails, failed)
         self._fails = 0
         return max(PAUSE - (time.monotonic() - began), 0.0)
 
@@ -228,7 +231,17 @@ def get(connection: Connection, path: str, accept: str) -> Iterator[bytes]:
         if len(body) > _MOST_OUTCOME:
             break
     outcome = _decoded(Outcome, body) or Outcome()
-    raise Refused(status, outcome.message or _HINTS.get(status, ""))
+    raise Refused(status, outcome.message or _HINTS.get(status, ""), connection.retry_after)
+
+
+def pause(fails: int, failed: Failed) -> float:
+    """Return for how many seconds to wait after so many failures in a row, at least those that the server asks for.
+
+    Nodes that were refused at the same moment do not come back at the same moment.
+    """
+    most = min(PAUSE * 2.0 ** min(fails, 10), LONGEST_PAUSE)
+    asked = failed.after if isinstance(failed, Refused) else 0.0
+    return asked + random.uniform(most / 2, most)
 
 
 _HINTS: Final = {

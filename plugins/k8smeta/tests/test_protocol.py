@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from falcohost.testing.kube import CONTAINERS
 from falcohost.testing.kube_double import Double
 from falcohost.testing.waiting import wait_until
 from falcohost_k8smeta.config import Config
+from falcohost_k8smeta.http import Connection
 from falcohost_k8smeta.streams import MOST_OBJECT
 
 
@@ -216,6 +218,40 @@ def test_a_refusal(double, watcher):
     assert watcher.ask(web).row.is_whole
     double.odd = lambda path, query: None
     watcher.wait_for_problem("")
+
+
+def test_too_many_requests(double, watcher):
+    """A server that asks not to be asked again for some seconds (429) is not; then all goes on."""
+    watcher.row(pod(double, "web"))
+    asked = []
+
+    def odd(path, query):
+        if path == "api/v1/pods":
+            asked.append(time.monotonic())
+        return 429, iter([b'{"kind":"Status","code":429,"message":"too many requests"}'])
+
+    double.odd, double.retry_after = odd, "2"
+    double.cut()
+    wait_until(lambda: len(asked) >= 3)
+    watcher.wait_for_problem("it answers 429: too many requests")
+    double.odd = lambda path, query: None
+
+    assert min(later - sooner for sooner, later in itertools.pairwise(asked)) >= 2
+    watcher.row(pod(double, "later"))
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), ("0", 0), ("-1", 0), ("1e3", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0), ("99999", 300), ("9" * 5000, 0)],
+)
+def test_how_long_not_to_ask(double, config, value, seconds):
+    """A date or what is no number says nothing, and a long time is cut: the server may be anybody by then."""
+    double.odd, double.retry_after = lambda path, query: (503, iter([b"{}"])), value
+    connection = Connection(config)
+    status, pieces = connection.ask("/api/v1/pods", "application/json")
+
+    assert (503, [b"{}"], seconds) == (status, [*pieces], connection.retry_after)
+    connection.close()
 
 
 def test_a_token_that_is_rotated(double, watcher, tmp_path):
