@@ -82,7 +82,15 @@ PUBLIC = {
         "SystemClock",
     ],
     "falcohost.digest": ["blake2b"],
-    "falcohost.helpers": ["HELPERS", "Helper", "HelperEnded", "HelperSpec"],
+    "falcohost.helpers": [
+        "HELPERS",
+        "Helper",
+        "HelperEnded",
+        "HelperPort",
+        "HelperSpec",
+        "port_in",
+        "prepare_threads",
+    ],
     "falcohost.ir": [
         "FALSE",
         "TRUE",

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from falcohost.agent import Job
+from falcohost.port import Port, PortClosed, SocketPort
 
-__all__ = ["HELPERS", "Helper", "HelperEnded", "HelperSpec"]
+__all__ = ["HELPERS", "Helper", "HelperEnded", "HelperPort", "HelperSpec", "port_in", "prepare_threads"]
+
+_Q = TypeVar("_Q")
+_A = TypeVar("_A")
+
+#: Bytes of a thread's stack in a helper: JSON nests at most 1,000 deep, which takes a third of that.
+_STACK: Final = 1 << 20
+
+# malloc.h
+_M_ARENA_MAX: Final = -8
 
 #: The key that falcohost adds to the settings of a source or lookup with helpers: a :class:`Helper` for each, by name.
 HELPERS: Final = "helpers"
@@ -81,3 +94,53 @@ class Helper:
     pid: int
     link: socket.socket
     job: Job
+
+
+class HelperPort(Generic[_Q, _A]):
+    """A port to a helper, as a lookup has it: nobody answers where there is no helper, and the end of one is told.
+
+    :raises HelperEnded: by each method that asks or answers: the helper has ended.
+    """
+
+    def __init__(self, port: Port[_Q, _A] | None) -> None:
+        self._port = port
+
+    def __bool__(self) -> bool:
+        """Return whether there is a helper."""
+        return self._port is not None
+
+    def ask(self, question: _Q) -> bool:
+        """Send *question*; return False if there is no helper, or too many questions are unanswered."""
+        try:
+            return self._port is not None and self._port.ask(question)
+        except PortClosed as error:
+            raise HelperEnded from error
+
+    def answers(self) -> list[_A]:
+        """Return the answers that have come since the last call."""
+        try:
+            return [] if self._port is None else [*self._port.answers()]
+        except PortClosed as error:
+            raise HelperEnded from error
+
+    def fileno(self) -> int | None:
+        """Return the descriptor that can be read when answers have come."""
+        return None if self._port is None else self._port.fileno()
+
+    def close(self) -> None:
+        """Close the port: the helper ends."""
+        if self._port is not None:
+            self._port.close()
+
+
+def port_in(settings: Mapping[str, Any], name: str, kind: type[_A]) -> SocketPort[Any, _A] | None:
+    """Return the port to the helper *name* in a lookup's *settings*, whose answers are of this *kind*; None: none."""
+    helper: Helper | None = settings[HELPERS].get(name)
+    return None if helper is None else SocketPort(helper.link, kind)
+
+
+def prepare_threads() -> None:
+    """Have the threads of this helper take little memory. Call it before there are any."""
+    threading.stack_size(_STACK)
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # glibc only

@@ -6,7 +6,6 @@ It notices that containers are made, and asks for them before anybody wants to k
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import gc
 import os
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
 from falcohost_containers.asking import MOST, Asked, Asking, Place, nobody
 from falcohost_containers.config import HAS_HTTP2, Config
@@ -38,16 +38,11 @@ MOST_FRESH: Final = 32
 #: Most bytes of a question of the process that pauses.
 _MOST_ASKED: Final = 64
 
-#: Bytes of a thread's stack: what is read nests at most 1,000 deep, which takes a third of that.
-_STACK: Final = 1 << 20
-
-# malloc.h
-_M_ARENA_MAX: Final = -8
-
 
 def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket | None = None) -> None:
     """Answer the source's questions until it ends, and those of the process that pauses at the socket *other*."""
-    _prepare()
+    prepare_threads()
+    gc.enable()  # for the cycles that HTTP/2 makes
     asking = Asking(places=places(msgspec.convert(settings, Config)))
     watching = Watching(asking)
     threading.Thread(target=watching.run, name="watching", daemon=True).start()
@@ -69,14 +64,6 @@ def _read_when_asked(other: socket.socket, watching: Watching) -> None:
         while asked := other.recv(_MOST_ASKED):
             watching.read()
             other.send(asked)
-
-
-def _prepare() -> None:
-    """Have threads use little memory, and collect the cycles that HTTP/2 makes."""
-    threading.stack_size(_STACK)
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # glibc only
-    gc.enable()
 
 
 def places(config: Config) -> Iterator[Place]:

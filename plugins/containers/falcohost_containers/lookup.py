@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from falcohost.clock import SYSTEM, Clock
-from falcohost.helpers import HELPERS, Helper, HelperEnded
+from falcohost.helpers import HelperPort, port_in
 from falcohost.lookups import GIVEN_UP, PENDING, Key
-from falcohost.port import Port, PortClosed, SocketPort
+from falcohost.port import Port
 from falcohost_containers.config import NAME, PAUSING
 from falcohost_containers.rows import Answer, Paused, Question, Row
 
@@ -36,8 +36,8 @@ class Containers:
     def __init__(
         self, port: Port[Question, Answer] | None, clock: Clock = SYSTEM, pausing: Port[Question, Paused] | None = None
     ) -> None:
-        self._port = port
-        self._pausing = pausing
+        self._port: HelperPort[Question, Answer] = HelperPort(port)
+        self._pausing: HelperPort[Question, Paused] = HelperPort(pausing)
         self._paused = Paused()
         self._paused_due = 0.0
         self._paused_since = clock.monotonic()
@@ -49,12 +49,7 @@ class Containers:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Containers:
         """Ask the helper in *settings*; without one, there are only rows that are told by the cgroup."""
-        helper: Helper | None = settings[HELPERS].get(NAME)
-        pausing: Helper | None = settings[HELPERS].get(PAUSING)
-        return cls(
-            None if helper is None else SocketPort(helper.link, Answer),
-            pausing=None if pausing is None else SocketPort(pausing.link, Paused),
-        )
+        return cls(port_in(settings, NAME, Answer), pausing=port_in(settings, PAUSING, Paused))
 
     def find(self, key: Key) -> Any:
         """Return the row of the container with this id and type; one that is not known is asked for."""
@@ -69,18 +64,14 @@ class Containers:
     def _first(self, key: Key) -> Any:
         if key[1] in NAMED:
             return Row(name=str(key[0]))
-        if self._port is None:
+        if not self._port:
             return None
         self._ask(key)
         return PENDING
 
     def _ask(self, key: Key) -> None:
-        assert self._port is not None
-        try:
-            if key not in self._asked and self._port.ask(Question(str(key[0])[:256], str(key[1])[:256])):
-                self._asked.add(key)
-        except PortClosed as error:
-            raise HelperEnded from error
+        if key not in self._asked and self._port.ask(Question(str(key[0])[:256], str(key[1])[:256])):
+            self._asked.add(key)
 
     def __len__(self) -> int:
         """Return how many containers are known."""
@@ -88,7 +79,7 @@ class Containers:
 
     def counts(self) -> Mapping[str, int]:
         """Return what the process that pauses has counted; nothing where there is none."""
-        if self._pausing is None:
+        if not self._pausing:
             return {}
         told = self._paused
         return {
@@ -106,28 +97,18 @@ class Containers:
 
     def _poll_pauses(self) -> None:
         now = self._clock.monotonic()
-        if self._pausing is None:
-            return
-        try:
-            for told in self._pausing.answers():
-                if not told.problem or not self._paused.problem:
-                    self._paused_since = now
-                self._paused = told
-            if now >= self._paused_due:
-                self._paused_due = now + STATE
-                self._pausing.ask(Question("", ""))
-        except PortClosed as error:
-            raise HelperEnded from error
+        for told in self._pausing.answers():
+            if not told.problem or not self._paused.problem:
+                self._paused_since = now
+            self._paused = told
+        if now >= self._paused_due:
+            self._paused_due = now + STATE
+            self._pausing.ask(Question("", ""))
 
     def poll(self) -> bool:
         """Take the rows that have come."""
         self._poll_pauses()
-        if self._port is None:
-            return False
-        try:
-            answers = [*self._port.answers()]
-        except PortClosed as error:
-            raise HelperEnded from error
+        answers = self._port.answers()
         for answer in answers:
             self._take(answer)
         return bool(answers)
@@ -150,10 +131,9 @@ class Containers:
 
     def fileno(self) -> int | None:
         """Return the descriptor of the socket to the helper."""
-        return None if self._port is None else self._port.fileno()
+        return self._port.fileno()
 
     def close(self) -> None:
         """Close the sockets: the helpers end."""
-        for port in (self._port, self._pausing):
-            if port is not None:
-                port.close()
+        self._port.close()
+        self._pausing.close()

@@ -115,7 +115,7 @@ def test_a_row_that_is_old(containers, asked, clock):
 
 
 def test_few_are_kept(containers, asked, monkeypatch):
-    """Those that were not read for the longest time are forgotten, which is counted."""
+    """Those that were not read for the longest time are forgotten."""
     monkeypatch.setattr(lookup, "MOST", 2)
     for name in ("a", "b", "a", "c"):
         if containers.find((name, "docker")) is PENDING:
@@ -124,7 +124,7 @@ def test_few_are_kept(containers, asked, monkeypatch):
 
     found = [containers.find((name, "docker")) for name in "acb"]
     assert ["a", "c", PENDING] == [one if one is PENDING else one.name for one in found]
-    assert containers.dropped == 1
+    assert 1 == containers.dropped
 
 
 def test_a_process_that_has_ended(containers, asked):

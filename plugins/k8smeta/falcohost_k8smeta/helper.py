@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import socket
 import threading
@@ -15,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct, structs
 
+from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
 from falcohost_k8smeta.cluster import Cluster
 from falcohost_k8smeta.config import Config
@@ -30,20 +29,12 @@ LOOK: Final = 0.02
 #: Seconds after which a pod is not waited for that comes while the server is not reached.
 AWAY: Final = 5.0
 
-#: Bytes of a thread's stack.
-_STACK: Final = 1 << 20
-
-# malloc.h
-_M_ARENA_MAX: Final = -8
-
 _Tell: TypeAlias = Callable[[Answer], None]
 
 
 def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     """Answer the source's questions until it ends."""
-    threading.stack_size(_STACK)
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # glibc only
+    prepare_threads()
     watching = Watching(msgspec.convert(settings, Config))
     watching.start()
     serve_late(link, Question, watching.ask)

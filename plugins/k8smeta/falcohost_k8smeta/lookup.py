@@ -10,9 +10,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from falcohost.clock import SYSTEM, Clock
-from falcohost.helpers import HELPERS, Helper, HelperEnded
+from falcohost.helpers import HelperPort, port_in
 from falcohost.lookups import GIVEN_UP, PENDING, Key
-from falcohost.port import Port, PortClosed, SocketPort
+from falcohost.port import Port
 from falcohost_k8smeta.config import NAME
 from falcohost_k8smeta.rows import Answer, Question
 
@@ -50,7 +50,7 @@ class PodLookup:
     """Finds rows by a thread's cgroups; the process that watches is at the other end of *port*."""
 
     def __init__(self, port: Port[Question, Answer] | None, clock: Clock = SYSTEM) -> None:
-        self._port = port
+        self._port: HelperPort[Question, Answer] = HelperPort(port)
         self._clock = clock
         self._uids: OrderedDict[str, str] = OrderedDict()
         self._rows: OrderedDict[str, _Kept] = OrderedDict()
@@ -62,13 +62,12 @@ class PodLookup:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> PodLookup:
         """Ask the helper in *settings*; without one, nothing is known."""
-        helper: Helper | None = settings[HELPERS].get(NAME)
-        return cls(None if helper is None else SocketPort(helper.link, Answer))
+        return cls(port_in(settings, NAME, Answer))
 
     def find(self, key: Key) -> Any:
         """Return the row of the pod in whose cgroups a thread is; None: it is in no pod."""
         uid = self._uid(str(key[0]))
-        if not uid or self._port is None:
+        if not uid or not self._port:
             return None
         known = self._rows.get(uid)
         if known is None:
@@ -89,12 +88,8 @@ class PodLookup:
         return uid
 
     def _ask(self, uid: str, *, all: bool = False) -> None:
-        assert self._port is not None
-        try:
-            if uid not in self._asked and self._port.ask(Question(uid, all)):
-                self._asked.add(uid)
-        except PortClosed as error:
-            raise HelperEnded from error
+        if uid not in self._asked and self._port.ask(Question(uid, all)):
+            self._asked.add(uid)
 
     def __len__(self) -> int:
         """Return how many pods the node has."""
@@ -106,12 +101,7 @@ class PodLookup:
 
     def poll(self) -> bool:
         """Take the rows that have come."""
-        if self._port is None:
-            return False
-        try:
-            answers = [*self._port.answers()]
-        except PortClosed as error:
-            raise HelperEnded from error
+        answers = self._port.answers()
         for answer in answers:
             self._take(answer)
         now = self._clock.monotonic()
@@ -140,12 +130,11 @@ class PodLookup:
 
     def fileno(self) -> int | None:
         """Return the descriptor of the socket to the helper."""
-        return None if self._port is None else self._port.fileno()
+        return self._port.fileno()
 
     def close(self) -> None:
         """Close the socket: the helper ends."""
-        if self._port is not None:
-            self._port.close()
+        self._port.close()
 
 
 def pod_of(cgroups: str) -> str:

@@ -179,7 +179,7 @@ def test_a_row_that_is_old(pods, asked, clock):
 
 
 def test_few_are_kept(pods, asked, monkeypatch):
-    """Those that were not read for the longest time are forgotten, of pods and of cgroups; of pods it is counted."""
+    """Those that were not read for the longest time are forgotten, of pods and of cgroups."""
     monkeypatch.setattr(lookup, "MOST", 2)
     uids = [UID.replace("1", one) for one in "234"]
     keys = [(f"cpu=/kubepods/pod{uid}/a",) for uid in uids]
@@ -191,7 +191,7 @@ def test_few_are_kept(pods, asked, monkeypatch):
     assert [PENDING, uids[1], uids[2]] == [
         one if one is PENDING else one.pod.name for one in (pods.find(keys[0]), pods.find(keys[1]), pods.find(keys[2]))
     ]
-    assert pods.dropped == 1
+    assert 1 == pods.dropped
 
 
 def test_what_is_not_reached(pods, asked, clock):
