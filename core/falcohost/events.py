@@ -217,7 +217,10 @@ class Source(Protocol):
 
 
 class SourceLoader(Protocol):
-    """Prepares in the kernel what a source's worker reads, in another process, and has the supervisor keep it."""
+    """Prepares in the kernel what a source's worker reads, in another process, and has the supervisor keep it.
+
+    It may have an attribute ``pause``: seconds between two calls of :meth:`look`, by default 0.5.
+    """
 
     def open(self, asked: bytes) -> None:
         """Prepare what is *asked* for (:attr:`falcohost.SourceSpec.ask`), with the privileges of the caller.
@@ -237,7 +240,7 @@ class SourceLoader(Protocol):
     def look(self) -> Iterable[str]:
         """Adapt to what has changed by itself; return what somebody has changed who should not, a sentence for each.
 
-        Called at least twice a second. Each sentence is an alert.
+        Called at least twice a second, after each ``pause``. Each sentence is an alert.
 
         :raises SourceError: it cannot be mended, so that everything has to be prepared anew.
         """

@@ -60,7 +60,7 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None
             said = now
             uplink.send(wire.Working())
         try:
-            for message in uplink.wait(PAUSE):
+            for message in uplink.wait(getattr(loader, "pause", PAUSE)):
                 data = _obey(message, loader, data, uplink)
             for found in loader.look():
                 uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))

@@ -29,6 +29,7 @@ MEMORY: Final = frozenset(process_changes.MEMORY)
 CHANGES: Final[Mapping[int, Change]] = {
     code: _CHANGES[kind.name] for code, kind in TYPES.items() if kind.name in _CHANGES
 }
+_FORK: Final = _CHANGES["fork"]
 _BY_CODE: Final = tuple(CHANGES.get(code) for code in range(MOST))
 
 
@@ -65,8 +66,8 @@ class State:
 
     def apply(self, call: CapturedCall) -> Thread:
         """Apply the change that *call* made to the tables; return its thread after that."""
-        thread = self.begin(call.tid, is_new=call.result == 0 and call.name in process_changes.FORKS)
         change = _BY_CODE[call.type.code]
+        thread = self.begin(call.tid, is_new=change is _FORK and call.result == 0)
         if change is None:
             return thread
         change(self, thread, call, call.result)

@@ -331,11 +331,8 @@ MEMORY_PARAMS: Final = ("vm_size", "vm_rss", "vm_swap", "pgft_maj", "pgft_min")
 #: The types that tell it and change nothing else.
 MEMORY: Final = ("brk", "mmap", "mmap2", "munmap", "switch")
 
-#: The calls that make a thread.
-FORKS: Final = ("clone", "fork", "vfork", "clone3")
-
 CHANGES: Final[dict[str, Callable[[State, Thread, CapturedCall, int], None]]] = {
-    **dict.fromkeys(FORKS, _fork),
+    **dict.fromkeys(("clone", "fork", "vfork", "clone3"), _fork),
     **dict.fromkeys(("execve", "execveat"), _execute),
     **dict.fromkeys(("setuid", "setresuid", "setreuid"), _set_user),
     **dict.fromkeys(("setgid", "setresgid", "setregid"), _set_group),

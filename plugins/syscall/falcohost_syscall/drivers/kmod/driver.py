@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -106,6 +107,9 @@ class KernelModule:
             self._loader.open(ask(self._config, plan))
             descriptors = self._loader.descriptors
         self._read(descriptors)
+        if is_successor:  # with them, the rings could be mapped for writing
+            for descriptor in descriptors[DEVICES]:
+                os.close(descriptor)
         self._update(plan)
         self._addresses.tell(self.tables.interfaces)
         self.tables.list_running()
@@ -116,10 +120,11 @@ class KernelModule:
         if status is None or len(status.cpus) != len(descriptors[DEVICES]):
             raise SourceError("The loader has not said which rings it has opened.")
         self._status = status
-        self._reported = Told(Memory(descriptors[REPORTED][0]), Reported)
+        memory = Memory(descriptors[REPORTED][0])
+        self._reported = Told(memory, Reported)
         self._before = (self._reported.heard() or Reported()).counts
         by_cpu = dict(zip(status.cpus, descriptors[DEVICES], strict=True))
-        self._rings = Rings.of(by_cpu, status.size, status.api)
+        self._rings = Rings.of(by_cpu, status.size, status.api, memory)
         self._again = self._rings.waiting
 
     def update(self, plan: Plan) -> None:
@@ -180,6 +185,8 @@ class KernelModule:
         """Give back the space of what was read up to *position*."""
         if self._rings is not None:
             self._rings.release(position)
+        if self._loader is not None:
+            self._loader.move()
 
     def _events(self, found: Sequence[RawEvent]) -> Iterator[SyscallEvent]:
         """Yield those that rules ask for; each is yielded while the tables are as of this event."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,21 +22,32 @@ from falcohost_syscall.drivers.kmod import config, module
 from falcohost_syscall.drivers.kmod.asked import Asked, read
 from falcohost_syscall.drivers.kmod.devices import Devices, processors
 from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Status
+from falcohost_syscall.drivers.kmod.tails import PAUSE, Tails
 
+#: Seconds between two looks at the processors.
+LOOKS: Final = 0.5
+_NOT_WRITTEN: Final = "the worker says that it has read what the kernel module has not written; its rings stay full"
 #: Descriptors besides those of the devices.
 _OTHERS: Final = 2
 _log = logging.getLogger("falcohost")
 
 
 class Loader:
-    """The module, which collects what the rules ask for."""
+    """The module, which collects what the rules ask for.
+
+    :ivar pause: seconds between two calls of :meth:`look`.
+    """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._config = config.parse(settings)
         self._asked: Asked | None = None
         self._memories: dict[str, int] = {}
         self._status: Status | None = None
+        self.pause = PAUSE
         self.devices: Devices
+        self._tails: Tails
+        self._reached: lasting.Memory
+        self._looked = 0.0
 
     def open(self, asked: bytes) -> None:
         """Go on with the rings of an earlier agent, or open the devices; collect what is *asked* for.
@@ -48,6 +60,8 @@ class Loader:
             memory = lasting.Memory(self._memories[STATUS])
             told.Told(memory, Status).say(self._status)
             memory.close()
+        self._tails = Tails.of(self.devices.by_cpu, self._status.size)
+        self._reached = lasting.Memory(self._memories[REPORTED])
         self._collect(read(asked))
 
     def _opened(self) -> tuple[Devices, Status]:
@@ -109,14 +123,23 @@ class Loader:
         """Do nothing: the module does not measure what events cost."""
 
     def look(self) -> Sequence[str]:
-        """Return nothing; nobody can change what the module collects for this consumer.
+        """Give the space back that the reader has read; return whether it says that it came where nothing is.
 
         :raises LoadAgain: a processor has come that has no ring.
         """
+        found = () if self.move() else (_NOT_WRITTEN,)
+        now = time.monotonic()
+        if now - self._looked < LOOKS:
+            return found
+        self._looked = now
         assert self._status is not None
         if not set(processors("online")) <= set(self._status.cpus):
             raise LoadAgain("a processor came online, for which the kernel module has no ring yet")
-        return ()
+        return found
+
+    def move(self) -> bool:
+        """Give the space back that the reader has read; return False if it says what cannot be."""
+        return self._tails.move(self._reached)
 
     def outdated(self) -> bool:
         """Return False: what is collected does not depend on accounts."""
@@ -124,6 +147,8 @@ class Loader:
 
     def close(self) -> None:
         """Let go of the devices."""
+        self._tails.close()
+        self._reached.close()
         self.devices.close()
         for descriptor in self._memories.values():
             os.close(descriptor)

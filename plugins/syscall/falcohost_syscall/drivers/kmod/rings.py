@@ -1,7 +1,10 @@
 """Reads the rings of Falco's kernel module, one for each processor, in order of time.
 
-The module writes at the head and this reader moves the tail, which gives space back. The data is mapped twice in a row,
-so that what goes over the end of a ring is in one piece.
+The module writes at the head; moving the tail gives space back. The data is mapped twice in a row, so that what goes
+over the end of a ring is in one piece.
+
+Head and tail are in one page, and the module believes what is there: who may write to it could have the kernel write
+anywhere. So the reader only reads, and writes into memory of the agent's how far it came (:class:`.tails.Tails`).
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ from operator import itemgetter
 from struct import Struct
 from typing import Final
 
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.kmod.interface import counters
+from falcohost_syscall.drivers.kmod.mapped import ReadOnly
 
 #: An event: its time, the thread, the size with this header, type and number of parameters.
 _HEAD: Final = Struct("=QqIHI")
 HEADER: Final = _HEAD.size
 #: Head and tail are the first two numbers of 32 bits; what follows are counters.
-_HEAD_AT, _TAIL_AT, _COUNTERS_AT = 0, 1, 1
+HEAD_AT, TAIL_AT, _COUNTERS_AT = 0, 1, 1
 #: Most bytes that are copied from a ring at a time.
 _CHUNK: Final = 1 << 19
 #: An event is visible at most so many nanoseconds after the time that it has. Later ones are left for the next time,
@@ -41,26 +46,27 @@ class Ring:
     """The ring of one processor.
 
     :param data: what the module writes, twice in a row; *info*: head, tail and counters.
+    :param memory: where the tail is told, in the word of this *number*.
     :ivar size: its size in bytes, a power of two.
     :ivar read: the number of bytes that were read; *released*: those whose space was given back.
     :ivar corrupt: how often it had something that is no event.
     """
 
-    def __init__(self, cpu: int, data: mmap.mmap, info: mmap.mmap, api: int) -> None:
+    def __init__(self, cpu: int, data: memoryview, info: memoryview, api: int, memory: Memory, number: int) -> None:
         self.cpu = cpu
         self.size = len(data) // 2
+        self._memory, self._number = memory, number
         self._names = counters(api)
-        self._data, self._info = data, info
-        self._words = memoryview(self._info).cast("I")
-        self._counters = memoryview(self._info).cast("Q")
+        self._data = data
+        self._words, self._counters = info.cast("I"), info.cast("Q")
         self.read = self.released = 0
         self.corrupt = 0
-        self._tail = self._words[_TAIL_AT] & (self.size - 1)
+        self._tail = memory.word(number) & (self.size - 1)
 
     @property
     def used(self) -> int:
         """The number of bytes that were written and whose space was not given back."""
-        return (self._words[_HEAD_AT] - self._words[_TAIL_AT]) & (self.size - 1)
+        return (self._words[HEAD_AT] - self._words[TAIL_AT]) & (self.size - 1)
 
     @property
     def _at(self) -> int:
@@ -69,18 +75,18 @@ class Ring:
     @property
     def waiting(self) -> int:
         """The number of bytes that are written and not read."""
-        return (self._words[_HEAD_AT] - self._at) & (self.size - 1)
+        return (self._words[HEAD_AT] - self._at) & (self.size - 1)
 
     def chunk(self) -> bytes:
         """Return what is written and not read, or the beginning of it."""
         at, size = self._at, self.waiting
-        return self._data[at : at + min(size, _CHUNK)] if size else b""
+        return bytes(self._data[at : at + min(size, _CHUNK)]) if size else b""
 
     def release(self, read: int) -> None:
         """Give back the space of the first *read* bytes."""
         if read > self.released:
             self._tail = (self._tail + read - self.released) & (self.size - 1)
-            self._words[_TAIL_AT] = self._tail
+            self._memory.set_word(self._number, self._tail)
             self.released = read
 
     def skip(self) -> None:
@@ -96,21 +102,24 @@ class Ring:
         """Stop reading."""
         for view in (self._words, self._counters):
             view.release()
-        for mapped in (self._info, self._data):
-            mapped.close()
 
 
 class Rings:
     """The rings of all processors."""
 
-    def __init__(self, rings: Sequence[Ring]) -> None:
-        self._rings = rings
+    def __init__(self, rings: Sequence[Ring], mapped: Sequence[ReadOnly] = ()) -> None:
+        self._rings, self._mapped = rings, mapped
         self._most = 0.0
 
     @classmethod
-    def of(cls, descriptors: Mapping[int, int], size: int, api: int) -> Rings:
-        """Return the rings of *size* bytes of these devices, by processor."""
-        return cls([Ring(cpu, *_mapped(descriptor, size), api) for cpu, descriptor in descriptors.items()])
+    def of(cls, descriptors: Mapping[int, int], size: int, api: int, memory: Memory) -> Rings:
+        """Return the rings of *size* bytes of these devices, by processor; they stay when the devices are closed."""
+        rings, mapped = [], []
+        for number, (cpu, descriptor) in enumerate(descriptors.items(), 1):
+            data, info = (ReadOnly(descriptor, length) for length in (2 * size, mmap.PAGESIZE))
+            mapped += [data, info]
+            rings.append(Ring(cpu, data.view, info.view, api, memory, number))
+        return cls(rings, mapped)
 
     @property
     def position(self) -> Position:
@@ -171,12 +180,8 @@ class Rings:
         """Stop reading."""
         for ring in self._rings:
             ring.close()
-
-
-def _mapped(descriptor: int, size: int) -> tuple[mmap.mmap, mmap.mmap]:
-    """Return what a device shares: the module tells by the size what is to be mapped."""
-    data = mmap.mmap(descriptor, 2 * size, mmap.MAP_SHARED, mmap.PROT_READ)
-    return data, mmap.mmap(descriptor, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        for one in self._mapped:
+            one.close()
 
 
 def _take(ring: Ring, found: list[RawEvent], until: int | None, ahead: int) -> None:

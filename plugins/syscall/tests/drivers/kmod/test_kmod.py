@@ -111,14 +111,21 @@ def with_device(agent: Agent, name: str) -> list[int]:
     return [pid for pid in agent.processes() if has(pid)]
 
 
+def mapped(pid: int, name: str) -> set[str]:
+    """Return how a process has mapped the module's devices."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        return {line.split()[1] for line in lines if f" /dev/{name}" in line}
+    return set()
+
+
 def worker_of(agent: Agent, name: str) -> int:
-    """Wait for the process that has mapped the rings, and return its id."""
+    """Wait for the process that has mapped the rings, and has no device, and return its id."""
     found: list[int] = []
 
     def is_there() -> bool:
-        with_rings = (pid for pid in agent.processes() if f"/dev/{name}" in Path(f"/proc/{pid}/maps").read_text())
-        with contextlib.suppress(OSError):
-            found[:] = with_rings
+        loaders = with_device(agent, name)
+        found[:] = [pid for pid in agent.processes() if pid not in loaders and mapped(pid, name)]
         return bool(found)
 
     wait_until(is_there)
@@ -152,12 +159,13 @@ def test_descriptors_from_before_are_known(agent, reader, folder):
 
 
 def test_nobody_has_rights(agent, loaded):
-    """The processes with devices, the loader and the worker, have no capability, and not root's user."""
-    found = with_device(agent, loaded)
+    """Loader and worker have no capability and not root's user; the worker has no device, and may not write to rings."""
+    worker, loaders = worker_of(agent, loaded), with_device(agent, loaded)
 
-    assert 2 == len(found)
-    assert [0, 0] == [capabilities(pid) for pid in found]
-    assert 0 not in [Path(f"/proc/{pid}").stat().st_uid for pid in found]
+    assert 1 == len(loaders)
+    assert [0, 0] == [capabilities(pid) for pid in (worker, *loaders)]
+    assert 0 not in [Path(f"/proc/{pid}").stat().st_uid for pid in (worker, *loaders)]
+    assert {"r--s"} == mapped(worker, loaded)
 
 
 def test_kills_of_the_worker_lose_nothing(agent, loaded, folder):

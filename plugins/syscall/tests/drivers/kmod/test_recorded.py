@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from falcohost import Plan
+from falcohost import Plan, lasting
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.kmod.rings import Ring, Rings
 from falcohost_syscall.scap.applying import Applying
 
@@ -31,7 +32,9 @@ def events():
             data[at % SIZE] = data[at % SIZE + SIZE] = byte
         words = memoryview(info).cast("I")
         words[0], words[1] = (begin + len(written)) % SIZE, begin % SIZE
-        rings, applying = Rings([Ring(0, data, info, 8)]), Applying()
+        memory = Memory(lasting.make("reached", mmap.PAGESIZE))
+        memory.set_word(1, begin % SIZE)
+        rings, applying = Rings([Ring(0, memoryview(data), memoryview(info), 8, memory, 1)]), Applying()
         applying.update(Plan("syscall", frozenset(types)))
         found = []
         for ts, cpu, tid, code, part, start, end, count in rings.events():

@@ -9,8 +9,11 @@ import time
 
 import pytest
 
+from falcohost import lasting
+from falcohost.lasting import Memory
 from falcohost_syscall.drivers.kmod import interface
 from falcohost_syscall.drivers.kmod.rings import Ring, Rings
+from falcohost_syscall.drivers.kmod.tails import Tails
 
 SIZE = 1 << 14
 NEWEST = max(interface.APIS)
@@ -27,7 +30,17 @@ class Written:
         self.info = mmap.mmap(-1, mmap.PAGESIZE)
         self.words = memoryview(self.info).cast("I")
         self.counts = memoryview(self.info).cast("Q")
-        self.ring = Ring(cpu, self.data, self.info, NEWEST)
+        self.memory = Memory(lasting.make("reached", mmap.PAGESIZE))
+        self.ring = self.another(cpu)
+        self.tails = Tails([self.info], size)
+
+    def another(self, cpu: int = 0) -> Ring:
+        """Return a reader that goes on where the one before has released."""
+        return Ring(cpu, memoryview(self.data), memoryview(self.info), NEWEST, self.memory, 1)
+
+    def move(self) -> bool:
+        """Give the space back that is released, as the process with the device does."""
+        return self.tails.move(self.memory)
 
     def write(self, ts: int, params: bytes = b"", *, tid: int = 1, code: int = 5, count: int = 0) -> bool:
         """Write an event; return False if there is no room."""
@@ -91,8 +104,10 @@ def test_space_is_given_back_only_when_told():
     assert reader.held > 0.9
 
     reader.release(reader.position)
+    assert not written.write(LONG_AGO, bytes(1000))
+    assert written.move()
     assert (0, True) == (reader.held, written.write(LONG_AGO, bytes(1000)))
-    assert 2 == reader.counts()[interface.FULL]
+    assert 3 == reader.counts()[interface.FULL]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -111,6 +126,8 @@ def test_nothing_is_lost_or_doubled(seed):
             positions.append(reader.position)
         if positions and rand.random() < 0.1:
             reader.release(positions.pop(rand.randrange(len(positions))))
+        if rand.random() < 0.2:
+            assert {True} == {one.move() for one in rings}
     read += [params for _, _, params in shown(reader.events())]
 
     assert wrote == read
@@ -151,5 +168,18 @@ def test_another_reader_goes_on_at_the_tail():
     first.release(first.position)
     written.write(LONG_AGO, b"new")
 
-    second = Rings([Ring(0, written.data, written.info, NEWEST)])
+    second = Rings([written.another()])
     assert [b"new"] == [params for _, _, params in shown(second.events())]
+
+
+@pytest.mark.parametrize("to", [SIZE, SIZE + 26, 1 << 40, 500, SIZE - 1])
+def test_a_reader_that_lies_moves_nothing(to):
+    """A tail outside of the ring, or beyond what is written, is refused, and the module's stays."""
+    written = Written()
+    for number in range(10):
+        written.write(LONG_AGO + number)
+    written.memory.set_word(1, to)
+
+    assert (False, 0) == (written.move(), written.words[1])
+    written.memory.set_word(1, 26)
+    assert (True, 26) == (written.move(), written.words[1])
