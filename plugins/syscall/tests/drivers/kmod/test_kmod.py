@@ -159,7 +159,7 @@ def test_descriptors_from_before_are_known(agent, reader, folder):
 
 
 def test_nobody_has_rights(agent, loaded):
-    """Loader and worker have no capability and not root's user; the worker has no device, and may not write to rings."""
+    """Loader and worker have no capability, nor root's user; the worker has no device, and may not write to rings."""
     worker, loaders = worker_of(agent, loaded), with_device(agent, loaded)
 
     assert 1 == len(loaders)
