@@ -10,7 +10,7 @@ from typing import Final
 from falcohost_syscall.scap.sockets import Interfaces
 
 #: Seconds between two looks.
-_PERIOD: Final = 10.0
+_PERIOD: Final = 1.0
 _REQUEST: Final = struct.Struct("=IHHIIB")
 _HEADER: Final = struct.Struct("=IHHII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
