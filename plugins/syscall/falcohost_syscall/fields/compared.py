@@ -33,6 +33,9 @@ _MADE: Final = (
 _UNASKED: Final = (
     "Absent for a datagram of an unconnected socket whose sender the caller did not ask for; Falco shows 0.0.0.0."
 )
+_ROLE: Final = (
+    "Where rules ask for neither connect nor accept, the end with the port below 32768 serves, else the other end."
+)
 _KNOWN: Final = "Known of every socket, also after a bind, a listen and a failed connect; Falco shows none then. "
 _PEER: Final = (
     f"The end that the kernel knows of a connected socket, whatever the caller's memory says. {_KNOWN}{_UNASKED}"
@@ -44,7 +47,7 @@ _OWN_END: Final = (
 _NO_FILE: Final = "False where there is no descriptor, as after a failed open; absent in Falco."
 _SERVES: Final = (
     "Whether this end serves. In Falco it is also true of a client of this machine, and false of a listening socket. "
-    + _NO_FILE
+    + f"{_ROLE} {_NO_FILE}"
 )
 _ALSO_OTHERS: Final = (
     "Also of sockets, pipes and the like, of which Falco shows 0. A call that opens below a folder's descriptor has "
@@ -73,16 +76,18 @@ DIFFERS: Final[dict[str, str]] = {
     "fd.type": "A directory is one, however it is opened; Falco calls it a file if O_DIRECTORY was not passed.",
     "fd.typechar": "As fd.type.",
     "fd.types": "Of the first 4,096 descriptors. As fd.type.",
-    **dict.fromkeys(("fd.rip", "fd.cip", "fd.cport", "fd.ip", "fd.port", "fd.rnet", "fd.cnet", "fd.net"), _PEER),
+    **dict.fromkeys(("fd.rip", "fd.ip", "fd.port", "fd.rnet", "fd.net"), _PEER),
     "fd.rport": f"{_PEER} {_OWN_END}",
+    **dict.fromkeys(("fd.cip", "fd.cport", "fd.cnet"), f"{_PEER} {_ROLE}"),
     **dict.fromkeys(("fd.cproto", "fd.proto"), "As the port."),
     "fd.rproto": "As fd.rport.",
     **dict.fromkeys(("fd.lip", "fd.lport", "fd.lnet"), _OWN_END),
     "fd.lproto": "As fd.lport.",
-    **dict.fromkeys(("fd.sip", "fd.sport", "fd.snet", "fd.l4proto"), _KNOWN.strip()),
+    **dict.fromkeys(("fd.sip", "fd.sport", "fd.snet"), f"{_KNOWN}{_ROLE}"),
+    "fd.l4proto": _KNOWN.strip(),
     "fd.sproto": "As fd.sport.",
     "fd.connected": f"Also true of sockets of AF_UNIX, and false again after a shutdown. {_NO_FILE}",
-    "fd.name_changed": "False after a bind, and true after a connect that changes where datagrams go. " + _NO_FILE,
+    "fd.name_changed": "False after a bind and an open; true after a connect that changes where datagrams go.",
     "fd.is_server": _SERVES,
     **dict.fromkeys(("fd.is_upper_layer", "fd.is_lower_layer"), _NO_FILE),
     **dict.fromkeys(("fd.dev", "fd.dev.major", "fd.dev.minor", "fd.ino"), _ALSO_OTHERS),
