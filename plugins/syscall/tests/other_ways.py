@@ -107,6 +107,7 @@ MORE = {
 
 #: Harmless lines beside the twins, which fire nothing.
 QUIET = {
+    "a log of its own": "@tool open truncate $tmp/error.log",
     "its own environment": "@tool open read /proc/self/environ",
     "that of its own thread": "@tool open read /proc/thread-self/environ",
     "an account file of an image": f"{IN_BIN}/podman folder $tmp/containers/storage/etc "
