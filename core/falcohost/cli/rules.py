@@ -9,6 +9,7 @@ import click
 #: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 _COMMANDS = {
     "attack": ("rules_attack", "Say which techniques of MITRE ATT&CK the rules cover."),
+    "backtest": ("rules_backtest", "Count how often rules would have fired on alerts, logs and captures."),
     "diff": ("rules_diff", "Say which rules mean something else than before."),
     "explain": ("rules_explain", "Explain a rule, and why it fires for an event or not."),
     "lint": ("rules_lint", "Find mistakes in rules: what is unused, never true, too wide or easily bypassed."),
