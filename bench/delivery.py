@@ -111,7 +111,7 @@ def settings(folder: Path, port: int) -> dict[str, object]:
         "outputs": {
             "filed": {"type": "file", "filename": f"{folder}/filed", "keep_alive": True},
             "posted": {"type": "http", "url": f"http://127.0.0.1:{port}/", "keep_alive": True, "batch": 500},
-            "piped": {"type": "program", "keep_alive": True, "program": f"cat > {folder}/piped"},
+            "piped": {"type": "program", "keep_alive": True, "program": f"cat >> {folder}/piped"},
         },
         "stdout_output": {"enabled": False},
         "syscall_event_drops": {"threshold": 1, "actions": ["ignore"]},

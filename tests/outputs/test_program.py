@@ -92,6 +92,25 @@ def test_whole_lines_are_written_at_once(data, length):
     assert length == whole_lines(memoryview(data), 8192)
 
 
+def test_more_than_a_pipe_takes(output, tmp_path):
+    """A delivery that is larger than the pipe arrives whole and in order, also at a program that reads slowly."""
+    alerts = [alert(f"{number:0100}") for number in range(3000)]
+    output(f'while read -r line; do echo "$line"; done >> {tmp_path}/out').deliver(alerts)
+
+    wait_until(lambda: (tmp_path / "out").read_text().count("\n") == len(alerts))
+    assert [one.rule for one in alerts] == (tmp_path / "out").read_text().splitlines()
+
+
+@pytest.mark.parametrize("read", [1, 70_000, 280_000])
+def test_one_that_ends_with_much_in_its_hands(output, read):
+    """A program that ends when it has read some of a delivery has read none of it, also if it ends well."""
+    one = output(f"head -c {read} > /dev/null")
+    with pytest.raises(OutputError):
+        one.deliver([alert(f"{number:0100}") for number in range(3000)])
+
+    assert set() == one._arrived
+
+
 def test_a_run_for_each(output, tmp_path):
     """Without keep_alive, each alert has a run of its own, which is over when deliver returns."""
     output(f"echo $$ $(cat) >> {tmp_path}/out", keep_alive=False).deliver([alert("a"), alert("b")])
