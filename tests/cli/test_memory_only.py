@@ -99,7 +99,7 @@ def test_a_folder_of_another_agent_is_left_to_it(agent, setup, tmp_path, monkeyp
     first = agent(*setup(numbers={"interval": 0.05}), *ONLY_NUMBERS)
     first.wait_for_alerts(1)
     second = agent(*setup(numbers={"interval": 0.05}), *ONLY_NUMBERS)
-    wait_until(lambda: IN_MEMORY in second.stdout, lambda: second.stderr)
+    wait_until(lambda: "the state of this run is in memory only" in second.stdout, lambda: second.stderr)
     first.end()
     seen = len(second.alerts)
     second.wait_for_alerts(seen + 250)
@@ -108,9 +108,9 @@ def test_a_folder_of_another_agent_is_left_to_it(agent, setup, tmp_path, monkeyp
     assert "keeping the state of this run in memory only\n" in second.stderr
 
 
-def test_a_dry_run_says_so(setup, home, full):
+def test_a_dry_run_says_so(setup, falcohost, full):
     """A dry run on a full disk says what would happen."""
-    done = home.run(*setup(numbers={"count": 1}), *ONLY_NUMBERS, "--dry-run")
+    done = falcohost(*setup(numbers={"count": 1}), *ONLY_NUMBERS, "--dry-run")
 
     assert (0, True) == (done.returncode, "for numbers, and keep its state in memory only, since" in done.stdout)
     assert f"{os.strerror(28)}." in done.stdout
