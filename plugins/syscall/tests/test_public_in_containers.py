@@ -17,13 +17,14 @@ from pathlib import Path
 import container_runtimes
 import pytest
 import yaml
-from conftest import SYSTEM
 from container_runtimes import Podman
 from public_lines import COPIED, FIRST, FIRST_RULES, LINES, OUTSIDE, POOL, SERVER, STARTS, USER
 
 from falcohost.testing.images import BUSYBOX, IMAGE
 
 FILES = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
+#: Programs in lines that are busybox; all others are the tester.
+SYSTEM = frozenset(("cat", "find", "grep", "sh", "true"))
 #: Tags of the image: of the privileged container, and of one that rules know.
 OTHER, TRUSTED = "localhost/falcohost/other:1", "quay.io/sysdig/falcohost:1"
 REPOSITORY = IMAGE.rpartition(":")[0]
