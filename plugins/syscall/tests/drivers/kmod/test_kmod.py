@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -196,23 +195,6 @@ def test_new_rules_get_their_calls(agent, folder):
 
     wait_until(told)
     assert agent.wait_for(is_about(f"read | {read_with(folder, 'later')} "))
-
-
-def test_an_agent_that_restarts_reads_on(agent, folder):
-    """When other settings have the agent start anew, the rings go on, and what happens meanwhile is told once."""
-    config = agent.folder / "falco.yaml"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "time_format_iso_8601": True}))
-    agent.process.send_signal(signal.SIGHUP)
-    files = []
-
-    def has_restarted() -> bool:
-        files.append(read_with(folder, f"meanwhile{len(files)}"))
-        return "The rings of an earlier agent are read on" in agent.log
-
-    wait_until(has_restarted)
-    for file in files:
-        agent.wait_for(is_about(f"read | {file} "))
-    assert [1] * len(files) == [sum(map(is_about(f"read | {file} "), agent.alerts)) for file in files]
 
 
 def test_it_ends_with_its_agent(agent, loaded):
