@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from falcohost.ruletests.runner import Runner
+
 RULES = """
 - macro: by_staff
   condition: okta.actor.alternateid endswith "@example.com"
@@ -218,6 +220,20 @@ def test_processes_agree(rules_test):
         return said | {"tests": [{**row, "seconds": 0} for row in said["tests"]]}
 
     assert found("1") == found("3")
+
+
+def test_a_process_that_is_killed(rules_test, monkeypatch):
+    """If a process that runs tests is killed, the command says so in a sentence."""
+    tests = json.loads(one(STRANGER, ["Administrator made"]))
+    tests["tests"] = [tests["tests"][0] | {"name": f"{at}"} for at in range(200)]
+    parent = os.getpid()
+
+    def killed(runner, case, watchers=()):
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Runner, "run", killed)
+    assert "a process that ran tests was ended" in rules_test(json.dumps(tests), "-j", "2", status=2)
 
 
 def test_json(rules_test):

@@ -65,8 +65,10 @@ def _chunks(runner: Runner, cases: Sequence[Case], probes: Probes | None, jobs: 
         return
     _run = run
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
-        pending: dict[Future[_Found], int] = {pool.submit(_forked, begin): begin for begin in begins}
+        pending: dict[Future[_Found], int] = {}
         try:
+            for begin in begins:
+                pending[pool.submit(_forked, begin)] = begin
             while pending:
                 for done in wait(pending, return_when=FIRST_COMPLETED).done:
                     yield pending.pop(done), done.result()
