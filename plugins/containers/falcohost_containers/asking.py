@@ -19,7 +19,7 @@ from falcohost_containers.threads import Later, Pool
 THREADS: Final = 4
 
 #: Most containers of a runtime that are remembered, and most that are asked for at a time.
-MOST: Final = 4096
+MOST: Final = 1024
 MOST_ASKED: Final = 1024
 
 #: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer, or does not

@@ -22,7 +22,7 @@ import msgspec
 
 from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
-from falcohost_containers.asking import MOST, Asked, Asking, Place, nobody
+from falcohost_containers.asking import Asked, Asking, Place, nobody
 from falcohost_containers.config import HAS_HTTP2, Config
 from falcohost_containers.rows import Answer, Question, Row
 from falcohost_containers.runtimes.engine import Engine
@@ -34,6 +34,9 @@ LOOK: Final = 1.0
 #: Seconds for which files of a container that is being made are read again at each pause, and of how many at most.
 FRESH: Final = 10.0
 MOST_FRESH: Final = 32
+
+#: Most folders of containers that are watched, and most that are looked through.
+MOST: Final = 4096
 
 #: Most bytes of a question of the process that pauses.
 _MOST_ASKED: Final = 64
