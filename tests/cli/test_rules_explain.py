@@ -269,7 +269,7 @@ def test_a_disabled_rule(explain):
         ),
         ("Off", "[" * 100_000, "event.json: this is not JSON: "),
         ("Off", "[]", "event.json: this is not an event; give an alert in JSON"),
-        ("Off", '{"kind": "Event"}', "event.json: this is not an event; give"),
+        ("Off", '{"kind": "Event"}', "event.json: found no event: event 1: expected an object with"),
         ("Off", '{"source": "numbers", "output_fields": {}}', "event.json: the event is of source 'numbers', but"),
     ],
 )

@@ -134,6 +134,8 @@ class Readers:
             with self.records(path, source, given) as opened:
                 found = [event for batch in opened.batches() for event in batch.events]
                 causes = ", ".join(opened.stats().dropped)
+        if not found and given.data is None:
+            raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
         if len(found) != 1:
             told = f"found {len(found)} events instead of one" if found else "found no event"
             more = f": {causes}" if causes else ""

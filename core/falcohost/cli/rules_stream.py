@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,9 @@ from falcohost.cli.rules_files import LoadedRules
 from falcohost.engine.explain.trace import Reading, detached
 from falcohost.errors import ConfigError
 from falcohost.rules.statistics_events import StreamCosts
+
+#: Lines at the beginning of a file, the first JSON object among which says what kind of events it has.
+_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,10 @@ def put(file: IO[bytes], source: str | None, loaded: LoadedRules) -> StreamOutco
     name, stream = name_of(file), _Stream(source, loaded)
     with as_path(file) as path:
         with path.open("rb") as content:
-            first = next(read_lines(content, name), None)
-        if first is None:
+            begin = list(islice(read_lines(content, name), _LOOKED_AT))
+        if not begin:
             raise ConfigError(f"{name}: the file holds no event")
+        first = next((given for given in begin if given.data is not None), begin[0])
         return stream.of_fields(path, name) if stream.says_fields(first) else stream.of_records(path, first)
 
 

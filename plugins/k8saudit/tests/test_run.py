@@ -55,7 +55,7 @@ def test_looking_through_files(falcohost, regression, rules, name, tmp_path):
     done = falcohost("run", "-r", rules, "--json", "-s", name, traces / "create_nginx_pod_privileged.json", "packed")
 
     assert [alert["rule"] for alert in alerts(done)] == ["Create Privileged Pod", "Attach to cluster-admin Role"]
-    assert "Events detected: 2" in done.stderr
+    assert 2 == json.loads(done.stderr.splitlines()[-1])["events_detected"]
     assert not (tmp_path / "state").exists()
 
 

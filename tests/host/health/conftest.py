@@ -44,6 +44,8 @@ NUMBERS = Numbers(
     retrying={"api": 2},
     faults={"Read shadow (fd.name)": 3},
     unreached={"pods: api": 3},
+    made_room={"accounts": 6},
+    of_lookups={"pauses": 8},
     rules={"Read shadow": RuleNumbers(7, 5), HOSTILE: RuleNumbers(1)},
     lookups={"container": LookupNumbers(5, 4, 3, 2, 1)},
 )

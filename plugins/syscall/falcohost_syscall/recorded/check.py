@@ -186,7 +186,7 @@ def without_nulls(data: Any) -> Any:
 
 
 def _problems(data: object) -> Iterator[str]:
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "type" not in data:
         yield "expected an object with the key 'type'"
         return
     try:
