@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,9 +85,9 @@ def descriptors():
 
 
 def both(needed, *refused):
-    """Return what was told and found where a fork has compiled, and where this process has."""
+    """Return what was told and found where one fork has compiled, and where this process has."""
     found = []
-    for how in (load_apart, load):
+    for how in (partial(load_apart, forks=1), load):
         kernel = Told(refused)
         filters = how(needed, Place(kernel))
         assert all(Path(f"/proc/self/fd/{one}").readlink() == Path(os.devnull) for one in filters.programs.values())
@@ -106,6 +107,23 @@ def test_the_same(needed):
     assert before == descriptors()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("refused", [(), (1,), range(100)])
+def test_two_forks(needed, refused):
+    """Two forks make the same between them, whoever of them is first."""
+    before, made = descriptors(), []
+    for how in (partial(load_apart, forks=2), load):
+        kernel = Told(refused)
+        filters = how(needed, Place(kernel))
+        made.append((sorted(map(repr, kernel.told)), {*filters.programs}, sorted(filters.weaker)))
+        assert kernel.processes <= {os.getpid()}
+        filters.close()
+
+    assert len(making._shares(needed, 2)) == 2
+    assert refused == (1,) or made[0] == made[1]
+    assert bool(refused) == any("too odd" in sentence for _, _, weaker in made for sentence in weaker)
+    assert before == descriptors()
 
 
 @pytest.mark.parametrize("refused", [(0,), (1, 2), range(100)])

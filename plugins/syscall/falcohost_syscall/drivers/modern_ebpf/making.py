@@ -1,15 +1,17 @@
-"""Has a fork compile filters that ends when it has, so that the memory that this takes (2 MB) is not this process's.
+"""Has forks compile filters that end when they have, so that the memory that this takes (2 MB) is not this process's.
 
-The fork computes: maps and programs are made here, at its request, so that what is told of the loader's calls holds.
-Only while a process starts: once it is confined it may make no other, and compiles new filters itself.
+The forks compute, on two processors at the same time: maps and programs are made here, at their request, so that what
+is told of the loader's calls holds. While one computes, the kernel checks a program of the other. Only while a process
+starts: once it is confined it may make no other, and compiles new filters itself.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
@@ -24,30 +26,64 @@ _SIZE: Final = struct.Struct("=I")
 _CALLS: Final = frozenset({"hash", "trie", "table", "program", "close"})
 #: What the fork says last; what is answered where the kernel has refused something.
 _DONE, _REFUSED = "done", "refused"
+#: Processes that compile at the same time.
+_FORKS: Final = min(2, len(os.sched_getaffinity(0)))
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 
-def load_apart(conditions: Mapping[str, Condition], place: FilterPlace, *, processes: bool = True) -> Filters:
-    """Do what :func:`load` does, and have a fork compile. If there can be none, or it ends early, compile here."""
-    loops = place.kernel.has_may_goto
-    here, there = socket.socketpair()
-    with here:
-        try:
-            pid = os.fork()
-        except OSError:
-            there.close()
-            return load(conditions, place, processes=processes)
-        if pid == 0:
-            here.close()
-            _make(_Link(there), conditions, _Place(_Asking(_Link(there), loops), place), processes)
-        there.close()
-        try:
-            found = _served(_Link(here), place.kernel)
-        finally:
-            here.close()
-            os.waitpid(pid, 0)
+def load_apart(
+    conditions: Mapping[str, Condition], place: FilterPlace, *, processes: bool = True, forks: int = _FORKS
+) -> Filters:
+    """Do what :func:`load` does, and have *forks* compile. If they cannot be, or one ends early, compile here."""
+    makers: list[_Maker] = []
+    try:
+        for share in _shares(conditions, forks):
+            makers.append(_forked(share, place, processes, makers))
+        found = _served([_Link(maker.link) for maker in makers], place.kernel)
+    except OSError:
+        found = None
+    finally:
+        for maker in makers:
+            maker.link.close()
+        for maker in makers:
+            os.waitpid(maker.pid, 0)
     return load(conditions, place, processes=processes) if found is None else found
+
+
+def _shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, Condition]]:
+    """Deal the conditions out; event types with the same one stay together, since they share a program."""
+    types: dict[Condition, list[str]] = {}
+    for name, condition in conditions.items():
+        types.setdefault(condition, []).append(name)
+    shares: list[dict[str, Condition]] = [{} for _ in range(count)]
+    for number, (condition, names) in enumerate(types.items()):
+        shares[number % count].update(dict.fromkeys(names, condition))
+    return [share for share in shares if share]
+
+
+def _forked(
+    conditions: Mapping[str, Condition], place: FilterPlace, processes: bool, before: Sequence[_Maker]
+) -> _Maker:
+    """Fork what compiles *conditions*.
+
+    :raises OSError: there can be no other process.
+    """
+    here, there = socket.socketpair()
+    try:
+        pid = os.fork()
+    except OSError:
+        here.close()
+        there.close()
+        raise
+    if pid == 0:
+        here.close()
+        for maker in before:  # or it would not notice that this process's parent has let go of it
+            maker.link.close()
+        link = _Link(there)
+        _make(link, conditions, _Place(_Asking(link, place.kernel.has_may_goto), place), processes)
+    there.close()
+    return _Maker(here, pid)
 
 
 def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, processes: bool) -> NoReturn:
@@ -61,20 +97,31 @@ def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, proce
         os._exit(status)
 
 
-def _served(link: _Link, kernel: FilterKernel) -> Filters | None:
-    """Make for the fork what it asks for; return the filters, or None if it has ended before it had them."""
+def _served(links: Sequence[_Link], kernel: FilterKernel) -> Filters | None:
+    """Make for the forks what they ask for; return the filters, or None if one has ended before it had its own."""
     made: set[int] = set()
+    found: dict[int, tuple[list[list[Any]], list[str]]] = {}
+    asking = {link.fileno(): link for link in links}
     try:
-        while True:
-            name, *arguments = link.received()
-            if name == _DONE:
-                programs, weaker = arguments
-                return Filters({(array, index): program for array, index, program in programs}, weaker)
-            link.send(_answer(kernel, name, arguments, made))
+        while asking:
+            for number in select.select([*asking], [], [])[0]:
+                name, *arguments = asking[number].received()
+                if name == _DONE:
+                    programs, weaker = arguments
+                    found[number] = programs, weaker
+                    del asking[number]
+                else:
+                    asking[number].send(_answer(kernel, name, arguments, made))
     except (OSError, EOFError):
         for descriptor in made:
             os.close(descriptor)
         return None
+    filters = Filters()
+    for link in links:
+        programs, weaker = found[link.fileno()]
+        filters.programs |= {(array, index): program for array, index, program in programs}
+        filters.weaker += weaker
+    return filters
 
 
 def _answer(kernel: FilterKernel, name: str, arguments: list[Any], made: set[int]) -> object:
@@ -92,11 +139,22 @@ def _answer(kernel: FilterKernel, name: str, arguments: list[Any], made: set[int
     return found
 
 
+class _Maker(NamedTuple):
+    """A fork that compiles, and the socket to it."""
+
+    link: socket.socket
+    pid: int
+
+
 class _Link:
     """Passes plain data, each with its length before it."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._link.fileno()
 
     def send(self, what: object) -> None:
         """Send *what*."""
