@@ -243,3 +243,53 @@ def test_events_are_about_their_process(sources, machine):
 
     assert isinstance(subject, ProcessSubject)
     assert truth["pid"] == subject.pid
+
+
+HIGH_PORTS = """
+def high(kind):
+    while True:
+        one = socket.socket(socket.AF_INET, kind)
+        one.bind(('127.0.0.1', 0))
+        if one.getsockname()[1] >= 32768: return one
+        kept.append(one)
+kept = []
+server, client = high(socket.SOCK_STREAM), high(socket.SOCK_STREAM)
+server.listen()
+client.connect(server.getsockname())
+accepted, _ = server.accept()
+client.send(b'x')
+accepted.recv(1)
+asks, answers = high(socket.SOCK_DGRAM), high(socket.SOCK_DGRAM)
+asks.connect(answers.getsockname())
+asks.send(b'x')
+answers.sendto(b'y', answers.recvfrom(1)[1])
+asks.recv(1)
+os.dup2(accepted.fileno(), 0)
+call(146, 1)
+tell(tcp=[server.getsockname()[1], client.getsockname()[1]], udp=[answers.getsockname()[1], asks.getsockname()[1]])
+"""
+ENDS = ("fd.sport", "fd.cport", "fd.is_server")
+
+
+@pytest.mark.parametrize("pushdown", [True, False])
+def test_ends_with_high_ports(sources, machine, pushdown):
+    """Which end is the client's is known where neither port tells, though no rule is about connects and accepts."""
+    asked = "evt.type in (sendto, recvfrom) and fd.type = ipv4"
+    source, matches = opened(sources, asked, *ENDS, pushdown=pushdown)
+    (truth,) = run(HIGH_PORTS)
+    found = [(event.type, *(GET[name](event, None) for name in ENDS)) for event in events(source, matches)]
+    answers, asks = truth["udp"]
+
+    assert [("sendto", *truth["tcp"], False), ("recvfrom", *truth["tcp"], True)] == found[:2]
+    assert [("sendto", answers, asks, False), ("recvfrom", answers, asks, False)] == [found[2], found[-1]]
+
+
+def test_standard_input_with_high_ports(sources, machine):
+    """A socket as standard input has its client's end first, whatever its ports."""
+    source, matches = opened(sources, "evt.type = sched_get_priority_max", "proc.stdin.name")
+    (truth,) = run(HIGH_PORTS)
+    server, client = truth["tcp"]
+
+    assert [f"127.0.0.1:{client}->127.0.0.1:{server}"] == [
+        GET["proc.stdin.name"](event, None) for event in events(source, matches)
+    ]
