@@ -1,6 +1,7 @@
 """Finds out whether a start could write a file or make one, and leaves nothing behind.
 
-access(2) says yes to root for what cannot be made, as in ``/proc``, so files are opened and something is made instead.
+access(2) says yes to root for what cannot be made, as in ``/proc``, so something is made. What is there already may be
+a running agent's, whose rules tell of everybody who changes it or opens it for writing: there, access(2) is asked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def write_problem(path: str) -> str | None:
     try:
         mode = file.stat().st_mode
         if stat.S_ISREG(mode):
-            os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+            if not os.access(file, os.W_OK, effective_ids=True):
+                os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))  # which says why
             _check_room(file, ROOM)
     except FileNotFoundError:
         return creation_problem(file.parent, ".falcohost-")
@@ -49,6 +51,18 @@ def creation_problem(folder: Path, prefix: str, room: int = ROOM) -> str | None:
             (made / "room").write_bytes(bytes(room))  # a quota may forbid it, too
         finally:
             shutil.rmtree(made)
+        _check_room(folder, room)
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def use_problem(folder: Path, room: int) -> str | None:
+    """Return why what is in *folder* cannot grow by *room* bytes, as far as that is told without making anything."""
+    try:
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            return os.strerror(errno.EROFS if is_read_only else errno.EACCES)
         _check_room(folder, room)
     except OSError as error:
         return error.strerror

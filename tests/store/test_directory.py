@@ -1,6 +1,7 @@
 """The state directory: where it is, who may write to it, and that one agent uses it at a time."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -94,6 +95,26 @@ def test_a_directory_that_has_something_else_is_not_given_away(tmp_path):
     with pytest.raises(StateError, match=r"has other files \(notes\).*name a directory that is only for falcohost"):
         claim(tmp_path, 61200)
     assert (before.st_uid, before.st_mode) == (tmp_path.stat().st_uid, tmp_path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize(
+    ("option", "reason"), [("ro", "Read-only file system"), ("size=16k", "No space left"), ("", "")]
+)
+def test_a_directory_in_use_is_only_looked_at(tmp_path, option, reason):
+    """What a running agent uses is checked without writing there, which its rules would tell of."""
+    options = f"mode=700,{option or 'size=1m'}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", tmp_path], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        before = tmp_path.stat().st_mtime_ns
+        problem = directory_problem(str(tmp_path), ours=True)
+        after = tmp_path.stat().st_mtime_ns
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+    assert (reason in str(problem)) if reason else (problem is None)
+    assert before == after
 
 
 def test_where_the_state_is(monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from falcohost.errors import StateError
 from falcohost.trust import distrust, trusted_users
-from falcohost.writable import creation_problem
+from falcohost.writable import creation_problem, use_problem
 
 #: Environment variable with the state directory, if the configuration does not set it.
 VARIABLE = "FALCOHOST_STATE_DIR"
@@ -166,13 +166,13 @@ def _give_file(folder: int, name: str, owner: int, users: Container[int]) -> Non
 def directory_problem(configured: str, *, ours: bool, users: Container[int] = ()) -> str | None:
     """Return why the state directory cannot be used; None if it can. Nothing is left behind.
 
-    :param ours: the running agent uses it.
+    :param ours: the running agent uses it: it is looked at only, since rules tell of whoever writes there.
     :param users: the users that it may be given to.
     """
     try:
         directory = state_directory(configured)
         existing = _existing(directory)
-        if (reason := room_problem(directory)) is not None:
+        if (reason := use_problem(directory, _ROOM) if ours else room_problem(directory)) is not None:
             return f"the state directory {directory} cannot be used: {reason}"
         if existing == directory:
             _check(directory, users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
+from falcohost.testing.agent import PROGRAM
 from falcohost.testing.waiting import wait_until
 
 OWN = sorted((Path(__file__).resolve().parents[1] / "falcohost_syscall" / "rules").glob("*.yaml"))
@@ -136,6 +138,20 @@ def test_a_descriptor_of_a_process_is_opened(agent, alerts):
     outputs = agent.service(OUTPUTS)
     run("os.close(os.open(sys.argv[2], os.O_RDONLY))", alerts, f"/proc/{outputs}/fd/2")
     wait_until(lambda: told(agent, REACHED, f"process {outputs} (outputs)", "call=openat"))
+
+
+def test_the_doctor_changes_nothing(agent, alerts):
+    """A check beside the agent, of the same settings, leaves its state and the file of its alerts alone."""
+    command = (PROGRAM, "-U", "-c", agent.folder / "falco.yaml", *(part for path in OWN for part in ("-r", path)))
+    environment = os.environ | {"FALCOHOST_STATE_DIR": str(agent.folder / "state")}
+    for check in ("doctor", "--dry-run"):
+        done = subprocess.run([*command, check], env=environment, capture_output=True, text=True)
+        assert "state directory: it can be used\n" in done.stdout or "falcohost would start, with" in done.stdout
+        assert "MISS" not in done.stdout
+    run("os.fchmod(fd, mode)\n# AFTER", agent.folder / "state")
+    wait_until(lambda: told(agent, CHANGED, "# AFTER"))
+
+    assert [] == [alert["output"] for alert in agent.alerts if str(PROGRAM) in alert["output"]]
 
 
 def test_nobody_else_is_meant(agent, tmp_path):
