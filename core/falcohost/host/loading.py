@@ -192,15 +192,19 @@ def files_to_load(
 ) -> list[str]:
     """Return the rules files *given*, or else those of the configuration, or else those shipped for *wanted* sources.
 
+    If the configuration wants the shipped ones as well, these come first.
+
     :raises RulesError: one of them does not exist.
     :raises ConfigError: there is no file at all.
     """
     if given:
-        files = rules_files(given)
-        if not files:
+        own = rules_files(given)
+        if not own:
             raise RulesError(f"there is no rules file in {', '.join(given)}: names of rules files end in .yaml or .yml")
-        return files
-    files = _shipped_for(plugins, wanted) if rules.files is None else rules_files(rules.files, rules.places)
+    else:
+        own = [] if rules.files is None else rules_files(rules.files, rules.places)
+    shipped = _shipped_for(plugins, wanted) if rules.shipped or not (given or rules.files is not None) else []
+    files = [*(file for file in shipped if file not in own), *own]
     if not files:
         raise ConfigError(
             "You must specify at least one rules file/directory via -r or a rules_files entry in the configuration"

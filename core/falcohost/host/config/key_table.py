@@ -84,6 +84,13 @@ FILES: Final = (
         "comes after it; rules of your own are not concerned",
     ),
     ConfigKey(
+        key="falcohost.shipped_rules",
+        type=bool,
+        default=False,
+        help="loads the rules of the loaded plugins before those of `rules_files` or `-r`, which can then append to "
+        "them; without `rules_files` and `-r` they are loaded anyway",
+    ),
+    ConfigKey(
         key="falcohost.state_dir",
         type=str,
         shown_default=_STATE,

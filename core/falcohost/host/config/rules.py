@@ -37,6 +37,7 @@ class RulesConfig:
     :ivar match_all: every rule that matches fires, not only the first.
     :ivar watched: reload when a file changes.
     :ivar profile: which of the shipped rules are enabled.
+    :ivar shipped: load the plugins' own rules before *files*, or before those given on the command line.
     :ivar cache: use the cache of compiled rules.
     """
 
@@ -49,6 +50,7 @@ class RulesConfig:
     cache: bool
     watched: bool
     profile: str
+    shipped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def read_rules(reader: Reader) -> RulesConfig:
         profile=reader.section("falcohost").choice(
             "profile", 'Unknown profile "{}"--must be one of default, wide, all'
         ),
+        shipped=reader.section("falcohost").boolean("shipped_rules"),
     )
 
 
