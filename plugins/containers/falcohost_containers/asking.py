@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from msgspec import structs
 
+from falcohost_containers.known import Known
 from falcohost_containers.rows import Row
 from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, OnDisk, RuntimeFailed
 from falcohost_containers.threads import Later, Pool
@@ -18,8 +18,7 @@ from falcohost_containers.threads import Later, Pool
 #: Threads for each runtime.
 THREADS: Final = 4
 
-#: Most containers of a runtime that are remembered, and most that are asked for at a time.
-MOST: Final = 1024
+#: Most containers of a runtime that are asked for at a time.
 MOST_ASKED: Final = 1024
 
 #: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer, or does not
@@ -72,8 +71,7 @@ class Asked:
         self._later = later
         self._lock = threading.Lock()
         self._threads = Pool(THREADS, f"ask {engine.name}")
-        self._rows: OrderedDict[str, Row] = OrderedDict()
-        self._incomplete: OrderedDict[str, Row] = OrderedDict()
+        self._known = Known()
         self._searches: dict[str, _Search] = {}
 
     def ask(self, container: str, tell: Tell) -> None:
@@ -82,8 +80,8 @@ class Asked:
             tell(None)
             return
         with self._lock:
-            row = self._rows.get(container)
-            search = None if row is not None else self._search(container)
+            row = self._known.get(container)
+            search = None if row is not None and not row.partial else self._search(container, row)
             if search is not None:
                 search.tells.append(tell)
                 search.asked = time.monotonic()
@@ -101,9 +99,26 @@ class Asked:
         if search is not None:
             self._begin(search)
 
+    def begin(self, container: str) -> None:
+        """Ask for *container*, which has been made; what is known of an earlier one of its name is forgotten."""
+        with self._lock:
+            self._known.begin(container)
+        self.ask(container, nobody)
+
+    def end(self, container: str) -> None:
+        """Forget *container* after some time: it is over."""
+        if self.engine.ids.fullmatch(container):
+            with self._lock:
+                self._known.end(container)
+
+    def forget_old(self) -> None:
+        """Forget the containers that have been over for long."""
+        with self._lock:
+            self._known.forget_old()
+
     def read(self, container: str) -> bool:
         """Keep what is on disk of *container* now, and ask nobody; return whether there is no more to know."""
-        if not isinstance(self.engine, OnDisk) or container in self._rows:
+        if not isinstance(self.engine, OnDisk) or self._known.has_whole(container):
             return True
         row, is_whole = None, True
         try:
@@ -116,11 +131,9 @@ class Asked:
             return False
         with self._lock:
             search = self._searches.get(container)
+            self._known.keep(container, row)
             if is_whole:
-                _keep(self._rows, container, row)
                 self._searches.pop(container, None)
-            elif search is None:
-                _keep(self._incomplete, container, row)
         if search is not None and is_whole:
             self._tell(search, row)
         elif search is not None:
@@ -138,13 +151,13 @@ class Asked:
     def _begin_again(self, search: _Search, turn: int) -> None:
         self._threads.call(lambda: self._attempt(search, turn))
 
-    def _search(self, container: str) -> _Search | None:
+    def _search(self, container: str, known: Row | None) -> _Search | None:
         """Return the search for *container*, a new one if there is none; None: there are too many."""
         search = self._searches.get(container)
         if search is None:
             if len(self._searches) >= MOST_ASKED:
                 return None
-            search = self._searches[container] = _Search(container, self._incomplete.get(container))
+            search = self._searches[container] = _Search(container, known)
         return search
 
     def all(self) -> None:
@@ -182,8 +195,7 @@ class Asked:
                 return
             del self._searches[search.container]
             if row is not None:
-                self._incomplete.pop(search.container, None)
-                _keep(self._rows, search.container, row)
+                self._known.keep(search.container, row)
         self._tell(search, row or search.incomplete)
 
     def _tell(self, search: _Search, row: Row | None) -> None:
@@ -198,7 +210,7 @@ class Asked:
     def _learn_incomplete(self, search: _Search, row: Row) -> None:
         with self._lock:
             is_first, search.incomplete = search.incomplete is None, row
-            _keep(self._incomplete, search.container, row)
+            self._known.keep(search.container, row)
         if is_first:
             left = max(search.asked + ENOUGH - time.monotonic(), 0.0)
             self._later.call(left, functools.partial(self._tell_incomplete, search))
@@ -211,12 +223,6 @@ class Asked:
             tells, search.tells = search.tells, []
         for tell in tells:
             tell(search.incomplete)
-
-
-def _keep(rows: OrderedDict[str, Row], container: str, row: Row) -> None:
-    rows[container] = row
-    if len(rows) > MOST:
-        rows.popitem(last=False)
 
 
 class Place:

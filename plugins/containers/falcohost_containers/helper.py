@@ -22,7 +22,7 @@ import msgspec
 
 from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
-from falcohost_containers.asking import Asked, Asking, Place, nobody
+from falcohost_containers.asking import Asked, Asking, Place
 from falcohost_containers.config import HAS_HTTP2, Config
 from falcohost_containers.rows import Answer, Question, Row
 from falcohost_containers.runtimes.engine import Engine
@@ -177,35 +177,50 @@ class Watching:
     def _look(self) -> None:
         self._asking.look()
         for one in self._asking.runtimes:
+            one.forget_old()
             with contextlib.suppress(OSError):
                 for folder in one.engine.folders():
                     self._owners[folder] = one
-                    if self._folders.watch(folder):
+                    if self._folders.watch(folder, ends=True):
                         self._ask_for_entries(one, folder)
 
     def _ask_for_entries(self, one: Asked, folder: Path) -> None:
         """Ask for what was made before the folder was watched."""
         with os.scandir(folder) as entries:
             for _, entry in zip(range(MOST), entries, strict=False):
-                self._ask(one, folder / entry.name)
+                if one.engine.ids.fullmatch(entry.name):
+                    self._ask(one, folder / entry.name)
 
     def _ask(self, one: Asked, path: Path) -> None:
         self._fresh[path] = time.monotonic(), one
         if len(self._fresh) > MOST_FRESH:
             self._fresh.popitem(last=False)
-        one.ask(path.name, nobody)
+        one.begin(path.name)
 
-    def _tell(self, path: Path) -> None:
+    def _tell(self, path: Path, comes: bool) -> None:
+        if not comes:
+            self._forget(path)
+            return
         if (owner := self._made.get(path.parent)) is not None:
             owner.hurry(path.parent.name)  # what its runtime writes of it has come
         if (owner := self._owners.get(path.parent)) is not None:
             if path in owner.engine.folders():  # it is no container's, but one in which they are
                 self._owners[path] = owner
-                if self._folders.watch(path):
+                if self._folders.watch(path, ends=True):
                     self._ask_for_entries(owner, path)
                 return
-            if owner.engine.ids.fullmatch(path.name) and self._folders.watch(path):
+            if not owner.engine.ids.fullmatch(path.name):
+                return
+            if self._folders.watch(path):
                 self._made[path] = owner
             self._ask(owner, path)
             if len(self._made) > MOST:
                 self._made.popitem(last=False)
+
+    def _forget(self, path: Path) -> None:
+        """Forget a container, or a folder of containers, that is gone."""
+        self._owners.pop(path, None)
+        self._made.pop(path, None)
+        self._fresh.pop(path, None)
+        if (owner := self._owners.get(path.parent)) is not None:
+            owner.end(path.name)

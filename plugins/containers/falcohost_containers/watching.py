@@ -1,4 +1,4 @@
-"""Notices that a container is made by what its runtime makes for it in folders (inotify(7)), before it starts."""
+"""Notices that a container is made, before it starts, or gone, by what its runtime has in folders (inotify(7))."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Final
 
 # linux/inotify.h
-_IN_MOVED_TO, _IN_CREATE, _IN_ONLYDIR, _IN_IGNORED, _IN_Q_OVERFLOW = 0x80, 0x100, 0x1000000, 0x8000, 0x4000
+_IN_MOVED_FROM, _IN_MOVED_TO, _IN_CREATE, _IN_DELETE = 0x40, 0x80, 0x100, 0x200
+_IN_Q_OVERFLOW, _IN_IGNORED, _IN_ONLYDIR = 0x4000, 0x8000, 0x1000000
+_COMES: Final = _IN_MOVED_TO | _IN_CREATE
+_GOES: Final = _IN_MOVED_FROM | _IN_DELETE
 _EVENT: Final = struct.Struct("iIII")
 _BUFFER: Final = 1 << 16
 
@@ -30,17 +33,18 @@ class Folders:
         """Return the descriptor that can be read when there are new entries; -1: the kernel allows no more queues."""
         return self._queue
 
-    def watch(self, folder: Path) -> bool:
-        """Watch *folder*, if it is there; return whether it was not watched before."""
-        number = self._libc.inotify_add_watch(self._queue, bytes(folder), _IN_MOVED_TO | _IN_CREATE | _IN_ONLYDIR)
+    def watch(self, folder: Path, *, ends: bool = False) -> bool:
+        """Watch *folder*, if it is there, with *ends* also what goes; return whether it was not watched before."""
+        mask = _COMES | _IN_ONLYDIR | (_GOES if ends else 0)
+        number = self._libc.inotify_add_watch(self._queue, bytes(folder), mask)
         if number < 0:
             return False
         is_new = self._folders.get(number) != folder
         self._folders[number] = folder
         return is_new
 
-    def read(self, tell: Callable[[Path], None]) -> bool:
-        """Call *tell* with the path of each new entry; return whether some were lost."""
+    def read(self, tell: Callable[[Path, bool], None]) -> bool:
+        """Call *tell* with the path of each entry and whether it came or went; return whether some were lost."""
         lost = False
         for _ in range(_MOST):
             try:
@@ -49,7 +53,7 @@ class Folders:
                 break
         return lost
 
-    def _told(self, data: bytes, tell: Callable[[Path], None]) -> bool:
+    def _told(self, data: bytes, tell: Callable[[Path, bool], None]) -> bool:
         lost, at = False, 0
         while at < len(data):
             number, mask, _, size = _EVENT.unpack_from(data, at)
@@ -59,7 +63,7 @@ class Folders:
             if mask & _IN_IGNORED:
                 self._folders.pop(number, None)
             elif (folder := self._folders.get(number)) is not None and name:
-                tell(folder / os.fsdecode(name))
+                tell(folder / os.fsdecode(name), bool(mask & _COMES))
         return lost
 
     def close(self) -> None:

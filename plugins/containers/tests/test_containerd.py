@@ -120,6 +120,15 @@ def test_containerd_in_brief(containerd, task):
     assert here.brief("none") is None
 
 
+def test_many_calls(containerd):
+    """What is kept of calls on a connection that are over does not grow with their number."""
+    client = Client(containerd)
+    for _ in range(150):
+        client.call("/containerd.services.version.v1.Version/Version", b"")
+
+    assert 64 >= len(client._own.connection._http._closed_streams)
+
+
 def many(*fields: tuple[int, bytes | str]) -> bytes:
     """Return a message some of whose fields are there several times."""
     return b"".join(pb.encode({number: value}) for number, value in fields)

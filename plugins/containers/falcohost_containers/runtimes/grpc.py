@@ -114,10 +114,16 @@ def _unframed(data: bytes) -> list[bytes]:
     return found
 
 
+class _Http(H2Connection):
+    """A connection that remembers few of the calls that are over; h2 would keep 65,536 of them, 5 MB."""
+
+    MAX_CLOSED_STREAMS = 64
+
+
 class _Connection:
     def __init__(self, path: Path, deadline: Deadline) -> None:
         self._link = connected(path, deadline)
-        self._http = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._http = _Http(H2Configuration(client_side=True, header_encoding=None))
         self._http.initiate_connection()
 
     def is_usable(self) -> bool:
