@@ -27,6 +27,10 @@ _WALL = 0x40000000
 # linux/seccomp.h
 _ALLOW = 0x7FFF0000
 
+#: The helpers of the syscall source share a user. Those that are not always there are known by what they may call.
+SYSCALL = "helpers of source syscall"
+FURTHER = {"connect, threads, watch": "runtimes", "pause": "pauses"}
+
 
 class Confined(NamedTuple):
     """What a process may do.
@@ -52,10 +56,14 @@ def processes(supervisor: int) -> dict[str, Confined]:
     found = {}
     for pid, user in zip(family, users, strict=True):
         role = "supervisor" if pid == supervisor else _role(int(user)) or f"process of user {user}"
+        calls = _calls(pid)
+        if role == SYSCALL and calls in FURTHER:
+            role = f"{role}: {FURTHER[calls]}"
+        assert role not in found or role.startswith("programs "), f"two processes are {role}"
         found[role] = Confined(
             "root" if user == "0" else "own",
             tuple(_capabilities(pid)),
-            _calls(pid),
+            calls,
             "all" if pid in ignored else "its job" if has_job(role) else "none",
             _memory(pid),
         )
@@ -64,7 +72,7 @@ def processes(supervisor: int) -> dict[str, Confined]:
 
 def has_job(role: str) -> bool:
     """Return whether the agent tells the probe's reader what the process with this *role* is there for."""
-    return not role.startswith("programs ") and (not role.startswith("helpers ") or role.endswith(" syscall"))
+    return not role.startswith("programs ") and (not role.startswith("helpers ") or role.startswith(SYSCALL))
 
 
 def _ignored(supervisor: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -58,6 +59,8 @@ ROLES: Mapping[str, Role] = {
     "loader of source syscall": Role("loads the probe and its filters", "reads `/etc`, `/sys` and `/proc`", "-", 20),
     "source syscall": Role("decodes what the probe tells", "reads `/etc`", "-, or connects", 40),
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
+    "helpers of source syscall: runtimes": Role("asks container runtimes", "reads those of runtimes", "connects", 15),
+    "helpers of source syscall: pauses": Role("pauses starts of containers", "-", "-", 13),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
     "source app": Role("follows files", "reads their folders", "-", 20),
     "source printed": Role("reads what a program prints", "Python's own", "-", 20),
@@ -79,7 +82,7 @@ RULES = """
 """
 
 CONDITIONS = {
-    "syscall": "evt.type = openat and fd.name = /tmp/falcohost-nothing",
+    "syscall": "evt.type = openat and fd.name = /tmp/falcohost-nothing and container.image = nothing",
     "k8s_audit": "ka.verb = nothing",
     "app": "json.value[/nothing] = nothing",
     "printed": "text.line = nothing",
@@ -94,6 +97,8 @@ def look(folder: Path) -> dict[str, Confined]:
     (folder / "token").write_text("a-token-of-an-example-0123456789")
     (folder / "token").chmod(stat.S_IRUSR)
     (folder / "logs").mkdir()
+    (folder / "states").mkdir()
+    shutil.copy("/bin/true", folder / "runtime")
     agent = Agent(folder, [folder / "rules.yaml"], settings=_settings(folder, port.number, web.number))
     try:
         agent.wait_until_ready()
@@ -118,6 +123,11 @@ def _answers(port: int) -> bool:
 def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
     nowhere = "http://127.0.0.1:9"
     token = str(folder / "token")
+    nobody = {name: {"enabled": False} for name in ("docker", "podman", "cri", "containerd")}
+    runtimes = {
+        "engines": {**nobody, "runc": {"states": [str(folder / "states")]}},
+        "pause": {"enabled": True, "programs": [str(folder / "runtime")]},
+    }
     app = {"name": "app", "open_params": str(folder / "logs/app.log"), "follow": True}
     return {
         "webserver": {"enabled": True, "listen_port": web, "prometheus_metrics_enabled": True},
@@ -138,6 +148,7 @@ def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
             {"name": "json", "init_config": {"sources": [app]}},
             {"name": "text", "init_config": {"sources": [{"name": "printed", "program": PROGRAMS[0]}]}},
             {"name": "okta", "init_config": {"organization": "example", "url": nowhere, "api_token_file": token}},
+            {"name": "container", "init_config": runtimes},
         ],
     }
 

@@ -46,6 +46,8 @@ def test_what_no_process_may(found):
     for whose in ("source printed", "outputs", "responses"):
         assert {"CAP_SETUID", "CAP_KILL"} == {*others.pop(f"helpers of {whose}").capabilities}
     assert ("CAP_KILL",) == others.pop("actions").capabilities
+    assert ("CAP_DAC_OVERRIDE",) == others.pop("helpers of source syscall: runtimes").capabilities
+    assert () == others["helpers of source syscall: pauses"].capabilities
     harmless = {"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"}
     assert harmless >= {name for may in others.values() for name in may.capabilities}
     assert {"CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"} == {*found["helpers of source syscall"].capabilities}
