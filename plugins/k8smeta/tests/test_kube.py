@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 from accounts import NODE
@@ -210,21 +214,49 @@ def test_an_account_without_rights(kube, watch, config, tmp_path):
 def test_the_rights_suffice_and_are_minimal(kube, config):
     """Doctor finds nothing amiss; secrets, and changes, are refused to the account."""
     assert [] == [(what, problem) for what, problem in check(settings_of(config)) if problem]
-    user = "system:serviceaccount:falcohost:falcohost"
-    for verb, resource in (
-        ("list", "secrets"),
-        ("get", "pods"),
-        ("create", "pods"),
-        ("watch", "nodes"),
-        ("list", "jobs"),
-    ):
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {"user": user, "resourceAttributes": {"verb": verb, "resource": resource, "namespace": "default"}},
-        }
-        answer = kube.ask("POST", "apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        assert not answer["status"]["allowed"], (verb, resource)
+    assert may(kube, "list", "pods") and may(kube, "get", "jobs", "batch")
+    for what in (
+        "list secrets", "get secrets", "get pods", "create pods", "delete pods", "watch nodes", "patch namespaces",
+        "list jobs batch", "list deployments apps", "watch replicasets apps", "get daemonsets apps",
+    ):  # fmt: skip
+        assert not may(kube, *what.split()), what
+
+
+def test_the_account_is_refused_what_it_does_not_need(kube, config):
+    """With its token, what is watched is answered, and everything else is not."""
+    node = f"api/v1/nodes/{NODE}"
+    needed = [f"api/v1/pods?fieldSelector=spec.nodeName%3D{NODE}", "api/v1/services", "api/v1/namespaces", node]
+    others = [
+        "api/v1/secrets",
+        "api/v1/configmaps",
+        "api/v1/nodes",
+        "apis/apps/v1/deployments",
+        f"{node}/proxy/metrics",
+    ]
+    asked = {path: status(kube, config, path) for path in (*needed, *others)}
+
+    assert {**dict.fromkeys(needed, 200), **dict.fromkeys(others, 403)} == asked
+
+
+def may(kube, verb, resource, group=""):
+    """Return whether the account may do this, as the API server decides it."""
+    asked = {"verb": verb, "resource": resource, "group": group, "namespace": "default"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": "system:serviceaccount:falcohost:falcohost", "resourceAttributes": asked},
+    }
+    return kube.ask("POST", "apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"]
+
+
+def status(kube, config, path):
+    """Return the status of the answer to the account's request."""
+    context = ssl.create_default_context(cafile=config.authority)
+    headers = {"Authorization": f"Bearer {Path(config.token).read_text()}"}
+    link = http.client.HTTPSConnection(config.host, config.port, context=context, timeout=60)
+    with contextlib.closing(link):
+        link.request("GET", f"/{path}", headers=headers)
+        return link.getresponse().status
 
 
 def settings_of(config):
