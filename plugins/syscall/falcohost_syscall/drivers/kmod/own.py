@@ -6,7 +6,8 @@ others, since a process of the agent may be in an attacker's hands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from falcohost.agent import AgentProcess
@@ -29,9 +30,14 @@ class OwnProcesses:
         if supervisor is not None:
             self._more[supervisor] = (since(supervisor), False)
         self._known = dict(self._more)
+        self._workers: frozenset[int] = frozenset()
 
-    def take(self, processes: Iterable[AgentProcess]) -> None:
-        """Take note that these are the processes that the supervisor has."""
+    def take(self, processes: Collection[AgentProcess]) -> None:
+        """Take note that these are the processes that the supervisor has.
+
+        The other workers, such as a former one, have helpers of their own.
+        """
+        self._workers = frozenset(one.pid for one in processes if one.role == "worker" and one.pid != os.getpid())
         self._known = self._more | {one.pid: (one.since, one.role == "loader") for one in processes}
 
     def have(self, event: CapturedEvent) -> bool:
@@ -41,7 +47,7 @@ class OwnProcesses:
         """
         process = event.proc
         known = self._known.get(process.pid)
-        if known is None and process.ppid != self._supervisor:
+        if known is None and process.ppid != self._supervisor and process.ppid not in self._workers:
             return False
         if process.image.exec_ts and process.pid != self._supervisor:
             return False

@@ -111,7 +111,7 @@ class Decoder:
         changes = step.records.append
         unpack, context, types, told = HEADER.unpack_from, self.context, self.types, self._told
         processes, make, own = self._processes.processes, self._make, self._own
-        pids, supervisor, undecided = own.pids, own.supervisor, context.containers.undecided
+        pids, parents, undecided = own.pids, own.parents, context.containers.undecided
         for data in records:
             h = unpack(data)
             kind = h[KIND]
@@ -170,7 +170,7 @@ class Decoder:
             elif name in _SENDS and self.track_destinations:
                 event.note_destination()
                 changes(data)
-            if (h[PID] in pids or h[PPID] == supervisor) and own.have(event):
+            if (h[PID] in pids or h[PPID] in parents) and own.have(event):
                 continue
             yield event
         step.passed = self.passed

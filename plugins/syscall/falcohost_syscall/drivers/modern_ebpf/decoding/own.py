@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from falcohost.agent import AgentProcess, Job
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
-from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, PID, TS
+from falcohost_syscall.drivers.modern_ebpf.decoding.parts import ARG0, PID, PPID, TS
 from falcohost_syscall.events.agent_parts import LOADING, NEVER
 from falcohost_syscall.events.sockets import Endpoint
 from falcohost_syscall.processes.boot_clock import own_offset, ticks
@@ -46,12 +46,13 @@ class _Known(NamedTuple):
 class OwnCalls:
     """Knows the agent's processes.
 
-    :ivar supervisor: the process whose children they are; -1: there is none.
+    :ivar parents: the supervisor, and the workers but this one: their children are processes of the agent, too.
     :ivar pids: those of which the job is known.
     """
 
     def __init__(self, supervisor: int | None = None) -> None:
-        self.supervisor = -1 if supervisor is None else supervisor
+        self._supervisor = frozenset(() if supervisor is None else (supervisor,))
+        self.parents = self._supervisor
         self.pids: dict[int, _Known] = {}
         self._more: dict[int, _Known] = {}
 
@@ -59,7 +60,7 @@ class OwnCalls:
         """Add a process that the supervisor does not know."""
         self._more[pid] = self.pids[pid] = _Known(since, False, _Work(job))
 
-    def take(self, processes: Iterable[AgentProcess]) -> None:
+    def take(self, processes: Collection[AgentProcess]) -> None:
         """Take note that these are the processes that the supervisor has."""
         known = {
             one.pid: _Known(
@@ -71,19 +72,34 @@ class OwnCalls:
             for one in processes
         }
         self.pids = self._more | known
+        self.parents = self._supervisor | {
+            one.pid for one in processes if one.role == "worker" and one.pid != os.getpid()
+        }
 
     def have(self, event: RecordEvent) -> bool:
-        """Return whether *event*, of one of :attr:`pids` or of a child of :attr:`supervisor`, is of its job.
+        """Return whether *event*, of one of :attr:`pids` or of a child of one of :attr:`parents`, is of its job.
 
         Not if the process has executed a program since the probe was loaded, or has got the pid of one that has ended.
         """
         process, known = event.proc, self.pids.get(event.h[PID])
         if process.image.exec_ts or (known is not None and known.since != ticks(process.start)):
             return False
+        if known is None and event.h[PPID] not in self._supervisor:
+            return self._helps(event)
         if known is None or known.work is None or event.h[TS] < known.begun:
             name = event.type
             return not (name in NEVER or (name in LOADING and not (known is not None and known.loads)))
         return known.work.has(event)
+
+    def _helps(self, event: RecordEvent) -> bool:
+        """Return whether *event* is of the job of a helper, and by a child of another worker, such as a former one.
+
+        Each worker has helpers of its own, which do the same.
+        """
+        worker, parent = self.pids.get(event.h[PPID]), event.proc.parent
+        if worker is None or parent is None or ticks(parent.start) != worker.since:
+            return False
+        return any(one.work is not None and one.work.has(event) for one in self._more.values())
 
 
 class _Work:
