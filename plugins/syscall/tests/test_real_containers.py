@@ -15,6 +15,7 @@ from container_runtimes import Ctr, Docker, Podman, need
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.images import IMAGE, is_static, write_image
+from falcohost.testing.waiting import wait_until
 
 SHELL = "Terminal shell in container"
 ENTRYPOINT = "Modify Container Entrypoint"
@@ -194,9 +195,33 @@ def test_the_agent_asks_unseen(agent, runtime):
     mark = f"/etc/falcohost-first-{secrets.token_hex(4)}"
     runtime.execute("/bin/cat", mark, fails=True)
     agent.wait_for(lambda alert: alert["rule"] == "First" and mark in str(alert))
-    asked = [alert["output_fields"] for alert in agent.alerts if alert["rule"] in ("Asked", "Read")]
+    asked = what_asked(agent)
 
     assert runtime.type != "containerd" or "ctr" in {fields["proc.name"] for fields in asked}
-    assert {agent.process.pid}.isdisjoint(
-        pid for fields in asked for pid in (fields["proc.apid[1]"], fields["proc.apid[2]"])
-    )
+    assert [] == by_the_agent(agent, asked)
+
+
+def test_what_a_former_worker_had_asked_is_unseen(agent, runtime, syscall_worker):
+    """What the helper of a worker that was replaced did, and nobody had read yet, is no event either."""
+    before, first, last = syscall_worker(agent.process.pid), *(secrets.token_hex(4) for _ in range(2))
+    os.kill(agent.process.pid, signal.SIGSTOP)  # it would replace the worker at once
+    try:
+        os.kill(before, signal.SIGSTOP)
+        runtime.execute("/bin/cat", f"/etc/falcohost-first-{first}", fails=True)
+    finally:
+        os.kill(agent.process.pid, signal.SIGCONT)
+    wait_until(lambda: syscall_worker(agent.process.pid) != before)
+    runtime.execute("/bin/cat", f"/etc/falcohost-first-{last}", fails=True)
+    agent.wait_for(lambda alert: alert["rule"] == "First" and last in str(alert))
+
+    assert [] == by_the_agent(agent, what_asked(agent))
+
+
+def what_asked(agent):
+    """Return the fields of the alerts about who asks runtimes, or reads their files."""
+    return [alert["output_fields"] for alert in agent.alerts if alert["rule"] in ("Asked", "Read")]
+
+
+def by_the_agent(agent, found):
+    """Return those that are by a child or grandchild of the supervisor."""
+    return [fields for fields in found if agent.process.pid in (fields["proc.apid[1]"], fields["proc.apid[2]"])]
