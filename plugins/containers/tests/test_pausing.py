@@ -131,7 +131,7 @@ def test_others_do_not_wait(pauser, program, tmp_path):
 
 def test_executions_that_come_meanwhile(pauser, program, execute):
     """All that come while files are read wait for the next reading, together."""
-    paused = pauser(program)
+    paused = pauser(program, most=PATIENCE)
     execute()
     first = paused.asked()
     more = [execute() for _ in range(5)]

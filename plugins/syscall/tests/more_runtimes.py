@@ -26,6 +26,10 @@ from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 ONLY_1 = "umount /sys/fs/cgroup/unified"
 ONLY_2 = "mount -t cgroup2 none /sys/fs/cgroup"
 
+#: Seconds that containers wait before their first instruction where what is first is not certain on a busy machine:
+#: bare crun, which has no path by which it is known later, and a user's podman.
+WHILE = 2
+
 #: A user of the machine.
 USER, NAME = 54_321, "falcohost-test"
 
@@ -74,7 +78,7 @@ class Crun(Podman):
 
 
 class Bare:
-    """A runtime that nobody manages; its containers stay until the end if *stays*."""
+    """A runtime that nobody manages; its containers stay until the end if *stays*, and then wait for :data:`WHILE` first."""
 
     engines: Mapping[str, object] = {}
 
@@ -91,7 +95,9 @@ class Bare:
 
     def first(self, *command: str) -> tuple[str, str, str | None]:
         """Run a command in a container; return its type, its name and its image."""
-        self._spec["process"]["args"] = ("/bin/sh", "-c", f"{' '.join(command)}; read line") if self._stays else command
+        self._spec["process"]["args"] = (
+            ("/bin/sh", "-c", f"/bin/busybox sleep {WHILE}; {' '.join(command)}; read line") if self._stays else command
+        )
         name, stdin = fresh(), subprocess.PIPE if self._stays else subprocess.DEVNULL
         bundle = self._folder / name
         bundle.mkdir()
@@ -245,7 +251,8 @@ class Rootless(Booted):
         how = (
             f"--rm --name {name} --network none --pids-limit=0"  # this machine's version 2 may have no such controller
         )
-        self.said = self.machine.run("/bin/sh", "-c", f"{self._podman} run {how} {IMAGE} {' '.join(command)}")
+        later = f"/bin/sh -c '/bin/busybox sleep {WHILE}; {' '.join(command)}'"
+        self.said = self.machine.run("/bin/sh", "-c", f"{self._podman} run {how} {IMAGE} {later}")
         return "podman", name, IMAGE
 
     def close(self) -> None:
