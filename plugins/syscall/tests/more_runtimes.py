@@ -78,7 +78,7 @@ class Crun(Podman):
 
 
 class Bare:
-    """A runtime that nobody manages; its containers stay until the end if *stays*, and then wait for :data:`WHILE` first."""
+    """A runtime that nobody manages; with *stays*, containers wait for :data:`WHILE` first and stay until the end."""
 
     engines: Mapping[str, object] = {}
 
