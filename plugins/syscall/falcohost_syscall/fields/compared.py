@@ -34,8 +34,7 @@ _UNASKED: Final = (
     "Absent for a datagram of an unconnected socket whose sender the caller did not ask for; Falco shows 0.0.0.0."
 )
 _ROLE: Final = (
-    "Of a socket that was connected or accepted before the agent started, the end with the port below 32768 serves, "
-    "else the other end."
+    "Where rules ask for neither connect nor accept, the end with the port below 32768 serves, else the other end."
 )
 _KNOWN: Final = "Known of every socket, also after a bind, a listen and a failed connect; Falco shows none then. "
 _PEER: Final = (

@@ -186,7 +186,6 @@ _PLAIN: tuple[SyscallField, ...] = (
         "A file may have several paths: see fd.name.real and the fields below it.",
         get=lambda e, _: fd_name(e),
         fact=facts.of_file("name", rooted=True),
-        needs=frozenset({Need.ROLES}),
         names_file=True,
     ),
     row(
@@ -203,8 +202,6 @@ _PLAIN: tuple[SyscallField, ...] = (
         T.CHARBUF,
         "Container id (none on the host), a colon, and fd.name.",
         _in_container(lambda e, _: fd_name(e)),
-        None,
-        Need.ROLES,
     ),
     row(
         "fd.containerdirectory",
@@ -214,7 +211,7 @@ _PLAIN: tuple[SyscallField, ...] = (
     ),
     row("fd.l4proto", T.CHARBUF, "tcp, udp, icmp, raw, or <NA>.", _l4proto, facts.l4proto),
     row("fd.sockfamily", T.CHARBUF, "ip or unix.", _family, facts.socket_family),
-    row("fd.is_server", T.BOOL, "This end of the socket is the server, or it listens.", _is_server, None, Need.ROLES),
+    row("fd.is_server", T.BOOL, "This end of the socket is the server, or it listens.", _is_server),
     row("fd.connected", T.BOOL, "The socket is connected.", _connected, facts.connected),
     row(
         "fd.name_changed",

@@ -23,7 +23,6 @@ class Need(enum.Enum):
     ARGUMENTS = "arguments of programs that are longer than what the kernel keeps"
     SESSIONS = "sessions, process groups and terminals of processes"
     PARAMETERS = "the data of parameters: of the one that is the field's argument, or of all"
-    ROLES = "which end of a socket is the client's"
     DESTINATIONS = "the previous destinations of sockets"
     ACCOUNTS = "names of users and groups, for filters"
     RESOURCES = "memory, page faults, threads and descriptors of processes"

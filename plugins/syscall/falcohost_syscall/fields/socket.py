@@ -12,7 +12,7 @@ from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.events.services import service
 from falcohost_syscall.events.sockets import LISTENING, Endpoint, Socket
 from falcohost_syscall.facts import descriptors as facts
-from falcohost_syscall.fields.field import Get, Need, SyscallField, row
+from falcohost_syscall.fields.field import Get, SyscallField, row
 
 T = FieldType
 End = Callable[[Socket], Endpoint | None]
@@ -114,17 +114,15 @@ def _services(event: SyscallEvent, _: Arg) -> tuple[str, ...] | None:
 def _endpoints() -> Iterator[SyscallField]:
     for letter, what, end in ENDS:
         address, port = facts.address(letter), facts.port(letter)
-        needs = frozenset({Need.ROLES} if letter in "cs" else ())
-        yield row(f"fd.{letter}ip", T.IPADDR, f"Address of the {what}.", _address(end), address, *needs)
-        yield row(f"fd.{letter}port", T.PORT, f"Port of the {what}.", _port(end), port, *needs)
-        yield row(f"fd.{letter}proto", T.CHARBUF, f"Service of the {what}'s port.", _service(end), None, *needs)
+        yield row(f"fd.{letter}ip", T.IPADDR, f"Address of the {what}.", _address(end), address)
+        yield row(f"fd.{letter}port", T.PORT, f"Port of the {what}.", _port(end), port)
+        yield row(f"fd.{letter}proto", T.CHARBUF, f"Service of the {what}'s port.", _service(end))
         yield SyscallField(
             name=f"fd.{letter}net",
             type=T.IPNET,
             description=f"Address of the {what}, to compare with networks.",
             get=_address(end),
             fact=address,
-            needs=needs,
             filter_only=True,
             no_rhs=True,
             no_transform=True,
@@ -135,7 +133,6 @@ def _endpoints() -> Iterator[SyscallField]:
             description=f"Host name of the {what}: a name that a rule compares with and that resolves to its address.",
             get=_host_names(end),
             untold="host names are looked up in DNS",
-            needs=needs,
             check_value=_note_name,
             compare=Compare.ANY_OF,
             no_rhs=True,

@@ -7,7 +7,7 @@ from typing import Final
 
 from falcohost import Plan
 from falcohost.ir import Check, FieldRef, ListOf, Transform, checks
-from falcohost_syscall.calls.rows import BY_NAME, EXEC, FORKS, Call, Param
+from falcohost_syscall.calls.rows import BY_NAME, EXEC, FORKS, Call
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.fields.rows import BY_FIELD_NAME
 from falcohost_syscall.parameters import values
@@ -61,12 +61,5 @@ def _of_parameters(row: Call, asked: Iterable[tuple[str, str | None]]) -> Iterat
         field = BY_FIELD_NAME.get(name)
         if field is None or Need.PARAMETERS not in field.needs or (arg is None and field.arg_required):
             continue
-        yield from (_PARAMETERS[param.source] for param in named(row, arg) if param.source in _PARAMETERS)
-
-
-def named(row: Call, arg: str | None) -> Iterator[Param]:
-    """Yield the parameters of *row* that a field's argument names, by name or number; None: all of them."""
-    if arg is None:
-        yield from row.params
-    elif (param := values.find(row, int(arg) if arg.isdecimal() else arg)) is not None:
-        yield param
+        named = row.params if arg is None else (values.find(row, int(arg) if arg.isdecimal() else arg),)
+        yield from (_PARAMETERS[param.source] for param in named if param is not None and param.source in _PARAMETERS)

@@ -5,13 +5,14 @@ It is chosen for each event type by the fields that rules read from its events, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.fields.rows import BY_FIELD_NAME
-from falcohost_syscall.pushdown.needs import named
+from falcohost_syscall.parameters import values
 from falcohost_syscall.records import record
 
 _OF_NEEDS: Final = {
@@ -37,9 +38,16 @@ def present(plan: Plan, row: Call) -> int:
             # Of one descriptor, the first three are told; others are looked up in /proc.
             bits |= _OF_NEEDS[Need.STREAMS if need is Need.FD_TYPES and arg is not None else need]
         if Need.PARAMETERS in field.needs and not (arg is None and field.arg_required):
-            for param in named(row, arg):
+            for param in _named(row, arg):
                 bits |= _of_parameter(row, param)
     return bits if row.name in _POLLS else bits & ~record.ASKS_POLLED & ~(0 if row.values else record.ASKS_VALUES)
+
+
+def _named(row: Call, arg: str | None) -> Iterator[Param]:
+    if arg is None:
+        yield from row.params
+    elif (param := values.find(row, int(arg) if arg.isdecimal() else arg)) is not None:
+        yield param
 
 
 def _of_parameter(row: Call, param: Param) -> int:

@@ -44,17 +44,14 @@ def tell(**truth):
 """
 
 
-def opened(sources: Any, condition: str, *fields: str, **settings: Any) -> tuple[SyscallSource, Any]:
-    """Return the source for one rule about processes with the mark, whose output has *fields*; and what matches.
-
-    :param settings: of falcohost.
-    """
+def opened(sources: Any, condition: str, *fields: str) -> tuple[SyscallSource, Any]:
+    """Return the source for one rule about processes with the mark, whose output has *fields*; and what matches."""
     expr = check(parse(f"proc.args contains {MARK} and {condition}"), CATALOG).expr
     last = check(parse(f"evt.type = openat and fd.name = {END}"), CATALOG).expr
     both = ir.Or((expr, last))
     asked = frozenset({*(ref.field.name for ref in ir.fields(both)), *fields})
     plan = Plan("syscall", event_types(both, frozenset(BY_NAME)), asked, condition=both)
-    return sources.open(plan, {"engine": {}, "falcohost": settings}), compile_condition(expr)
+    return sources.open(plan), compile_condition(expr)
 
 
 def events(source: SyscallSource, matches: Any) -> Iterator[Any]:

@@ -9,13 +9,11 @@ from random_events import CATALOG
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.code.specialise import specialise
-from falcohost.engine.evttypes import event_types
 from falcohost.engine.typecheck import check
 from falcohost.events import Plan
 from falcohost.fields import Field, FieldType
 from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf.wanted import collected
 from falcohost_syscall.facts import descriptors
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Literal, Text, Within, literals, within
@@ -24,7 +22,6 @@ from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import decide
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.plan import conditions
-from falcohost_syscall.pushdown.roles import deciding, decisive
 
 USERS = Users()
 
@@ -147,30 +144,6 @@ def test_sends_to_an_address_are_seen_for_later_ones(name):
     found = conditions(plan, USERS)[name]
     assert {to_address, within(RET, (0, RET.highest))} in [set(_parts(i)) for i in found.items]
     assert all(to_address in _parts(item) for item in found.items)
-
-
-@pytest.mark.parametrize(
-    ("text", "output", "found"),
-    [
-        ("evt.type = recvfrom and fd.l4proto = tcp", "fd.sport", True),
-        ("evt.type = dup2", "fd.name", True),
-        ("evt.type = dup2", "evt.args", True),
-        ("evt.type = poll", "fdlist.names", True),
-        ("evt.type = execve", "proc.stdin.name", True),
-        ("evt.type = recvfrom and fd.lport = 53", "fd.rip", False),
-        ("evt.type in (openat, execve, unlinkat)", "fd.name", False),
-        ("evt.type in (bind, listen, socket)", "fd.sport", False),
-    ],
-)
-def test_what_decides_which_end_is_the_client_s(text, output, found):
-    """Connects and accepts are collected where rules read the roles of later events; those that change a guess."""
-    expr = check(parse(text), CATALOG).expr
-    plan = Plan("syscall", event_types(expr, frozenset(BY_NAME)), frozenset({output}), condition=expr)
-    types = {"accept", "accept4", "connect"} if found else set()
-
-    assert types == deciding(plan) == collected(plan, conditions(plan, USERS)) - plan.event_types
-    assert types == conditions(plan, USERS).keys() & {"accept", "accept4", "connect"}
-    assert all(condition not in (TRUE, FALSE) for condition in map(decisive, map(BY_NAME.get, types)))
 
 
 def test_many_rules_are_one_test():

@@ -21,7 +21,6 @@ from falcohost_syscall.processes.users import Stamp, Users, stamps
 from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.pushdown.present import present
-from falcohost_syscall.pushdown.roles import deciding
 from falcohost_syscall.watched.paths import watched_paths
 
 
@@ -51,7 +50,6 @@ def ask(config: Config, plan: Plan) -> bytes:
     every = not config.process_context
     needed = conditions(chosen, Users(), all_processes=every) if config.pushdown else {}
     collected = wanted.collected(chosen, needed, all_processes=every)
-    collected -= deciding(chosen) & config.base.never
     paths = watched_paths(config.watched, chosen) if config.all_names else frozenset()
     options = wanted.options(chosen, needed, all_processes=every)
     return _encode(

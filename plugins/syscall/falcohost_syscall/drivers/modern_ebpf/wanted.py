@@ -18,7 +18,6 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
 from falcohost_syscall.pushdown.needs import in_conditions, needs, table_calls
 from falcohost_syscall.pushdown.present import present
-from falcohost_syscall.pushdown.roles import deciding
 from falcohost_syscall.records.record import (
     COMPAT_BASE,
     NO_ARG,
@@ -81,8 +80,8 @@ _PERFORMED = {
 
 
 def collected(plan: Plan, needed: Mapping[str, Condition], *, all_processes: bool = False) -> frozenset[str]:
-    """Return the event types to collect: those of *plan* whose conditions in *needed* can hold, and what they need."""
-    types = event_types(plan) | deciding(plan) | (table_calls(needs(plan)) if all_processes else frozenset())
+    """Return the event types to collect: those of *plan* whose conditions in *needed* can hold."""
+    types = event_types(plan) | (table_calls(needs(plan)) if all_processes else frozenset())
     return types - {name for name, condition in needed.items() if condition == FALSE}
 
 

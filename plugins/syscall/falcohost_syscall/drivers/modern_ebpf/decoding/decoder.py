@@ -154,9 +154,6 @@ class Decoder:
             if name not in types:
                 if h[CALL] == self.sentinel.row and kind == KIND_CALL and h[PID] == self.sentinel.pid:
                     self.watch.take(h[ARG0 + NUMBER])
-                elif name in _NOTES_SOCKET:
-                    make(row, h, data, self.passed, process, context).note_socket()
-                    changes(data)
                 continue
             if undecided and h[CGROUP] in undecided:
                 context.containers.decide(h[CGROUP], process)
