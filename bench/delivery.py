@@ -177,7 +177,8 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
         if dead:
             receiver.start()
         last, quiet = -1, time.monotonic()
-        while time.monotonic() - quiet < 10:  # until nothing arrives any more
+        # Until nothing arrives any more; an output that was dead is tried again every 30 s.
+        while time.monotonic() - quiet < (10 if to.exists() and to.stat().st_size else 60):
             now = sum(path.stat().st_size for path in (to, folder / "filed", folder / "piped") if path.exists())
             if now != last:
                 last, quiet = now, time.monotonic()
