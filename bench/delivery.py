@@ -177,11 +177,12 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
         if dead:
             receiver.start()
         last, quiet = -1, time.monotonic()
-        # Until nothing arrives any more; an output that was dead is tried again every 30 s.
-        while time.monotonic() - quiet < (10 if to.exists() and to.stat().st_size else 60):
+        while True:  # until nothing arrives any more; an output that was dead is tried again every 30 s
             now = sum(path.stat().st_size for path in (to, folder / "filed", folder / "piped") if path.exists())
             if now != last:
                 last, quiet = now, time.monotonic()
+            if time.monotonic() - quiet > (10 if to.exists() and to.stat().st_size else 60):
+                break
             time.sleep(0.2)
         whole = cpu_by_process(pid) - before
         stats = numbers()
