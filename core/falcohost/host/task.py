@@ -15,6 +15,7 @@ from falcohost.environment import BASE, let_programs_have, selected
 from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.confine.files import know_package
 from falcohost.host.encoded_rules import decode_plan, decode_rules
 from falcohost.host.functions import function
 from falcohost.host.plugins import Plugins, load_data
@@ -78,6 +79,8 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
     if data.loading is not None:
         load, capabilities = _function(data.loading.function), frozenset(data.loading.capabilities)
         settings = {**json.loads(data.loading.settings), AGENT_PID: agent}
+        for one in data.plugins:
+            know_package(one.entry.partition(":")[0])  # ask_now loads it when this process is confined
     else:
         plugins = load_data(data.plugins, as_texts(data.static), ())
         spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.host.confine import files
-from falcohost.host.confine.files import know_packages, readable
+from falcohost.host.confine.files import know_package, know_packages, readable
 from falcohost.needs import Needs
 
 
@@ -66,3 +66,16 @@ def test_only_new_modules_are_looked_at(load, monkeypatch):
     found()
 
     assert ["__path__"] == looked
+
+
+def test_a_package_that_is_imported_later(load, monkeypatch, tmp_path):
+    """Its folder is known without an import, also by the name of a module in it; a module without a folder has none."""
+    (tmp_path / "package_of_a_test").mkdir()
+    (tmp_path / "package_of_a_test/__init__.py").touch()
+    (tmp_path / "module_of_a_test.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("package_of_a_test.inside", "module_of_a_test", "no_package_of_a_test"):
+        know_package(name)
+
+    assert [tmp_path / "package_of_a_test"] == [path for path in readable(Needs()) if tmp_path in path.parents]
+    assert "package_of_a_test" not in sys.modules

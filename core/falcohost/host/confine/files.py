@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import sys
@@ -87,3 +88,9 @@ def know_packages() -> None:
         packages = (sys.modules.get(name) for name in new if "." not in name)
         _Known.folders |= {str(folder) for package in packages for folder in getattr(package, "__path__", ())}
         _Known.last = new[0]
+
+
+def know_package(module: str) -> None:
+    """Take note of the folders of the package that *module* is in, which may be imported later."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    _Known.folders |= frozenset((spec and spec.submodule_search_locations) or ())
