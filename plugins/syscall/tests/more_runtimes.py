@@ -26,10 +26,6 @@ from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 ONLY_1 = "umount /sys/fs/cgroup/unified"
 ONLY_2 = "mount -t cgroup2 none /sys/fs/cgroup"
 
-#: Seconds that containers wait before their first instruction where what is first is not certain on a busy machine:
-#: bare crun, which has no path by which it is known later, and a user's podman.
-WHILE = 2
-
 #: A user of the machine.
 USER, NAME = 54_321, "falcohost-test"
 
@@ -78,14 +74,13 @@ class Crun(Podman):
 
 
 class Bare:
-    """A runtime that nobody manages; with *stays*, containers wait for :data:`WHILE` first and stay until the end."""
+    """A runtime that nobody manages."""
 
     engines: Mapping[str, object] = {}
+    _options: Sequence[str] = ()
 
-    def __init__(self, folder: Path, program: str, before: Sequence[str] = (), *, stays: bool = False) -> None:
+    def __init__(self, folder: Path, program: str, before: Sequence[str] = ()) -> None:
         self._folder = folder
-        self._stays = stays
-        self._running: list[subprocess.Popen[bytes]] = []
         self._command = (*before, program)
         root(folder / "rootfs")
         subprocess.run([program, "spec"], cwd=folder, check=True)
@@ -95,30 +90,20 @@ class Bare:
 
     def first(self, *command: str) -> tuple[str, str, str | None]:
         """Run a command in a container; return its type, its name and its image."""
-        self._spec["process"]["args"] = (
-            ("/bin/sh", "-c", f"/bin/busybox sleep {WHILE}; {' '.join(command)}; read line") if self._stays else command
-        )
-        name, stdin = fresh(), subprocess.PIPE if self._stays else subprocess.DEVNULL
+        name = fresh()
         bundle = self._folder / name
         bundle.mkdir()
+        self._spec["process"]["args"] = command
         (bundle / "config.json").write_text(json.dumps(self._spec))
-        process = subprocess.Popen(
-            [*self._command, "run", name],
-            cwd=bundle,
-            stdin=stdin,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        if self._stays:
-            self._running.append(process)
-        else:
-            process.wait(PATIENCE * SLOWNESS)
+        self._do("run", *self._options, name, folder=bundle)
         return "runc", name, None
 
+    def _do(self, *arguments: str, folder: Path) -> None:
+        command, null = [*self._command, *arguments], subprocess.DEVNULL
+        subprocess.run(command, cwd=folder, stdin=null, stdout=null, stderr=null, timeout=PATIENCE * SLOWNESS)
+
     def close(self) -> None:
-        """End the containers that stay."""
-        for process in self._running:
-            process.communicate(timeout=PATIENCE * SLOWNESS)
+        """Do nothing: containers are gone."""
 
 
 class BareRunc(Bare):
@@ -131,12 +116,33 @@ class BareRunc(Bare):
 
 
 class BareCrun(Bare):
-    """crun, with cgroups of version 2. It copies itself, so that it has no path by which it is known later."""
+    """crun, with cgroups of version 2. It runs from a file without a path, and writes its state late."""
 
     needs = ("crun", "crun")
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "crun", only(ONLY_2), stays=True)
+        super().__init__(folder, "crun", only(ONLY_2))
+
+
+class Detached(BareCrun):
+    """crun that ends while the container runs."""
+
+    _options = ("--detach",)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._names: list[str] = []
+
+    def first(self, *command: str) -> tuple[str, str, str | None]:
+        """Run a command in a container; return its type, its name and its image."""
+        found = super().first(*command)
+        self._names.append(found[1])
+        return found
+
+    def close(self) -> None:
+        """Remove the containers, which have ended."""
+        for name in self._names:
+            self._do("delete", "--force", name, folder=self._folder)
 
 
 class Lxc:
@@ -251,8 +257,7 @@ class Rootless(Booted):
         how = (
             f"--rm --name {name} --network none --pids-limit=0"  # this machine's version 2 may have no such controller
         )
-        later = f"/bin/sh -c '/bin/busybox sleep {WHILE}; {' '.join(command)}'"
-        self.said = self.machine.run("/bin/sh", "-c", f"{self._podman} run {how} {IMAGE} {later}")
+        self.said = self.machine.run("/bin/sh", "-c", f"{self._podman} run {how} {IMAGE} {' '.join(command)}")
         return "podman", name, IMAGE
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 
 import pytest
-from more_runtimes import BareCrun, BareRunc, Crun, Lxc, Nspawn, Rootless, available, nested
+from more_runtimes import BareCrun, BareRunc, Crun, Detached, Lxc, Nspawn, Rootless, available, nested
 
 from falcohost.testing.images import IMAGE
 
@@ -20,7 +20,7 @@ RULES = """
   priority: NOTICE
 """
 
-KINDS = (Crun, BareRunc, BareCrun, Lxc, Nspawn, Rootless)
+KINDS = (Crun, BareRunc, BareCrun, Detached, Lxc, Nspawn, Rootless)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def agent(start_agent, tmp_path_factory):
         rules = tmp_path_factory.mktemp("rules") / "first.yaml"
         rules.write_text(RULES)
         known = {name: json.loads(text) for name, text in engines}
-        plugin = {"name": "container", "init_config": {"engines": known, "pause": {"enabled": True}}}
+        plugin = {"name": "container", "init_config": {"engines": known}}
         settings = {"plugins": [plugin], "load_plugins": ["container"], "falcohost": {"lookups": {"wait": 2.9}}}
         return start_agent(rules, settings=settings)
 

@@ -108,14 +108,24 @@ class Claim(NamedTuple):
         return any(self._was_started_by(one) for one in ancestors)
 
     def _was_started_by(self, process: Process) -> bool:
-        path, argv = process.image.exepath, process.image.argv
-        program = PurePosixPath(path).name
-        if not path.startswith(_INSTALLED):
-            return False
+        argv, program = process.image.argv, _program(process)
         if program.startswith(_SHIM):
             namespace = self.namespace or _DOCKER
             return (_option(argv, "-namespace"), _option(argv, "-id")) == (namespace, self.name)
         return not self.namespace and program in _RUNTIMES and self.name in argv[1:]
+
+
+def _program(process: Process) -> str:
+    """Return the name of the installed program that *process* runs; empty: it is another.
+
+    crun and older runc execute a copy of themselves, in memory or in a mount that is nowhere, so that no container can
+    change the file. Only the arguments have the name of such a program.
+    """
+    image, path = process.image, process.image.exepath
+    if image.from_memfd or path == "/":
+        program = PurePosixPath(image.argv[0]).name if image.argv else ""
+        return program if program in _RUNTIMES else ""
+    return PurePosixPath(path).name if path.startswith(_INSTALLED) else ""
 
 
 def _option(arguments: tuple[str, ...], name: str) -> str | None:
@@ -183,7 +193,8 @@ class Containers:
     """Remembers the cgroups and the container behind each key of a task's cgroups.
 
     Whether a runtime has a container of a cgroup's name is asked when its paths are told. The container may have ended
-    by then; what no runtime has is decided when a process of the cgroup is at hand, by its ancestors.
+    by then, or its state may come later; what no runtime has is decided when a process of the cgroup is at hand, by its
+    ancestors, or by another question.
 
     :ivar on_found: gets each key and its container, once that is known.
     :ivar undecided: the keys whose container is not known yet.
@@ -238,8 +249,10 @@ class Containers:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
-        found = next((claim.container for claim in claims if claim.is_below(ancestors)), HOST)
-        self._find(key, found, self.cgroups(key))
+        claim = next((one for one in claims if one.is_below(ancestors)), None)
+        if claim is None:  # crun writes its state while the container begins
+            claim = next(filter(self._exists, claims), None)
+        self._find(key, HOST if claim is None else claim.container, self.cgroups(key))
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""

@@ -6,6 +6,7 @@ import pytest
 
 from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
 from falcohost_syscall.processes.table import Image, Process
+from falcohost_syscall.records.record import EXE_FROM_MEMFD
 
 ID = "0123456789abcdef" * 4
 SHORT = ID[:12]
@@ -22,6 +23,14 @@ def process(exepath: str = "/bin/sh", *arguments: str, parent: Process | None = 
     raw = b"".join(f"{argument}\0".encode() for argument in (exepath, *arguments))
     made = Process(2, 1, 2, 1, "", 5, Image(raw, b"", exepath.encode()))
     made.parent = parent
+    return made
+
+
+def copied(*arguments: str, exepath: str = "/", in_memory: bool = False) -> Process:
+    """Return a process whose program is a copy without a path, with all *arguments*, the zeroth included."""
+    raw = b"".join(f"{argument}\0".encode() for argument in arguments)
+    made = Process(2, 1, 2, 1, "", 5, Image(raw, b"", exepath.encode()))
+    made.image.exe_flags = EXE_FROM_MEMFD if in_memory else 0
     return made
 
 
@@ -206,6 +215,13 @@ def test_a_cgroup_named_like_another_container():
         (process("/usr/bin/crun", "run", "other"), "host"),
         (process("/home/me/runc", "run", "web"), "host"),
         (process("/usr/bin/conmon", "-c", "web"), "web"),
+        (copied("crun", "run", "web"), "web"),
+        (copied("/usr/bin/crun", "run", "other"), "host"),
+        (copied("crun", "run", "web", exepath="/memfd:crun (deleted)", in_memory=True), "web"),
+        (copied("crun", "run", "web", exepath="/memfd:crun"), "host"),
+        (copied("sh", "run", "web"), "host"),
+        (copied("containerd-shim", "-namespace", "default", "-id", "web"), "host"),
+        (copied(), "host"),
     ],
 )
 def test_a_task_that_has_ended(ancestor, container):
@@ -220,3 +236,16 @@ def test_a_task_that_has_ended(ancestor, container):
     assert (HOST, []) == undecided
     assert [(5, container)] == found
     assert ("cpu=/default/web",) == containers.cgroups(5)
+
+
+def test_a_state_that_comes_late():
+    """A container whose runtime has written its state by the time of its first event is known by it."""
+    has_state: list[str] = []
+    containers = Containers(lambda claim: claim.path in has_state)
+    containers.learn(5, ["=/x/web"])
+    containers.learn(6, ["=/x/other"])
+    has_state.append("/x/web")
+    for key in (5, 6):
+        containers.decide(key, process())
+
+    assert ["web", "host"] == [containers.get(key).id for key in (5, 6)]
