@@ -1,0 +1,71 @@
+"""Thousands of containers that live for milliseconds: each is told with its name, and nothing grows with their number."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from more_runtimes import BareCrun, available
+
+from falcohost.testing.agent import PROGRAM, Agent
+from falcohost.testing.waiting import wait_until
+from falcohost_containers.lookup import MOST
+
+RULES = """
+- rule: First
+  desc: The first instruction of a container reads a file.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-many and container.id != host
+  output: first %container.name
+  priority: NOTICE
+"""
+
+#: Most megabytes that the agent may take more after the second half of the containers than after the first.
+GROWTH = 6.0
+
+
+@pytest.fixture
+def crun(bpf, tmp_path) -> Iterator[BareCrun]:
+    """Return crun."""
+    available(BareCrun)
+    yield BareCrun(tmp_path)
+
+
+def megabytes(agent: Agent) -> float:
+    """Return the memory of all processes of an agent (PSS)."""
+    rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in agent.processes())
+    return sum(int(text.partition("\nPss:")[2].split()[0]) for text in rollups) / 1024
+
+
+def names(agent: Agent) -> list[str]:
+    """Return the names of the containers in the alerts."""
+    return [alert["output_fields"]["container.name"] for alert in agent.alerts if alert["rule"] == "First"]
+
+
+def lookup(agent: Agent) -> dict[str, int]:
+    """Return what the lookup has counted."""
+    command = [PROGRAM, "stats", "--json", "--state-dir", agent.folder / "state"]
+    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    (source,) = told["sources"]
+    return source["lookups"]["containers"]
+
+
+def test_many_containers(start_agent, crun, tmp_path, soak):
+    """All are told, and when the lookup has as many rows as it may, the agent takes no more memory."""
+    (tmp_path / "rules.yaml").write_text(RULES)
+    settings = {"load_plugins": ["container"], "falcohost": {"lookups": {"wait": 2.9}, "fold": {"enabled": False}}}
+    agent = start_agent(tmp_path / "rules.yaml", settings=settings)
+    half, wanted, taken = soak(5_000, 10), [], []
+    for _ in range(2):
+        wanted += crun.many(half, "/bin/cat", "/etc/falcohost-many")
+        wait_until(lambda: len(names(agent)) == len(wanted))
+        taken.append(megabytes(agent))
+    counted = lookup(agent)
+    print(f"{2 * half} containers: {taken[0]:.1f} MB, then {taken[1]:.1f} MB; {counted}")
+
+    assert set(wanted) == set(names(agent))
+    assert taken[1] - taken[0] < GROWTH
+    assert min(2 * half, MOST) >= counted["known"]
+    assert max(2 * half - MOST, 0) == counted["dropped"]
