@@ -9,13 +9,15 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from falcohost.engine.code.module import compile_values
+from falcohost.engine.ir import And, Check, Expr, Not, Or
 from falcohost.errors import ConfigError
-from falcohost.events import Event, Source, WritingSource
+from falcohost.events import Event, Plan, Source, WritingSource
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.libc import prctl
 from falcohost.ruletests.runner import Runner
@@ -28,6 +30,12 @@ _QUIET: Final = 1_000_000_000
 _SUBREAPER: Final = 36
 #: The fields that say whose event it is.
 _PID, _ABOVE = "proc.pid", "proc.apid"
+#: Most other processes that a filter tells apart.
+_OTHERS: Final = 1000
+_LOST: Final = (
+    "events were lost meanwhile ({causes}), so that a test of the others would be worth little; run it again, with a "
+    "command that does less, or with larger buffers: -o engine.modern_ebpf.buf_size_preset=8"
+)
 #: What a command sees of the environment: an environment has secrets, and rules may have it written.
 _ENVIRONMENT: Final = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ")
 
@@ -56,24 +64,69 @@ def run_live(
     """Run *command* in *folder*; return its exit status, and the events of its processes.
 
     :param closeness: says of an event which checks alone keep a rule from firing. With it, events are written, and the
-        source passes all events of the types that rules ask for, not only those that a rule may match.
+        source passes all events of these processes of the types that rules ask for, not only those that may match.
     :raises ConfigError: it cannot be run, or not all of its events could be seen.
     :raises SourceError: the source cannot be opened.
     """
-    rules = runner.compiled(DEFAULT_SOURCE)
+    plan = _plan(runner, every=closeness is not None)
     source = runner.spec(DEFAULT_SOURCE).make(settings)
     if not isinstance(source, WritingSource):
         raise ConfigError(f"the source '{DEFAULT_SOURCE}', as it is configured, cannot write its events")
     prctl(_SUBREAPER, 1)
-    source.open(rules.plan if closeness is None else replace(rules.plan, condition=None), None)
+    source.open(plan, None)
     try:
         process = _start(command, folder)
         found = list(_seen(runner, source, process, closeness))
-        if lost := sum(source.stats().dropped.values()):
-            raise ConfigError(f"{lost} events were lost meanwhile, so that a test of the others would be worth little")
+        if lost := {cause: count for cause, count in source.stats().dropped.items() if count}:
+            raise ConfigError(_LOST.format(causes=", ".join(f"{cause}: {count:,}" for cause, count in lost.items())))
         return process.wait(), found
     finally:
         source.close()
+
+
+def _plan(runner: Runner, *, every: bool) -> Plan:
+    """Return the plan of the rules, for processes below this one; with *every*, for events that match no rule too."""
+    plan, below = runner.compiled(DEFAULT_SOURCE).plan, _below(runner)
+    asked = {(_PID, None), (_ABOVE, None)}
+    return replace(
+        plan,
+        fields=plan.fields | {_PID, _ABOVE},
+        condition=below if every or plan.condition is None else And((below, plan.condition)),
+        by_type=plan.by_type and {name: fields | asked for name, fields in plan.by_type.items()},
+    )
+
+
+def _below(runner: Runner) -> Expr:
+    """Return a condition that holds for all processes that will be below this one, and for hardly any other.
+
+    The kernel decides it, and may know only the nearest ancestors of a process. So it also says who is not: whoever is
+    there already, and whoever has such an ancestor nearby.
+    """
+    pid, above = (runner.ref(DEFAULT_SOURCE, name) for name in (_PID, _ABOVE))
+    own, upwards = os.getpid(), tuple(_upwards(os.getppid()))
+    others = tuple(sorted({*_running()} - {own, *upwards})[:_OTHERS])
+    return And(
+        (
+            Not(Check(pid, "in", (*others, own, *upwards))),
+            Not(Check(above, "in", others)),
+            Or((Check(above, "=", own), Not(Check(above, "in", upwards)))),
+        )
+    )
+
+
+def _running() -> Iterator[int]:
+    """Yield the processes of this machine, without the kernel's own threads, which make no calls."""
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdecimal() and (folder / "exe").readlink():
+                yield int(folder.name)
+
+
+def _upwards(pid: int) -> Iterator[int]:
+    """Yield a process and those above it."""
+    while pid:
+        yield pid
+        pid = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
 
 
 def _start(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:

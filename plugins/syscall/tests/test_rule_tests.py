@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,37 @@ def test_recording_adds_to_a_file(falcohost, folder):
     assert "there is a test 'two' in" in falcohost("--record", "two", "--into", "a_test.yaml", "--", "id", status=2)
     assert "cannot be run: No such file" in falcohost("--record", "x", "--", "/nowhere", status=2)
     assert {"a_test.yaml", "rules.yaml"} == {path.name for path in folder.iterdir() if path.is_file()}
+
+
+#: Opens a file all the time, as a process with more ancestors than filters know.
+FLOOD = """
+import os
+for _ in range(12):
+    if child := os.fork():
+        os.waitpid(child, 0)
+        os._exit(0)
+print(flush=True)
+while os.getppid() != 1:
+    os.close(os.open("/etc/passwd", os.O_RDONLY))
+"""
+
+#: Reads a file, with as many ancestors.
+DEEP = "import os\nfor _ in range(12):\n    os.fork() and os._exit(os.wait()[1] >> 8)\nopen('/etc/group').close()"
+
+
+def test_what_others_do_meanwhile_costs_nothing(falcohost, folder):
+    """A command is recorded in whole while other processes cause more events of the same types than can be read."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            flood = subprocess.Popen([sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, process_group=0)
+            stack.callback(flood.wait)
+            stack.callback(os.killpg, flood.pid, signal.SIGKILL)
+            assert flood.stdout is not None
+            stack.enter_context(flood.stdout).readline()
+        said = falcohost("--record", "deep", "--into", "a_test.yaml", "--", sys.executable, "-c", DEEP)
+
+    assert "fires: Link to a file of accounts read" in said
+    assert "1 passed" in falcohost("a_test.yaml")
 
 
 def test_a_file_that_is_written_otherwise_stays(falcohost, folder):
