@@ -80,7 +80,9 @@ def places(config: Config) -> Iterator[Place]:
     for one in config.docker:
         yield _at(one, ("docker",), functools.partial(_docker, one, config))
     if config.storages or config.users or config.podman:
-        yield Place(("podman", "cri"), functools.partial(_has_podman, config), functools.partial(_podman, config))
+        yield Place(("podman",), functools.partial(_has_podman, config), functools.partial(_podman, config))
+    if config.storages and config.cri:
+        yield Place(("cri",), functools.partial(_any, config.storages), functools.partial(_crio, config))
     if config.states:
         yield Place(("runc",), functools.partial(_any, config.states), functools.partial(_bare, config))
 
@@ -126,6 +128,12 @@ def _podman(config: Config) -> Engine:
     users = [config.users] if config.users else []
     service = Path(config.podman[0]) if config.podman else None
     return Podman([Path(one) for one in config.storages], users, service, longest=config.longest)
+
+
+def _crio(config: Config) -> Engine:
+    from falcohost_containers.runtimes.crio import Crio
+
+    return Crio([Path(one) for one in config.storages], longest=config.longest)
 
 
 def _bare(config: Config) -> Engine:

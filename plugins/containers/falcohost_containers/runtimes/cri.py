@@ -17,7 +17,7 @@ _RUNTIME: Final = "/runtime.v1.RuntimeService"
 _IMAGES: Final = "/runtime.v1.ImageService"
 
 # runtime.v1.MountPropagation and NamespaceMode
-_PROPAGATION: Final = {0: "private", 1: "rslave", 2: "rshared"}
+PROPAGATION: Final = {0: "private", 1: "rslave", 2: "rshared"}
 _NODE: Final = 2
 
 
@@ -138,5 +138,5 @@ class _Image:
 
 
 def _mount(one: pb.Values) -> Mount:
-    propagation = _PROPAGATION.get(pb.number(one, 5), "")
+    propagation = PROPAGATION.get(pb.number(one, 5), "")
     return Mount(text(pb.text(one, 2)), text(pb.text(one, 1)), "", not pb.number(one, 3), propagation)

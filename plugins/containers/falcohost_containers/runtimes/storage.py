@@ -27,21 +27,34 @@ _DRIVERS: Final = ("overlay", "vfs", "btrfs", "zfs")
 _MOST: Final = 64
 
 
-class _Stored(Struct):
+class Stored(Struct):
+    """A container as containers/storage has it; *metadata* is JSON of whoever made it."""
+
     id: str
     names: list[str] | None = None
     image: str = ""
     metadata: str = ""
 
 
-class _Metadata(Struct, rename="kebab"):
+class Metadata(Struct, rename="kebab"):
+    """What podman and CRI-O write into that of a container. Only CRI-O has *metadata_name*, the name in Kubernetes.
+
+    :ivar pod_id: the sandbox; *pod*: it is that itself, and has *uid* and *namespace* of the pod.
+    """
+
     image_name: str = ""
     image_id: str = ""
     name: str = ""
+    metadata_name: str = ""
     pod_id: str = ""
+    pod: bool = False
+    uid: str = ""
+    namespace: str = ""
 
 
-class _Image(Struct):
+class Image(Struct):
+    """An image as containers/storage has it."""
+
     id: str
     digest: str = ""
     names: list[str] | None = None
@@ -57,7 +70,7 @@ class Podman:
         self, storages: Sequence[Path], users: Sequence[str], path: Path | None, *, longest: int = 100
     ) -> None:
         self.name = "podman"
-        self.types = frozenset({"podman", "cri"})
+        self.types = frozenset({"podman"})
         self.ids = ID
         self.reads_files = False
         self._storages = storages
@@ -91,12 +104,12 @@ class Podman:
 
     def running(self) -> Iterable[str]:
         """Yield the ids of the containers of root's storages that the OCI runtime has."""
-        for _, folder in _folders(self._storages):
-            yield from (one.id for one in _containers(folder) if (folder / one.id / "userdata/config.json").exists())
+        for _, folder in folders_of(self._storages):
+            yield from (one.id for one in containers_in(folder) if (folder / one.id / "userdata/config.json").exists())
 
     def folders(self) -> Sequence[Path]:
         """Return the folders in which podman makes one for each container."""
-        return [folder for _, folder in _folders([*self._storages, *self._of_users()])]
+        return [folder for _, folder in folders_of([*self._storages, *self._of_users()])]
 
     def _of_users(self) -> list[Path]:
         found = [path for pattern in self._users for path in Path("/").glob(pattern.lstrip("/"))]
@@ -116,7 +129,7 @@ class Podman:
         :raises RuntimeFailed: several users say that it is theirs.
         """
         for storages, is_roots in ((self._storages, True), (self._of_users(), False)):
-            found = [row for one in _folders(storages) if (row := self._in(*one, container, is_roots)) is not None]
+            found = [row for one in folders_of(storages) if (row := self._in(*one, container, is_roots)) is not None]
             if len(found) > 1:
                 raise RuntimeFailed(f"{len(found)} storages have the same container")
             if found:
@@ -124,11 +137,11 @@ class Podman:
         return None
 
     def _in(self, images: Path, folder: Path, container: str, is_roots: bool) -> Row | None:
-        stored = next((one for one in _containers(folder) if one.id == container), None)
+        stored = next((one for one in containers_in(folder) if one.id == container), None)
         if stored is None:
             return None
-        said = _metadata(stored.metadata)
-        image = _image(images, stored.image or said.image_id)
+        said = metadata_of(stored.metadata)
+        image = image_in(images, stored.image or said.image_id)
         parts = best(image.names or (), said.image_name)
         config = read(folder / container / "userdata/config.json")
         about = Spec() if config is None else spec(config)
@@ -153,8 +166,8 @@ class Podman:
         return row
 
 
-def _folders(storages: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """Yield the folders of images and of containers that there are."""
+def folders_of(storages: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield the folders of images and of containers that there are in *storages*."""
     for storage in storages:
         for driver in _DRIVERS:
             folder = storage / f"{driver}-containers"
@@ -162,27 +175,29 @@ def _folders(storages: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
                 yield storage / f"{driver}-images", folder
 
 
-def _containers(folder: Path) -> list[_Stored]:
+def containers_in(folder: Path) -> list[Stored]:
     """Return the containers of a storage; some are only for the time being (``volatile-containers.json``)."""
-    found: list[_Stored] = []
+    found: list[Stored] = []
     for name in ("containers.json", "volatile-containers.json"):
         data = read(folder / name)
         found += _decode_containers(data) if data else ()
     return found
 
 
-def _image(folder: Path, ident: str) -> _Image:
+def image_in(folder: Path, ident: str) -> Image:
+    """Return the image *ident*, whose names are in *folder*; one without names if there is none."""
     data = read(folder / "images.json")
-    return next((one for one in (_decode_images(data) if data else ()) if one.id == ident), _Image(ident))
+    return next((one for one in (_decode_images(data) if data else ()) if one.id == ident), Image(ident))
 
 
-def _metadata(data: str) -> _Metadata:
+def metadata_of(data: str) -> Metadata:
+    """Return what a container's metadata say; empty ones if they are something else."""
     try:
         return _decode_metadata(data or "{}")
     except ValueError:
-        return _Metadata()
+        return Metadata()
 
 
-_decode_containers = msgspec.json.Decoder(list[_Stored]).decode
-_decode_images = msgspec.json.Decoder(list[_Image]).decode
-_decode_metadata = msgspec.json.Decoder(_Metadata).decode
+_decode_containers = msgspec.json.Decoder(list[Stored]).decode
+_decode_images = msgspec.json.Decoder(list[Image]).decode
+_decode_metadata = msgspec.json.Decoder(Metadata).decode
