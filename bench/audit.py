@@ -73,13 +73,18 @@ def _rule(number: int) -> str:
 
 def records(count: int) -> list[bytes]:
     """Return *count* records of about :data:`SIZE` bytes, no two alike."""
-    chance = random.Random(1)
+    chance, events = random.Random(1), wanted_events()
+    return [varied(chance, chance.choice(events), 1_700_000_000 + number // 10) for number in range(count)]
+
+
+def wanted_events() -> list[dict[str, Any]]:
+    """Return public events of about the size that records have."""
     events = [json.loads(line)["event"] for line in (CORPUS / "events/cloudtrail.jsonl").read_text().splitlines()]
-    events = [event for event in events if "eventType" in event and 900 < len(json.dumps(event)) < 2200]
-    return [_varied(chance, chance.choice(events), 1_700_000_000 + number // 10) for number in range(count)]
+    return [event for event in events if "eventType" in event and 900 < len(json.dumps(event)) < 2200]
 
 
-def _varied(chance: random.Random, event: dict[str, Any], seconds: int) -> bytes:
+def varied(chance: random.Random, event: dict[str, Any], seconds: int) -> bytes:
+    """Return *event* as a record of :data:`SIZE` bytes at *seconds*, with other identities and addresses."""
     event = {
         **event,
         "eventID": f"{chance.getrandbits(128):032x}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -98,7 +98,7 @@ class Text:
         self._offset = offset
         self._data = data
         self._is_cut_off = is_cut_off
-        self._pieces: list[Piece] | None = None
+        self._pieces: Sequence[Piece] | None = None
         self._arrival = ""
 
     @property
@@ -107,7 +107,7 @@ class Text:
         self._arrival = self._arrival or secrets.token_hex(8)
         return self._arrival
 
-    def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> list[Piece]:
+    def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> Sequence[Piece]:
         """Return the records; the first call reports cause and offset of invalid JSON to *refuse*."""
         if self._pieces is None:
             self._pieces = self.context.cutter.cut(self._data, self._offset, refuse, is_cut_off=self._is_cut_off)

@@ -187,7 +187,7 @@ def _whole_lines(
         offset += size + len(rest) - len(lines)
     else:
         lines = b"".join([*begun, rest])
-    if len(lines) <= min(limit, _TOGETHER):
+    if len(lines) <= limit and (len(lines) <= _TOGETHER or lines.find(b"\n", 0, -1) < 0):
         if lines and not lines.isspace():
             yield offset, lines
         return

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypedDict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, TypeAlias, TypedDict, overload
 
 import msgspec
 
@@ -38,6 +39,28 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
+class _Adjacent(Sequence[Piece]):
+    """Records in one array with one byte between them; each is copied from its text only when it is asked for."""
+
+    def __init__(self, raws: list[msgspec.Raw], begins: list[int]) -> None:
+        self._raws = raws
+        self._begins = begins
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    @overload
+    def __getitem__(self, index: int) -> Piece: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Piece]: ...
+
+    def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        return Piece(self._begins[index], bytes(self._raws[index]))
+
+
 class Cutter:
     """Splits texts whose records may be in an array under one of the keys *wrappers*."""
 
@@ -46,14 +69,14 @@ class Cutter:
         self._wrappers = [_wrapper(key) for key in wrappers]
         self._are_words = all(key.isascii() and key.isalnum() for key in wrappers)
 
-    def cut(self, text: bytes, offset: int, refuse: Refuse, *, is_cut_off: bool = False) -> list[Piece]:
+    def cut(self, text: bytes, offset: int, refuse: Refuse, *, is_cut_off: bool = False) -> Sequence[Piece]:
         """Return the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
 
         *refuse* is called with cause and offset of what cannot be split. *is_cut_off*: the end of *text* is missing,
         which has been counted.
         """
         try:
-            return list(self._pieces(_values(text), text, offset))
+            return self._adjacent(text, offset) or list(self._pieces(_values(text), text, offset))
         except (*MALFORMED, RecursionError):
             pass
         lines, end = text.split(b"\n"), offset + len(text)
@@ -121,6 +144,23 @@ class Cutter:
         with contextlib.suppress(Broken):
             begins.update(arrays(raw))
         return next((begins[key] for key in self._keys if key in begins), None)
+
+    def _adjacent(self, text: bytes, offset: int) -> _Adjacent | None:
+        """Return the records of a document that holds them in one array, as most do that hold many; else None."""
+        if text[:1] != b"{" or not self._may_wrap(text):
+            return None
+        try:
+            raws = self._wrapped(text)
+        except MALFORMED:  # several values, perhaps
+            return None
+        if not raws:
+            return None
+        begin = _place(bytes(raws[0]), text, 0)
+        *ends, end = accumulate(map(len, raws), lambda end, size: end + 1 + size, initial=begin - 1)
+        # A crafted text may deceive this. Different records have different places in any case, as keys need.
+        last = bytes(raws[-1]) + b"]"
+        begins = [offset + 1 + at for at in ends]
+        return _Adjacent(raws, begins) if text.startswith(last, end + 1 - len(last)) else None
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
         """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""
