@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from msgspec import structs
 
+from falcohost_containers.again import Again
 from falcohost_containers.known import Known
 from falcohost_containers.rows import Row
 from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, OnDisk, RuntimeFailed
@@ -65,8 +66,9 @@ class Asked:
     :ivar failed: how often it has not answered, or not as it should.
     """
 
-    def __init__(self, engine: Engine, later: Later) -> None:
+    def __init__(self, engine: Engine, later: Later, made: Callable[[str], None]) -> None:
         self.engine = engine
+        self._made = made
         self.failed = 0
         self._later = later
         self._lock = threading.Lock()
@@ -103,6 +105,7 @@ class Asked:
         """Ask for *container*, which has been made; what is known of an earlier one of its name is forgotten."""
         with self._lock:
             self._known.begin(container)
+        self._made(container)
         self.ask(container, nobody)
 
     def end(self, container: str) -> None:
@@ -244,13 +247,15 @@ class Asking:
 
     :param engines: runtimes that are there.
     :param places: where others may be. They cost nothing until they are there.
+    :ivar again: tells of names that containers are made with.
     """
 
     def __init__(self, engines: Iterable[Engine] = (), places: Iterable[Place] = ()) -> None:
+        self.again = Again()
         self._later = Later()
         self._lock = threading.Lock()
         self._places = [*places]
-        self.runtimes = [Asked(engine, self._later) for engine in engines]
+        self.runtimes = [Asked(engine, self._later, self.again.made) for engine in engines]
 
     def look(self, kind: str = "") -> None:
         """Take in the runtimes that have come, those only that may have containers of this *kind*."""
@@ -258,7 +263,7 @@ class Asking:
             for place in [one for one in self._places if not kind or kind in one.types]:
                 if place.exists():
                     self._places.remove(place)
-                    self.runtimes = [*self.runtimes, new := Asked(place.make(), self._later)]
+                    self.runtimes = [*self.runtimes, new := Asked(place.make(), self._later, self.again.made)]
                     new.all()
 
     def ask(self, container: str, kind: str, tell: Tell) -> None:

@@ -53,6 +53,10 @@ def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket
         threading.Thread(target=_read_when_asked, args=(other, watching), name="pauses", daemon=True).start()
 
     def ask(question: Question, answer: Any) -> None:
+        if not question.type:
+            asking.again.ask(lambda container: answer(Answer(container, "", None)))
+            return
+
         def tell(row: Row | None) -> None:
             answer(Answer(question.id, question.type, row))
 

@@ -26,6 +26,9 @@ NOT_KNOWN: Final = 5.0
 #: Runtimes that name a cgroup after the container, and are not asked.
 NAMED: Final = frozenset({"lxc", "libvirt_lxc", "systemd-nspawn", "bpm"})
 
+#: Runtimes whose containers have an id that whoever starts them chooses.
+CHOSEN: Final = ("containerd", "runc")
+
 #: Runtimes whose containers have no other name than their id.
 NAMED_BY_ID: Final = frozenset({"runc"})
 
@@ -45,6 +48,8 @@ class Containers:
         self._rows: OrderedDict[Key, tuple[float, Any]] = OrderedDict()
         self.dropped = 0
         self._asked: set[Key] = set()
+        self._watches = False
+        self._watch()
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Containers:
@@ -110,8 +115,26 @@ class Containers:
         self._poll_pauses()
         answers = self._port.answers()
         for answer in answers:
-            self._take(answer)
+            if answer.type:
+                self._take(answer)
+            else:
+                self._forget(answer.id)
+        if not self._watches:
+            self._watch()
         return bool(answers)
+
+    def _watch(self) -> None:
+        """Have the helper say when a container is made with a name that another may have had."""
+        self._watches = self._port.ask(Question("", ""))
+
+    def _forget(self, container: str) -> None:
+        """Forget what is known of containers of this name; of all with chosen names, if it is empty."""
+        self._watches = False
+        for kind in CHOSEN:
+            gone = [(container, kind)] if container else [key for key in self._rows if key[1] == kind]
+            for key in gone:
+                self._rows.pop(key, None)
+                self._asked.discard(key)
 
     def _take(self, answer: Answer) -> None:
         key, now = (answer.id, answer.type), self._clock.monotonic()

@@ -68,14 +68,17 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Question(Struct, array_like=True, frozen=True):
-    """Asks for a container; *type* is the runtime as the cgroup's name tells it."""
+    """Asks for a container; *type* is the runtime as the cgroup's name tells it. Without one, asks what is made."""
 
     id: _Id
     type: _Id
 
 
 class Answer(Struct, array_like=True, frozen=True):
-    """The answer to the question about this container; without a row, it is not known."""
+    """The answer to the question about this container; without a row, it is not known.
+
+    Without a *type*, a container was made with the name *id*; if that is empty too, with any of many names.
+    """
 
     id: str
     type: str

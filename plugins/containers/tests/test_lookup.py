@@ -26,12 +26,20 @@ class Asked:
         here, self._there = socket.socketpair()
         self.port: SocketPort[Question, Answer] = SocketPort(here, Answer)
         self.waiting: list[tuple[Question, object]] = []
-        self.rows: dict[str, Row | None] = {}
+        self.watching: list[object] = []
         self._thread = threading.Thread(target=serve_late, args=(self._there, Question, self._ask), daemon=True)
         self._thread.start()
 
     def _ask(self, question: Question, answer: object) -> None:
-        self.waiting.append((question, answer))
+        if question.type:
+            self.waiting.append((question, answer))
+        else:
+            self.watching.append(answer)
+
+    def made(self, name: str) -> None:
+        """Say that a container is made with this name."""
+        wait_until(lambda: self.watching)
+        self.watching.pop()(Answer(name, "", None))
 
     def answer(self, row: Row | None) -> None:
         """Answer the first question that has come, when it has come."""
@@ -112,6 +120,40 @@ def test_a_row_that_is_old(containers, asked, clock):
         wait_until(containers.poll)
 
     assert "new" == containers.find(WEB).name
+
+
+def test_a_name_that_is_used_again(containers, asked):
+    """What is known of a container is forgotten when another is made with its name, each time; other rows stay."""
+    task, bare = ("web", "containerd"), ("job", "runc")
+    for key in (WEB, task, bare):
+        containers.find(key)
+        asked.answer(Row(name=key[0]))
+    wait_until(lambda: containers.poll() and len(containers) == 3)
+    for name, left in (("web", 2), ("other", 2), (WEB[0], 2), ("job", 1)):
+        asked.made(name)
+        wait_until(containers.poll)
+        assert left == len(containers)
+
+    assert PENDING is containers.find(task)
+    asked.answer(Row(name="another"))
+    wait_until(containers.poll)
+    assert ("another", PENDING, WEB[0]) == (
+        containers.find(task).name,
+        containers.find(bare),
+        containers.find(WEB).name,
+    )
+
+
+def test_many_names_that_are_used_again(containers, asked):
+    """Where too many were made, all that could have been made anew are forgotten."""
+    for key in (WEB, ("web", "containerd"), ("job", "runc")):
+        containers.find(key)
+        asked.answer(Row(name=key[0]))
+    wait_until(lambda: containers.poll() and len(containers) == 3)
+    asked.made("")
+    wait_until(containers.poll)
+
+    assert (1, WEB[0]) == (len(containers), containers.find(WEB).name)
 
 
 def test_few_are_kept(containers, asked, monkeypatch):

@@ -100,12 +100,21 @@ class Ctr:
         """Run a shell script in a container; return the container's id."""
         return self.execute("/bin/sh", "-c", script, terminal=terminal)
 
-    def execute(self, *command: str, terminal: bool = False, fails: bool = False) -> str:
+    def execute(
+        self, *command: str, terminal: bool = False, fails: bool = False, name: str = "", image: str = IMAGE
+    ) -> str:
         """Run a command in a container; return the container's id, which is also its name."""
-        name = f"falcohost-{secrets.token_hex(4)}"
+        name = name or f"falcohost-{secrets.token_hex(4)}"
         options = ["--rm", "--snapshotter", "native", *(["-t"] if terminal else [])]
-        run(*self._ctr, "run", *options, IMAGE, name, *command, fails=fails)
+        run(*self._ctr, "run", *options, image, name, *command, fails=fails)
         return name
+
+    @contextlib.contextmanager
+    def tagged(self, image: str) -> Iterator[None]:
+        """Give the image another name."""
+        run(*self._ctr, "image", "tag", IMAGE, image)
+        yield
+        run(*self._ctr, "image", "rm", image)
 
     def begin(self, script: str, folder: Path) -> str:
         """Begin to run a shell script in a container that has *folder* as /out; return the container's id."""
