@@ -7,23 +7,41 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
+
+from falcohost.alert import Alert, RuleMetadata
 from falcohost.store.arrival import Row
+from falcohost.store.body import decode, key_in
 
 #: Most alerts, and bytes of them.
 MOST_KEPT: Final = 500
 MOST_KEPT_BYTES: Final = 8 << 20
 
 
+class Kept(Struct, frozen=True, gc=False):
+    """What is kept of a row: decoded, hundreds of alerts would leave Python's memory larger for good."""
+
+    seq: int
+    held: str
+    body: bytes
+    metadata: RuleMetadata
+
+    @property
+    def alert(self) -> Alert:
+        """Decode the alert."""
+        return decode(self.body, {key_in(self.body): self.metadata})
+
+
 class Latest:
     """Alerts without gaps between their numbers, the last that a store has."""
 
     def __init__(self) -> None:
-        self._rows: deque[Row] = deque(maxlen=MOST_KEPT)
+        self._rows: deque[Kept] = deque(maxlen=MOST_KEPT)
         self._size = 0
 
     def add(self, row: Row) -> None:
         """Add the next alert."""
-        self._rows.append(row)
+        self._rows.append(Kept(row.seq, row.held, row.body, row.alert.metadata))
 
     def bound(self, more: int) -> None:
         """Drop alerts if there are too many bytes, after alerts of *more* bytes were added."""
@@ -33,7 +51,7 @@ class Latest:
             if self._size > MOST_KEPT_BYTES:
                 self._rows.popleft()
 
-    def after(self, number: int, most: int | None = None) -> Iterator[Row] | None:
+    def after(self, number: int, most: int | None = None) -> Iterator[Kept] | None:
         """Return all alerts after *number*, or the first *most* of them; None if they are not all here."""
         if not self._rows or self._rows[0].seq > number + 1:
             return None

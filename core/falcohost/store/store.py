@@ -25,7 +25,7 @@ from falcohost.store.age import stored_age
 from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
 from falcohost.store.body import decode, encode, key_in
 from falcohost.store.disk import Disk
-from falcohost.store.latest import Latest
+from falcohost.store.latest import Kept, Latest
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.noise import Noise
@@ -172,7 +172,7 @@ class Store:
         """Return the mark of each subscriber."""
         return {name: position.mark for name, position in self._positions.items()}
 
-    def recent(self, after: int) -> list[Row] | None:
+    def recent(self, after: int) -> list[Kept] | None:
         """Return all alerts after number *after* that are to be delivered; None if they are not all in memory."""
         with self._lock:
             rows = self._latest.after(after)

@@ -88,7 +88,7 @@ class OutputsLink:
         rows = self._store.recent(self._told)
         if rows is None or sum(len(row.body) for row in rows) > MOST_BYTES:
             return messages.News(last, last, [], [])
-        metadata = {id(row.alert.metadata): row.alert.metadata for row in rows}
+        metadata = {id(row.metadata): row.metadata for row in rows}
         return messages.News(last, self._told, [(row.seq, row.body) for row in rows], [*metadata.values()])
 
     def _handle(self, message: messages.FromOutputs) -> None:

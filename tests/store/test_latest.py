@@ -1,0 +1,50 @@
+"""The last alerts of a store, in memory."""
+
+import json
+import subprocess
+import sys
+
+#: A store whose outputs keep up, then do not for a moment; by how many KiB of memory that leaves the process larger.
+SCRIPT = """
+import sys
+from pathlib import Path
+import msgspec
+from falcohost.host.memory import settle, trim
+from falcohost.store.arrival import Arrival
+from falcohost.store.body import encode
+from falcohost.store.limits import Limits
+from falcohost.store.store import Store
+from falcohost.testing.outputs import alert
+
+def memory():
+    trim()
+    with open("/proc/self/smaps_rollup") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
+
+def add():
+    numbers = range(store.last, store.last + 10)
+    fields = [{f"field{place}": f"the value {place} of {number}" for place in range(8)} for number in numbers]
+    one = alert("opened")
+    several = [msgspec.structs.replace(one, id=f"id{number:030}", fields=of) for number, of in zip(numbers, fields)]
+    store.append([Arrival("source", several, number=1, bodies=[*map(encode, several)])])
+
+store = Store(Path(sys.argv[1]), Limits())
+store.subscribe("output")
+settle()
+for _ in range(1000):
+    add()
+    store.answer("output", store.last)
+before = memory()
+for _ in range(60):
+    add()
+assert len(store.recent(store.last - 500)) == 500
+store.answer("output", store.last)
+print(memory() - before)
+"""
+
+
+def test_a_moment_in_which_outputs_are_slow(path):
+    """What is kept for outputs that do not keep up leaves the process hardly larger: it is not kept decoded."""
+    run = subprocess.run([sys.executable, "-c", SCRIPT, path], check=True, capture_output=True, text=True)
+
+    assert 450 > json.loads(run.stdout)
