@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
 from falcohost_tables.config import Table
 from falcohost_tables.rows import Answer, Question
@@ -22,9 +23,6 @@ LOOK: Final = 1.0
 
 #: Most questions that wait for tables which are being fetched; others are not known.
 MOST: Final = 256
-
-#: Bytes of a thread's stack.
-_STACK: Final = 1 << 20
 
 #: Takes an answer.
 Tell: TypeAlias = Callable[[Answer], None]
@@ -79,7 +77,7 @@ def _answer(question: Question, loaded: Loaded | None) -> Answer:
 
 def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     """Answer the questions of the lookup until it ends."""
-    threading.stack_size(_STACK)
+    prepare_threads()
     tables = Tables(msgspec.convert(settings["tables"], tuple[Table, ...]))
     answering = Answering(tables)
     tables.look()

@@ -9,9 +9,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any, Final, TypeAlias
 
 from falcohost.clock import SYSTEM, Clock
-from falcohost.helpers import HELPERS, Helper, HelperEnded
+from falcohost.helpers import HelperPort, port_in
 from falcohost.lookups import GIVEN_UP, PENDING, Key, Lookup
-from falcohost.port import Port, PortClosed, SocketPort
+from falcohost.port import Port
 from falcohost.text import text_bytes
 from falcohost_tables.config import Table, parse
 from falcohost_tables.rows import MOST_KEY, Answer, Question, Row, State
@@ -37,10 +37,10 @@ _Place: TypeAlias = tuple[str, bytes]
 def make(settings: Mapping[str, Any]) -> Lookup:
     """Return the lookup: over the helper in *settings*, or, where there is none, with the tables in this process."""
     tables = parse(settings["tables"])
-    helper: Helper | None = settings[HELPERS].get(NAME)
-    if helper is None:
+    port = port_in(settings, NAME, Answer)
+    if port is None:
         return Own(tables)
-    asking = Asking(SocketPort(helper.link, Answer))
+    asking = Asking(port)
     asking.wait(len(tables), FIRST)
     return asking
 
@@ -56,7 +56,7 @@ class Asking:
     """Asks over *port*; rows stay known until their table changes."""
 
     def __init__(self, port: Port[Question, Answer], clock: Clock = SYSTEM) -> None:
-        self._port = port
+        self._port: HelperPort[Question, Answer] = HelperPort(port)
         self._rows: OrderedDict[_Place, Any] = OrderedDict()
         self._asked: set[_Place] = set()
         self._watched = -1
@@ -91,16 +91,13 @@ class Asking:
             return self._rows[place]
         if len(place[1]) > MOST_KEY:
             return None
-        if place not in self._asked and self._ask(Question(*place)):
+        if place not in self._asked and self._port.ask(Question(*place)):
             self._asked.add(place)
         return PENDING
 
     def poll(self) -> bool:
         """Take the answers that have come."""
-        try:
-            answers = [*self._port.answers()]
-        except PortClosed as error:
-            raise HelperEnded from error
+        answers = self._port.answers()
         for answer in answers:
             if answer.table:
                 self._take(answer)
@@ -144,13 +141,7 @@ class Asking:
 
     def _watch(self) -> None:
         """Have the helper say when tables have changed."""
-        self._watches = self._ask(Question("", seen=self._watched))
-
-    def _ask(self, question: Question) -> bool:
-        try:
-            return self._port.ask(question)
-        except PortClosed as error:
-            raise HelperEnded from error
+        self._watches = self._port.ask(Question("", seen=self._watched))
 
 
 class Own:
