@@ -4,8 +4,8 @@ A server at a socket answers as docker does, and programs are started in a cgrou
 is how long a start takes, *start* the processor time of it; *exec* is the agent's processor time for each program that
 is started in the container: by a rule that names no field of containers, where the kernel decides one that does, where
 the worker does without asking anybody, and where it reads what a runtime knows. *memory* is that of all processes of
-the agent (PSS) after that. Memory per container is that of one row, with ten labels and five mounts: the worker has it,
-and the process that asks. Memory per process is that of one entry of the worker's table.
+the agent (PSS) after that. Memory per container is that of its cgroup and its row, with ten labels and five mounts, in
+the worker, and of the row in the process that asks. Memory per process is that of one entry of the worker's table.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ import tempfile
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from overhead import Agent, pss_mb, tree
 
+from falcohost.port import LocalPort
 from falcohost.testing.waiting import wait_until
-from falcohost_containers.rows import Mount, Row
+from falcohost_containers.known import Known
+from falcohost_containers.lookup import Containers as Lookup
+from falcohost_containers.rows import Answer, Mount, Row
+from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.table import Image, Process
 
 HERE = Path(__file__).resolve().parent.parent
@@ -61,7 +65,7 @@ class Docker(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
 
-class Answer(socketserver.StreamRequestHandler):
+class Answering(socketserver.StreamRequestHandler):
     """Answers one request."""
 
     def handle(self) -> None:
@@ -80,7 +84,7 @@ class Answer(socketserver.StreamRequestHandler):
 def docker(folder: Path) -> Iterator[Path]:
     """Serve at a socket, and return its path."""
     path = folder / "docker.sock"
-    with Docker(str(path), Answer) as server:
+    with Docker(str(path), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield path
         server.shutdown()
@@ -128,17 +132,32 @@ def spawn(group: Path, count: int) -> None:
     time.sleep(1.0)  # until the worker has read what is left
 
 
-def row_bytes() -> float:
-    """Return the memory of a row as it comes from the process that asks."""
+def container_bytes() -> tuple[float, float]:
+    """Return the memory of a container in the worker, with its cgroup and row, and in the process that asks."""
     mounts = tuple(Mount(f"/var/lib/data/{number}", f"/data/{number}", "z", True, "rprivate") for number in range(5))
     labels = {f"org.example.label-{number}": f"value {number}" for number in range(10)}
-    data = msgspec.msgpack.encode(
-        Row(name="web", image="shop/web:1", repository="shop/web", labels=labels, mounts=mounts)
-    )
+    row = Row(name="web", image="shop/web:1", repository="shop/web", labels=labels, mounts=mounts)
+    data, decode = msgspec.msgpack.encode(Answer("", "", row)), msgspec.msgpack.Decoder(Answer).decode
+    lookup = Lookup(LocalPort(lambda asked: msgspec.structs.replace(decode(data), id=asked.id, type=asked.type)))
+    cgroups, known = Containers(lambda claim: False), Known()
+
+    def learn(number: int) -> None:
+        cgroups.learn(number, [f"=/docker/{secrets.token_hex(32)}"])
+        lookup.find((cgroups.get(number).full_id, "docker"))
+        lookup.poll()
+
+    return bytes_of_each(learn), bytes_of_each(lambda number: known.keep(secrets.token_hex(32), row))
+
+
+def bytes_of_each(add: Callable[[int], object]) -> float:
+    """Return how much memory is taken by each of the things that *add* adds."""
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    rows = {secrets.token_hex(32): msgspec.msgpack.decode(data, type=Row) for _ in range(1000)}
-    return (tracemalloc.get_traced_memory()[0] - before) / len(rows)
+    for number in range(1000):
+        add(number)
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return taken / 1000
 
 
 def process_bytes() -> float:
@@ -149,10 +168,8 @@ def process_bytes() -> float:
         made = Image(arguments, b"", f"/usr/lib/program-{pid}".encode())
         return Process(pid, pid - 1, pid, pid * 1000, f"program-{pid}", 7, made)
 
-    tracemalloc.start()
-    before, _ = tracemalloc.get_traced_memory()
-    table = {pid: process(pid) for pid in range(100_000, 101_000)}
-    return (tracemalloc.get_traced_memory()[0] - before) / len(table)
+    table: dict[int, Process] = {}
+    return bytes_of_each(lambda number: table.setdefault(number, process(100_000 + number)))
 
 
 def main() -> None:
@@ -172,9 +189,11 @@ def main() -> None:
     print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{'exec (us)':>12}{'memory (MB)':>14}")
     for kind, row in rows.items():
         print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{row['exec']:12.1f}{row['memory']:14.1f}")
-    each, process = row_bytes(), process_bytes()
-    print(f"a container takes {each:,.0f} bytes in each of two processes, a process {process:,.0f} in the worker")
-    found = {"rows": rows, "container_bytes": each, "process_bytes": process, "load": os.getloadavg()[0]}
+    (worker, asks), process = container_bytes(), process_bytes()
+    print(f"a container takes {worker:,.0f} bytes in the worker and {asks:,.0f} in the process that asks")
+    print(f"a process takes {process:,.0f} bytes in the worker")
+    memory = {"container_bytes": worker, "container_bytes_asking": asks, "process_bytes": process}
+    found = {"rows": rows, **memory, "load": os.getloadavg()[0]}
     print(json.dumps({"bench": "context", **found}))
 
 
