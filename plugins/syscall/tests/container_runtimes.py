@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -10,8 +11,10 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from falcohost.testing import skip_or_fail
+from falcohost.testing.agent import PROGRAM, Agent
 from falcohost.testing.images import IMAGE, write_image
 from falcohost.testing.waiting import PATIENCE
 
@@ -45,6 +48,14 @@ def run(*command: str, env: Mapping[str, str] | None = None, fails: bool = False
         return drain(terminal)
     finally:
         os.close(terminal)
+
+
+def source_stats(agent: Agent) -> dict[str, Any]:
+    """Return what ``falcohost stats`` tells of the source ``syscall`` of an agent."""
+    command = [PROGRAM, "stats", "--json", "--state-dir", agent.folder / "state"]
+    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    (source,) = told["sources"]
+    return source
 
 
 def drain(terminal: int) -> str:
