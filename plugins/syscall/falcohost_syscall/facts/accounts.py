@@ -39,7 +39,7 @@ class OfAccount(Struct, frozen=True):
 
     def named(self, users: Users) -> Shown:
         """Return the field's fact outside of containers, given the accounts in *users*."""
-        return Shown(self.number, self.texts(users), UNKNOWN)
+        return Shown(self.number, tuple(self.texts(users).items()), UNKNOWN)
 
 
 def user(number: Number, column: int) -> Callable[[Call, Arg], OfAccount]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -150,9 +150,9 @@ def _octal(row: Call, param: Param) -> Fact:
 
 
 @cache
-def _modes() -> Mapping[int, str]:
+def _modes() -> tuple[tuple[int, str], ...]:
     """Return the text of each mode: permissions with the set-uid, set-gid and sticky bits; larger numbers are none."""
-    return {mode: f"0{mode:o}" if mode else "0" for mode in range(0o10000)}
+    return tuple((mode, f"0{mode:o}" if mode else "0") for mode in range(0o10000))
 
 
 def _alone(table: flags.Flags, bits: int) -> bool:

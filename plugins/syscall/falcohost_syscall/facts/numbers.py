@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any as Anything
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -22,7 +24,7 @@ from falcohost_syscall.filters.condition import (
     negate,
     within,
 )
-from falcohost_syscall.filters.merge import complement
+from falcohost_syscall.filters.merge import complement, union
 
 
 class Numeric(Struct, frozen=True):
@@ -73,36 +75,40 @@ class Numeric(Struct, frozen=True):
         return within(number, *(pair for pair in inside if pair[0] <= pair[1]))
 
 
+_Ranges: TypeAlias = tuple[tuple[int, int], ...]
+
+
 class Shown(Struct, frozen=True):
     """A text that shows a number.
 
-    :ivar texts: the text of each number.
+    :ivar texts: numbers, each with its text.
     :ivar other: the text of all other numbers; None: not known.
     """
 
     number: Number
-    texts: Mapping[int, str]
+    texts: tuple[tuple[int, str], ...]
     other: str | None = None
 
     def bounds(self, check: Check | Exists) -> Bounds:
         """Return the bounds of *check* on this field, found by checking every text."""
         if isinstance(check, Exists):
             return exactly(TRUE)
-        holds = predicate(check)
-        true: list[int] = []
-        false: list[int] = []
-        for number, text in self.texts.items():
-            (true if holds(text) else false).append(number)
+        true, false = _decided(check, self.texts)
         if self.other is None:
-            return Bounds(within(self.number, *complement(self.number, _each(false))), self._one_of(true))
-        return exactly(negate(self._one_of(false)) if holds(self.other) else self._one_of(true))
+            return Bounds(within(self.number, *complement(self.number, false)), within(self.number, *true))
+        return exactly(
+            negate(within(self.number, *false)) if predicate(check)(self.other) else within(self.number, *true)
+        )
 
-    def _one_of(self, numbers: Iterable[int]) -> Condition:
-        return within(self.number, *_each(sorted(numbers)))
 
-
-def _each(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    return ((number, number) for number in numbers)
+@lru_cache(maxsize=64)
+def _decided(check: Check, texts: tuple[tuple[int, str], ...]) -> tuple[_Ranges, _Ranges]:
+    """Return the numbers for whose texts *check* holds, and the others; events of several types ask."""
+    holds = predicate(check)
+    found: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for number, text in texts:
+        found[holds(text)].append((number, number))
+    return union(found[True]), union(found[False])
 
 
 class BitNames(Struct, frozen=True):

@@ -82,15 +82,17 @@ def look_up(asm: Assembler, map_fd: int, key: int) -> None:
 class TextTest:
     """Writes one test. Once :meth:`write` has begun, R1 is the text's length, R2 its address less ``Memory.texts``."""
 
-    def __init__(self, asm: Assembler, memory: Memory, maps: Maps, to: Targets, test: Text) -> None:
+    def __init__(self, asm: Assembler, memory: Memory, maps: Maps, to: Targets, test: Text, base: int = R6) -> None:
+        """Prepare to write *test*; *base* is the register that the offset of its view is added to."""
         self._asm, self._memory, self._maps, self._to = asm, memory, maps, to
         self._test = test
+        self._base = base
 
     def write(self) -> None:
         """Write the test."""
         asm, to, test, lengths = self._asm, self._to, self._test, self._memory.lengths
         told = asm.label()
-        asm.load(R1, R6, test.view.offset + 2, 2)
+        asm.load(R1, self._base, test.view.offset + 2, 2)
         asm.jump_if(R1, "<=", lengths.longest, told)
         asm.jump_if(R1, "=", lengths.absent, to.false)
         if test.view.cut:
@@ -139,7 +141,7 @@ class TextTest:
     def _find(self) -> None:
         """Set R2 to the text's address minus ``Memory.texts``."""
         asm = self._asm
-        asm.load(R2, R6, self._test.view.offset, 2)
+        asm.load(R2, self._base, self._test.view.offset, 2)
         asm.arithmetic("&", R2, self._memory.size - 1)
         asm.arithmetic_register("+", R2, R6)
 

@@ -181,6 +181,21 @@ def may_hold(condition: Condition, number: Number, value: int) -> bool:
     return condition.negated is not any(low <= value <= high for low, high in test.ranges)
 
 
+def where(condition: Condition, number: Number, low: int, high: int) -> Condition:
+    """Return *condition* for events in which *number*, which is always known, is from *low* to *high*."""
+    if not isinstance(condition, Literal):
+        join = all_of if isinstance(condition, All) else any_of
+        return join(where(item, number, low, high) for item in condition.items)
+    test = condition.test
+    if not isinstance(test, Within) or test.number != number:
+        return condition
+    if any(first <= low and high <= last for first, last in test.ranges):
+        return FALSE if condition.negated else TRUE
+    if all(last < low or high < first for first, last in test.ranges):
+        return TRUE if condition.negated else FALSE
+    return condition
+
+
 def up_to(condition: Condition, point: Point) -> Condition:
     """Return *condition* with everything that becomes known only after *point* replaced by true."""
     if isinstance(condition, Literal):

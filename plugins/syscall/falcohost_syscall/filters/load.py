@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final, NamedTuple
 
 from falcohost_syscall.filters.condition import TRUE, Address, Condition, Point, Test, Text, literals, up_to
-from falcohost_syscall.filters.merge import merged
+from falcohost_syscall.filters.factor import factored
 from falcohost_syscall.filters.program import compile_filter
 from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.filters.weaken import forms
@@ -37,7 +37,7 @@ def compiled(condition: Condition, kernel: FilterKernel, maps: SiteMaps, site: S
     weaker: str | None = None
     for point in site.points:
         before, told_before, told = part, told, up_to(condition, point)
-        part = before if told == told_before else merged(told)
+        part = before if told == told_before else factored(told)
         if part == before and not _told_late(part, point):
             continue
         form, program, reason = _strongest(part, point, asked, kernel, maps, site)
@@ -62,7 +62,7 @@ def _strongest(
         if form == TRUE or (form == asked and not _told_late(form, point)):
             return form, None, reason
         try:
-            return form, _program(form, point, kernel, maps, site), reason
+            return form, _program(form if form is part else factored(form), point, kernel, maps, site), reason
         except LibbpfError as error:
             reason = reason or f"the kernel refused the full one: {error.reason}"
         except TooLongError as error:

@@ -54,11 +54,11 @@ def _newly_merged(condition: All | Any, known: dict[int, Condition]) -> Conditio
         joined = all_of(items)
         if not isinstance(joined, All):
             return joined
-        return all_of(sorted(_unite(_intersect(joined.items), negated=True), key=_cost))
+        return all_of(sorted(united(All, joined.items), key=_cost))
     joined = any_of(items)
     if not isinstance(joined, Any):
         return joined
-    return any_of(sorted(_unite(_group(_factored(_absorb(joined.items))), negated=False), key=_cost))
+    return any_of(sorted(united(Any, _group(_factored(_absorb(joined.items)))), key=_cost))
 
 
 def _cost(condition: Condition) -> tuple[int, int]:
@@ -165,6 +165,11 @@ def _intersect(items: Iterable[Condition]) -> list[Condition]:
             if low <= last and first <= high
         )
     return [*(within(number, *found) for number, found in ranges.items()), *rest]
+
+
+def united(kind: type[All] | type[Any], tests: Iterable[Condition]) -> list[Condition]:
+    """Return *tests*, the items of a conjunction or a disjunction, with those of the same text or number joined."""
+    return _unite(_intersect(tests), negated=True) if kind is All else _unite(tests, negated=False)
 
 
 def complement(number: Number, ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from falcohost_syscall.filters.comparing import KEY, Maps, Targets, TextTest, look_up
 from falcohost_syscall.filters.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
+from falcohost_syscall.filters.series import Series, in_series
 from falcohost_syscall.filters.site import Site
 from falcohost_syscall.kernel.assembler import (
     FARTHEST,
@@ -23,6 +24,8 @@ from falcohost_syscall.kernel.assembler import (
     R3,
     R6,
     R7,
+    R8,
+    R9,
     TAIL_CALL,
     Assembler,
     Label,
@@ -90,9 +93,13 @@ class _Compiler:
             self._test(condition.test, Targets(true, false, unknown=yes))
             return
         conjunction = isinstance(condition, All)
-        for item in condition.items:
+        for item in in_series(condition.items):
             following = self._asm.label()
-            self._condition(item, following if conjunction else yes, no if conjunction else following)
+            true, false = (following, no) if conjunction else (yes, following)
+            if isinstance(item, Series):
+                self._series(item, true, false, following)
+            else:
+                self._condition(item, true, false)
             self._asm.place(following)
         self._asm.jump(yes if conjunction else no)
 
@@ -107,6 +114,34 @@ class _Compiler:
             TextTest(self._asm, self._site.memory, self._maps, to, test).write()
         else:
             self._address(test, to)
+
+    def _series(self, series: Series, true: Label, false: Label, end: Label) -> None:
+        """Test one text after the other: R9 is its distance from the first, R8 the address of the memory plus that.
+
+        The first that decides jumps to *true* or *false*, whichever is not *end*.
+        """
+        asm, memory = self._asm, self._site.memory
+        again, following = asm.label(), asm.label()
+        last = series.step * (series.texts - 1)
+        asm.constant(R9, 0)
+        asm.place(again)
+        if self._maps.loops:
+            asm.may_goto(true)
+            asm.store(R6, memory.free, R9, 4)  # through memory, so that rounds look the same to the verifier
+            asm.load(R9, R6, memory.free, 4)
+            asm.jump_if(R9, ">", last, end)
+        asm.arithmetic_register("=", R8, R6)
+        asm.arithmetic_register("+", R8, R9)
+        holds, fails = (following if one == end else one for one in (true, false))
+        targets = Targets(fails, holds, holds) if series.negated else Targets(holds, fails, holds)
+        TextTest(asm, memory, self._maps, targets, series.first, R8).write()
+        asm.place(following)
+        asm.arithmetic("+", R9, series.step)
+        if self._maps.loops:
+            asm.jump(again)
+        else:
+            asm.jump_if(R9, "<=", last, again)
+            asm.jump(end)
 
     # Numbers.
 

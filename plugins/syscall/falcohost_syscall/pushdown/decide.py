@@ -21,14 +21,26 @@ from falcohost_syscall.processes.users import Users
 Decide: TypeAlias = Callable[[Check | Exists], Bounds]
 
 
-def decide(row: Call, users: Users) -> Decide:
-    """Return a function that gives the bounds of a check for events of *row*; names come from the accounts *users*."""
+#: The bounds of checks by their ids and facts. They keep the checks, so that no other gets the same id.
+Known: TypeAlias = dict[tuple[int, object], tuple[Check | Exists, Bounds]]
+
+
+def decide(row: Call, users: Users, known: Known | None = None) -> Decide:
+    """Return a function that gives the bounds of a check for events of *row*; names come from the accounts *users*.
+
+    :param known: the bounds that were found for other rows, many of which are the same.
+    """
+    known = {} if known is None else known
 
     def bounds(check: Check | Exists) -> Bounds:
         ref = check.left
         if not isinstance(ref, FieldRef) or not isinstance(ref.field, SyscallField) or ref.field.fact is None:
             return UNDECIDED
         fact = ref.field.fact(row, ref.arg)
-        return check_bounds(check, of_account(fact, users) if isinstance(fact, OfAccount) else fact)
+        key = id(check), fact
+        if key not in known:
+            found = check_bounds(check, of_account(fact, users) if isinstance(fact, OfAccount) else fact)
+            known[key] = check, found
+        return known[key][1]
 
     return bounds

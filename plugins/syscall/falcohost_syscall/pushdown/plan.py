@@ -13,9 +13,10 @@ from falcohost_syscall.facts import descriptors as fd
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of, any_of, negate, within
+from falcohost_syscall.filters.factor import factored
 from falcohost_syscall.filters.merge import merged
 from falcohost_syscall.processes.users import Users
-from falcohost_syscall.pushdown.decide import decide
+from falcohost_syscall.pushdown.decide import Known, decide
 from falcohost_syscall.pushdown.necessary import necessary
 from falcohost_syscall.pushdown.needs import needs, table_calls
 from falcohost_syscall.records.record import WANT_FD, WANT_MESSAGES, WANT_PATH
@@ -34,17 +35,18 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
     if plan.condition is None or Need.EVERY_EVENT in needed:
         return {}
     found = {}
+    known: Known = {}
     kept = table_calls(needed) | {EXIT} if all_processes else frozenset()
     for name in sorted(event_types(plan) - kept):
         row = BY_NAME[name]
         if row.want & WANT_MESSAGES:
             continue  # one call makes several events
-        condition = necessary(specialise(plan.condition, name), decide(row, users))
+        condition = necessary(specialise(plan.condition, name), decide(row, users, known))
         noted = _noted(row, plan, needed)
         if noted != FALSE:
             condition = merged(any_of((condition, noted)))
         if condition != TRUE:
-            found[name] = condition
+            found[name] = factored(condition)
     return found
 
 

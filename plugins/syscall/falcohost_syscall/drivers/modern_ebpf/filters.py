@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.facts import layout
-from falcohost_syscall.filters.condition import Condition, Point
+from falcohost_syscall.facts.header import RET
+from falcohost_syscall.filters.condition import Condition, Point, where
 from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, FilterKernel
-from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES
+from falcohost_syscall.kernel.sharing import Sharing
+from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES, WANT_FAILED_ONLY
 
 
 class FilterPlace(Protocol):
@@ -83,18 +85,31 @@ def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes:
     types: dict[Condition, list[str]] = {}
     for name, condition in conditions.items():
         types.setdefault(condition, []).append(name)
-    for condition, names in types.items():
-        calls = [name for name in names if name != EXIT]
-        wanted = {_CALLS: calls} if calls else {}
-        if processes:
-            wanted |= {_PROCESSES[name]: [name] for name in names if name in _PROCESSES}
-        for kept, same in wanted.items():
-            maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
-            _add(filters, compiled(condition, stages.kernel, maps, kept.site), same, kept.filters)
+    with Sharing(stages.kernel) as kernel:
+        for condition, names in types.items():
+            for kept, same, needed in _parted(condition, names, processes):
+                maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
+                _add(filters, compiled(needed, kernel, maps, kept.site), same, kept.filters)
     return filters
 
 
-def _add(filters: Filters, loaded: Loaded, names: list[str], kept: str) -> None:
+def _parted(
+    condition: Condition, names: Sequence[str], processes: bool
+) -> Iterator[tuple[_FilterMaps, Sequence[str], Condition]]:
+    """Yield where event types with the same condition have filters, which of them, and what is left to ask there."""
+    failed = [name for name in names if BY_NAME[name].want & WANT_FAILED_ONLY]
+    if failed:
+        yield _CALLS, failed, where(condition, RET, RET.lowest, -1)
+    if calls := [name for name in names if name != EXIT and name not in failed]:
+        yield _CALLS, calls, condition
+    for name in names if processes else ():
+        if name == EXEC:
+            yield _PROCESSES[name], [name], where(condition, RET, 0, 0)
+        elif name in _PROCESSES:
+            yield _PROCESSES[name], [name], condition
+
+
+def _add(filters: Filters, loaded: Loaded, names: Sequence[str], kept: str) -> None:
     programs, weaker = loaded
     for name in names:
         row = BY_NAME[name].call
