@@ -28,6 +28,7 @@ PUBLIC = {
         "Field",
         "FieldType",
         "HasActor",
+        "HasOwnTime",
         "HasResources",
         "HasSubject",
         "MarkedSource",

@@ -84,6 +84,20 @@ def test_the_same_event_and_rule_give_the_same_id():
     )
 
 
+@pytest.mark.parametrize("own_time, begin", [(TS, f"{TS // 10**9:08x}"), (-1, "ffffffff"), (0, "00000000")])
+def test_ids_of_one_time_are_neighbours(own_time, begin):
+    """Where an event has a time of its own, the id begins with the second, and ends as without it."""
+
+    class Timed(Happening):
+        """An event with a time of its own."""
+
+    Timed.own_time = own_time
+
+    plain, timed = (AlertMaker("host").make(RULE, event).id for event in (Happening(key="k"), Timed(key="k")))
+
+    assert begin + plain == timed
+
+
 class Done(Happening):
     """An event that says who did it."""
 

@@ -82,6 +82,7 @@ def test_times(tmp_path, read):
 
     assert events[0].ts == 1_700_000_000_123_456_789
     assert all(abs(event.ts - time.time_ns()) < 60 * 10**9 for event in events[1:])
+    assert [events[0].ts, None, None] == [event.own_time for event in (*events[:2], events[-1])]
     assert [event.start_ts for event in events] == [events[0].ts] * 4
     assert dropped == {}
 

@@ -111,6 +111,21 @@ def test_copies_are_told():
     assert ["ann login 2023-11-14T22:13:20.000000000+0000"] == run.take()
 
 
+def test_a_copy_has_the_same_id():
+    """A match that waits has the id that it has when its event is read again, and the row is there at once."""
+    run = Run("it.what = login and machine.owner = bob")
+    happening = Happening()
+    happening.own_time = happening.ts
+    run.take(happening, cursor="1")
+    run.machines.answer("web", owner="bob")
+    run.take()
+    run.take(happening, cursor="2")
+
+    first, again = run.sink.alerts
+    assert first.id == again.id
+    assert first.id.startswith(f"{happening.ts // 10**9:08x}")
+
+
 def test_at_the_limit_the_value_is_absent():
     """After the time that a match waits at most its row counts as none; the alert names what is missing."""
     run = Run("not machine.owner = bob", "machine.owner = bob", output="owner %machine.owner")

@@ -20,7 +20,7 @@ from falcohost.store.directory import state_directory
 from falcohost.store.history import History
 
 #: What an alert's id looks like (:func:`falcohost.engine.alerts.alert_id`).
-_ID = re.compile("[0-9a-f]{24}")
+_ID = re.compile("(?:[0-9a-f]{8})?[0-9a-f]{24}")
 
 
 def ids_and_files(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

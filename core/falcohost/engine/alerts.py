@@ -15,8 +15,8 @@ from falcohost.digest import blake2b
 from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
-from falcohost.engine.times import iso8601, local_time, rfc3339
-from falcohost.events import complete, subjects_of
+from falcohost.engine.times import SECOND, iso8601, local_time, rfc3339
+from falcohost.events import complete, own_time_of, subjects_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class AlertMaker:
         ts = within(event.ts)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts
         return Alert(
-            id=alert_id(rule.source, event.key, rule.name),
+            id=alert_id(rule.source, event.key, rule.name, own_time_of(event)),
             rule=rule.name,
             priority=rule.priority,
             source=rule.source,
@@ -138,10 +138,14 @@ def within(time: int) -> int:
     return time if -MOST_TIME <= time <= MOST_TIME else MOST_TIME if time > 0 else -MOST_TIME
 
 
-def alert_id(source: str, key: str, rule: str) -> str:
-    """Return the id of an alert; it depends only on the arguments, so rereading an event gives the same id."""
+def alert_id(source: str, key: str, rule: str, time: int | None = None) -> str:
+    """Return the id of an alert; it depends only on the arguments, so rereading an event gives the same id.
+
+    With the *time* of its event, it begins with that, in seconds: ids of one time are neighbours in an index.
+    """
     name = "\0".join((source, key, rule))
-    return blake2b(text_bytes(name), digest_size=12).hexdigest()
+    ident = blake2b(text_bytes(name), digest_size=12).hexdigest()
+    return ident if time is None else f"{time // SECOND & 0xFFFFFFFF:08x}{ident}"
 
 
 def bounded(subject: Subject) -> Subject:

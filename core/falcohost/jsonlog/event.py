@@ -45,14 +45,9 @@ class Context:
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
         self.resources = harmless(_resources(log), f"source '{log.source}': resources")
 
-    def time_of(self, event: JsonEvent) -> int:
-        """Return the record's time, or the current time if it has none."""
-        ts = self._time(event)
-        return time.time_ns() if ts is None else ts
-
-    def has_time(self, event: JsonEvent) -> bool:
-        """Return whether the record has a time."""
-        return self._time(event) is not None
+    def time_of(self, event: JsonEvent) -> int | None:
+        """Return the record's time, or None if it has none."""
+        return self._time(event)
 
 
 def _nobody(record: Record) -> None:
@@ -121,6 +116,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     :ivar num: value of ``evt.num``.
     :ivar text: the text that contains the record.
     :ivar index: zero-based index of the record in *text*.
+    :ivar time: the same as :attr:`ts`; None before that is read. *has_time*: the record has it.
     """
 
     record: Record
@@ -129,6 +125,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     index: int
     is_whole: bool = False
     time: int | None = None
+    has_time: bool = False
 
     type = PLUGIN_EVENT
 
@@ -136,8 +133,16 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     def ts(self) -> int:
         """Time of the event: nanoseconds since the epoch, UTC."""
         if self.time is None:
-            self.time = self.text.context.time_of(self)
+            ts = self.text.context.time_of(self)
+            self.has_time = ts is not None
+            self.time = time.time_ns() if ts is None else ts
         return self.time
+
+    @property
+    def own_time(self) -> int | None:
+        """The time in the record; None if it has none."""
+        ts = self.ts
+        return ts if self.has_time else None
 
     @property
     def raw(self) -> bytes:
@@ -157,7 +162,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         if origin.by_content:
             # Long enough that nobody can construct a harmless record with the key of a harmful one.
             ident = f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
-            is_known = not origin.timeless or self.context.has_time(self)
+            is_known = not origin.timeless or self.own_time is not None
             return ident if is_known else f"{ident}:{self.text.arrival}:{piece.offset}"
         content = hashlib.blake2b(piece.raw, digest_size=8).hexdigest()
         return f"{origin.ident}:{piece.offset}:{content}"

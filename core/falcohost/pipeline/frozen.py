@@ -20,7 +20,7 @@ from falcohost.engine.paths import Getter
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.substitution import in_condition, in_template
 from falcohost.engine.unknown import certain, possible, reads_lookup
-from falcohost.events import Event, actor_of, complete, resources_of, subject_of
+from falcohost.events import Event, actor_of, complete, own_time_of, resources_of, subject_of
 from falcohost.fields import Field
 from falcohost.lookups import GIVEN_UP, PENDING, Key
 
@@ -43,13 +43,27 @@ class Frozen:
     :ivar read: the values that the condition read (:attr:`falcohost.alert.Alert.read`), if it is decided already.
     """
 
-    __slots__ = ("actor", "key", "missing", "num", "questions", "read", "resources", "subject", "ts", "type", "values")
+    __slots__ = (
+        "actor",
+        "key",
+        "missing",
+        "num",
+        "own_time",
+        "questions",
+        "read",
+        "resources",
+        "subject",
+        "ts",
+        "type",
+        "values",
+    )
 
     def __init__(self, event: Event, values: list[Any], questions: list[Question], read: bytes = b"") -> None:
         self.type = event.type
         self.ts = event.ts
         self.num = event.num
         self.key = event.key
+        self.own_time = own_time_of(event)
         self.actor = actor_of(event)
         self.subject = subject_of(event)
         self.resources = resources_of(event)
