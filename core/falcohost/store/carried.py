@@ -1,6 +1,7 @@
 """What a store has only in memory, taken along to the next run when the agent starts anew in place.
 
-It is a database of the same tables, as bytes: all that there is to carry are rows of these.
+It is a database of the same tables, as bytes: all that there is to carry are rows of these. Behind it is a digest, so
+that what was not written to its end, since its writer was killed, is not taken for whole.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import sqlite3
 from typing import Final
 
+from falcohost.digest import blake2b
 from falcohost.errors import StateError
 from falcohost.store.arrival import Waiting
 from falcohost.store.database import SCHEMA, connect, one
@@ -28,6 +30,15 @@ _POSITION: Final = (
 )
 
 
+#: Bytes of the digest.
+_SIZE: Final = 16
+
+
+def digest(data: bytes | memoryview) -> bytes:
+    """Return what is to be behind *data*."""
+    return blake2b(data, digest_size=_SIZE).digest()
+
+
 def of_waiting(waiting: Waiting, now: int) -> bytes:
     """Return what *waiting* has, and has not written; *now*: the time (:mod:`falcohost.store.age`).
 
@@ -38,11 +49,21 @@ def of_waiting(waiting: Waiting, now: int) -> bytes:
         return connection.serialize()
 
 
-def take(connection: sqlite3.Connection, data: bytes, last: int, now: int) -> int:
+def take(connection: sqlite3.Connection, data: bytes | memoryview, last: int, now: int) -> int:
     """Add what is in *data* behind the alert number *last*, in the transaction that has begun; return the last number.
+
+    A file that has it already stays as it is: whoever added it may have been killed before it could say so. The file
+    says by its *application_id*, which belongs to the transaction, what was added last.
 
     :raises StateError: the data cannot be read.
     """
+    data, found = memoryview(data)[:-_SIZE], data[-_SIZE:]
+    if digest(data) != found:
+        raise StateError("they are incomplete")
+    name = int.from_bytes(found[:4], "big") >> 1
+    if one(connection, "PRAGMA application_id") == name:
+        return last
+    connection.execute(f"PRAGMA application_id = {name}")
     try:
         with contextlib.closing(sqlite3.connect(":memory:")) as carried:
             carried.deserialize(data)

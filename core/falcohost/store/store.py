@@ -227,24 +227,25 @@ class Store:
         with self._lock:
             return self._disk.regain()
 
-    def carry(self) -> bytes:
-        """Return what is only in memory, for the store of the next run; empty: nothing is.
+    def carry(self) -> tuple[bytes, ...]:
+        """Return what is only in memory, in parts, for the store of the next run; empty: nothing is.
 
         :raises sqlite3.Error: there is not enough memory for that.
         """
         with self._lock:
             self._write()
             if not self.kept:
-                return self._disk.serialized()
-            if not self._waiting:
-                return b""
-            self._waiting.positions |= self._positions
-            data = carried.of_waiting(self._waiting, self._age.now())
-            self._waiting.clear()
-            return data
+                data = self._disk.serialized()
+            elif self._waiting:
+                self._waiting.positions |= self._positions
+                data = carried.of_waiting(self._waiting, self._age.now())
+                self._waiting.clear()
+            else:
+                return ()
+            return data, carried.digest(data)
 
     def take_carried(self, data: bytes) -> int:
-        """Store what :meth:`carry` of another store has returned, before anything else; return how many alerts.
+        """Store what :meth:`carry` of another store has returned, joined, before anything else; return how many alerts.
 
         :raises StateError: it cannot be read, or the file cannot be written.
         """

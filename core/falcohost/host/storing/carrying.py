@@ -40,9 +40,10 @@ def take_carried(
 def carry_over(store: Store, memfd: int) -> None:
     """Write what *store* has only in memory to *memfd*, for the next run."""
     try:
-        view = memoryview(store.carry())
-        while view:
-            view = view[os.write(memfd, view) :]
+        for part in store.carry():
+            view = memoryview(part)
+            while view:
+                view = view[os.write(memfd, view) :]
     except (sqlite3.Error, OSError, MemoryError) as error:
         os.ftruncate(memfd, 0)
         log.critical("what is only in memory cannot be carried over to the next run: %s", error)
