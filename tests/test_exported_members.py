@@ -229,7 +229,7 @@ PUBLIC = {
         "read_program",
         "shown_program",
     ],
-    "falcohost.recording": ["Recorder"],
+    "falcohost.recording": ["Recorded", "Recorder"],
     "falcohost.regular": ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"],
     "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],
     "falcohost.settings": [

@@ -54,6 +54,8 @@ class HelperSpec:
     :ivar capabilities: Linux capabilities that it keeps.
     :ivar calls: what it does, besides using the socket; works like :attr:`falcohost.needs.Needs.calls`.
     :ivar files: files and folders that it reads; works like :attr:`falcohost.needs.Needs.files`.
+    :ivar writes: files and folders that it changes, if ``write`` is among *calls*; works like
+        :attr:`falcohost.needs.Needs.writes`.
     :ivar connects: addresses and paths of sockets to which it connects, if ``connect`` is among *calls*; works like
         :attr:`falcohost.needs.Needs.connects`.
     :ivar stream: the socket is of type ``SOCK_STREAM``, as :class:`falcohost.port.SocketPort` uses it.
@@ -71,6 +73,7 @@ class HelperSpec:
     capabilities: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
     files: tuple[str, ...] | None = ()
+    writes: tuple[str, ...] | None = ()
     connects: tuple[str, ...] | None = None
     stream: bool = False
     places: tuple[str, ...] | None = None

@@ -20,7 +20,7 @@ from falcohost.events import Plan, Source, SourceLoader
 from falcohost.fields import Field
 from falcohost.helpers import HelperSpec
 from falcohost.lookups import LookupSpec
-from falcohost.recording import Recorder
+from falcohost.recording import Recorded, Recorder
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec, DropPolicy
 from falcohost.subscriber import SubscriberSpec
 
@@ -91,8 +91,9 @@ class SourceSpec:
         and which part of the rule the source decides or reads for them.
     :ivar unfiltered: called by ``falcohost rules lint`` with the plan of a single rule; yields the frequent event types
         of which the source passes on every event because of it, each with the reason. Provisional.
-    :ivar recorder: called by ``falcohost record`` with the open source; returns what turns its events into a file.
-        Provisional.
+    :ivar recorder: called by ``falcohost record``, and in a worker that records captures, with the open source; returns
+        what turns its events into a file. Raises :class:`SourceError` if these settings do not allow that. Provisional.
+    :ivar recorded: what a worker collects for captures. Provisional.
     :ivar platforms: the platforms that its events tell of, as MITRE ATT&CK calls them (``Linux``, ``IaaS``);
         ``falcohost rules attack`` finds by them which techniques it could show. Provisional.
     """
@@ -120,6 +121,7 @@ class SourceSpec:
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     unfiltered: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     recorder: Callable[[Source], Recorder] | None = None
+    recorded: Recorded | None = None
     platforms: frozenset[str] = frozenset()
 
 

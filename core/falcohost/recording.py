@@ -6,13 +6,31 @@ disk is full. A source offers its recorder with :attr:`falcohost.SourceSpec.reco
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Recorder"]
+__all__ = ["Recorded", "Recorder"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a source records after alerts.
+
+    :ivar fields: the fields that rules would have to read so that the source collects all that belongs in a file.
+    :ivar filter: the condition of the events that are collected for that, unless the configuration has another.
+    :ivar always: further event types that are: without them the recorder would keep what is long gone.
+    """
+
+    fields: tuple[str, ...]
+    filter: str
+    always: frozenset[str] = frozenset()
 
 
 class Recorder(Protocol):
-    """Turns the events of an open source into the bytes of a file."""
+    """Turns the events of an open source into the bytes of a file.
+
+    It is made before the process is confined, and opens nothing later.
+    """
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -30,3 +48,6 @@ class Recorder(Protocol):
 
     def lost(self, ts: int, number: int) -> bytes:
         """Return what tells that *number* events were lost before *ts*, in nanoseconds since the epoch."""
+
+    def anew(self) -> Recorder:
+        """Return a recorder of the same source that knows nothing of what this one has recorded."""

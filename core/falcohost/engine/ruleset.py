@@ -26,6 +26,7 @@ class Rule:
     :ivar file: path of the rules file that defines it, as it was configured.
     :ivar exceptions: names of its exceptions.
     :ivar actions: the actions that it asks for.
+    :ivar capture: its matches are captured; *capture_duration*: for so many milliseconds, 0: as configured.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Rule:
     file: str = ""
     exceptions: tuple[str, ...] = ()
     actions: tuple[BoundAction, ...] = ()
+    capture: bool = False
+    capture_duration: int = 0
 
 
 @dataclass(frozen=True, slots=True)

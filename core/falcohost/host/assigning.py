@@ -17,6 +17,9 @@ from falcohost.environment import selected
 from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.assignment import Assignment, Drops, HealthAssignment, ResponseAssignment, SourceAssignment
+from falcohost.host.capturing.collected import capture_data, collected_rules
+from falcohost.host.capturing.data import CaptureData
+from falcohost.host.capturing.helper import helper as capture_helper
 from falcohost.host.config import Config
 from falcohost.host.config.response import HTTP, OWN, PROGRAM
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
@@ -173,13 +176,30 @@ class Assigning:
             once=self._options.once,
             loading=loading_for(source, self._plugins, needed) if asked else None,
             actions=None if self.response is None else tuple(self.response.actions.bound.get(source, ())),
+            capture=self._captures[source],
         )
 
     @functools.cached_property
     def _helpers(self) -> Mapping[str, list[HelperSpec]]:
         """Return the helpers of each source and of what its rules read."""
         specs, rules = self._plugins.sources(), self._given.ruleset
-        return {name: [*specs[name].helpers, *helpers_of(rules.enabled(name))] for name in self.sources}
+        recording = [capture_helper(self._given.config.capture)] if any(self._captures.values()) else []
+        return {
+            name: [
+                *specs[name].helpers,
+                *helpers_of(rules.enabled(name)),
+                *(recording if self._captures[name] is not None else ()),
+            ]
+            for name in self.sources
+        }
+
+    @functools.cached_property
+    def _captures(self) -> Mapping[str, CaptureData | None]:
+        """Return how each source's captures are recorded.
+
+        :raises ConfigError: a filter is no condition over the source's fields.
+        """
+        return {name: capture_data(self._given.config.capture, name, self._plugins) for name in self.sources}
 
     @functools.cached_property
     def _idle(self) -> list[HelperSpec]:
@@ -189,7 +209,9 @@ class Assigning:
     def _asked(self, source: str, spec: SourceSpec) -> bytes:
         if spec.ask is None:
             return b""
-        plan = make_plan(source, self._given.ruleset.enabled(source))
+        config, rules = self._given.config.capture, self._given.ruleset.enabled(source)
+        collected = () if self._captures[source] is None else collected_rules(config, spec, self._plugins)
+        plan = make_plan(source, (*rules, *collected))
         return spec.ask(source_settings(self._plugins)[source], plan) or b""
 
     def _chosen(self) -> list[str]:

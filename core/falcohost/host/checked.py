@@ -36,6 +36,9 @@ LINE = 1024
 #: The same for rules that could not be decided, of which each becomes an alert.
 UNDECIDED, UNDECIDED_AT_ONCE = 0.1, 64.0
 
+#: The same for what has become of captures.
+CAPTURED, CAPTURED_AT_ONCE = 2.0, 64.0
+
 #: Levels of messages for the log are below this.
 _HIGHEST = 100
 
@@ -43,7 +46,7 @@ _HIGHEST = 100
 _RISING = ("received", "dropped")
 
 #: Messages that a worker sends only while its source is open.
-_Open: TypeAlias = wire.Report | wire.Undecided | wire.RulesTaken
+_Open: TypeAlias = wire.Report | wire.Undecided | wire.Captured | wire.RulesTaken
 
 
 class Limit:
@@ -64,12 +67,14 @@ class Speech:
     """Checks the messages of all workers of one source, one worker after the other.
 
     :param rules: the names of the source's rules.
-    :ivar lines: messages for the log; *undecided*: messages about rules that could not be decided.
+    :ivar lines: messages for the log; *undecided*: messages about rules that could not be decided; *captured*: about
+        captures.
     """
 
     def __init__(self, rules: Collection[str], clock: Clock = SYSTEM) -> None:
         self.lines = Limit(LINES, LINES_AT_ONCE, clock)
         self.undecided = Limit(UNDECIDED, UNDECIDED_AT_ONCE, clock)
+        self.captured = Limit(CAPTURED, CAPTURED_AT_ONCE, clock)
         self._rules = rules
         self._outstanding: set[int] = set()
         self.begin()
@@ -112,6 +117,10 @@ class Speech:
         if isinstance(message, wire.Undecided):
             self._check_undecided(message)
             return self.undecided.passes()
+        if isinstance(message, wire.Captured):
+            _each_bound("capture", (message.path, message.why))
+            _within("size of a capture", message.size, MOST)
+            return self.captured.passes()
         self._check_other(message)
         return True
 

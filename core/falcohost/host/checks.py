@@ -19,6 +19,7 @@ from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import AddressTaken, FalcohostError, StateError
 from falcohost.hookspecs import OutputSpec, RetriedProblem, SourceSpec
+from falcohost.host.capturing.folder import folder_problem
 from falcohost.host.config import Config
 from falcohost.host.confine.rights import rights_problem
 from falcohost.host.connection import Connection
@@ -61,7 +62,7 @@ class Finding(Struct, frozen=True):
 def start_findings(
     config: Config, plugins: Plugins, ruleset: Ruleset | None, options: AgentOptions
 ) -> Iterator[Finding]:
-    """Yield a finding for the state directory, the pidfile, each output and subscriber, and each source to open.
+    """Yield a finding for the state directory, captures, the pidfile, each output and subscriber, and each source.
 
     :param ruleset: the rules, which decide which sources are opened; None: they are not valid.
     """
@@ -79,6 +80,8 @@ def start_findings(
     if config.response.enabled:
         problem = problem_of(lambda: _check_response(config, plugins, ruleset))
         yield Finding("actions", "what is bound is there", problem)
+    if config.capture.enabled:
+        yield Finding("captures", "they can be written", folder_problem(config.capture.prefix), stops=False)
     try:
         names = sources_to_check(config, plugins, ruleset, options)
     except FalcohostError as error:

@@ -123,7 +123,8 @@ def _started(spec: HelperSpec, other: socket.socket | None, user: int | None, on
 
 def _needs(spec: HelperSpec) -> Needs:
     files = None if spec.files is None else tuple(map(Path, spec.files))
-    return Needs(spec.calls, files, connects=spec.connects)
+    writes = None if spec.writes is None else tuple(map(Path, spec.writes))
+    return Needs(spec.calls, files, writes, connects=spec.connects)
 
 
 def _run(

@@ -109,6 +109,14 @@ class Numbers(SourceStats, frozen=True):
             colour="red",
         ),
     ] = {}
+    captures: Annotated[
+        Mapping[str, int],
+        by_name(
+            "captures that were begun, alerts for which none could be, and events of captures that had no room",
+            label="what",
+            text="captures",
+        ),
+    ] = {}
     unreached: Annotated[
         Mapping[str, int],
         by_name(

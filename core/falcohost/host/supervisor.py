@@ -142,6 +142,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
             self.tampering.tell(child, message.found)
         elif isinstance(message, wire.Undecided):
             self.internal.raise_undecided(child.name, message)
+        elif isinstance(message, wire.Captured):
+            self.internal.raise_captured(child.name, message)
         elif isinstance(message, wire.RulesTaken):
             if message.renew:
                 log.info(

@@ -15,6 +15,8 @@ from falcohost.environment import BASE, let_programs_have, selected
 from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.capturing.collected import kept
+from falcohost.host.capturing.data import CaptureData
 from falcohost.host.confine.files import know_package
 from falcohost.host.encoded_rules import decode_plan, decode_rules
 from falcohost.host.functions import function
@@ -55,6 +57,7 @@ class Task:
     :ivar make: returns the alert of a rule that matched.
     :ivar decode: returns the rules in new data for the same source.
     :ivar config: the pipeline's configuration.
+    :ivar capture: how captures are recorded; None: none are. *kept*: says whether an event is kept before any alert.
     :ivar actions: the names of the rules that cause actions; None: nobody takes any.
     :ivar drops: what to do about lost events; None: nothing but count them.
     """
@@ -67,6 +70,8 @@ class Task:
     config: PipelineConfig
     drops: DropPolicy | None = None
     actions: tuple[str, ...] | None = None
+    capture: CaptureData | None = None
+    kept: Callable[[Any], object] | None = None
 
 
 def make_load_task(data: LoaderData, agent: int) -> LoadTask:
@@ -89,7 +94,8 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
     def ask_now(data: WorkerData) -> bytes:  # which is rare
         whole = load_data(data.plugins, as_texts(data.static), _OF_SOURCES)
         ask = _in_its_process(_spec(whole, data.source).ask, data.source)
-        return ask(_settings(whole, data.source, agent), decode_plan(data.rules, data.source, whole)) or b""
+        also = b"" if data.capture is None else data.capture.rules
+        return ask(_settings(whole, data.source, agent), decode_plan(data.rules, data.source, whole, also)) or b""
 
     return LoadTask(lambda: load(settings), ask_now, capabilities)
 
@@ -119,13 +125,16 @@ def make_task(data: WorkerData, agent: int) -> Task:
     spec, settings = _spec(plugins, data.source), _settings(plugins, data.source, agent)
 
     def decode(data: WorkerData) -> Rules:
-        return decode_rules(data.rules, data.source, plugins, first=data.first)
+        also = b"" if data.capture is None else data.capture.rules
+        return decode_rules(data.rules, data.source, plugins, first=data.first, also=also)
 
     show_as_base64(data.base64)
     run_on_demand(data.once)
     make = AlertMaker(data.hostname, iso8601=data.iso8601).make
     drops = None if spec.drops is None else spec.drops(settings)
-    return Task(spec, settings, decode(data), make, decode, data.pipeline, drops, data.actions)
+    is_kept = None if data.capture is None else kept(data.capture, data.source, plugins)
+    rules = decode(data)
+    return Task(spec, settings, rules, make, decode, data.pipeline, drops, data.actions, data.capture, is_kept)
 
 
 def limit_environment(data: WorkerData | LoaderData) -> None:

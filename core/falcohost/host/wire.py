@@ -105,6 +105,18 @@ class Undecided(msgspec.Struct, tag=True, frozen=True):
     events: int
 
 
+class Captured(msgspec.Struct, tag=True, frozen=True):
+    """A capture at *path* has begun, or has *ended*, with *size* bytes; *why*: early, and for what reason.
+
+    An end without a path: none could begin.
+    """
+
+    path: str = ""
+    size: int = 0
+    why: str = ""
+    ended: bool = False
+
+
 class LogLine(msgspec.Struct, tag=True, frozen=True):
     """A message for the log, with its level in the numbers of :mod:`logging`."""
 
@@ -174,7 +186,7 @@ class RulesTaken(msgspec.Struct, tag=True, frozen=True):
 
 #: What workers and loaders say, and what they are told.
 OfLoaders: TypeAlias = Loaded | LoadAgain | Tampered | Working
-OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Ended
+OfWorkers: TypeAlias = Ready | Secrets | Report | Undecided | Captured | Ended
 Up: TypeAlias = OfLoaders | OfWorkers | Confined | Descriptors | LogLine | RulesTaken | Failed
 Down: TypeAlias = NewStore | NewActions | NewRules | Measure | Processes
 

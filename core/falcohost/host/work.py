@@ -12,6 +12,7 @@ from falcohost.agent import KnowsAgent
 from falcohost.counters import from_attributes
 from falcohost.events import Batch, MeasuredSource, Source
 from falcohost.host import wire
+from falcohost.host.capturing.captures import Captures
 from falcohost.host.helping import Helpers
 from falcohost.host.memory import release
 from falcohost.host.numbers import LookupNumbers, Numbers, counted
@@ -47,6 +48,7 @@ class Work:
     :param confined: what this process may do.
     :param helpers: the processes that work for the source and its lookups.
     :param stopped: returns whether the worker was told to stop.
+    :param captures: what records events; None: nothing does.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Work:
         confined: Needs,
         helpers: Helpers,
         stopped: Callable[[], bool],
+        captures: Captures | None = None,
     ) -> None:
         self._task = task
         self._source = source
@@ -66,6 +69,7 @@ class Work:
         self._confined = confined
         self._helpers = helpers
         self._stopped = stopped
+        self._captures = captures
         self._stopping: tuple[float, int] | None = None  # time of the stop, by both clocks
         self._measuring = False
         self._lost: Mapping[str, int] = {}
@@ -82,6 +86,8 @@ class Work:
                     self._report()
                 raise
         self._pipeline.finish(None if self._stopping is None else self._stopping[0] + LINGER + WAITING)
+        if self._captures is not None:
+            self._captures.close()
         self._report()
         self._tell_undecided()
         self._uplink.finish(ended=not self._stopped())
@@ -102,6 +108,7 @@ class Work:
                 if time.monotonic() >= self._due:
                     self._helpers.check()
                     self._pipeline.tick()
+                    self._record()
                     waker.watch()
                     self._report()
                     self._tell_undecided()
@@ -115,6 +122,11 @@ class Work:
         self._acknowledge()
         for message in self._uplink.received():
             self._obey(message)
+
+    def _record(self) -> None:
+        """Have captures do what is due."""
+        if self._captures is not None:
+            self._captures.tick(self._source.stats().dropped)
 
     def _acknowledge(self) -> None:
         if (cursor := self._uplink.written()) is not None:
@@ -182,6 +194,7 @@ class Work:
             rules=tally.rules,
             failed=tally.failed,
             faults=tally.faults,
+            captures={} if self._captures is None else self._captures.numbers,
             folded=self._pipeline.fold.folded,
             lookups={one.name: from_attributes(one, LookupNumbers) for one in pending.lookups},
             crowded=pending.crowded,

@@ -23,6 +23,7 @@ from falcohost.errors import FalcohostError
 from falcohost.events import MarkedSource, Source
 from falcohost.helpers import HELPERS, HelperEnded
 from falcohost.host import wire
+from falcohost.host.capturing.captures import captures_of
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine, let_go_of_stderr
 from falcohost.host.confine.programs import Programs
@@ -118,6 +119,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         source = task.spec.make({**task.settings, HELPERS: helpers.running})
         source.open(task.rules.plan, uplink.begin())
         pipeline.open_lookups(task.rules, helpers.running)
+        pipeline.recording = captures = captures_of(task, source, helpers.running, uplink)
         uplink.send_descriptors()
         needs = needs_for(source, task.rules)
         capabilities = task.spec.capabilities or frozenset()
@@ -137,7 +139,7 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         uplink.send(wire.Confined(job_of(needs)))
         uplink.send(wire.Ready())
         pipeline.begin(source if isinstance(source, MarkedSource) else None)
-        Work(task, source, pipeline, uplink, needs, helpers, lambda: stop.asked).run()
+        Work(task, source, pipeline, uplink, needs, helpers, lambda: stop.asked, captures).run()
         source.close()
         pipeline.close()
     except Stalled:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from falcohost.helpers import HelperSpec
+from falcohost.host.capturing.data import CaptureData
 from falcohost.host.functions import name_of
 from falcohost.host.plugins import PluginData, Plugins, needed_by, plugin_data
 from falcohost.host.sealed import check_sealed, read_sealed, sealed
@@ -39,6 +40,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     :ivar iso8601: write times in alerts as ISO 8601.
     :ivar base64: write buffers in base64.
     :ivar actions: the names of the rules that cause actions; None: nobody takes any.
+    :ivar capture: how captures are recorded; None: none are.
     :ivar once: somebody waits for the source, so that it gives up what fails for long.
     """
 
@@ -60,6 +62,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     once: bool = False
     loading: Loading | None = None
     actions: tuple[str, ...] | None = None
+    capture: CaptureData | None = None
 
 
 class Loading(msgspec.Struct, frozen=True):

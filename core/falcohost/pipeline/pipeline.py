@@ -62,12 +62,26 @@ class Act(Protocol):
         """Act on *alert*; never waits."""
 
 
+class Recording(Protocol):
+    """Records events, for captures of what happens after alerts."""
+
+    def watch(self, events: Iterable[Event]) -> Iterable[Event]:
+        """Yield *events*, each once."""
+
+    def may_match(self, event: Event, rules: Iterable[Rule]) -> None:
+        """Hear of an event that *rules* may match; whether they do is known later."""
+
+    def matched(self, rule: Rule, event: Event) -> None:
+        """Hear of a match."""
+
+
 class Pipeline:
     """Turns the batches of one source into alerts.
 
     :param make: returns the alert of a match.
     :param keeper: keeps what is only counted.
     :param act: acts on alerts of some rules; None: nothing does.
+    :param recording: records events; None: nothing does.
     :ivar tally: counts matches.
     :ivar pending: holds candidates that wait for lookups.
     :ivar fold: folds similar matches.
@@ -83,11 +97,13 @@ class Pipeline:
         *,
         keeper: Keeper | None = None,
         act: Act | None = None,
+        recording: Recording | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         config = config or PipelineConfig()
         self._make = make
         self._act = act
+        self.recording = recording
         self.tally = Tally(clock)
         self.undecided = UndecidedTally(clock)
         self.pending = Pending(config.wait, self._matched, self.tally.fails, clock)
@@ -132,9 +148,12 @@ class Pipeline:
         if batch.again and self._again > 0:
             take = self._alert_again
         take = take if self._act is None else self._acting(take)
+        events = batch.events
+        if self.recording is not None:
+            events, take = self.recording.watch(events), self._recorded(take, self.recording)
         matched = self._may_match if may_wait else self._matched
         told = batch.matched
-        for event in cast("Iterable[Viewed]", batch.events):
+        for event in cast("Iterable[Viewed]", events):
             try:
                 if views and (others := event.alternatives):
                     if found := match_views((event, *others)):
@@ -196,6 +215,8 @@ class Pipeline:
         self.pending.close()
 
     def _may_match(self, event: Event, found: Sequence[tuple[Rule, Event]], take: Take) -> None:
+        if self.recording is not None:
+            self.recording.may_match(event, [rule for rule, _ in found])
         self.pending.take(self._rules, event, found, take)
 
     def _take_cut(self, event: Event, views: Sequence[Event], take: Take) -> None:
@@ -248,6 +269,16 @@ class Pipeline:
             if rule.name in act.rules:
                 with contextlib.suppress(Exception):  # the alert is made anew next, where an error counts
                     act.ask(self._made(rule, event))
+            take(rule, event)
+
+        return first
+
+    @staticmethod
+    def _recorded(take: Take, recording: Recording) -> Take:
+        """Return what has a match recorded, and then passes it to *take*, which may fold it."""
+
+        def first(rule: Rule, event: Event) -> None:
+            recording.matched(rule, event)
             take(rule, event)
 
         return first

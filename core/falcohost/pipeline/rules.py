@@ -49,19 +49,22 @@ class Rules:
     _freezers: dict[int, Freezer] = field(default_factory=dict)
 
     @classmethod
-    def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool) -> Rules:
-        """Compile *rules*, the enabled ones of *source*."""
+    def compiled(cls, source: str, rules: Sequence[Rule], *, first: bool, collected: Sequence[Rule] = ()) -> Rules:
+        """Compile *rules*, the enabled ones of *source*.
+
+        :param collected: what these ask for is in the plan too, but they match nothing.
+        """
         matcher = Matcher(rules, first=first)
         asked = {id(rule): any(True for _ in _lookups(rule)) for rule in rules}
         return cls(
-            make_plan(source, rules),
+            make_plan(source, (*rules, *collected)),
             matcher.match,
             matcher.match_views,
             CutRules(rules, first=first),
             SingleRules(rules, first=first),
             first,
             lookups_of(rules),
-            have_patterns(rules),
+            have_patterns((*rules, *collected)),
             frozenset(rule for rule, asks in asked.items() if asks),
         )
 

@@ -158,6 +158,8 @@ class RuleCompiler:
             file=rule.context.file.name,
             exceptions=tuple(exception.name for exception in rule.exceptions),
             actions=rule.actions,
+            capture=rule.capture,
+            capture_duration=rule.capture_duration,
         )
         compiled.never = never_fires(expr, compiled.rule.event_types, self._universes.get(rule.source))
         if compiled.never:

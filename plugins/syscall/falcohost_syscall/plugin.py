@@ -19,6 +19,7 @@ from falcohost import (
 )
 from falcohost.recording import Recorder
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
+from falcohost_syscall.captured import CAPTURED
 from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.rows import FIELDS
@@ -114,6 +115,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             pushed=_pushed,
             unfiltered=_unfiltered,
             recorder=_recorder,
+            recorded=CAPTURED,
             platforms=frozenset({"Linux", "Containers"}),
         ),
     )

@@ -43,6 +43,7 @@ NUMBERS = Numbers(
     turned_away={"no room": 4},
     retrying={"api": 2},
     faults={"Read shadow (fd.name)": 3},
+    captures={"begun": 2},
     unreached={"pods: api": 3},
     made_room={"accounts": 6},
     of_lookups={"pauses": 8},

@@ -99,6 +99,8 @@ def _rule(row: RuleRow, pools: _Pools, types: list[frozenset[str]]) -> Rule:
         file=row.file,
         exceptions=row.exceptions,
         actions=row.actions,
+        capture=row.capture,
+        capture_duration=row.capture_duration,
     )
 
 

@@ -74,6 +74,8 @@ def _rule_row(rule: Rule, pools: _Pools, types: dict[frozenset[str], int]) -> Ru
         file=rule.file,
         exceptions=rule.exceptions,
         actions=rule.actions,
+        capture=rule.capture,
+        capture_duration=rule.capture_duration,
     )
 
 

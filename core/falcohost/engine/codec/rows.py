@@ -154,6 +154,8 @@ class RuleRow(_Row):
     file: str
     exceptions: tuple[str, ...]
     actions: tuple[BoundAction, ...]
+    capture: bool
+    capture_duration: int
 
 
 class SourceRow(_Row):

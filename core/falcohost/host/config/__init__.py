@@ -9,6 +9,7 @@ from typing import Any
 
 from falcohost.errors import ConfigError
 from falcohost.host.config import overrides
+from falcohost.host.config.capture import CaptureConfig, read_capture
 from falcohost.host.config.document import Document, empty_document, include_files, read_document
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.config.health import HealthConfig, read_health
@@ -81,6 +82,7 @@ class Config:
     health: HealthConfig
     internal: InternalConfig
     response: ResponseConfig
+    capture: CaptureConfig
     others: Mapping[str, Any]
 
     @property
@@ -155,5 +157,6 @@ def parse(document: Document) -> Config:
         health=read_health(reader),
         internal=read_internal(reader),
         response=read_response(reader),
+        capture=read_capture(reader),
         others=without_known(document.root, key_tree()),
     )

@@ -20,15 +20,6 @@ def _idle(section: str, reason: str, **defaults: bool | int | str) -> Iterator[C
 IDLE: Final = (
     *_idle("http_output", "alerts wait in the store until the receiver answers", max_consecutive_timeouts=5),
     *_idle("outputs_queue", "alerts wait in the store, and `falcohost.alerts` limits how many", capacity=0),
-    *_idle(
-        "capture",
-        "this version records no captures",
-        enabled=False,
-        path_prefix="/tmp/falco",
-        mode="rules",
-        default_duration=5000,
-        max_file_size_mb=0,
-    ),
     *_idle("", "plugins look at the host themselves", plugins_hostinfo=True),
     *_idle(
         "libs_logger",

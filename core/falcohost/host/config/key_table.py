@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from falcohost.host.config.capture_keys import CAPTURE
 from falcohost.host.config.health_keys import HEALTH
 from falcohost.host.config.idle_keys import IDLE
 from falcohost.host.config.internal_keys import INTERNAL
@@ -319,5 +320,6 @@ SECTIONS: Final = {
     "Endpoints and metrics": HEALTH,
     "Alerts about falcohost itself": INTERNAL,
     "Actions": RESPONSE,
+    "Captures": CAPTURE,
 }
 KEYS: Final = (*(key for section in SECTIONS.values() for key in section), *IDLE)

@@ -30,7 +30,7 @@ SIZE: Final = struct.Struct("<I")
 #: Type, size, and size again.
 FRAME: Final = 12
 #: Bytes that are read from the file at a time, and the most that come of them.
-_READ: Final = 1 << 18
+READ: Final = 1 << 18
 _CHUNK: Final = 1 << 20
 #: The types of blocks that may follow damage: those with events, and the beginning of an appended capture.
 _NEXT: Final = re.compile(
@@ -82,6 +82,7 @@ class Capture:
         self.data, self.base, self.read = b"", 0, 0
         self.broken: str | None = None
         self._packed = b""
+        self._is_over = False
         self._inflate: zlib._Decompress | None = None
         try:
             self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115  closed by close
@@ -197,7 +198,7 @@ class Capture:
 
     def _next(self) -> bytes:
         """Return the next bytes of the uncompressed file; none at its end, or where it cannot be read."""
-        if self.broken is not None:
+        if self.broken is not None or self._is_over:
             return b""
         try:
             if self._inflate is None:
@@ -217,16 +218,19 @@ class Capture:
         """Return the next bytes of a compressed file, which may have several members."""
         while self._inflate is not None:
             if not self._packed:
-                self._packed = self._raw(_READ)
+                self._packed = self._raw(READ)
             is_end = not self._packed
             found = self._inflate.decompress(self._packed, _CHUNK)
             if is_end and not found:
                 raise zlib.error("the compressed data ends too early")
             self._packed = self._inflate.unconsumed_tail
             if self._inflate.eof:
-                self._packed = self._inflate.unused_data or self._raw(_READ)
+                self._packed = self._inflate.unused_data
+                while len(self._packed) < len(_GZIP) and (more := self._raw(READ)):
+                    self._packed += more
                 is_more = self._packed.startswith(_GZIP)
                 self._inflate = zlib.decompressobj(_ANY_WRAPPER) if is_more else None
+                self._is_over = not self._packed  # what is written to it from now on is no part of it
             if found:
                 return found
         return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from falcohost_syscall.captured import FIELDS
 from falcohost_syscall.events.event import Context, SyscallEvent
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.scap.tables import Tables
@@ -14,8 +15,6 @@ from falcohost_syscall.scap.writing.processes import Processes
 from falcohost_syscall.scap.writing.teller import Teller
 from falcohost_syscall.scap.writing.values import BY_NAME, of_event
 
-#: The fields whose data has to be collected so that nothing is missing in a capture.
-FIELDS: Final = ("evt.args", "proc.cwd", "proc.env", "proc.sid", "proc.cmdline", "fd.name", "container.id")
 #: Event types so frequent that only filters that name them get them.
 ON_REQUEST: Final = frozenset({"switch", "page_fault"})
 _DROP: Final = BY_NAME["drop"]
@@ -31,32 +30,29 @@ class Recorder:
     fields: tuple[str, ...] = FIELDS
     on_request = ON_REQUEST
 
-    def __init__(self, context: Context) -> None:
-        """Record events that will share *context*."""
+    def __init__(self, context: Context, surroundings: bytes | None = None) -> None:
+        """Record events that will share *context*.
+
+        :param surroundings: what files begin with before processes; None: find it now.
+        """
         self._tables = Tables()
         self._teller = Teller(self._tables)
         self._processes = Processes(self._teller, context.containers)
         self._descriptors = Descriptors(self._teller)
-        self._users = Users()
         self._context = context
         self._is_first = True
+        self._surroundings = _surroundings() if surroundings is None else surroundings
 
     def begin(self) -> bytes:
         """Return what a capture begins with: the machine, its users and addresses, processes and descriptors."""
         if self._is_first:
             list_all(self._tables, self._context)
             self._is_first = False
-        self._users.refresh()
-        return b"".join(
-            (
-                frames.section(),
-                machine.machine_info(),
-                lists.interfaces(machine.interfaces()),
-                lists.users(machine.users(self._users)),
-                lists.processes(self._tables),
-                *lists.descriptors(self._tables),
-            )
-        )
+        return b"".join((self._surroundings, lists.processes(self._tables), *lists.descriptors(self._tables)))
+
+    def anew(self) -> Recorder:
+        """Return a recorder of the same events that knows nothing yet of processes."""
+        return Recorder(self._context, self._surroundings)
 
     def record(self, event: SyscallEvent) -> bytes:
         """Return an event, behind those that tell a reader what it lacks for this one."""
@@ -72,3 +68,17 @@ class Recorder:
         """Return an event ``drop`` that tells how many events were lost."""
         number = min(number, _MOST_DROPPED)
         return frames.event(_DROP.code, ts, frames.NOBODY, 0, [number.to_bytes(4, "little")])
+
+
+def _surroundings() -> bytes:
+    """Return the begin of a file with the machine, its addresses and users: what a confined process cannot read."""
+    users = Users()
+    users.refresh()
+    return b"".join(
+        (
+            frames.section(),
+            machine.machine_info(),
+            lists.interfaces(machine.interfaces()),
+            lists.users(machine.users(users)),
+        )
+    )

@@ -12,7 +12,7 @@ from workload import captures
 
 from falcohost import ConfigError
 from falcohost_syscall.drivers.drivers import configured
-from falcohost_syscall.drivers.replay.blocks import LARGEST, CaptureError
+from falcohost_syscall.drivers.replay.blocks import LARGEST, READ, CaptureError
 
 OPEN = captures.event("open", 7, fd=3, name=b"/etc/passwd", flags=1)
 CHDIR = captures.event("chdir", 7, res=0, path=b"/")
@@ -132,6 +132,35 @@ def test_several_compressed_parts(replayed, shown, tmp_path):
     path.write_bytes(gzip.compress(captures.section() + OPEN) + gzip.compress(CHDIR))
 
     assert [("open",), ("chdir",)] == shown(replayed(path=path))
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_part_that_begins_where_a_read_ends(replayed, shown, tmp_path, read):
+    """The next part is recognised though only some bytes of its begin have been read."""
+    packed = gzip.compress(captures.section() + OPEN)
+    name = bytes(2 + READ - read - len(packed) - 1).replace(b"\0", b"n") + b"\0"
+    first = packed[:3] + b"\x08" + packed[4:10] + name + packed[10:]
+    path = tmp_path / "parts.scap"
+    path.write_bytes(first + gzip.compress(CHDIR))
+
+    assert len(first) == 2 + READ - read
+    assert [("open",), ("chdir",)] == shown(replayed(path=path))
+
+
+def test_a_part_that_comes_later(replayed, shown, caplog, tmp_path):
+    """Of a file to which somebody writes, what is appended after its end was read is no damage."""
+    path = tmp_path / "growing.scap"
+    path.write_bytes(gzip.compress(captures.section() + OPEN))
+    driver = replayed(path=path)
+    with path.open("ab") as file, caplog.at_level(logging.WARNING, "falcohost"):
+        found = []
+        for batch in driver.batches():
+            found += [event.type for event in batch.events]
+            file.write(gzip.compress(CHDIR))
+            file.flush()
+
+    assert "open" in found
+    assert [] == caplog.records
 
 
 def test_an_appended_capture_is_of_another_machine(replayed, shown):

@@ -1,0 +1,249 @@
+"""Captures of alerts: what is written where, within which bounds, and what is kept before."""
+
+import gzip
+import os
+import re
+import socket
+
+import pytest
+
+from falcohost.host.capturing.before import Before
+from falcohost.host.capturing.folder import Folder
+from falcohost.host.capturing.keeper import CHUNK, Writing
+from falcohost.host.capturing.messages import CLOSE, MORE, MOST, NAMED, OPEN, SIZE, WHOLE, Begun, Ended, Refused
+from falcohost.host.capturing.sending import MOST_WAITING, Sending
+
+SECOND = 1_000_000_000
+LIMITS = {"file": 0, "files": 3, "total": 1 << 30, "free": 0}
+
+
+@pytest.fixture
+def private(tmp_path):
+    """Return a folder for captures."""
+    folder = tmp_path / "captures"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def writing(private):
+    """Return a function that returns what writes to the folder within other limits, and the list of what it says."""
+
+    def make(prefix="falco", **limits):
+        said = []
+        path = str(private / prefix)
+        return Writing(Folder(path), {"prefix": path, **LIMITS, **limits}, said.append), said
+
+    return make
+
+
+def opened(ts, number):
+    """Return the packet that begins a file."""
+    return OPEN + NAMED.pack(ts, number)
+
+
+def contents(path):
+    """Return what is in a file."""
+    with gzip.open(path) as file:
+        return file.read()
+
+
+def test_names_and_contents(writing, private):
+    """A file is named after the event as Falco names it, belongs to its owner alone, and has what was whole."""
+    one, said = writing()
+    for packet in (
+        opened(1234, 42),
+        MORE + b"begin ",
+        WHOLE + b"event ",
+        WHOLE + b"more ",
+        MORE + b"unfinished",
+        CLOSE,
+    ):
+        one.take(packet)
+
+    path = private / "falco_00000000000000001234_00000000000000000042.scap"
+    assert [Begun(str(path)), Ended(str(path), path.stat().st_size)] == said
+    assert b"begin event more " == contents(path)
+    assert (0o600, os.geteuid()) == (path.stat().st_mode & 0o777, path.stat().st_uid)
+
+
+def test_a_file_is_whole_after_each_chunk(writing, private):
+    """What has been written can be read though the file has not ended."""
+    one, _ = writing()
+    one.take(opened(1, 1))
+    piece = os.urandom(MOST - 1)
+    for _ in range(CHUNK // MOST + 1):
+        one.take(WHOLE + piece)
+    (path,) = private.iterdir()
+
+    assert piece * (CHUNK // MOST + 1) == contents(path)
+
+
+def test_too_many_files(writing, private):
+    """No further file begins, none is removed; other files in the folder do not count."""
+    (private / "falco_1.scap").write_text("")
+    (private / "other").write_text("")
+    one, said = writing(files=2)
+    for number in range(3):
+        one.take(opened(number, number))
+        one.take(CLOSE)
+
+    assert [Begun, Ended, Begun, Ended, Refused] == [type(answer) for answer in said]
+    assert "there are 2 captures; remove some, or raise falcohost.capture.max_files" == said[-1].reason
+    assert 4 == len([*private.iterdir()])
+
+
+def test_too_many_bytes(writing):
+    """A file ends when all of them have as much as they may; the next one does not begin."""
+    one, said = writing(total=CHUNK)
+    one.take(opened(1, 1))
+    for _ in range(CHUNK // MOST + 1):
+        one.take(WHOLE + os.urandom(MOST - 1))
+    one.take(WHOLE + b"too late")
+    one.take(CLOSE)
+    assert [Begun, Ended] == [type(answer) for answer in said]
+    assert said[-1].early.startswith("captures have 0 MiB")
+
+
+def test_a_full_file(writing):
+    """A file that has as much as one may have ends, and another can begin."""
+    one, said = writing(file=1000)
+    for number in range(2):
+        one.take(opened(number, 1))
+        one.take(WHOLE + os.urandom(2000))
+        one.put()
+        one.take(WHOLE + b"too late")
+        one.take(CLOSE)
+
+    assert [Begun, Ended, Begun, Ended] == [type(answer) for answer in said]
+    assert [SIZE, SIZE] == [said[1].early, said[3].early]
+
+
+def test_a_full_disk(writing):
+    """Nothing begins where less is free than is to stay free."""
+    one, said = writing(free=1 << 60)
+    one.take(opened(1, 1))
+
+    assert [Refused] == [type(answer) for answer in said]
+    assert "falcohost.capture.min_free_mb" in said[0].reason
+
+
+def test_links_are_not_followed(writing, private, tmp_path):
+    """Somebody has put a link where a capture is to be: nothing is written through it, and that is told."""
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    (private / "falco_00000000000000000001_00000000000000000002.scap").symlink_to(target)
+    one, said = writing()
+    one.take(opened(1, 2))
+    one.take(WHOLE + b"data")
+    one.take(CLOSE)
+
+    assert "untouched" == target.read_text()
+    assert [Refused] == [type(answer) for answer in said]
+    assert "File exists" in said[0].reason
+
+
+def test_a_folder_that_others_lead_elsewhere(tmp_path):
+    """A folder that others may write to is refused, unless it is one such as /tmp."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    folder.chmod(0o777)
+    refused = Folder(str(folder / "falco")).problem
+    folder.chmod(0o1777)
+
+    assert refused is not None
+    assert "may be written by others" in refused
+    assert Folder(str(folder / "falco")).problem is None
+
+
+def test_a_folder_that_is_not_there(tmp_path, writing):
+    """It is told, with what mends it."""
+    assert re.search("No such file or directory; make it, mode 0700", Folder(str(tmp_path / "none" / "falco")).problem)
+
+
+@pytest.mark.parametrize("packet", [b"X", OPEN + b"short", CLOSE + b"more", WHOLE + bytes(MOST)])
+def test_what_no_worker_sends(writing, packet):
+    """It ends the process, and with it the worker."""
+    one, _ = writing()
+    one.take(opened(1, 1))
+    with pytest.raises(ValueError, match="that no worker sends"):
+        one.take(packet)
+
+
+def test_an_event_without_an_end(writing):
+    """What never ends does not fill the memory."""
+    one, _ = writing()
+    one.take(opened(1, 1))
+    piece = MORE + bytes(MOST - 1)
+    with pytest.raises(ValueError, match="an event without an end"):
+        for _ in range(2000):
+            one.take(piece)
+
+
+def test_nobody_reads():
+    """Nothing waits for a process that does not read; what has no room is counted."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with here, there:
+        sending = Sending(here)
+        sending.open(1, 1)
+        sending.begin(bytes(3 * MOST))
+        for _ in range(MOST_WAITING // 10_000 + 100):
+            sending.event(bytes(10_000))
+        sending.close()
+        lost = sending.lost
+        read = b""
+        there.settimeout(0)
+        while not read.endswith(CLOSE):
+            sending.flush()
+            packet = there.recv(MOST)
+            read = packet if packet[:1] == CLOSE else b""
+
+    assert 0 < lost < 200
+
+
+class Numbered:
+    """A recorder whose files begin with how many events it has recorded."""
+
+    def __init__(self):
+        self.recorded = 0
+
+    def begin(self):
+        """Return the number."""
+        return b"<%d>" % self.recorded
+
+    def record(self, event):
+        """Return its time."""
+        self.recorded += 1
+        return b"%d," % event
+
+
+def kept(seconds, memory, times):
+    """Return what is taken after events at these times, in seconds, and how many segments had no room."""
+    recorder = Numbered()
+    before = Before(recorder, seconds, memory)
+    for time in times:
+        ts = int(time * SECOND)
+        if before.is_due(ts):
+            before.next(ts)
+        before.add(ts, recorder.record(time))
+    return b"".join(before.taken()).decode(), before.crowded, b"".join(before.taken())
+
+
+def test_what_is_kept_begins_where_a_file_can():
+    """At least the seconds are kept, behind what a file begins with as of then; once taken, they are gone."""
+    taken, crowded, left = kept(10, 1 << 20, range(100))
+
+    begin, events = re.fullmatch(r"<(\d+)>(.*),", taken).groups()
+    times = [*map(int, events.split(","))]
+    assert times == [*range(int(begin), 100)]
+    assert 99 - 10 - 4 <= times[0] <= 99 - 10
+    assert (0, b"") == (crowded, left)
+
+
+def test_what_has_no_room():
+    """With too little memory there are fewer seconds, and that is counted."""
+    taken, crowded, _ = kept(1000, 200, range(100))
+
+    assert len(taken) <= 200
+    assert taken.endswith("98,99,")
+    assert crowded
