@@ -81,8 +81,8 @@ class Pods:
         """Remove the pods, and end the daemon."""
         for folder in self._cgroups():
             for procs in folder.rglob("cgroup.procs"):
-                for pid in procs.read_text().split():
-                    with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):  # it is gone meanwhile
+                    for pid in procs.read_text().split():
                         os.kill(int(pid), signal.SIGKILL)
         for ident in self._sandboxes:
             with contextlib.suppress(OSError, RuntimeFailed):  # what it cannot remove is gone with the daemon's folder
