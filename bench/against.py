@@ -1,9 +1,9 @@
 """Compares this checkout with another one: memory, time until ready, and what an alert costs on its way.
 
-*start* runs the agent of each checkout on the public rules until it is ready. It takes the time and the CPU time until
-then, and the memory of each process a second later. *deliver* looks through a file in which each record raises an
-alert, and through one with few records. The difference is what the records cost: reading, matching, storing, writing
-to stdout.
+*start* runs the agent of each checkout on the public rules, or those of ``--rules``, until it is ready. It takes the
+time and the CPU time until then, and the memory of each process a second later. *deliver* looks through a file in which
+each record raises an alert, and through one with few records. The difference is what the records cost: reading,
+matching, storing, writing to stdout.
 
 The checkouts take turns, and each round begins with the other one. A ratio is this checkout's figure over the other's;
 its 95% interval is that of the mean of the logarithms. Run ``script/setup --dev`` in both before.
@@ -12,10 +12,12 @@ its 95% interval is that of the mean of the logarithms. Run ``script/setup --dev
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import re
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -24,7 +26,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from overhead import Agent, cpu_seconds, tree
+from overhead import RULES, Agent, command, cpu_seconds, tree
 
 HERE = Path(__file__).resolve().parent.parent
 CORPUS = HERE.parent / "shared/corpus"
@@ -50,10 +52,12 @@ def memory(pid: int) -> dict[str, float]:
     return {"supervisor_mb": pss[0], "workers_mb": sum(pss[1:]), "pss_mb": sum(pss)}
 
 
-def start(root: Path) -> dict[str, float]:
-    """Start the agent of a checkout; return its figures."""
-    command = [str(root / ".venv/bin/falcohost"), "-r", str(CORPUS / "rules/falco_rules.yaml")]
-    with Agent(command, "Ready") as agent:
+def start(root: Path, rules: str) -> dict[str, float]:
+    """Start the agent of a checkout with *rules*; return its figures."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Agent(shlex.split(command(rules, Path(folder), root)), "Ready") as agent,
+    ):
         cpu = cpu_seconds(agent.process.pid)
         time.sleep(1)
         return {"ready_s": agent.seconds_to_ready, "ready_cpu_s": cpu, **memory(agent.process.pid)}
@@ -123,13 +127,19 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, help="the other checkout")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--alerts", type=int, default=30_000)
+    parser.add_argument("--rules", choices=RULES, default="public", help="of the agents that are started")
     parser.add_argument("--only", choices=("start", "deliver"))
     given = parser.parse_args()
     other = given.checkout.resolve()
     print(f"{'':14} {'there':>9} {'here':>9} {'ratio':>7}   95% interval")
-    figures: dict[str, object] = {"bench": "against", "checkout": str(other), "rounds": given.rounds}
+    figures: dict[str, object] = {
+        "bench": "against",
+        "checkout": str(other),
+        "rounds": given.rounds,
+        "rules": given.rules,
+    }
     if given.only != "deliver":
-        figures |= measure(start, other, given.rounds)
+        figures |= measure(functools.partial(start, rules=given.rules), other, given.rounds)
     if given.only != "start":
         with tempfile.TemporaryDirectory() as folder:
             figures |= measure(Delivery(Path(folder), given.alerts), other, given.rounds)

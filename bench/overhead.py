@@ -1,7 +1,8 @@
 """Measures the agent's overhead: remaining throughput, the agent's own CPU time, lost events, time until ready.
 
 Each round runs every load without an agent and then with one, so that drift of the machine affects both equally; the
-numbers are medians over the rounds. The agent's CPU time is that of its whole process tree. ``--agent`` names the
+numbers are medians over the rounds. The agent's CPU time is that of its whole process tree. ``--rules`` chooses the
+rules: the public stable ones, those that are shipped, or three on open, execve and connect. ``--agent`` names the
 command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it with the same script.
 """
 
@@ -23,6 +24,13 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
 TICKS = os.sysconf("SC_CLK_TCK")
+PUBLIC = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
+RULES = ("public", "shipped", "three")
+THREE = """
+- {rule: Opened, desc: A file., condition: evt.type in (open, openat) and fd.name = /srv/x, output: x, priority: INFO}
+- {rule: Started, desc: A program., condition: evt.type = execve and proc.name = x, output: x, priority: INFO}
+- {rule: Connected, desc: A peer., condition: evt.type = connect and fd.sport = 4711, output: x, priority: INFO}
+"""
 
 
 def tree(pid: int) -> list[int]:
@@ -136,12 +144,23 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
     }
 
 
+def command(rules: str, folder: Path, root: Path = BENCH.parent) -> str:
+    """Return the command of a checkout's agent with these *rules* (:data:`RULES`), which are written to *folder*."""
+    falcohost = root / ".venv/bin/falcohost"
+    if rules == "shipped":
+        return str(falcohost)
+    file = PUBLIC
+    if rules == "three":
+        file = folder / "three.yaml"
+        file.write_text(THREE)
+    return f"{falcohost} -r {file}"
+
+
 def main() -> None:
     """Print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    rules = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
-    falcohost = BENCH.parent / ".venv/bin/falcohost"
-    parser.add_argument("--agent", default=f"{falcohost} -r {rules}" if rules.exists() else str(falcohost))
+    parser.add_argument("--rules", choices=RULES, default="public" if PUBLIC.exists() else "shipped")
+    parser.add_argument("--agent", help="the command of another agent; with it --rules is only a name")
     parser.add_argument("--ready", default="Ready", help="what the agent prints on stderr once it watches")
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
@@ -151,12 +170,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "load")
         subprocess.run(["gcc", "-O2", "-o", program, BENCH / "load.c"], check=True)
+        options.agent = options.agent or command(options.rules, Path(folder))
         figures = measure(options, program)
     print(f"{'load/cores':14} {'kept':>6} {'agent µs/op':>12} {'of a core':>10}")
     for name, row in figures["modes"].items():  # type: ignore[attr-defined]
         print(f"{name:14} {row['kept']:6.2f} {row['cpu_us']:12.2f} {row['core']:10.1%}")
     print(f"ready {figures['ready_s']} s, PSS {figures['pss_mb']} MB, lost {figures['lost']}")
-    print(json.dumps({"bench": "overhead", "agent": options.agent, **figures}))
+    print(json.dumps({"bench": "overhead", "agent": options.agent, "rules": options.rules, **figures}))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from falcohost.ir import And, Check, Exists, Expr, Not
 from falcohost_syscall.facts.bounds import Bounds
 from falcohost_syscall.filters.condition import Condition, all_of, any_of, negate
-from falcohost_syscall.filters.merge import merged
+from falcohost_syscall.filters.factor import factored
 
 
 def necessary(expr: Expr, decide: Callable[[Check | Exists], Bounds]) -> Condition:
     """Return a condition that holds wherever *expr* does; *decide* returns the bounds of a check."""
-    return merged(_bounds(expr, decide, {}).over)
+    return factored(_bounds(expr, decide, {}).over)
 
 
 def _bounds(expr: Expr, decide: Callable[[Check | Exists], Bounds], known: dict[int, Bounds]) -> Bounds:

@@ -14,7 +14,6 @@ from falcohost_syscall.facts.header import RET
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, all_of, any_of, negate, within
 from falcohost_syscall.filters.factor import factored
-from falcohost_syscall.filters.merge import merged
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.decide import Known, decide
 from falcohost_syscall.pushdown.necessary import necessary
@@ -44,9 +43,9 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
         condition = necessary(specialise(plan.condition, name), decide(row, users, known))
         noted = _noted(row, plan, needed)
         if noted != FALSE:
-            condition = merged(any_of((condition, noted)))
+            condition = factored(any_of((condition, noted)))
         if condition != TRUE:
-            found[name] = factored(condition)
+            found[name] = condition
     return found
 
 
