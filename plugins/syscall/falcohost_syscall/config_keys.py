@@ -10,7 +10,7 @@ from falcohost import ConfigKey
 #: Falco's engine kinds. Drivers may offer these names; ``nodriver`` stands for no driver at all.
 MODERN_EBPF: Final = "modern_ebpf"
 NO_DRIVER: Final = "nodriver"
-_KINDS = ("kmod", MODERN_EBPF, "replay", NO_DRIVER)
+_KINDS = ("ebpf", "kmod", MODERN_EBPF, "replay", NO_DRIVER)
 
 DROP_ACTIONS: Final = ("ignore", "log", "alert", "exit")
 
@@ -57,8 +57,9 @@ _ENGINE = (
         type=str,
         default=MODERN_EBPF,
         check=_kind,
-        help="`modern_ebpf` observes system calls with eBPF, `kmod` with [Falco's kernel module](kmod.md), "
-        "`replay` reads them from a capture, `nodriver` does none of these",
+        help="`modern_ebpf` observes system calls with eBPF, `ebpf` with eBPF [compiled by BCC](legacy-ebpf.md) (for "
+        "old kernels; experimental), `kmod` with [Falco's kernel module](kmod.md), `replay` reads them from a capture, "
+        "`nodriver` does none of these",
     ),
     ConfigKey(
         key="engine.modern_ebpf.buf_size_preset",
@@ -102,11 +103,20 @@ _ENGINE = (
             ("to", "the replay ends behind this time:"),
         )
     ),
+    *(
+        ConfigKey(
+            key=f"engine.{kind}.buf_size_preset",
+            type=int,
+            check=functools.partial(_preset, f"engine.{kind}.buf_size_preset"),
+            help="size of the ring of each processor, 1 to 10: 1 means 1 MiB, and each step doubles it; by default 4",
+        )
+        for kind in ("kmod", "ebpf")
+    ),
     ConfigKey(
-        key="engine.kmod.buf_size_preset",
-        type=int,
-        check=functools.partial(_preset, "engine.kmod.buf_size_preset"),
-        help="size of the ring of each processor, 1 to 10: 1 means 1 MiB, and each step doubles it; by default 4",
+        key="engine.ebpf.drop_failed_exit",
+        type=bool,
+        default=False,
+        help="leaves out every call that failed",
     ),
     ConfigKey(
         key="engine.kmod.drop_failed_exit",

@@ -16,8 +16,8 @@ KEY: Final = "engine.kind"
 DEFAULT: Final = "modern_ebpf"
 _PACKAGE: Final = "falcohost_syscall"
 _DRIVER: Final = f"drivers.{DEFAULT}"
-#: The first kernel on which whoever has the descriptor of a map may use it, without CAP_BPF.
-_OPEN_MAPS: Final = (5, 19)
+#: The first kernel on which whoever has the descriptor of a map may use it, without CAP_BPF, and the first with that.
+_OPEN_MAPS, _CAP_BPF = (5, 19), (5, 8)
 # To load programs and attach them, and to look at files that rules name; more is needed only until the probe is loaded.
 _LOADING: Final = frozenset({"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH"})
 #: The name of the helper that reads /proc.
@@ -28,7 +28,9 @@ def _reading() -> frozenset[str]:
     """Return the capabilities that it takes to use maps."""
     numbers = os.uname().release.split("-")[0].split(".")[:2]
     release = tuple(int(number) for number in numbers if number.isdigit())
-    return frozenset() if release >= _OPEN_MAPS else frozenset({"CAP_BPF"})
+    if release >= _OPEN_MAPS:
+        return frozenset()
+    return frozenset({"CAP_BPF" if release >= _CAP_BPF else "CAP_SYS_ADMIN"})
 
 
 def _make_modern_ebpf(settings: Mapping[str, Any]) -> Driver:
@@ -79,6 +81,18 @@ def _check_kmod(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]
     return requirements()
 
 
+def _make_ebpf(settings: Mapping[str, Any]) -> Driver:
+    from falcohost_syscall.drivers.legacy_ebpf.driver import LegacyEbpf
+
+    return LegacyEbpf(settings)
+
+
+def _check_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_syscall.drivers.legacy_ebpf.bcc import requirements
+
+    return requirements()
+
+
 def _make_replay(settings: Mapping[str, Any]) -> Driver:
     from falcohost_syscall.drivers.replay.driver import Replay
 
@@ -91,6 +105,7 @@ _PROC_HELPER: Final = HelperSpec(
     capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}),
     calls=frozenset({INSPECT}),
 )
+_LISTING_HELPER: Final = replace(_PROC_HELPER, modules=("falcohost_syscall.processes.listing",))
 
 DRIVERS: Final = (
     DriverSpec(
@@ -108,12 +123,21 @@ DRIVERS: Final = (
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
     ),
     DriverSpec(
+        name="ebpf",
+        description="System calls of this machine, observed with eBPF programs that BCC compiles; experimental.",
+        chosen_by=KEY,
+        make=_make_ebpf,
+        check=_check_ebpf,
+        helpers=(_LISTING_HELPER,),
+        capabilities=_reading(),
+    ),
+    DriverSpec(
         name="kmod",
         description="System calls of this machine, observed with Falco's kernel module.",
         chosen_by=KEY,
         make=_make_kmod,
         check=_check_kmod,
-        helpers=(replace(_PROC_HELPER, modules=("falcohost_syscall.processes.listing",)),),
+        helpers=(_LISTING_HELPER,),
         capabilities=frozenset(),
         load=_load_kmod,
         ask=_ask_kmod,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,11 @@ from falcohost_syscall.scap.tables import Tables, Thread
 #: The versions of the lists that are made of ``/proc``.
 _THREADS, _DESCRIPTORS = 9, 2
 _CONTROLLERS: Final = Path("/sys/fs/cgroup/cgroup.subtree_control")
-#: Most threads that are looked up in a second; others have begun unseen, and stay unknown.
-MOST_LOOKED_UP: Final = 200
+#: Most threads that are looked up in a second before their event; others are looked up when there is nothing to read.
+MOST_LOOKED_UP: Final = 20
+#: Seconds of each second that looking up may take, and most threads that wait for it; others stay unknown.
+_SHARE: Final = 0.1
+_MOST_LATER: Final = 4096
 
 
 class LiveTables(Tables):
@@ -30,30 +34,60 @@ class LiveTables(Tables):
 
     :ivar own_users: its accounts.
     :ivar unknown: number of events whose thread had to be looked up.
+    :ivar is_behind: events wait, or were lost: no thread is looked up before its event.
     """
 
     def __init__(self) -> None:
         self.own_users = Users()
         super().__init__(self.own_users, Containers())
         self.unknown = 0
+        self.is_behind = False
         self._second = self._left = 0
+        self._took = 0.0
+        self._later: dict[int, None] = {}
         self._hides_cgroups = _has_no_controllers()
 
     def thread(self, tid: int) -> Thread:
-        """Return a thread; one that is not known is looked up."""
-        if tid > 0 and tid not in self.threads and self._may_look_up():
+        """Return a thread; one that is not known is looked up, at once or later."""
+        if tid > 0 and tid not in self.threads:
             self.unknown += 1
-            if self.look_up(tid):
-                pid = self.threads[tid].process.pid
-                self.link([self.threads[one] for one in self.groups.get(pid, ())])
+            if not self.is_behind and self._may_look_up():
+                self._left -= 1
+                self._look_up_and_link(tid)
+            elif len(self._later) < _MOST_LATER:
+                self._later[tid] = None
         return self.new_thread(tid)
 
+    def look_up_later(self) -> None:
+        """Look up threads that were not known when their events came, as far as that may take now."""
+        while self._later and self._may_take():
+            tid = next(iter(self._later))
+            del self._later[tid]
+            known = self.threads.get(tid)
+            if known is None or not known.is_unknown:
+                continue
+            self.remove(known)
+            if not self._look_up_and_link(tid):
+                self.add(known)
+
+    def _look_up_and_link(self, tid: int) -> bool:
+        began = time.monotonic()
+        found = self.look_up(tid)
+        if found:
+            pid = self.threads[tid].process.pid
+            self.link([self.threads[one] for one in self.groups.get(pid, ())])
+        self._took += time.monotonic() - began
+        return found
+
     def _may_look_up(self) -> bool:
+        return self._may_take() and self._left > 0
+
+    def _may_take(self) -> bool:
+        """Return whether looking up has taken less than its share of this second."""
         now = int(time.monotonic())
         if now != self._second:
-            self._second, self._left = now, MOST_LOOKED_UP
-        self._left -= 1
-        return self._left >= 0
+            self._second, self._left, self._took = now, MOST_LOOKED_UP, 0.0
+        return self._took < _SHARE
 
     def told_cgroup(self, lines: bytes, tid: int, before: int) -> int:
         """Return the key of the cgroups of a thread.
@@ -66,10 +100,12 @@ class LiveTables(Tables):
         found = procfs.read(tid, "cgroup") if tid else None
         return before if found is None else self.cgroup(cgroup_lines(found))
 
-    def list_running(self) -> None:
-        """Add all processes that run now, with their threads and descriptors."""
+    def list_running(self, between: Callable[[], object] | None = None) -> None:
+        """Add all processes that run now, with their threads and descriptors; call *between* after each."""
         for pid in sorted(procfs.READING.reader.pids() or ()):
             self.look_up(pid)
+            if between is not None:
+                between()
         self.link()
 
     def sweep(self) -> None:

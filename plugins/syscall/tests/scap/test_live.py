@@ -98,3 +98,48 @@ def test_cgroups_without_controllers_come_from_proc(monkeypatch, waiting, hidden
     assert (shown == ("cpuset=/", "memory=/")) is not hidden
     assert (own if hidden else told) == tables.told_cgroup(lines, 0, own)
     assert tables.told_cgroup(b"memory=/docker/x\0", waiting.pid, own) not in (own, told)
+
+
+def test_threads_are_looked_up_later_while_events_wait(waiting):
+    """While the reader is behind, a thread that is not known is not looked up; it is as soon as that may take time."""
+    tables = LiveTables()
+    tables.is_behind = True
+    thread = tables.thread(waiting.pid)
+    assert thread.is_unknown
+    tables.is_behind = False
+    tables.look_up_later()
+
+    assert "cat" == tables.threads[waiting.pid].process.comm
+    assert (1, {waiting.pid}) == (tables.unknown, tables.groups[waiting.pid])
+
+
+def test_a_thread_that_has_ended_stays_unknown(waiting):
+    """A thread that is looked up later, and has ended by then, is kept as it was."""
+    tables = LiveTables()
+    tables.is_behind = True
+    thread = tables.thread(waiting.pid)
+    waiting.communicate()
+    tables.look_up_later()
+
+    assert thread is tables.threads[waiting.pid]
+    assert thread.is_unknown
+
+
+def test_looking_up_takes_a_share_of_each_second(waiting, monkeypatch):
+    """Once looking up has taken its share of a second, threads wait for the next one."""
+    now = [100.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    tables = LiveTables()
+
+    def slowly(_: int) -> bool:
+        now[0] += 0.06
+        return False
+
+    monkeypatch.setattr(tables, "look_up", slowly)
+    for tid in range(1, 10):
+        tables.thread(tid)
+    assert 100.12 == pytest.approx(now[0])  # two of them
+
+    now[0] = 101.0
+    tables.look_up_later()
+    assert 101.12 == pytest.approx(now[0])

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from falcohost import Plan
-from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.asked_for import chosen, kept_true
 from falcohost_syscall.drivers.kmod import interface
 from falcohost_syscall.drivers.kmod.config import Config
-from falcohost_syscall.fields.field import Need
-from falcohost_syscall.pushdown.needs import needs
-from falcohost_syscall.scap.changes import CHANGES, MEMORY
-from falcohost_syscall.scap.event_types import TYPES
 
 #: The tracepoints of events that are no calls.
 _MOMENTS: Final = {
@@ -41,26 +36,14 @@ class Asked(msgspec.Struct, frozen=True):
     only_successful: bool
 
 
-def chosen(config: Config, plan: Plan) -> Plan:
-    """Return *plan* with the event types that the settings allow; never all of them."""
-    found = config.base.choose(plan)
-    return replace(found, event_types=event_types(found))
-
-
 def ask(config: Config, plan: Plan) -> bytes:
     """Return what *plan* asks for."""
-    found = chosen(config, plan)
-    wanted = {*(found.event_types or ()), *_kept_true(found)}
+    found = chosen(config.base, plan)
+    wanted = {*(found.event_types or ()), *kept_true(found)}
     machine = platform.machine()
     numbers = {number for name in wanted for number in BY_NAME[name].numbers.get(machine, ())}
     tracepoints = {*_ALWAYS, *(number for name in wanted for number in _MOMENTS.get(name, ()))}
     return _encode(Asked(sorted(numbers), sorted(tracepoints), config.snaplen, config.only_successful))
-
-
-def _kept_true(plan: Plan) -> set[str]:
-    """Return the event types that change the tables."""
-    names = {TYPES[code].name for code in CHANGES}
-    return names & BY_NAME.keys() if Need.RESOURCES in needs(plan) else (names & BY_NAME.keys()) - MEMORY
 
 
 def read(data: bytes) -> Asked:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from falcohost import ConfigError
 from falcohost_syscall.calls import base_syscalls
 from falcohost_syscall.calls.base_syscalls import BaseSyscalls
-from falcohost_syscall.drivers.drivers import engine
 from falcohost_syscall.drivers.kmod.interface import LONGEST_SNAPLEN
-
-#: The size of a processor's ring by ``buf_size_preset``, in bytes, and Falco's default.
-SIZES: Final = {number: 1 << 19 + number for number in range(1, 11)}
-_DEFAULT: Final = 4
-_SNAPLEN: Final = 80
+from falcohost_syscall.drivers.ring_settings import DEFAULT_PRESET, SIZES, USUAL_SNAPLEN, ring_settings, snaplen
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +23,9 @@ class Config:
     :ivar agent_pid: the supervisor, whose calls are ignored: otherwise a written alert would raise the next one.
     """
 
-    ring_size: int = SIZES[_DEFAULT]
+    ring_size: int = SIZES[DEFAULT_PRESET]
     only_successful: bool = False
-    snaplen: int = _SNAPLEN
+    snaplen: int = USUAL_SNAPLEN
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
     agent_pid: int | None = None
 
@@ -41,27 +35,11 @@ def parse(settings: Mapping[str, Any]) -> Config:
 
     :raises ConfigError: a value is not valid.
     """
-    own = engine(settings).get("kmod") or {}
-    if not isinstance(own, Mapping):
-        raise ConfigError("engine.kmod: expected a mapping with keys such as buf_size_preset.")
-    preset = own.get("buf_size_preset")
-    preset = _DEFAULT if preset is None else preset
-    if not isinstance(preset, int) or preset not in SIZES:
-        raise ConfigError(f"engine.kmod.buf_size_preset: expected a number from 1 to 10, not {preset!r}.")
-    failed = own.get("drop_failed_exit", False)
-    if not isinstance(failed, bool):
-        raise ConfigError(f"engine.kmod.drop_failed_exit: expected true or false, not {failed!r}.")
+    size, failed = ring_settings(settings, "kmod")
     return Config(
-        ring_size=SIZES[preset],
+        ring_size=size,
         only_successful=failed,
-        snaplen=_snaplen(settings.get("falco_libs")),
+        snaplen=min(snaplen(settings.get("falco_libs")), LONGEST_SNAPLEN),
         base=base_syscalls.parse(settings.get("base_syscalls")),
         agent_pid=settings.get("agent_pid"),
     )
-
-
-def _snaplen(block: Any) -> int:
-    found = block.get("snaplen", _SNAPLEN) if isinstance(block, Mapping) else _SNAPLEN
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise ConfigError(f"falco_libs.snaplen: expected a number from 0 to 65535, not {found!r}.")
-    return min(found or _SNAPLEN, LONGEST_SNAPLEN)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from struct import Struct
 from typing import Final
 
@@ -17,18 +16,9 @@ from falcohost import SourceError
 from falcohost_syscall.drivers.kmod import interface, module
 from falcohost_syscall.drivers.kmod.asked import Asked
 from falcohost_syscall.drivers.kmod.interface import Version
+from falcohost_syscall.drivers.processors import processors
 
-_PROCESSORS: Final = Path("/sys/devices/system/cpu")
 _WORD: Final = Struct("=Q")
-
-
-def processors(which: str) -> list[int]:
-    """Return the numbers of the ``possible`` or ``online`` processors."""
-    found: list[int] = []
-    for part in (_PROCESSORS / which).read_text().strip().split(","):
-        first, _, last = part.partition("-")
-        found += range(int(first), int(last or first) + 1)
-    return found
 
 
 class Devices:
@@ -101,6 +91,16 @@ class Devices:
         self._tell(interface.ENABLE_TRACEPOINT, sorted(set(asked.tracepoints) - points))
         self._tell(interface.DISABLE_TRACEPOINT, sorted(points - set(asked.tracepoints)))
         self._tell(interface.DISABLE_SYSCALL, sorted(calls - set(asked.calls)))
+
+    def forget(self, asked: Asked) -> None:
+        """Have the module collect no more what an earlier agent asked for, but for what is *asked* for now.
+
+        :raises SourceError: the module refuses it.
+        """
+        self._tell(interface.DISABLE_TRACEPOINT, sorted(set(interface.TRACEPOINTS) - set(asked.tracepoints)))
+        self._tell(interface.DISABLE_SYSCALL, sorted(set(range(interface.CALLS)) - set(asked.calls)))
+        if not asked.only_successful:
+            self._tell(interface.DISABLE_DROP_FAILED, [0])
 
     def _tell(self, request: int, values: Iterable[int]) -> None:
         descriptor = next(iter(self.by_cpu.values()))

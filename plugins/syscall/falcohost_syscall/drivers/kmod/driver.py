@@ -7,93 +7,53 @@ The module tells of every call of the kinds that rules ask for. Threads, process
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from falcohost import Batch, Plan, SourceError, SourceStats, kept
-from falcohost.agent import AgentProcess
-from falcohost.helpers import HELPERS, Helper
 from falcohost.lasting import Memory
-from falcohost.needs import CONNECT, THREADS, Needs
-from falcohost_syscall.drivers.drivers import PROC
+from falcohost.needs import Needs
+from falcohost_syscall.drivers.asked_for import chosen
 from falcohost_syscall.drivers.kmod import config
-from falcohost_syscall.drivers.kmod.asked import ask, chosen
+from falcohost_syscall.drivers.kmod.asked import ask
 from falcohost_syscall.drivers.kmod.interface import EVENTS, FULL, SWITCHES
 from falcohost_syscall.drivers.kmod.loader import Loader
-from falcohost_syscall.drivers.kmod.own import OwnProcesses
 from falcohost_syscall.drivers.kmod.rings import Position, RawEvent, Rings
 from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Reported, Status
+from falcohost_syscall.drivers.tabled import IDLE, TabledDriver
 from falcohost_syscall.drivers.told import Told
 from falcohost_syscall.events.event import SyscallEvent
-from falcohost_syscall.events.hosts import HOSTS
-from falcohost_syscall.processes.proc_helper import Remote
-from falcohost_syscall.processes.procfs import READING
-from falcohost_syscall.scap.applying import Applying
 from falcohost_syscall.scap.event_types import MOST
-from falcohost_syscall.scap.interfaces import OwnAddresses
-from falcohost_syscall.scap.live import LiveEvent, LiveTables
 from falcohost_syscall.scap.reader import TooShortError
 
-#: Seconds between two looks at the rings; rings that fill up are read sooner.
-PERIOD: Final = 0.03
-#: Seconds after which an idle driver yields an empty batch.
-IDLE: Final = 0.5
 #: With this share of a ring read and not stored, its space is given back all the same: the module needs the room.
 _MOST_HELD: Final = 0.25
-#: Least number of seconds between two comparisons of the table with /proc after a loss.
-SWEEP: Final = 10.0
 #: The module's counters that count no loss.
 _NO_LOSS: Final = (EVENTS, SWITCHES)
-# Where users and groups are; their files are replaced there.
-_ACCOUNTS: Final = (Path("/etc"),)
-#: All that it connects to, to look up the host names in rules.
-_NAME_SERVERS: Final = ("*:53",)
-
-_log = logging.getLogger("falcohost")
 
 
-class KernelModule:
+class KernelModule(TabledDriver):
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`)."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._config = config.parse(settings)
-        helpers: Mapping[str, Helper] = settings.get(HELPERS, {})
-        helper = helpers.get(PROC)
-        self._remote = None if helper is None else Remote(helper.link)
-        if self._remote is not None:
-            READING.reader = self._remote
-        self._own = OwnProcesses(self._config.agent_pid, helpers)
-        self._applying = Applying(LiveTables, LiveEvent)
-        self._addresses = OwnAddresses()
+        super().__init__(settings, self._config.base, self._config.agent_pid)
         self._loader: Loader | None = None
         self._rings: Rings | None = None
         self._status: Status | None = None
         self._reported: Told[Reported] | None = None
         self._before: Mapping[str, int] = {}
         self._again: Position = ()
-        self._plan: Plan | None = None
         self._received = self._short = 0
         self._lost: Mapping[str, int] = {}
-        self._swept = (0, 0.0)
-
-    @property
-    def tables(self) -> LiveTables:
-        """The threads, processes and descriptors of this machine."""
-        found = self._applying.tables
-        assert isinstance(found, LiveTables)
-        return found
 
     @property
     def needs(self) -> Needs:
-        """Return that it reads accounts, and looks up the host names in rules."""
-        names = {CONNECT, THREADS} if HOSTS.wanted else set()
-        own = Needs() if self._loader is None else self._loader.needs
-        return Needs(frozenset(names), _ACCOUNTS, connects=_NAME_SERVERS) | own
+        """Return what its loader needs besides, if that is in this process."""
+        return super().needs if self._loader is None else super().needs | self._loader.needs
 
     def open(self, plan: Plan) -> None:
         """Read the rings that another process has opened, or open them; then list the processes that run.
@@ -110,9 +70,8 @@ class KernelModule:
         if is_successor:  # with them, the rings could be mapped for writing
             for descriptor in descriptors[DEVICES]:
                 os.close(descriptor)
-        self._update(plan)
-        self._addresses.tell(self.tables.interfaces)
-        self.tables.list_running()
+        self._take(plan, chosen(self._config.base, plan))
+        self._list()
 
     def _read(self, descriptors: Mapping[str, Sequence[int]]) -> None:
         """Begin to read the rings with these *descriptors*."""
@@ -131,19 +90,7 @@ class KernelModule:
         """Pass on what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
         if self._loader is not None:
             self._loader.update(ask(self._config, plan))
-        self._update(plan)
-
-    def _update(self, plan: Plan) -> None:
-        HOSTS.start()
-        self._plan = plan
-        for remark in self._config.base.remarks(plan):
-            _log.warning("%s", remark)
-        self._applying.update(chosen(self._config, plan))
-
-    def agent(self, processes: Sequence[AgentProcess]) -> None:
-        """Take note that these are the agent's processes."""
-        self._own.take(processes)
-        self.tables.context.agent.take(processes)
+        self._take(plan, chosen(self._config.base, plan))
 
     def batches(self) -> Iterator[Batch]:
         """Yield new events, or an empty batch at least twice a second, until the driver is closed.
@@ -152,10 +99,7 @@ class KernelModule:
         """
         last = time.monotonic()
         while (rings := self._rings) is not None:
-            self.tables.own_users.refresh()
-            self._addresses.tell(self.tables.interfaces)
-            if self._remote is not None:
-                self._remote.check()
+            self._refresh()
             if self._loader is not None:
                 self._loader.look()
             if rings.held > _MOST_HELD:
@@ -163,23 +107,15 @@ class KernelModule:
             again = any(read < until for read, until in zip(rings.position, self._again, strict=True))
             found = rings.events()
             now = time.monotonic()
+            self._look_up(rings, rings.counts()[FULL], now)
             if found:
                 self._received += len(found)
                 yield Batch(self._events(found), stored=functools.partial(self._stored, rings.position), again=again)
                 last = now
             elif now - last >= IDLE:
                 last = now
-                self._after_loss(rings, now)
                 yield Batch(())
-            if not rings.is_filling:
-                time.sleep(PERIOD)
-
-    def _after_loss(self, rings: Rings, now: float) -> None:
-        """Remove processes whose exit was lost."""
-        lost = rings.counts()[FULL]
-        if lost > self._swept[0] and now - self._swept[1] > SWEEP:
-            self._swept = lost, now
-            self.tables.sweep()
+            self._rest(rings)
 
     def _stored(self, position: Position) -> None:
         """Give back the space of what was read up to *position*."""
@@ -190,8 +126,8 @@ class KernelModule:
 
     def _events(self, found: Sequence[RawEvent]) -> Iterator[SyscallEvent]:
         """Yield those that rules ask for; each is yielded while the tables are as of this event."""
-        applying, own = self._applying, self._own
-        uses, begin, undecided = applying.uses, applying.calls.begin, self.tables.context.containers.undecided
+        applying, begin = self._applying, self._applying.calls.begin
+        uses = applying.uses
         for ts, cpu, tid, code, data, start, end, count in found:
             if code >= MOST:
                 continue
@@ -208,11 +144,8 @@ class KernelModule:
             except TooShortError:
                 self._short += 1
                 continue
-            if event is None or own.have(event):
-                continue
-            if undecided and event.thread.cgroup in undecided:
-                self.tables.context.containers.decide(event.thread.cgroup, event.proc)
-            yield event
+            if event is not None and self._told(event):
+                yield event
             uses = applying.uses
 
     def stats(self) -> SourceStats:

@@ -19,9 +19,13 @@ DISABLE_SYSCALL: Final = _MAGIC | 30
 ENABLE_TRACEPOINT: Final = _MAGIC | 31
 DISABLE_TRACEPOINT: Final = _MAGIC | 32
 ENABLE_DROP_FAILED: Final = _MAGIC | 33
+DISABLE_DROP_FAILED: Final = _MAGIC | 34
+#: Numbers of calls that it knows are less than this.
+CALLS: Final = 512
 
 #: Its numbers of tracepoints.
-SYS_ENTER, SYS_EXIT, PROCESS_EXIT, SWITCH, FAULT_USER, FAULT_KERNEL, SIGNAL, FORK, EXEC = range(9)
+TRACEPOINTS: Final = range(9)
+SYS_ENTER, SYS_EXIT, PROCESS_EXIT, SWITCH, FAULT_USER, FAULT_KERNEL, SIGNAL, FORK, EXEC = TRACEPOINTS
 
 #: Most bytes of data that it collects of a call.
 LONGEST_SNAPLEN: Final = 65000

@@ -20,15 +20,19 @@ from falcohost.needs import MODULE, Needs
 from falcohost_syscall.drivers import told
 from falcohost_syscall.drivers.kmod import config, module
 from falcohost_syscall.drivers.kmod.asked import Asked, read
-from falcohost_syscall.drivers.kmod.devices import Devices, processors
+from falcohost_syscall.drivers.kmod.devices import Devices
 from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.kmod.tails import PAUSE, Tails
+from falcohost_syscall.drivers.processors import processors
 
 #: Seconds between two looks at the processors.
 LOOKS: Final = 0.5
 _NOT_WRITTEN: Final = "the worker says that it has read what the kernel module has not written; its rings stay full"
 #: Descriptors besides those of the devices.
-_OTHERS: Final = 2
+_OTHERS: Final = 3
+#: The name of what is held for the loader of an agent that is started anew in place: without that there would be none,
+#: and nobody would move the tails.
+_LOADER: Final = "loader"
 _log = logging.getLogger("falcohost")
 
 
@@ -54,14 +58,19 @@ class Loader:
 
         :raises SourceError: the module is missing, or cannot be used; the text says what to do.
         """
-        self.devices, self._status = self._adopted() or self._opened()
+        adopted = self._adopted()
+        self.devices, self._status = adopted or self._opened()
         if not self._memories:
             self._memories = {name: lasting.make(f"falcohost {name}", told.HALF) for name in (STATUS, REPORTED)}
             memory = lasting.Memory(self._memories[STATUS])
             told.Told(memory, Status).say(self._status)
             memory.close()
+        for descriptor in kept.held(_LOADER):
+            os.close(descriptor)
         self._tails = Tails.of(self.devices.by_cpu, self._status.size)
         self._reached = lasting.Memory(self._memories[REPORTED])
+        if adopted is not None:
+            self.devices.forget(read(asked))
         self._collect(read(asked))
 
     def _opened(self) -> tuple[Devices, Status]:
@@ -114,6 +123,7 @@ class Loader:
         """Have the supervisor keep the descriptors."""
         for name, descriptors in self.descriptors.items():
             kept.keep(name, descriptors)
+        kept.hold(_LOADER, (self._memories[STATUS],))
 
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""

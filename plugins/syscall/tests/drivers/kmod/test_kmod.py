@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from falcohost import Plan, SourceError
 from falcohost.testing import skip_or_fail
-from falcohost.testing.agent import Agent
+from falcohost.testing.agent import READY, Agent
 from falcohost.testing.waiting import wait_until
 from falcohost_syscall.drivers.kmod import module
 from falcohost_syscall.source import SyscallSource
@@ -201,6 +202,27 @@ def test_it_ends_with_its_agent(agent, loaded):
     """An agent that stops leaves no consumer in the module."""
     assert 0 == agent.stop()
     wait_until(lambda: Path(f"/sys/module/{loaded}/refcnt").read_text().strip() == "0")
+
+
+def test_an_agent_that_starts_anew_in_place_reads_on(loaded, folder, tmp_path):
+    """After a restart in place, rings are read on and given back: several times their size passes without a loss."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(folder=folder))
+    settings = {"engine": {"kind": "kmod", "kmod": {"buf_size_preset": 1}}}
+    agent = Agent(tmp_path, [rules], settings=settings)
+    try:
+        agent.wait_until_ready()
+        config = tmp_path / "falco.yaml"
+        config.write_text(json.dumps(json.loads(config.read_text()) | {"falco_libs": {"snaplen": 200}}))
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for_log(lambda log: log.count(READY) == 2)
+        assert "The rings of an earlier agent are read on." in agent.log
+        assert 1 == len(with_device(agent, loaded))
+        for number in range(40):
+            subprocess.run([sys.executable, "-c", FLOOD.format(count=500)], check=True)
+            agent.wait_for(is_about(f"read | {read_with(folder, f'anew{number}')} "))
+    finally:
+        agent.kill()
 
 
 def test_losses_are_counted(loaded):

@@ -1,0 +1,1 @@
+"""The driver ``ebpf``: observes system calls with eBPF programs that BCC compiles against the kernel's headers."""

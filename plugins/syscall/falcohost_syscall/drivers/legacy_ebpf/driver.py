@@ -1,0 +1,173 @@
+"""The driver ``ebpf``: observes system calls at the kernel's tracepoints, with programs that BCC compiles.
+
+It is for kernels on which ``modern_ebpf`` cannot run, without BTF or before its oldest. The programs tell of every call
+of the kinds that rules ask for; the rest is done here, as for the kernel module.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from falcohost import Batch, Plan, SourceStats
+from falcohost.needs import MAPS, Needs
+from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
+from falcohost_syscall.drivers.asked_for import chosen, kept_true
+from falcohost_syscall.drivers.legacy_ebpf import bcc, config, records
+from falcohost_syscall.drivers.legacy_ebpf.program import Program, source
+from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, EXECUTED, is_fork, numbers
+from falcohost_syscall.drivers.legacy_ebpf.records import Around, Record
+from falcohost_syscall.drivers.legacy_ebpf.rings import RawRecord
+from falcohost_syscall.drivers.processors import processors
+from falcohost_syscall.drivers.tabled import IDLE, TabledDriver
+from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.listing import cgroup_lines
+
+#: Most differences, in nanoseconds, between clocks that count as none.
+_DRIFT: Final = 1_000_000
+#: Most records that are taken while processes are listed, of some 300 bytes each.
+_MOST_EARLY: Final = 100_000
+#: Most cgroups that are remembered.
+_MOST_CGROUPS: Final = 8192
+_NO_ARGUMENTS: Final = b"\0"
+_log = logging.getLogger("falcohost")
+
+
+class LegacyEbpf(TabledDriver):
+    """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`)."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._config = config.parse(settings)
+        super().__init__(settings, self._config.base, self._config.agent_pid)
+        self._program: Program | None = None
+        self._offset = 0
+        self._cgroups: dict[int, bytes] = {}
+        self._early: list[RawRecord] = []
+        self._received = self._damaged = self._lost = 0
+        self._told_of: frozenset[str] = frozenset()
+
+    @property
+    def needs(self) -> Needs:
+        """Return that it tells its programs which calls to observe."""
+        return super().needs | Needs(frozenset({MAPS}))
+
+    def open(self, plan: Plan) -> None:
+        """Compile and attach the programs; then list the processes that run.
+
+        :raises SourceError: something is missing, or the kernel refuses them; the text says what to do.
+        """
+        bcc.check()
+        text = source(self._config.snaplen, only_successful=self._config.only_successful)
+        self._program = Program(text, processors("online"), self._config.ring_size)
+        self.update(plan)
+        self._list(self._take_early)
+
+    def _take_early(self) -> None:
+        """Take records while processes are listed, which may take longer than the rings last."""
+        if self._program is not None and self._program.rings.is_filling and len(self._early) < _MOST_EARLY:
+            self._early += self._program.rings.records()
+
+    def update(self, plan: Plan) -> None:
+        """Pass on what *plan* asks for from now on; calls that both plans ask for are not interrupted."""
+        found = chosen(self._config.base, plan)
+        wanted = found.event_types or frozenset()
+        self._tell_uncovered(wanted)
+        if self._program is not None:
+            self._program.observe(numbers(wanted | {EXEC, EXIT}, kept_true(found)))
+        self._take(plan, found)
+
+    def _tell_uncovered(self, wanted: frozenset[str]) -> None:
+        """Warn of event types that rules name and of which this driver does not tell."""
+        missing = frozenset(name for name in wanted - COVERED if name in BY_NAME) - self._told_of
+        self._told_of |= missing
+        if missing:
+            names = ", ".join(sorted(missing))
+            _log.warning("engine.kind: ebpf does not observe %s; rules that need them do not match", names)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield new events, or an empty batch at least twice a second, until the driver is closed.
+
+        :raises HelperEnded: what reads ``/proc`` has ended.
+        """
+        last = time.monotonic()
+        while (program := self._program) is not None:
+            self._refresh()
+            found, self._early = self._early or program.rings.records(), []
+            now = time.monotonic()
+            self._look_up(program.rings, program.rings.lost, now)
+            if found:
+                self._received += len(found)
+                yield Batch(self._events(found))
+                last = now
+            elif now - last >= IDLE:
+                last = now
+                yield Batch(())
+            self._rest(program.rings)
+
+    def _events(self, found: Sequence[RawRecord]) -> Iterator[SyscallEvent]:
+        """Yield those that rules ask for; each is yielded while the tables are as of this event."""
+        applying, offset = self._applying, time.time_ns() - time.monotonic_ns()
+        if abs(offset - self._offset) > _DRIFT:
+            self._offset = offset
+        for _, cpu, data in found:
+            record = records.read(data, self._offset)
+            call = None if record is None else records.call(record, self._around(record), cpu)
+            if call is None:
+                self._damaged += 1
+                continue
+            applying.number += 1
+            event = applying.apply(call)
+            if event is not None and self._told(event):
+                yield event
+
+    def _around(self, record: Record) -> Around:
+        """Return what the record does not tell of its thread: its cgroups, and the arguments that it has inherited."""
+        if not is_fork(record.number):
+            lines = self._lines(record) if record.number == EXECUTED else b""
+            return Around(lines, _NO_ARGUMENTS)
+        maker = record.tid if record.result else record.pid if record.pid != record.tid else record.ptid
+        known = self.tables.threads.get(maker)
+        args = b"" if known is None or known.is_unknown else known.process.image.args_raw
+        return Around(self._lines(record), args)
+
+    def _lines(self, record: Record) -> bytes:
+        """Return the cgroups of the thread of a record; nothing if they are not known: then they are as before."""
+        lines = self._cgroups.get(record.cgroup) if record.cgroup else None
+        if lines is None:
+            found = procfs.read(record.tid, "cgroup")
+            if found is None:
+                return b""
+            lines = cgroup_lines(found)
+            if len(self._cgroups) >= _MOST_CGROUPS:
+                self._cgroups.clear()
+            if record.cgroup:
+                self._cgroups[record.cgroup] = lines
+        return lines
+
+    def stats(self) -> SourceStats:
+        """Return the counters since :meth:`open`."""
+        program = self._program
+        if program is not None:
+            self._lost = program.rings.lost
+        return SourceStats(
+            received=self._received,
+            passed=self._applying.passed,
+            dropped={
+                "ring_full": self._lost,
+                "damaged": self._damaged,
+                "process_table_full": self.tables.processes.dropped,
+            },
+            fill={} if program is None else program.rings.fill(),
+            notes=("system calls are observed by eBPF programs of BCC, at tracepoints",),
+        )
+
+    def close(self) -> None:
+        """Detach the programs."""
+        if self._program is not None:
+            self.stats()
+            program, self._program = self._program, None
+            program.close()
+        self._addresses.close()
