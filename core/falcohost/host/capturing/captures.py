@@ -154,7 +154,8 @@ class Captures:
     def close(self) -> None:
         """End what is running."""
         if self._until:
-            self._end()
+            with contextlib.suppress(OSError):  # whoever writes has ended it
+                self._end()
 
     def _asks(self, rule: Rule) -> bool:
         return self._data.every_rule or rule.capture

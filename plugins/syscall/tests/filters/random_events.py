@@ -32,11 +32,10 @@ CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 EVENT_TYPES = _words(
     """
     open openat openat2 creat open_by_handle_at read write connect accept4 bind listen sendto sendmsg recvfrom recvmsg
-    dup dup3 close socket
-    unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount chroot setuid bpf
-    ptrace prctl setns unshare clone clone3 setresuid fchownat mknodat pipe2 fcntl getpid execve execveat procexit
-    fchmodat2 preadv2 pwritev2 getsockname setsockopt semctl semop futex poll prlimit getcwd getresuid keyctl quotactl
-    nanosleep mmap brk llseek signaldeliver switch page_fault
+    dup dup3 close socket unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount
+    chroot setuid bpf ptrace prctl setns unshare clone clone3 setresuid fchownat mknodat pipe2 fcntl getpid execve
+    execveat procexit fchmodat2 preadv2 pwritev2 getsockname setsockopt semctl semop futex poll prlimit getcwd getresuid
+    keyctl quotactl nanosleep mmap brk llseek signaldeliver switch page_fault
     """
 )
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
