@@ -4,13 +4,16 @@ import gzip
 import os
 import re
 import socket
+from types import SimpleNamespace
 
 import pytest
 
 from falcohost.host.capturing.before import Before
+from falcohost.host.capturing.captures import Captures
+from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.folder import Folder
 from falcohost.host.capturing.keeper import CHUNK, Writing
-from falcohost.host.capturing.messages import CLOSE, MORE, MOST, NAMED, OPEN, SIZE, WHOLE, Begun, Ended, Refused
+from falcohost.host.capturing.messages import CLOSE, MORE, MOST, NAMED, OPEN, SIZE, WHOLE, Begun, Ended, Refused, encode
 from falcohost.host.capturing.sending import MOST_WAITING, Sending
 
 SECOND = 1_000_000_000
@@ -214,7 +217,11 @@ class Numbered:
     def record(self, event):
         """Return its time."""
         self.recorded += 1
-        return b"%d," % event
+        return b"%d," % getattr(event, "num", event)
+
+    def anew(self):
+        """Return one that has recorded nothing."""
+        return Numbered()
 
 
 def kept(seconds, memory, times):
@@ -247,3 +254,41 @@ def test_what_has_no_room():
     assert len(taken) <= 200
     assert taken.endswith("98,99,")
     assert crowded
+
+
+def of_number(number, seconds=0):
+    """Return an event."""
+    return SimpleNamespace(num=number, key=str(number), ts=SECOND * (1000 + seconds))
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, "<0>5,8,9,10,"), (5, "<0>2,4,5,6,8,9,10,")])
+def test_a_match_that_has_waited(writing, private, seconds, expected):
+    """The event of a match that is known later begins the capture, as of then; events before it are those kept."""
+    asks, other = (SimpleNamespace(capture=capture, capture_duration=0) for capture in (True, False))
+    one, said = writing()
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    told = []
+    data = CaptureData(every_rule=False, duration=50, seconds=seconds, memory=1 << 20, rules=b"")
+    keep = (lambda event: event.num % 2 == 0) if seconds else None
+    with here, there:
+        captures = Captures(data, Numbered(), Sending(here), keep, told.append)
+        for event in captures.watch(map(of_number, range(1, 11))):
+            captures.may_match(event, [asks if event.num == 5 else other])
+            if event.num == 7:
+                captures.matched(asks, of_number(5))  # what is left of it
+                captures.matched(other, event)
+        for _ in captures.watch([of_number(11, seconds=1)]):
+            pass  # it is too late
+        there.settimeout(0)
+        packet = b""
+        while packet != CLOSE:
+            packet = there.recv(MOST)
+            one.take(packet)
+        for answer in said:
+            there.send(encode(answer))
+        captures.tick({})
+
+    (path,) = private.iterdir()
+    assert expected == contents(path).decode()
+    assert [(str(path), False), (str(path), True)] == [(one.path, one.ended) for one in told]
+    assert {"begun": 1} == captures.numbers
