@@ -8,6 +8,20 @@ IN_BIN = "@a private /usr/bin installed /usr/bin"
 
 #: For each way its rule and the command line, which conftest says how to read.
 MORE = {
+    "removed": (
+        "Log emptied",
+        "@implant private /var folder /var/log made /var/log/auth.log unlink /var/log/auth.log",
+    ),
+    "set-gid": ("Program given the rights of its owner", "@implant chmod 2755 $tmp/@implant"),
+    "behind another library": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_PRELOAD=/usr/lib/none.so:/tmp/none.so exec @payload noop $tmp",
+    ),
+    "by conversions of characters": (
+        "Library preloaded from a temporary folder",
+        "@a with GCONV_PATH=/tmp/x exec @payload noop $tmp",
+    ),
+    "as a thread for swapping": ("Process poses as a kernel thread", "@miner name kswapd0"),
     "account file written by a container runtime": (
         "Accounts written by hand",
         f"{IN_BIN}/podman folder $tmp/x private /etc made /etc/passwd open write /etc/passwd",

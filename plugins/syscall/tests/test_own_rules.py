@@ -315,6 +315,8 @@ DISKS = {"Device node of a disk made by an unusual program", "Disk opened by a p
 def beside(key: str) -> set[str]:
     """Return the rules that fire for a command, or its twin, beside its own."""
     found = {"Password hashes read"} if key in READS_HASHES else set()
+    if key == "Shell started with a network connection as its input":
+        found.add("Interpreter led to a network connection")
     return found | ({"Accounts written by hand"} if key in WRITES_HASHES else set())
 
 

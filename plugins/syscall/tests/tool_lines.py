@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from other_ways import IN_BIN, INSTALLED
 
 #: Rules about what the tester is: not installed, under many names. They tell of other lines by the way.
@@ -14,8 +16,34 @@ BY_THE_WAY = {
 
 CONTAINER = "@runc cgroup $cgroup"
 
+#: Python, which makes a connection its standard input and goes on with the rest of the word.
+LED_TO_THE_NETWORK = (
+    f"{sys.executable} -c (s:=__import__('socket').socket(2,2)).connect(('127.0.0.1',9));"
+    "__import__('os').dup2(s.fileno(),0);__import__('os')."
+)
+
 #: For each rule a command line that fires it and one that is close but does not; conftest says how to read them.
 TOOL_LINES = {
+    "Protection of the kernel lowered": (
+        "@implant open write /proc/sys/kernel/randomize_va_space",
+        "@reader open read /proc/sys/kernel/randomize_va_space",
+    ),
+    "Kernel module loaded from inside a container": (
+        f"{CONTAINER} exec @rootkit module init",
+        f"{CONTAINER} exec @tool noop",
+    ),
+    "Shell started with a network connection as its input": (
+        f"{LED_TO_THE_NETWORK}execv('/bin/sh',['sh','-c',':','$tmp/'])",
+        f"{LED_TO_THE_NETWORK}execv('/bin/true',['true','$tmp/'])",
+    ),
+    "Memory of another process read by a program that is not installed": (
+        "@thief open read /proc/$here/mem",
+        f"{IN_BIN}/gdb folder $tmp/x open read /proc/$here/mem",
+    ),
+    "File that starts a program by itself written": (
+        "@implant private /etc folder /etc/udev folder /etc/udev/rules.d open write /etc/udev/rules.d/x.rules",
+        "@implant private /etc folder /etc/udev open write /etc/udev/x.rules",
+    ),
     "Folder of programs changed": (
         "@implant private /usr/bin made /usr/bin/x noop",
         "@builder private /usr/local folder /usr/local/bin made /usr/local/bin/x noop",
