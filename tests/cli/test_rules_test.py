@@ -384,10 +384,9 @@ def test_names_are_completed(falcohost, tmp_path):
     """The shell completes the names of the tests in the current folder."""
     (tmp_path / "a_test.yaml").write_text(TESTS)
     done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS="falcohost rules test -k by", COMP_CWORD="4")
+    found = [line.split(",", 1)[1].replace("\\", "") for line in done.stdout.split("\n") if line]
 
-    assert ["by a stranger", "by staff"] == [
-        line.split(",", 1)[1].replace("\\", "") for line in done.stdout.split("\n") if line
-    ]
+    assert ["by a stranger", "by staff"] == found
 
 
 def test_folders(falcohost, tmp_path):

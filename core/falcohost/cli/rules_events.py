@@ -20,7 +20,8 @@ from falcohost.engine.explain.trace import Answers, Values, no_answer
 from falcohost.engine.explain.values import OUTPUT_FIELDS, EventReader, EventValueError, KnownValues
 from falcohost.engine.paths import getter
 from falcohost.errors import ConfigError
-from falcohost.events import Event, Plan, RecordSource, Source
+from falcohost.events import Event, Source
+from falcohost.ruletests.records import records
 
 _FORMS = "give an alert in JSON, or a JSON object of fields and their values"
 
@@ -117,15 +118,9 @@ class Readers:
 
         :raises ConfigError: the source has no log that can be read from a file.
         """
-        made = self._loaded.sources[source].make({"open_params": str(path)})
-        if not isinstance(made, RecordSource):
-            raise ConfigError(f"{given.where}: {given.problem}; {_FORMS}")
-        opened = made.reading(path)
-        opened.open(Plan(source), None)
-        try:
+        otherwise = f"{given.where}: {given.problem}; {_FORMS}"
+        with records(self._loaded.sources[source], path, otherwise) as opened:
             yield opened
-        finally:
-            opened.close()
 
     def _record(self, given: Given, source: str) -> Event:
         with tempfile.TemporaryDirectory() as folder:

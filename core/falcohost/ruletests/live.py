@@ -31,7 +31,9 @@ _SUBREAPER: Final = 36
 #: The fields that say whose event it is.
 _PID, _ABOVE = "proc.pid", "proc.apid"
 #: Most other processes that a filter tells apart.
-_OTHERS: Final = 1000
+_OTHERS: Final = 200
+#: So many ancestors of a process are known at least.
+_KNOWN: Final = 7
 _LOST: Final = (
     "events were lost meanwhile ({causes}), so that a test of the others would be worth little; run it again, with a "
     "command that does less, or with larger buffers: -o engine.modern_ebpf.buf_size_preset=8"
@@ -99,34 +101,47 @@ def _plan(runner: Runner, *, every: bool) -> Plan:
 def _below(runner: Runner) -> Expr:
     """Return a condition that holds for all processes that will be below this one, and for hardly any other.
 
-    The kernel decides it, and may know only the nearest ancestors of a process. So it also says who is not: whoever is
-    there already, and whoever has such an ancestor nearby.
+    The kernel decides it, and may know only the nearest ancestors of a process. So it also says who is not: whoever
+    comes from another child of this process or of one above it, of which every seventh generation is named.
     """
     pid, above = (runner.ref(DEFAULT_SOURCE, name) for name in (_PID, _ABOVE))
-    own, upwards = os.getpid(), tuple(_upwards(os.getppid()))
-    others = tuple(sorted({*_running()} - {own, *upwards})[:_OTHERS])
+    own, parents = os.getpid(), _parents()
+    upwards = tuple(_upwards(own, parents))
+    depths = {one: _depth(one, parents, upwards) for one in parents if one not in upwards}
+    others = tuple(sorted(one for one, depth in depths.items() if depth % _KNOWN == 0))[:_OTHERS]
     return And(
         (
-            Not(Check(pid, "in", (*others, own, *upwards))),
+            Not(Check(pid, "in", (*others, *upwards))),
             Not(Check(above, "in", others)),
             Or((Check(above, "=", own), Not(Check(above, "in", upwards)))),
         )
     )
 
 
-def _running() -> Iterator[int]:
-    """Yield the processes of this machine, without the kernel's own threads, which make no calls."""
+def _parents() -> dict[int, int]:
+    """Return the parent of each process."""
+    found = {}
     for folder in Path("/proc").iterdir():
-        with suppress(OSError):
-            if folder.name.isdecimal() and (folder / "exe").readlink():
-                yield int(folder.name)
+        if folder.name.isdecimal():
+            with suppress(OSError):
+                stat = (folder / "stat").read_text(errors="replace")
+                found[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+    return found
 
 
-def _upwards(pid: int) -> Iterator[int]:
+def _upwards(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
     """Yield a process and those above it."""
     while pid:
         yield pid
-        pid = int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        pid = parents.get(pid, 0)
+
+
+def _depth(pid: int, parents: Mapping[int, int], upwards: Sequence[int]) -> int:
+    """Return how far a process is below a child of one of *upwards*, which is 0; -1: it is not below these."""
+    for depth, above in enumerate(list(_upwards(pid, parents))[1:]):
+        if above in upwards:
+            return depth
+    return -1
 
 
 def _start(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:

@@ -23,7 +23,7 @@ from falcohost.engine.render import json_value, text_renderer
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
 from falcohost.errors import ConfigError, FalcohostError, UnknownValueError
-from falcohost.events import Event, Plan, RecordSource, Source, complete
+from falcohost.events import Event, Source, complete
 from falcohost.hookspecs import SourceSpec
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse_operand
@@ -33,6 +33,7 @@ from falcohost.pipeline.rules import Rules
 from falcohost.rules.loader import LoadOutcome
 from falcohost.ruletests.cases import Case, Expected, Part
 from falcohost.ruletests.looked_up import LookedUp
+from falcohost.ruletests.records import reading, records
 from falcohost.ruletests.verdicts import Difference, Verdict, at, differences
 
 #: Most events of one test.
@@ -158,19 +159,13 @@ class Runner:
         spec = self._loaded.sources[source]
         with tempfile.TemporaryDirectory(prefix="falcohost-test-") as folder:
             if case.capture is not None:
-                opened = spec.make(_replay(case.capture))
+                opening = reading(spec.make(_replay(case.capture)), source)
             else:
                 path = Path(folder) / "events.jsonl"
                 path.write_bytes(b"\n".join((*case.records, b"")))
-                made = spec.make({"open_params": str(path)})
-                if not isinstance(made, RecordSource):
-                    raise ConfigError(f"the source '{source}' reads no records from a file")
-                opened = made.reading(path)
-            opened.open(Plan(source), None)
-            try:
+                opening = records(spec, path, f"the source '{source}' reads no records from a file")
+            with opening as opened:
                 yield opened
-            finally:
-                opened.close()
 
     def ref(self, source: str, name: str) -> FieldRef:
         """Return the field *name* of *source*.
