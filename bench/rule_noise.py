@@ -18,7 +18,6 @@ import yaml
 from detection import CORPUS, LOGS, fired, labelled, rules_of
 
 from falcohost.host.plugins import load_plugins
-from falcohost.rules.profiles import PROFILES
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/rule-noise.md"
@@ -52,11 +51,16 @@ def audit_logs() -> Iterator[str]:
         plugins = load_plugins([plugin])
         rules = rules_of(plugins, source, name, public=False)
         cases = [case for case in labelled(CORPUS / "events" / f"{log}.jsonl") if not case.suspicious]
-        results = fired(plugins, source, rules, [case.record for case in cases], PROFILES[-1])
+        results = fired(plugins, source, rules, [case.record for case in cases], "all")
         counts = Counter(rule for names in results for rule in set(names))
         for rule, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             yield f"| {log} | {rule} | {count} | {len(cases)} |"
-        named = {item["rule"] for path in rules for item in yaml.safe_load(path.read_text()) if "rule" in item}
+        named = {
+            item["rule"]
+            for path in rules
+            for item in yaml.safe_load(path.read_text())
+            if "rule" in item and item.get("source") == source
+        }
         silent.append(f"{log} {len(named - set(counts))} of {len(named)}")
     yield f"\nRules that fire on none: {', '.join(silent)}.\n"
 
@@ -81,7 +85,7 @@ def host(figures: Mapping[str, object]) -> Iterator[str]:
     for rule, rate in sorted(rates.items(), key=lambda item: (-item[1], item[0])):
         yield f"| {rule} | {rate:g} |"
     silent = len(names - set(rates))
-    yield f"\nRules without an alert: {silent} of {len(names)}, in {figures['rounds']} hours' worth of work."
+    yield f"\nRules without an alert: {silent} of {len(names)}, in the work of {figures['rounds']} rounds."
 
 
 if __name__ == "__main__":
