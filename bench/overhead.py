@@ -26,11 +26,14 @@ MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
 TICKS = os.sysconf("SC_CLK_TCK")
 PUBLIC = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
 RULES = ("public", "shipped", "three")
-THREE = """
-- {rule: Opened, desc: A file., condition: evt.type in (open, openat) and fd.name = /srv/x, output: x, priority: INFO}
-- {rule: Started, desc: A program., condition: evt.type = execve and proc.name = x, output: x, priority: INFO}
-- {rule: Connected, desc: A peer., condition: evt.type = connect and fd.sport = 4711, output: x, priority: INFO}
-"""
+THREE = "".join(
+    f"- rule: {name}\n  desc: Nothing does it.\n  condition: {condition}\n  output: seen\n  priority: INFO\n"
+    for name, condition in (
+        ("A file is opened", "evt.type in (open, openat, openat2) and fd.name = /srv/falcohost-bench"),
+        ("A program is started", "evt.type = execve and proc.name = falcohost-bench"),
+        ("A peer is called", "evt.type = connect and fd.sport = 4711"),
+    )
+)
 
 
 def tree(pid: int) -> list[int]:
