@@ -40,11 +40,14 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Adjacent(Sequence[Piece]):
-    """Records in one array with one byte between them; each is copied from its text only when it is asked for."""
+    """Records in one array with one byte between them; each is copied from its text only when it is asked for.
 
-    def __init__(self, raws: list[msgspec.Raw], begins: list[int]) -> None:
+    :param before: for each record, the offset of the first one and the bytes of those before it.
+    """
+
+    def __init__(self, raws: list[msgspec.Raw], before: list[int]) -> None:
         self._raws = raws
-        self._begins = begins
+        self._before = before
 
     def __len__(self) -> int:
         return len(self._raws)
@@ -58,7 +61,7 @@ class _Adjacent(Sequence[Piece]):
     def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        return Piece(self._begins[index], bytes(self._raws[index]))
+        return Piece(self._before[index] + index % len(self._raws), bytes(self._raws[index]))
 
 
 class Cutter:
@@ -156,11 +159,11 @@ class Cutter:
         if not raws:
             return None
         begin = _place(bytes(raws[0]), text, 0)
-        *ends, end = accumulate(map(len, raws), lambda end, size: end + 1 + size, initial=begin - 1)
+        before = list(accumulate(map(len, raws), initial=offset + begin))
+        end = before.pop() - offset + len(raws) - 1
         # A crafted text may deceive this. Different records have different places in any case, as keys need.
         last = bytes(raws[-1]) + b"]"
-        begins = [offset + 1 + at for at in ends]
-        return _Adjacent(raws, begins) if text.startswith(last, end + 1 - len(last)) else None
+        return _Adjacent(raws, before) if text.startswith(last, end + 1 - len(last)) else None
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
         """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""
