@@ -134,7 +134,10 @@ class LegacyEbpf(TabledDriver):
         return Around(self._lines(record), args)
 
     def _lines(self, record: Record) -> bytes:
-        """Return the cgroups of the thread of a record; nothing if they are not known: then they are as before."""
+        """Return the cgroups of the thread of a record; nothing if they are not known: then they are as before.
+
+        The number that the kernel tells is that of version 2's hierarchy, and says nothing where there are others.
+        """
         lines = self._cgroups.get(record.cgroup) if record.cgroup else None
         if lines is None:
             found = procfs.read(record.tid, "cgroup")
@@ -143,7 +146,7 @@ class LegacyEbpf(TabledDriver):
             lines = cgroup_lines(found)
             if len(self._cgroups) >= _MOST_CGROUPS:
                 self._cgroups.clear()
-            if record.cgroup:
+            if record.cgroup and len(found.splitlines()) == 1:
                 self._cgroups[record.cgroup] = lines
         return lines
 

@@ -288,7 +288,7 @@ static inline u32 put_path(struct scratch *to, u32 at, char *task, char *file)
 			break;
 		}
 		char *parent = POINTER(dentry + AT_dentry__d_parent);
-		if (dentry == POINTER(mount + AT_vfsmount__mnt_root) || dentry == parent) {
+		if (dentry == POINTER(mount + AT_vfsmount__mnt_root)) {
 			/* struct mount: what it is mounted in, and where, are in front of its struct vfsmount. */
 			char *above = POINTER(mount - 16);
 			if (above + 32 == mount) {
@@ -300,6 +300,10 @@ static inline u32 put_path(struct scratch *to, u32 at, char *task, char *file)
 			continue;
 		}
 		size += put_text(to, at + size, POINTER(dentry + AT_dentry__d_name + 8));
+		if (dentry == parent) { /* a file in memory, or one whose mount is gone */
+			to->record.is_whole = 1;
+			break;
+		}
 		dentry = parent;
 	}
 	return size;
