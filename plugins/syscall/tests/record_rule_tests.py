@@ -1,0 +1,212 @@
+"""Records the tests of the host rules: runs the lines of test_own_rules.py under the probe, and keeps what decides.
+
+Not a test of its own: ``pytest -n0 plugins/syscall/tests/record_rule_tests.py`` writes the files in rule_tests anew. Of
+what a line causes it keeps the events that decide a check as none before them did, and one at least. Processes above
+the line's are written as a login shell; folders and environments of the machine are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from other_ways import MORE, QUIET
+from test_own_rules import LINES, OWN
+
+import falcohost_syscall.plugin as plugin
+from falcohost.cli.rules_test_record import _scalar, _Shared
+from falcohost.events import Event
+from falcohost.lang.default_source import DEFAULT_SOURCE
+from falcohost.ruletests.live import _plan, _seen
+from falcohost.ruletests.probes import Probes
+from falcohost.ruletests.reader import read_cases
+from falcohost.ruletests.runner import Runner
+from falcohost.testing.rule_tests import _loaded
+
+FOLDER = Path(__file__).resolve().parent / "rule_tests"
+HEAD = """# Written by plugins/syscall/tests/record_rule_tests.py: each test has events that the probe has seen when the
+# tester (plugins/syscall/tester) or a program of the system ran the line that is named. What decides nothing new is
+# left out.
+rules: [../../falcohost_syscall/rules]
+source: syscall
+tests:
+"""
+#: Of a file.
+MOST_LINES = 380
+SHELL: Mapping[str, Any] = {
+    "name": "bash",
+    "pid": 1000,
+    "ppid": 1,
+    "exepath": "/usr/bin/bash",
+    "args": ["-bash"],
+    "parent": {"name": "systemd", "pid": 1, "exepath": "/usr/lib/systemd/systemd", "args": ["/sbin/init"]},
+}
+#: Where this machine has what others have elsewhere.
+PLACES = {
+    sys.executable: "/usr/bin/python3",
+    str(Path(sys.executable).resolve()): "/usr/bin/python3.13",
+    sys.prefix: "/srv/venv",
+    str(Path(__file__).resolve().parents[3]): "/srv/falcohost",
+}
+_OF_RULES = re.compile(r"(LD_|GLIBC_|GCONV_|BASH_ENV)")
+_BYTES = frozenset({"args", "env", "cgroups"})
+
+
+class Decided:
+    """Tells which checks an event decides that no event before it has."""
+
+    def __init__(self, probes: Probes) -> None:
+        self._probes, self._known = probes, set[tuple[str, int, bool]]()
+
+    def new(self, views: Sequence[Event]) -> list[str]:
+        """Return what an event decides anew."""
+        found = set()
+        for name, condition in self._probes.conditions.items():
+            for view in views:
+                if (answers := condition.answers(view)) is not None:
+                    checks = (node.number for node in answers.decisive() if node.kind == "check")
+                    found |= {(name, number, answers.values[number]) for number in checks}
+        found -= self._known
+        self._known |= found
+        return sorted({name for name, _, _ in found})
+
+
+def test_record(bpf, provocations, open_folder, capsys):
+    """Record, and write."""
+    loaded = _loaded(plugin, ())
+    runner = Runner(loaded)
+    probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
+    decided = Decided(probes)
+    lines = {name: line for name, (line, _) in LINES.items()}
+    lines |= {f"{name}, close": line for name, (_, line) in LINES.items()}
+    lines |= {f"{MORE[way][0]}: {way}": line for way, (_, line) in MORE.items()} | {
+        f"nothing: {key}": line for key, line in QUIET.items()
+    }
+    lines = {name: line for name, line in lines.items() if name.removesuffix(", close") != "Attack tool started"}
+    folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
+    seen = _recorded(runner, provocations, lines, decided)
+    of: dict[str, list[tuple[dict[str, Any], Sequence[str]]]] = {name: [] for name in lines}
+    names = list(lines)
+    for written, fired, close in seen:
+        found = re.search(rf"{folder}/n(\d+)/", json.dumps(written))
+        if found and not any("pytest" in str(one) for one in written.get("process", {}).get("args", ())):
+            of[names[int(found[1])]].append((_cleaned(written, folder), fired if fired else close))
+    where = {item["rule"]: path.stem for path in OWN for item in yaml.safe_load(path.read_text()) if "rule" in item}
+    files: dict[str, list[list[str]]] = {}
+    for name, line in lines.items():
+        rule = name.partition(": ")[0].removesuffix(", close")
+        if text := list(_test(runner, name, rule, line, of[name], folder)):
+            files.setdefault(where.get(rule, "falcohost_files_rules"), []).append(text)
+        else:
+            print(f"nothing recorded: {name}")
+    _write(files)
+
+
+def _recorded(
+    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided
+) -> Iterator[tuple[Any, ...]]:
+    source = runner.spec(DEFAULT_SOURCE).make({"engine": {"modern_ebpf": {"buf_size_preset": 7}}})
+    source.open(_plan(runner, every=True), None)
+    last: list[str] = []
+
+    def closeness(views: Sequence[Event]) -> list[str]:
+        last[:] = decided.new(views)
+        return last or ["nothing new"]
+
+    try:
+        for one in _seen(runner, source, _Running(provocations, lines), closeness):
+            yield one.written, list(one.fired), list(last)
+        print(source.stats().dropped)
+    finally:
+        source.close()
+
+
+class _Running:
+    """A process that runs the lines one after the other."""
+
+    def __init__(self, provocations: Any, lines: Mapping[str, str]) -> None:
+        self._pid = os.fork()
+        if not self._pid:
+            provocations.attempt(lines)
+            os._exit(0)
+
+    def poll(self) -> int | None:
+        """Return the exit status if it has ended."""
+        return None if self._pid and os.waitpid(self._pid, os.WNOHANG)[0] == 0 else self._ended()
+
+    def _ended(self) -> int:
+        self._pid = 0
+        return 0
+
+
+def _cleaned(written: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    text = json.dumps(written).replace(folder, "falcohost/lines")
+    for place, name in PLACES.items():
+        text = text.replace(place, name)
+    found: dict[str, Any] = json.loads(text)
+    found["cgroups"] = [
+        re.sub(r"falcohost-[0-9a-f]+", "falcohost", one)
+        for one in found.get("cgroups", ())
+        if "docker" in one or "nginx" in one
+    ]
+    params = found.get("params", {})
+    for key in _BYTES & set(params):
+        del params[key]
+    process = found.get("process")
+    while process:
+        if "env" in process:
+            process["env"] = [one for one in process["env"] if _OF_RULES.match(one)]
+        parent = process.get("parent")
+        if parent and any("pytest" in str(one) for one in parent.get("args", ())):
+            process["parent"] = SHELL
+            break
+        process = parent
+    return {key: value for key, value in found.items() if value != [] and key != "others"}
+
+
+def _test(runner: Runner, name: str, rule: str, line: str, events: list[Any], folder: str) -> Iterator[str]:
+    kept = [written for written, why in events if why]
+    kept = kept or [written for written, _ in events[-1:]]
+    if not kept:
+        return
+    shared = _Shared()
+    for place, text in {folder: "falcohost/lines", **PLACES}.items():
+        line = line.replace(place, text)
+    body = [
+        f"# {' '.join(line.split())}",
+        f"- name: {_scalar(name)}",
+        "  events:",
+        *(f"  - {shared.text(one)}" for one in kept),
+    ]
+    expected = _fired(runner, body)
+    body.append(f"  expect: {'[' + ', '.join(map(_scalar, expected)) + ']' if expected else 'none'}")
+    if rule not in expected and rule in runner.rules:
+        body.append(f"  never: [{_scalar(rule)}]")
+    yield from body
+
+
+def _fired(runner: Runner, body: list[str]) -> list[str]:
+    path = FOLDER / ".tried_test.yaml"
+    path.write_text("\n".join([HEAD, *body, "  expect: none\n"]))
+    try:
+        (case,) = read_cases(str(path)).cases
+        return list(dict.fromkeys(name for names in runner.run(case).fired for name in names))
+    finally:
+        path.unlink()
+
+
+def _write(files: Mapping[str, list[list[str]]]) -> None:
+    for stem, tests in files.items():
+        number, lines = 1, list[str]()
+        for test in [*tests, None]:
+            if test is None or len(lines) + len(test) > MOST_LINES:
+                name = stem.removeprefix("falcohost_").removesuffix("_rules")
+                (FOLDER / f"{name}_{number}_test.yaml").write_text(HEAD + "\n".join(lines) + "\n")
+                number, lines = number + 1, []
+            lines += test or []
