@@ -1,8 +1,9 @@
 """Measures the names of files: nanoseconds of the kernel's programs for an open, by the spelling of its path.
 
-Needs root. Each row is one spelling of one file's path: the time of an open that no rule wants, and of one that is
-passed on, with all names of the file and with only the requested one (``falcohost.names``). Each number is the least of
-several rounds, minus one reading of the clock, as for ``falcohost stats --cost``.
+Needs root. Each row is one spelling of one file's path: the time of an open that no rule wants, of one that no rule can
+want because of its folder, and of one that is passed on, with all names of the file and with only the requested one
+(``falcohost.names``). Each number is the least of several rounds, minus one reading of the clock, as for
+``falcohost stats --cost``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from watching import plan  # noqa: E402
 from falcohost_syscall.source import SyscallSource  # noqa: E402
 
 ROUNDS, OPENS = 8, 2000
+IN_FOLDERS = "evt.type = openat and (fd.directory = /etc/pam.d or fd.name startswith /nowhere/)"
 WANTED = "evt.type = openat and fd.name {} and (fd.name contains id_rsa or fd.directory = /etc/pam.d or {})"
 LOOP = """
 import os, sys
@@ -37,11 +39,13 @@ def spellings(folder: Path) -> dict[str, str]:
     """Make a file in *folder*; return paths for it, seen from there, by what they are called."""
     (folder / "below").mkdir()
     (folder / "below/file").touch()
+    (folder / "own").touch()
     (folder / "link").symlink_to("below/file")
     whole = f"{folder}/below/file"
     return {
         "absolute": whole,
         "relative": "below/file",
+        "in the folder": "own",
         "with dots": f"{folder}/below/../below/file",
         "by a link": f"{folder}/link",
         "not there": f"{folder}/below/none",
@@ -83,15 +87,16 @@ def main() -> None:
         paths = spellings(folder)
         for kind, condition in {
             "left out": WANTED.format("startswith /", "fd.name endswith .pem"),
+            "by folder": IN_FOLDERS,
             "passed": WANTED.format("startswith /", f"fd.name startswith {folder}/"),
         }.items():
             for names in ("all", "requested"):
                 with watched(names, condition) as source:
                     for spelling, path in paths.items():
                         figures.setdefault(spelling, {})[f"{kind}, {names}"] = round(cost(source, path, folder))
-    print(f"{'ns an open':12}", *(f"{column:>20}" for column in figures["absolute"]))
+    print(f"{'ns an open':13}", *(f"{column:>20}" for column in figures["absolute"]))
     for spelling, row in figures.items():
-        print(f"{spelling:12}", *(f"{ns:20,}" for ns in row.values()))
+        print(f"{spelling:13}", *(f"{ns:20,}" for ns in row.values()))
     print(json.dumps({"bench": "names", "ns": figures}))
 
 

@@ -6,6 +6,7 @@
 #include "measure.bpf.h"
 #include "object.bpf.h"
 #include "file_names.bpf.h"
+#include "folders.bpf.h"
 #include "reached.bpf.h"
 #include "left.bpf.h"
 #include "made.bpf.h"
@@ -44,6 +45,8 @@ int submit_messages(unsigned long long *ctx);
 int next_name(unsigned long long *ctx);
 int gather_arguments(unsigned long long *ctx);
 int gather_present(unsigned long long *ctx);
+int folder_unwanted(unsigned long long *ctx);
+int folder_wanted(unsigned long long *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -62,6 +65,8 @@ struct {
 		[STAGE_NAMES] = (void *)&next_name,
 		[STAGE_ARGUMENTS] = (void *)&gather_arguments,
 		[STAGE_PRESENT] = (void *)&gather_present,
+		[STAGE_UNWANTED] = (void *)&folder_unwanted,
+		[STAGE_WANTED] = (void *)&folder_wanted,
 	},
 };
 
@@ -117,6 +122,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	struct task_struct *task = current_task();
 	bool compat = is_compat(task);
 	__u32 nr = table_nr(regs, compat, ret);
+	int verdict = FOLDER_WANTED;
 	struct call_spec *spec;
 	struct scratch *s;
 
@@ -125,9 +131,18 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		count_time(0, began);
 		return 0;
 	}
+	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
+		verdict = verdict_on_folder(get_scratch(0), spec, (__u64)regs, ret);
+		if (verdict == FOLDER_UNWANTED) {
+			count_seen(spec->call);
+			count_time(spec->call, began);
+			return 0;
+		}
+	}
 	s = start_call(spec, task, ret, began);
 	if (!s)
 		return 0;
+	s->names.judged = verdict == FOLDER_UNJUDGED;
 	call_args(regs, compat, s->header.args);
 	if (compat) {
 		s->header.flags |= FLAG_COMPAT;

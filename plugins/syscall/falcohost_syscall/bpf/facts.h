@@ -27,6 +27,7 @@ enum view_index {
 	VIEW_STR,       /* the further string argument */
 	VIEW_SEEN,      /* the path arguments under the name by which the event is seen */
 	VIEW_SEEN2,
+	VIEW_FOLDER, /* what is before the last part of a path, with the slash; for filters of folders only */
 	VIEWS,
 };
 
@@ -99,7 +100,6 @@ struct facts {
 	__u8 made;       /* enum made: whether the call made the file */
 	struct file_names names;
 	struct view environment; /* with a zero behind each variable; with ASKS_ENVIRONMENT, or of an exec */
-	__u32 pad;
 	__u64 caps_permitted; /* of the process's exec; UNKNOWN_BITS */
 	__u64 structure;      /* the begin of the one that was passed; UNKNOWN_BITS */
 };

@@ -1,10 +1,8 @@
 /* The stages of a call in which its facts are put together, between filters that may end it. */
 
-CALL_STAGE(gather_objects)
+static __always_inline int objects_gathered(void *ctx, struct scratch *s, struct task_struct *task)
 {
-	struct task_struct *task = task_of(s);
-
-	if (s->spec.want & WANT_FD && !put_fd(s, task)) {
+	if (s->names.left_out) {
 		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
 		return 0;
 	}
@@ -14,6 +12,32 @@ CALL_STAGE(gather_objects)
 		put_caps(s, task);
 	go_on(ctx, s->spec.call, STAGE_MEMORY);
 	return 0;
+}
+
+CALL_STAGE(gather_objects)
+{
+	struct task_struct *task = task_of(s);
+
+	s->names.rules = rules;
+	if (s->spec.want & WANT_FD)
+		s->names.left_out = !put_fd(s, task);
+	if (s->names.folder)
+		bpf_tail_call(ctx, &filters, FILTERS_OF_FOLDERS * MAX_CALLS + s->spec.call);
+	return objects_gathered(ctx, s, task);
+}
+
+/* No rule can want what is opened in this folder. */
+CALL_STAGE(folder_unwanted)
+{
+	keep_folder(s, false);
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+CALL_STAGE(folder_wanted)
+{
+	keep_folder(s, true);
+	return objects_gathered(ctx, s, task_of(s));
 }
 
 CALL_STAGE(gather_memory)

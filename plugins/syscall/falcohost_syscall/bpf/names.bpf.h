@@ -205,6 +205,13 @@ GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 	return true;
 }
 
+/* The folder of a file whose path was just recorded, for the filters of folders. */
+static __always_inline void see_folder(struct scratch *s, struct dentry *dentry, __u32 at)
+{
+	s->names.folder = NUMBER(struct dentry, dentry, d_parent);
+	see(&s->facts, VIEW_FOLDER, at, s->pos - at - s->walk.leaf);
+}
+
 /* Whether the requested name is the real one, as nearly always: the path that was passed equals it, or is its end and
  * starts in the folder before that. */
 GLOBAL int requested_is_real(struct scratch *s)

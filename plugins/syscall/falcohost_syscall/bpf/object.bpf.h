@@ -48,6 +48,8 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	if (one_name && is_opening(s)) {
 		put = !(options & OPTION_REQUESTED) && put_passed_path(s, init_root.dentry, NUMBER(struct file, file, f_path.dentry));
 		one_name = put;
+		if (put && s->names.judged)
+			see_folder(s, dentry, before + sizeof(struct section));
 	}
 	if (one_name && !(s->spec.leaves >> leaf_bit(dentry) & 1))
 		return false;

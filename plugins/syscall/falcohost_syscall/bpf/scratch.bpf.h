@@ -19,8 +19,11 @@
  * are measured. */
 enum stage {
 	STAGE_OBJECTS, STAGE_MEMORY, STAGE_PROCESS, STAGE_ANCESTORS, STAGE_TELL, STAGE_SUBMIT, STAGE_MESSAGES,
-	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGE_PRESENT, STAGES,
+	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGE_PRESENT, STAGE_UNWANTED, STAGE_WANTED, STAGES,
 };
+
+/* Filters of folders (folders.bpf.h) are behind those that run before a stage. */
+#define FILTERS_OF_FOLDERS STAGE_SUBMIT
 
 /* The position of the walk from a directory entry up to the root (path.bpf.h). It is in a map and not on the stack: there
  * the verifier would follow every value that it can have. */
@@ -48,7 +51,11 @@ struct names {
 	struct view host;
 	struct watched_name watched[WATCHED_NAMES];
 	__u32 at, size, dots; /* in a path as text: where, and how many bytes and dots of a component are behind */
-	__u32 pad;
+	__u32 rules;          /* of a file that is opened in a folder that may be unwanted: folders.bpf.h */
+	__u8 judged;          /* that is to be asked */
+	__u8 left_out;        /* by its last component */
+	__u8 pad[2];
+	__u64 folder;         /* the address of that folder */
 };
 
 /* The context that would be sent of a process now (tell.bpf.h). */
@@ -127,7 +134,7 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 #define FILTERS(name)						\
 	struct {						\
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);		\
-		__uint(max_entries, MAX_CALLS * STAGE_SUBMIT);	\
+		__uint(max_entries, MAX_CALLS * (STAGE_SUBMIT + 1));	\
 		__type(key, __u32);				\
 		__type(value, __u32);				\
 	} name SEC(".maps")

@@ -84,7 +84,8 @@ def _latest(test: Test) -> Point:
 def _program(condition: Condition, point: Point, kernel: FilterKernel, given: SiteMaps, site: Site) -> int:
     maps = _Maps(kernel, given)
     try:
-        return kernel.program(compile_filter(condition, point, maps, site), site.kind, site.tracepoint)
+        stage = point if site.passed is None else site.passed
+        return kernel.program(compile_filter(condition, stage, maps, site), site.kind, site.tracepoint)
     finally:
         maps.close()
 

@@ -51,6 +51,7 @@ class Site(Struct, frozen=True):
         bytes that are not zero if they have.
     :ivar kind: the type of the programs.
     :ivar tracepoint: the tracepoint that they are loaded for, if their type needs one.
+    :ivar passed: the stage for events that pass, if it is not the one behind the point.
     """
 
     memory: Memory
@@ -60,6 +61,7 @@ class Site(Struct, frozen=True):
     further: tuple[tuple[frozenset[int], int], ...]
     kind: int
     tracepoint: str = ""
+    passed: int | None = None
 
 
 class SiteMaps(NamedTuple):

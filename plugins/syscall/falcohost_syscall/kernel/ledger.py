@@ -93,7 +93,7 @@ class Ledger:
         """Return what each map has to have, by the kernel's number of the map, for another process."""
         return {
             self._maps.identity(map_fd): Entries(name, self._values.get(map_fd, {}), self._programs.get(map_fd, {}))
-            for map_fd, name in self._names.items()
+            for map_fd, name in [*self._names.items()]  # another thread may add one
         }
 
     def restore(self, entries: Mapping[int, Entries], descriptors: Iterable[int]) -> None:

@@ -56,6 +56,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_raw_tracepoint_open": (c_int, (c_char_p, c_int)),
     "bpf_link_create": (c_int, (c_int, c_int, c_int, c_void_p)),
     "bpf_iter_create": (c_int, (c_int,)),
+    "bpf_map_freeze": (c_int, (c_int,)),
     "bpf_map_update_elem": (c_int, (c_int, c_void_p, c_void_p, ctypes.c_uint64)),
     "bpf_map_lookup_elem": (c_int, (c_int, c_void_p, c_void_p)),
     "bpf_map_delete_elem": (c_int, (c_int, c_void_p)),
@@ -227,6 +228,10 @@ class Object(Maps):
         for number, copy in copies:
             os.dup2(copy, number, inheritable=False)
             os.close(copy)
+
+    def freeze(self, name: str) -> None:
+        """Let only programs write into a map from now on; root cannot either."""
+        self.library.check(self._lib.bpf_map_freeze(self.map_fd(name)), "Cannot freeze a map")
 
     def _made(self, opened: int) -> Iterator[tuple[str, _Map]]:
         one, lib = None, self._lib

@@ -194,7 +194,9 @@ STAGE_LEFT_OUT: Final = 7
 STAGE_NAMES: Final = 8
 STAGE_ARGUMENTS: Final = 9
 STAGE_PRESENT: Final = 10
-STAGES: Final = 11
+STAGE_UNWANTED: Final = 11
+STAGE_WANTED: Final = 12
+STAGES: Final = 13
 
 # enum view_index
 VIEW_NAME: Final = 0
@@ -205,7 +207,8 @@ VIEW_PATH2: Final = 4
 VIEW_STR: Final = 5
 VIEW_SEEN: Final = 6
 VIEW_SEEN2: Final = 7
-VIEWS: Final = 8
+VIEW_FOLDER: Final = 8
+VIEWS: Final = 9
 
 # enum process_text
 TEXT_EXEPATH: Final = 0
@@ -538,6 +541,7 @@ class CallSpec(NamedTuple):
     pid_arg: int = NO_ARG
     left: int = 0
     asks: int = 0
+    folders: int = 0
     value_arg: int = NO_ARG
     value2_arg: int = NO_ARG
     value3_arg: int = NO_ARG
@@ -583,7 +587,7 @@ LARGE_IMAGE: Final = struct.Struct("=Q2I4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=2I13B3x3I4xQ")
+CALL_SPEC: Final = struct.Struct("=2I14B2x3I4xQ")
 SETTINGS: Final = struct.Struct("=Q4I16s2I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
@@ -607,6 +611,7 @@ ENUMS: Final = {
         "str",
         "seen",
         "seen2",
+        "folder",
     ),
     "process_text": (
         "exepath",
@@ -641,26 +646,25 @@ PLACES: Final = {
     },
     "facts": {
         "views": 0,
-        "local": 32,
-        "remote": 48,
-        "lport": 64,
-        "rport": 66,
-        "kind": 68,
-        "l4proto": 69,
-        "ip": 70,
-        "lineage": 71,
-        "tty": 72,
-        "exe_flags": 76,
-        "process": 80,
-        "pids": 240,
-        "flags": 272,
-        "addressed": 276,
-        "connected": 277,
-        "led_to": 278,
-        "made": 279,
-        "names": 280,
-        "environment": 296,
-        "pad": 300,
+        "local": 36,
+        "remote": 52,
+        "lport": 68,
+        "rport": 70,
+        "kind": 72,
+        "l4proto": 73,
+        "ip": 74,
+        "lineage": 75,
+        "tty": 76,
+        "exe_flags": 80,
+        "process": 84,
+        "pids": 244,
+        "flags": 276,
+        "addressed": 280,
+        "connected": 281,
+        "led_to": 282,
+        "made": 283,
+        "names": 284,
+        "environment": 300,
         "caps_permitted": 304,
         "structure": 312,
     },
@@ -683,7 +687,11 @@ PLACES: Final = {
         "at": 72,
         "size": 76,
         "dots": 80,
-        "pad": 84,
+        "rules": 84,
+        "judged": 88,
+        "left_out": 89,
+        "pad": 90,
+        "folder": 96,
     },
     "scratch": {
         "spec": 0,
@@ -698,8 +706,8 @@ PLACES: Final = {
         "address": 41664,
         "pad": 41668,
         "names": 41672,
-        "task": 41760,
-        "now": 41768,
+        "task": 41776,
+        "now": 41784,
     },
 }
 """Members of structs, in bytes from the start of each."""
@@ -717,12 +725,12 @@ SIZES: Final = {
     "header": 144,
     "inode_id": 16,
     "large_image": 12304,
-    "names": 88,
+    "names": 104,
     "of_fd": 40,
     "process": 984,
     "queue": 8,
     "resources": 56,
-    "scratch": 41816,
+    "scratch": 41832,
     "section": 4,
     "settings": 48,
     "sockinfo": 72,

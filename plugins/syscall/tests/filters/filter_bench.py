@@ -73,9 +73,7 @@ class Facts:
         last = struct.pack("=IBBBB", self.flags, self.addressed, self.connected, self.led_to, self.made)
         caps = R.UNKNOWN_BITS if about is None else about.caps
         env = len(about.environment) if about is not None and about.environment else R.VIEW_UNKNOWN
-        return (
-            views + ends + processes + last + names + struct.pack("=HH4xQQ", ENVIRONMENT_AT, env, caps, self.structure)
-        )
+        return views + ends + processes + last + names + struct.pack("=HHQQ", ENVIRONMENT_AT, env, caps, self.structure)
 
     def _see_object(self) -> None:
         self.ip, self.l4proto, self.connected = R.IP_NO, R.L4_NONE, R.CONNECTED_NO

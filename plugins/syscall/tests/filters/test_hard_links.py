@@ -86,6 +86,19 @@ def test_hard_link(watch, file, link):
     assert [(str(file), str(link))] == watch(f"fd.name = {file}")(link)
 
 
+def test_in_a_folder_that_no_rule_wants(watch, file):
+    """That other files in a folder are left out without a look at their names does not hide a link in it."""
+    folder = file.parent.with_name("other")
+    folder.mkdir()
+    (folder / "other").write_text("")
+    (folder / "link").hardlink_to(file)
+    opened = watch(f"fd.name = {file}")
+    for _ in range(3):
+        assert [] == opened(folder / "other")
+
+    assert [(str(file), f"{folder}/link")] == opened(folder / "link")
+
+
 @pytest.mark.parametrize(
     "condition", ["fd.name in ({file}, /x) and not fd.name startswith /tmp/x", "fd.name.watched = {file}"]
 )

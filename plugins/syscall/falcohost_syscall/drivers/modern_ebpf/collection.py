@@ -86,6 +86,7 @@ class Collection:
             place.set_filters(filters.programs)
             filters.close()
             weaker |= dict.fromkeys(filters.weaker)
+        self._probe.forget_folders()
         self.weaker = len(weaker)
         for sentence in weaker:
             _log.warning("%s", sentence)

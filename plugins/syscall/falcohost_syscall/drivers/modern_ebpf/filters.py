@@ -9,13 +9,22 @@ from typing import Final, NamedTuple, Protocol
 
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.facts import layout
+from falcohost_syscall.facts.folders import has_folders, of_folders
 from falcohost_syscall.facts.header import RET
-from falcohost_syscall.filters.condition import Condition, Point, where
+from falcohost_syscall.filters.condition import TRUE, Condition, Point, where
 from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, FilterKernel
 from falcohost_syscall.kernel.sharing import Sharing
-from falcohost_syscall.records.record import MAX_CALLS, STAGE_LEFT_OUT, STAGE_NAMES, WANT_FAILED_ONLY
+from falcohost_syscall.records.record import (
+    MAX_CALLS,
+    STAGE_LEFT_OUT,
+    STAGE_NAMES,
+    STAGE_SUBMIT,
+    STAGE_UNWANTED,
+    STAGE_WANTED,
+    WANT_FAILED_ONLY,
+)
 
 
 class FilterPlace(Protocol):
@@ -45,6 +54,9 @@ def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint:
 #: The site of the filters of calls.
 OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
 _CALLS: Final = _FilterMaps("filters", "stages", OF_CALLS)
+_OF_FOLDERS: Final = Site(
+    layout.MEMORY, (Point.OBJECT,), STAGE_UNWANTED, STAGE_NAMES, (), PROGRAM_RAW_TRACEPOINT, passed=STAGE_WANTED
+)
 _PROCESSES: Final = {
     EXEC: _FilterMaps(
         "exec_filters",
@@ -90,6 +102,8 @@ def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes:
             for kept, same, needed in _parted(condition, names, processes):
                 maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
                 _add(filters, compiled(needed, kernel, maps, kept.site), same, kept.filters)
+                if kept is _CALLS:
+                    _add_of_folders(filters, needed, same, kernel, maps)
     return filters
 
 
@@ -117,3 +131,14 @@ def _add(filters: Filters, loaded: Loaded, names: Sequence[str], kept: str) -> N
     if weaker is not None:
         what = ", ".join(names)
         filters.weaker.append(f"The filter of {what} was weakened, so more events pass: {weaker}")
+
+
+def _add_of_folders(
+    filters: Filters, condition: Condition, names: Sequence[str], kernel: FilterKernel, maps: SiteMaps
+) -> None:
+    """Add the filter of folders, where the probe has one. It is no loss where it is weaker than it might be."""
+    opens = [name for name in names if has_folders(BY_NAME[name])]
+    if opens and (wanted := of_folders(condition)) != TRUE:
+        programs, _ = compiled(wanted, kernel, maps, _OF_FOLDERS)
+        rows = [STAGE_SUBMIT * MAX_CALLS + BY_NAME[name].call for name in opens]
+        filters.programs |= {("filters", row): fd for row in rows for fd in programs.values()}

@@ -22,6 +22,8 @@ from falcohost_syscall.kernel.programs import Kernel
 
 URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
+FOLDERS: Final = "folders"
+"""The map of verdicts on folders: nobody may add one that filters have not given."""
 URING_LOOK: Final = "uring_look"
 """The program with which those look for files that were opened silently."""
 #: Context (about a KiB each) is reserved for four times as many processes as are running, at least for the first and
@@ -101,6 +103,7 @@ def _loaded(library: Library, wanted: _Wanted) -> Object:
     try:
         _prepare(library, probe, wanted)
         probe.load(codes=wanted.settings.functions or wanted.settings.twice)  # which are copied
+        probe.freeze(FOLDERS)
     except BaseException:
         probe.close()
         raise

@@ -94,6 +94,7 @@ class Probe(Controlled):
         self._attached: set[str] = set()
         self._begins: CallTracepoints | None = None
         self._filters: frozenset[tuple[str, int]] = frozenset()
+        self._rules = 0
         self._read_only: dict[str, int] = {}
         try:
             self._attach(options)
@@ -256,7 +257,7 @@ class Probe(Controlled):
 
     def _expect_no_filters(self, rows: set[int]) -> None:
         """Expect no other filters of the events with these rows than those that were set."""
-        keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT)]
+        keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT + 1)]
         for place in self.places:
             self.object.ledger.expect_empty(place.map_fd("filters"), "filters", keys)
         for name in _OF_PROCESSES:
@@ -295,6 +296,11 @@ class Probe(Controlled):
         for name, place in self._filters - programs.keys():
             self.object.ledger.delete(self.object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
+
+    def forget_folders(self) -> None:
+        """Have all folders judged again; call this when all filters were set."""
+        self._rules += 1
+        self._set(".data.rules", 0, _U32.pack(self._rules))
 
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""

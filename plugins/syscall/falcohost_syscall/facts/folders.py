@@ -1,0 +1,139 @@
+"""The part of a condition that depends on the folder of an opened file alone, whoever opens it.
+
+The probe asks it once for a folder, and then leaves out what is opened there (bpf/folders.bpf.h): regular files that
+have one name, which begins with the folder's path and a slash, and ends with a part without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from falcohost_syscall.calls.rows import Call
+from falcohost_syscall.facts import layout
+from falcohost_syscall.facts.header import RET
+from falcohost_syscall.filters.condition import (
+    FALSE,
+    TRUE,
+    All,
+    Bits,
+    Condition,
+    Literal,
+    Point,
+    Text,
+    Within,
+    all_of,
+    any_of,
+)
+from falcohost_syscall.filters.merge import merged
+from falcohost_syscall.records.record import FD_FILE
+
+#: The calls whose paths and flags are where the probe looks for them.
+_CALLS: Final = frozenset({"open", "openat", "creat"})
+_FOLDER: Final = layout.view("folder", Point.OBJECT)
+_FLAGS: Final = layout.fact("flags", 4, Point.CALL).offset
+_KIND: Final = layout.fact("kind", 1, Point.OBJECT).offset
+_NAME: Final = layout.view("name", Point.OBJECT).offset
+_DIRECTORY: Final = layout.view("directory", Point.OBJECT).offset
+_PATH: Final = layout.view("path", Point.OBJECT).offset
+_REAL: Final = layout.file_name("real").offset
+
+
+def has_folders(row: Call) -> bool:
+    """Return whether the probe may leave out whole folders of the calls of *row*."""
+    return row.name in _CALLS
+
+
+def of_folders(condition: Condition) -> Condition:
+    """Return what holds of a folder, and of the flags of an open, if *condition* may hold of an open in that folder."""
+    return merged(_of_folder(condition))
+
+
+def _of_folder(condition: Condition) -> Condition:
+    if isinstance(condition, Literal):
+        return _literal(condition)
+    join = all_of if isinstance(condition, All) else any_of
+    return join(map(_of_folder, condition.items))
+
+
+def _literal(literal: Literal) -> Condition:
+    test, negated = literal.test, literal.negated
+    if isinstance(test, Text):
+        return _text(test, negated=negated)
+    if not isinstance(test, (Within, Bits)) or test.number.keyed:
+        return TRUE
+    if test.number.offset == _FLAGS:
+        return literal
+    if isinstance(test, Within):
+        if test.number.offset == _KIND:
+            return _known(test, negated, FD_FILE, FD_FILE)
+        if test.number == RET:
+            return _known(test, negated, 0, RET.highest)
+    return TRUE
+
+
+def _known(test: Within, negated: bool, least: int, most: int) -> Condition:
+    """Return whether a number between *least* and *most* passes: always, never, or (true, too) it depends."""
+    if any(low <= least and most <= high for low, high in test.ranges):
+        return FALSE if negated else TRUE
+    if all(high < least or most < low for low, high in test.ranges):
+        return TRUE if negated else FALSE
+    return TRUE
+
+
+def _text(test: Text, *, negated: bool) -> Condition:
+    place, constants = test.view.offset, test.constants
+    if place in (_NAME, _REAL):
+        return _untrue(test.op, constants) if negated else _of_name(test.op, constants)
+    if place == _PATH and not negated:  # which may be the last part alone: that has no slash
+        return _of_name(test.op, constants)
+    if place == _DIRECTORY:
+        # It has not the folder's last slash, so neither does what is in it certainly.
+        if negated:
+            return TRUE if any(one.endswith(b"/") for one in constants) else _untrue(test.op, constants)
+        return _of_directory(test.op, constants)
+    return TRUE
+
+
+def _of_name(op: str, constants: Iterable[bytes]) -> Condition:
+    """Return where the folder's path may begin a name that passes the test."""
+    found = []
+    for constant in constants:
+        above = constant[: constant.rfind(b"/") + 1]
+        if op == "exists" or not above or (op in ("=", "startswith") and not constant.startswith(b"/")):
+            return TRUE
+        if op == "=":
+            found.append(_test("=", above))
+        elif op == "startswith":
+            found += [_test("startswith", constant), _test("=", above)]
+        elif op == "endswith":
+            found.append(_test("endswith", above))
+        elif op == "contains":
+            found += [_test("contains", constant), _test("endswith", above)]
+        elif op == "icontains":
+            found.append(_test("icontains", above))
+        else:
+            return TRUE
+    return any_of(found) if found else TRUE
+
+
+def _of_directory(op: str, constants: frozenset[bytes]) -> Condition:
+    """Return where the folder's path without its last slash, unless that is all of it, may pass the test."""
+    if op == "=":
+        return any_of(_test("=", one if one == b"/" else one + b"/") for one in constants)
+    if op == "endswith":
+        return any_of((_test("=", b"/"), *(_test("endswith", one + b"/") for one in constants)))
+    if op in ("startswith", "contains", "icontains"):
+        return _test(op, *constants)
+    return TRUE
+
+
+def _untrue(op: str, constants: Iterable[bytes]) -> Condition:
+    """Return where not every name in the folder passes the test, which the negation needs."""
+    if op not in ("startswith", "contains", "icontains"):
+        return TRUE
+    return Literal(Text(_FOLDER, op, frozenset(constants)), negated=True)
+
+
+def _test(op: str, *constants: bytes) -> Condition:
+    return Literal(Text(_FOLDER, op, frozenset(constants)))

@@ -1,0 +1,184 @@
+"""Folders that no rule wants: what a rule wants is never left out with one, whatever becomes of it meanwhile."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from watching import run, seen
+
+from falcohost.testing.waiting import wait_until
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.facts import descriptors, layout
+from falcohost_syscall.facts.folders import has_folders, of_folders
+from falcohost_syscall.filters.condition import All, Condition, Literal, Point, Text, View, negate
+
+WORKLOAD = Path(__file__).parent / "folders_workload.py"
+RULE = "evt.type = openat and (fd.name startswith {0}/wanted/ or fd.name startswith {0}/stable)"
+#: Opens under the law: with ``--soak`` and without.
+OPENS = 10_000_000, 40_000
+#: ``struct folder``, and the number of them.
+FOLDER, FOLDERS = struct.Struct("=IIIHHQ104s"), 256
+OPENAT = BY_NAME["openat"]
+FOLDERS_OF_NAMES = ("/", "/a/", "/a/b/", "/ab/a/", "/b/")
+LEAVES = ("a", "b", "ab", "ba")
+CONSTANTS = [
+    "".join(letters).encode() for size in (1, 2, 3, 4) for letters in itertools.product("/ab", repeat=size)
+] + [b"/a/b/a", b"/ab/a/", b"/ab/a", b"/a/b/ab", b"b/ab"]
+OPS = ("=", "startswith", "endswith", "contains", "icontains", "exists")
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """Return a folder on the root's file system, with a short path."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="f") as name:
+        yield Path(name)
+
+
+def passes(op: str, constant: bytes, text: bytes) -> bool:
+    """Return whether a text passes a test."""
+    tests = {
+        "=": text == constant,
+        "startswith": text.startswith(constant),
+        "endswith": text.endswith(constant),
+        "contains": constant in text,
+        "icontains": constant in text.lower(),
+        "exists": True,
+    }
+    return tests[op]
+
+
+def holds(condition: Condition, folder: bytes) -> bool:
+    """Return whether a condition on folders holds of one."""
+    if isinstance(condition, Literal):
+        test = condition.test
+        assert isinstance(test, Text) and test.view == layout.view("folder", Point.OBJECT)
+        return condition.negated is not any(passes(test.op, one, folder) for one in test.constants)
+    return (all if isinstance(condition, All) else any)(holds(item, folder) for item in condition.items)
+
+
+def texts(view: View, folder: str, leaf: str) -> list[str]:
+    """Return what the text of *view* may be for a file in *folder*."""
+    return {
+        descriptors.name_view("name", OPENAT): [folder + leaf],
+        descriptors.name_view("directory", OPENAT): [folder[:-1] or "/"],
+        descriptors.name_view("filename", OPENAT): [leaf],
+        descriptors.passed_view(OPENAT): [folder + leaf, leaf],
+    }[view]
+
+
+@pytest.mark.parametrize("negated", [False, True])
+@pytest.mark.parametrize(
+    "view",
+    [
+        *(descriptors.name_view(name, OPENAT) for name in ("name", "directory", "filename")),
+        descriptors.passed_view(OPENAT),
+    ],
+)
+def test_law_of_texts(view, negated):
+    """What may hold of a file holds of its folder: all short texts, in all positions."""
+    for op, constant in itertools.product(OPS, CONSTANTS):
+        literal = Literal(Text(view, op, frozenset({constant})), negated)
+        found = of_folders(literal)
+        for folder, leaf in itertools.product(FOLDERS_OF_NAMES, LEAVES):
+            may = any(passes(op, constant, text.encode()) is not negated for text in texts(view, folder, leaf))
+            assert not may or holds(found, folder.encode()), (literal, folder, leaf)
+
+
+def test_useful():
+    """Whole names, and what they begin with, are decided by the folder."""
+    name = descriptors.name_view("name", OPENAT)
+    wanted = of_folders(Literal(Text(name, "=", frozenset({b"/etc/shadow", b"/etc/pam.d/su"}))))
+
+    assert [holds(wanted, folder) for folder in (b"/etc/", b"/etc/pam.d/", b"/tmp/", b"/", b"/etc/ssl/")] == [
+        *(True, True, False, False, False)
+    ]
+
+
+def test_numbers():
+    """The result and the kind of file are known; what the caller is, is not."""
+    failed, opened = (descriptors.within(descriptors.RET, one) for one in ((-5, -1), (0, descriptors.RET.highest)))
+    root = descriptors.within(layout.header("uid", 4), (0, 0))
+    name = Literal(Text(descriptors.name_view("name", OPENAT), "=", frozenset({b"/a/b"})))
+
+    assert not holds(of_folders(All((failed, name))), b"/a/")
+    assert holds(of_folders(All((opened, name))), b"/a/")
+    assert of_folders(All((negate(root), name))) == of_folders(All((root, name))) == of_folders(name)
+
+
+def test_calls():
+    """Flags of other calls are in structures, or mean something else."""
+    assert {name for name, row in BY_NAME.items() if has_folders(row)} == {"open", "openat", "creat"}
+
+
+def kept(source) -> set[str]:
+    """Return the paths of the folders that are kept as unwanted."""
+    loaded = source.driver.probe.object
+    cpus = loaded.library.check(loaded.library.lib.libbpf_num_possible_cpus(), "processors")
+    found = set()
+    for place in range(FOLDERS):
+        values = loaded.lookup(loaded.map_fd("folders"), struct.pack("=I", place), FOLDER.size * cpus)
+        for *_, length, _, text in FOLDER.iter_unpack(values):
+            found.add(text[:length].decode(errors="replace"))
+    return found
+
+
+def told(source) -> int:
+    """Return how many opens have passed the filters."""
+    row = source.stats().types.get("openat")
+    return 0 if row is None else row.passed + row.lost
+
+
+def test_law(watch, base, soak):
+    """No open that the rule wants is left out while folders are renamed, mounted over, removed and made again."""
+    source = watch(RULE.format(base))
+    before = told(source)
+    wanted = int(subprocess.check_output([sys.executable, "-IS", WORKLOAD, base, str(soak(*OPENS))]))
+
+    assert wanted > soak(*OPENS) / 4
+    assert told(source) - before >= wanted
+    wait_until(lambda: run(OPEN.format(f"{base}/plain/f")) and f"{base}/plain/" in kept(source))
+
+
+OPEN = "for _ in range(3): os.close(os.open({!r}, os.O_RDONLY))"
+
+
+def test_new_rules(watch, base):
+    """A folder that was left out is judged anew for new rules."""
+    (base / "f").touch()
+    script = OPEN.format(f"{base}/f")
+    source = watch("evt.type = openat and fd.name startswith /nowhere/")
+    assert [] == seen(source, run(script))
+    wait_until(lambda: run(script) and f"{base}/" in kept(source))
+    source = watch(f"evt.type = openat and fd.name = {base}/f")
+
+    assert [f"openat {base}/f"] * 3 == seen(source, run(script))
+
+
+def test_flags(watch, base):
+    """What is left out when it is read is not when it is written."""
+    (base / "f").touch()
+    source = watch("evt.type = openat and (fd.name = /nowhere/f or (evt.is_open_write = true and fd.name endswith f))")
+    script = OPEN.format(f"{base}/f")
+
+    wait_until(lambda: run(script) and f"{base}/" in kept(source))
+    assert [f"openat {base}/f"] * 3 == seen(source, run(f"{script}\n{script.replace('O_RDONLY', 'O_RDWR')}"))
+
+
+def test_nobody_else_writes(watch):
+    """Root cannot make a folder unwanted."""
+    loaded = watch("evt.type = openat and fd.name = /nowhere/f").driver.probe.object
+    cpus = loaded.library.check(loaded.library.lib.libbpf_num_possible_cpus(), "processors")
+    value = FOLDER.pack(0, 1, os.O_RDONLY, OPENAT.call, 1, 0, b"/") * cpus
+    failed = loaded.library.lib.bpf_map_update_elem(loaded.map_fd("folders"), bytes(4), value, 0)
+
+    assert failed and ctypes.get_errno() in (0, 1)
+    assert "/" not in kept(watch("evt.type = openat and fd.name = /nowhere/f"))
