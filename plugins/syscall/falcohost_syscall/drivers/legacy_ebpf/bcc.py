@@ -21,6 +21,9 @@ FOLDERS: Final = (
     Path("/usr/lib/python3/dist-packages/bcc"),
     *sorted(Path("/usr/lib").glob("python3*/site-packages/bcc"), reverse=True),
 )
+#: The types of the running kernel, where it tells them.
+BTF: Final = Path("/sys/kernel/btf/vmlinux")
+_MODULES: Final = Path("/lib/modules")
 _LIBRARY: Final = "libbcc.so.0"
 _TRACING: Final = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
@@ -75,7 +78,7 @@ def requirements() -> list[tuple[str, str | None]]:
     """Return what the driver needs of the machine, each with the sentence to print if it is not met."""
     return [
         ("BCC", _bcc()),
-        ("kernel headers", headers_problem()),
+        ("kernel headers", headers_problem(has_types=BTF.exists())),
         ("tracepoints", _tracing_problem()),
         ("privileges", _rights()),
         ("lockdown", _lockdown()),
@@ -102,16 +105,34 @@ def _bcc() -> str | None:
     return None
 
 
-def headers_problem(release: str | None = None) -> str | None:
-    """Return what to do if the headers of the running kernel are missing."""
+def headers_problem(release: str | None = None, modules: Path = _MODULES, *, has_types: bool = False) -> str | None:
+    """Return what to do if the headers of the running kernel are missing, or are those of another build.
+
+    :param has_types: the kernel tells its types itself (BTF), so that headers of another build do as well.
+    """
     release = os.uname().release if release is None else release
-    folder = Path("/lib/modules") / release
-    if any((folder / name / "include/linux/kconfig.h").exists() for name in ("build", "source")):
+    folder = modules / release
+    there = [folder / name for name in ("build", "source") if (folder / name / "include/linux/kconfig.h").exists()]
+    install = (
+        f"apt install linux-headers-{release} (Debian, Ubuntu), or dnf install kernel-devel-{release} (Fedora, RHEL)"
+    )
+    if not there:
+        return f"engine.kind: ebpf compiles for the running kernel and needs its headers in {folder}/build: {install}."
+    build = None if has_types else _build(folder / "build")
+    if build in {None, release}:
         return None
     return (
-        f"engine.kind: ebpf compiles for the running kernel and needs its headers in {folder}/build: "
-        f"apt install linux-headers-{release} (Debian, Ubuntu), or dnf install kernel-devel-{release} (Fedora, RHEL)."
+        f"{folder}/build has the headers of Linux {build}, but {release} runs, and does not tell its types (BTF): "
+        f"falcohost would read its structures at wrong places. Install its own headers: {install}."
     )
+
+
+def _build(headers: Path) -> str | None:
+    """Return the release that *headers* are of; None if they do not say so."""
+    try:
+        return (headers / "include/config/kernel.release").read_text(errors="replace").strip() or None
+    except OSError:
+        return None
 
 
 def _tracing_problem() -> str | None:

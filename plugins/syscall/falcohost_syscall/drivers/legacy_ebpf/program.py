@@ -18,7 +18,6 @@ from falcohost_syscall.drivers.legacy_ebpf.recipes import CALLS, ENDED, EXECUTED
 from falcohost_syscall.drivers.legacy_ebpf.rings import Rings
 
 _SOURCE: Final = Path(__file__).parent / "program.bpf.c"
-_BTF: Final = Path("/sys/kernel/btf/vmlinux")
 #: Parts of the path of an executable that fit into a program of 4096 instructions.
 _PARTS: Final = 24
 #: The first kernel with bpf_get_current_cgroup_id.
@@ -36,6 +35,7 @@ def source(snaplen: int, *, only_successful: bool = False) -> str:
     """Return the program for the running kernel; *snaplen* bytes are collected of data.
 
     :param only_successful: it leaves out calls that failed.
+    :raises SourceError: only headers say where members lie, and these are of another build.
     """
     kernel = release()
     defines = {
@@ -48,8 +48,15 @@ def source(snaplen: int, *, only_successful: bool = False) -> str:
         "HAS_CGROUP_ID": int(kernel >= _CGROUP_IDS),
     }
     lines = [f"#define {name} {value}" for name, value in defines.items()]
-    lines.append((from_kernel(_BTF) if _BTF.exists() else None) or from_headers())
+    lines.append(from_kernel(bcc.BTF) or _from_headers())
     return _SOURCE.read_text().replace("OFFSETS", "\n".join(lines), 1)
+
+
+def _from_headers() -> str:
+    problem = bcc.headers_problem()
+    if problem:
+        raise SourceError(problem)
+    return from_headers()
 
 
 class Program:

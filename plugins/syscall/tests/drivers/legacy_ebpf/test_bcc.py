@@ -57,6 +57,31 @@ def test_missing_headers_are_named():
     assert "kernel-devel-9.9.9-none" in problem
 
 
+@pytest.mark.parametrize(
+    ("build", "has_types", "is_problem"),
+    [
+        ("6.12.1-amd64", False, False),
+        ("6.12.2-amd64", False, True),
+        ("6.12.2-amd64", True, False),
+        (None, False, False),
+    ],
+)
+def test_headers_of_another_build_are_refused(tmp_path, build, has_types, is_problem):
+    """Headers of another build are a problem where the kernel does not tell its types; the error has both releases."""
+    headers = tmp_path / "6.12.1-amd64" / "build" / "include"
+    for name in ("linux", "config"):
+        (headers / name).mkdir(parents=True)
+    (headers / "linux" / "kconfig.h").write_text("")
+    if build is not None:
+        (headers / "config" / "kernel.release").write_text(f"{build}\n")
+    problem = bcc.headers_problem("6.12.1-amd64", tmp_path, has_types=has_types)
+
+    assert is_problem == (problem is not None)
+    if problem is not None:
+        assert "the headers of Linux 6.12.2-amd64, but 6.12.1-amd64 runs" in problem
+        assert "apt install linux-headers-6.12.1-amd64 " in problem
+
+
 def test_every_requirement_has_a_name():
     """The requirements are those that doctor shows, each met or with a sentence."""
     found = bcc.requirements()
