@@ -65,7 +65,7 @@ struct call_spec {
 	__u8 pid_arg;   /* the process that the call is about; its context is sent too */
 	__u8 left;      /* enum left */
 	__u8 asks;      /* ASKS_* of facts.h */
-	__u8 folders;   /* filters may leave out whole folders: folders.bpf.h */
+	__u8 folders;   /* filters may leave out whole folders of opens with these access modes (1 << O_RDONLY …): folders.bpf.h */
 	__u8 pad[2];
 	__u32 value_arg, value2_arg, value3_arg; /* VALUE(…); NO_ARG: none */
 	__u32 pad2;

@@ -4,6 +4,7 @@
 #ifndef FALCOHOST_FOLDERS_BPF_H
 #define FALCOHOST_FOLDERS_BPF_H
 
+#include "entered.bpf.h"
 #include "names.bpf.h"
 #include "measure.bpf.h"
 
@@ -167,11 +168,13 @@ GLOBAL int verdict_on_folder(struct scratch *s, struct call_spec *spec, __u64 re
 
 	if (!s || !spec)
 		return FOLDER_WANTED;
+	call_args((void *)regs, false, s->header.args);
+	flags = arg(s, spec->flags_arg);
+	if (!(spec->folders >> (flags & O_ACCMODE) & 1))
+		return FOLDER_WANTED;
 	file = file_of_fd(task, ret);
 	if (!file || !may_be_in_folder(task, file))
 		return FOLDER_WANTED;
-	call_args((void *)regs, false, s->header.args);
-	flags = arg(s, spec->flags_arg);
 	if (spec->dir_arg < 6)
 		fd = arg(s, spec->dir_arg);
 	dentry = NUMBER(struct file, file, f_path.dentry);

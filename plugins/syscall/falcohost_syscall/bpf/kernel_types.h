@@ -192,6 +192,7 @@ enum cgroup_subsys_id { CGROUP_SUBSYS_COUNT = 16 };
 /* sockets */
 struct in6_addr { __u8 bytes[16]; };
 struct sock_common {
+	unsigned long skc_flags;
 	__be32 skc_daddr, skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
@@ -200,6 +201,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sock { struct sock_common __sk_common; __u16 sk_protocol, sk_type; __u32 sk_ack_backlog, sk_max_ack_backlog; };
+enum sock_flags { SOCK_RCU_FREE = 26 };
 struct socket { short type; struct sock *sk; };
 struct sockaddr_un { unsigned short sun_family; char sun_path[108]; };
 struct unix_address { int len; struct sockaddr_un name[]; };

@@ -163,7 +163,7 @@ struct sockinfo {
 	__u16 state;     /* TCP_* */
 	__u16 lport;     /* host byte order */
 	__u16 rport;
-	__u32 pad;
+	__u32 accepted;  /* 1: a listener with a backlog accepted the connection */
 	__u8 laddr[16];  /* IPv4: first four bytes */
 	__u8 raddr[16];
 	__u64 ino;       /* of the socket */

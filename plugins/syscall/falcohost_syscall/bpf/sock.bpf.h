@@ -26,6 +26,14 @@ static __always_inline void put_unix_name(struct scratch *s, __u16 tag, struct u
 	end_section(s, tag, len);
 }
 
+/* A connection that was accepted has its listener's backlog, but not the flag that stays with a socket that has listened. */
+static __always_inline bool is_accepted(struct sock *sk)
+{
+	__u64 listened = 1ull << bpf_core_enum_value(enum sock_flags, SOCK_RCU_FREE);
+
+	return READ(struct sock, sk, sk_max_ack_backlog) && !(READ(struct sock, sk, __sk_common.skc_flags) & listened);
+}
+
 static __always_inline void read_inet(struct sockinfo *info, struct sock *sk)
 {
 	info->lport = READ(struct sock, sk, __sk_common.skc_num);
@@ -59,8 +67,10 @@ static __always_inline struct sockinfo *put_socket(struct scratch *s, struct fil
 	info->protocol = READ(struct sock, sk, sk_protocol);
 	info->state = READ(struct sock, sk, __sk_common.skc_state);
 	info->ino = READ(struct inode, READ(struct file, file, f_inode), i_ino);
-	if (family == AF_INET || family == AF_INET6)
+	if (family == AF_INET || family == AF_INET6) {
 		read_inet(info, sk);
+		info->accepted = is_accepted(sk);
+	}
 	if (family == AF_UNIX) {
 		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
 		info->sk = (__u64)sk;

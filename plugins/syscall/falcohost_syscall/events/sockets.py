@@ -1,7 +1,7 @@
 """Sockets as rules see them: family, ends, roles, and the names that Falco gives them.
 
-connect(2) and accept(2) show which end is the client. For sockets whose connect or accept was not seen it is inferred
-from the ports.
+connect(2) and accept(2) show which end is the client. For sockets whose connect or accept was not seen the kernel knows
+it of TCP, from the backlog that a connection has from its listener; else it is inferred from the ports.
 """
 
 from __future__ import annotations
@@ -110,11 +110,13 @@ class Socket:
 
     :ivar family, type, state: Linux's numbers (``AF_…``, ``SOCK_…``, ``TCP_…``).
     :ivar own_path, peer_path: the paths of the ends of an AF_UNIX socket.
+    :ivar accepted: the kernel knows that a listener accepted it; of one that listened with a backlog of 0 it does not.
     """
 
     __slots__ = (
         "_ends",
         "_role",
+        "accepted",
         "connected",
         "family",
         "ino",
@@ -139,10 +141,12 @@ class Socket:
         ino: int = 0,
         paths: tuple[str, str] = ("", ""),
         ends: tuple[int, int] = (0, 0),
+        accepted: bool = False,
     ) -> None:
         self.family, self.type, self.state = family, kind, state
         self.local, self.remote = local, remote
         self.connected = connected or remote.set
+        self.accepted = accepted
         self.l4proto = _l4proto(kind, protocol) if family in _IP else "<NA>"
         self.ino = ino
         self.own_path, self.peer_path = paths
@@ -239,7 +243,7 @@ class Socket:
             return LISTENING
         if not self.remote.set:
             return LISTENING if self.local.set else None
-        if self.remote.port >= EPHEMERAL > self.local.port > 0:
+        if self.accepted or self.remote.port >= EPHEMERAL > self.local.port > 0:
             return SERVER
         answered = self.local.port >= EPHEMERAL > self.remote.port
         return SERVER if incoming and self.type == _DGRAM and not answered else CLIENT

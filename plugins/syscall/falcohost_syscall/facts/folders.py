@@ -30,6 +30,8 @@ from falcohost_syscall.records.record import FD_FILE
 
 #: The calls whose paths and flags are where the probe looks for them.
 _CALLS: Final = frozenset({"open", "openat", "creat"})
+#: The bits of flags that are the access mode.
+_MODES: Final = 3
 _FOLDER: Final = layout.view("folder", Point.OBJECT)
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL).offset
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT).offset
@@ -47,6 +49,36 @@ def has_folders(row: Call) -> bool:
 def of_folders(condition: Condition) -> Condition:
     """Return what holds of a folder, and of the flags of an open, if *condition* may hold of an open in that folder."""
     return merged(_of_folder(condition))
+
+
+def modes(condition: Condition) -> int:
+    """Return the access modes (1 << ``os.O_RDONLY`` …) of the opens for which it pays to ask of a folder.
+
+    It does not for those that are left out by their flags, and for those that may be wanted in every folder.
+    """
+    known, found = merged(_known_early(condition)), of_folders(condition)
+    return sum(
+        1 << mode for mode in range(_MODES + 1) if _with_mode(known, mode) != FALSE and _with_mode(found, mode) != TRUE
+    )
+
+
+def _known_early(condition: Condition) -> Condition:
+    """Return what of *condition* depends on the flags and the result alone."""
+    if not isinstance(condition, Literal):
+        join = all_of if isinstance(condition, All) else any_of
+        return join(map(_known_early, condition.items))
+    return TRUE if isinstance(condition.test, Text) else _literal(condition)
+
+
+def _with_mode(condition: Condition, mode: int) -> Condition:
+    """Return *condition* for one access mode."""
+    if not isinstance(condition, Literal):
+        join = all_of if isinstance(condition, All) else any_of
+        return join(_with_mode(item, mode) for item in condition.items)
+    test = condition.test
+    if isinstance(test, Within) and test.number.offset == _FLAGS and test.number.mask == _MODES:
+        return _known(test, condition.negated, mode, mode)
+    return condition
 
 
 def _of_folder(condition: Condition) -> Condition:

@@ -34,7 +34,8 @@ _UNASKED: Final = (
     "Absent for a datagram of an unconnected socket whose sender the caller did not ask for; Falco shows 0.0.0.0."
 )
 _ROLE: Final = (
-    "Where rules ask for neither connect nor accept, the end with the port below 32768 serves, else the other end."
+    "Where rules ask for neither connect nor accept, of UDP the end with the port below 32768 serves, else the other "
+    "end; so it is with TCP if the listener's backlog is 0."
 )
 _KNOWN: Final = "Known of every socket, also after a bind, a listen and a failed connect; Falco shows none then. "
 _PEER: Final = (

@@ -378,6 +378,7 @@ class SockInfo(NamedTuple):
     state: int
     lport: int
     rport: int
+    accepted: int
     laddr: bytes
     raddr: bytes
     ino: int
@@ -574,7 +575,7 @@ class CallCount(NamedTuple):
 HEADER: Final = struct.Struct("=4Qq6Q8I4H16s")
 SECTION: Final = struct.Struct("=2H")
 FDINFO: Final = struct.Struct("=Q6I")
-SOCKINFO: Final = struct.Struct("=6H4x16s16s3Q")
+SOCKINFO: Final = struct.Struct("=6HI16s16s3Q")
 FORKED: Final = struct.Struct("=4IQI4x")
 OF_FD: Final = struct.Struct("=i4x32s")
 RESOURCES: Final = struct.Struct("=6Q2I")

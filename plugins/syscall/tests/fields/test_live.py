@@ -243,3 +243,34 @@ def test_events_are_about_their_process(sources, machine):
 
     assert isinstance(subject, ProcessSubject)
     assert truth["pid"] == subject.pid
+
+
+HIGH_PORTS = """
+def high(first):
+    while True:
+        one = socket.socket(socket.AF_INET)
+        one.bind(('127.0.0.1', 0))
+        if one.getsockname()[1] >= 32768 and first(one) is None: return one
+        kept.append(one)
+def listened(one):
+    one.listen(5)
+    one.shutdown(socket.SHUT_RD)
+kept = []
+server = high(lambda one: one.listen(5))
+for first in (lambda one: None, listened):
+    client = high(first)
+    client.connect(server.getsockname())
+    accepted, _ = server.accept()
+    client.send(b'x')
+    accepted.recv(1)
+    tell(ports=[server.getsockname()[1], client.getsockname()[1]])
+"""
+ENDS = ("fd.sport", "fd.cport", "fd.is_server")
+
+
+def test_ends_with_high_ports(sources, machine):
+    """Which end of TCP accepted is known where neither port tells, also if the other end has listened before."""
+    source, matches = opened(sources, "evt.type in (sendto, recvfrom) and fd.type = ipv4", *ENDS)
+    wanted = [(*told["ports"], is_server) for told in run(HIGH_PORTS) for is_server in (False, True)]
+
+    assert wanted == [tuple(GET[name](event, None) for name in ENDS) for event in events(source, matches)]

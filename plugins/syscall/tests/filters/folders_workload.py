@@ -1,16 +1,19 @@
 """Opens files that a rule wants, and others, while folders are renamed and mounted over.
 
 Arguments: a folder on the root's file system, and how many opens. Three processes open files, from the machine's
-namespace, from one of its own, and from another root directory. The last line is how many opens the rule wants.
+namespace, from one of its own, and from another root directory. The output is a JSON object: how many opens
+of each passed path the rule wants.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,8 @@ from names_workload import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, mount
 PLACES: Final = ("wanted", "other", "stable", "plain")
 #: How many files each turn of a process opens.
 PLAINLY, INSIDE, BELOW = 50, 3, 2
+#: How many names new folders have in turn.
+NAMES: Final = 20
 _EXCHANGE, _HERE, _DETACH = 2, -100, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -44,13 +49,27 @@ def unshare() -> None:
     mount("none", "/", MS_REC | MS_PRIVATE)
 
 
-def opened(path: str, flags: int = os.O_RDONLY, folder: int | None = None) -> int:
-    """Open and close a file; return whether that was possible."""
-    try:
-        os.close(os.open(path, flags, 0o600, dir_fd=folder))
-    except FileNotFoundError:
-        return 0
-    return 1
+class Opener:
+    """Opens files, and counts which of those that the rule wants were there, by the path that was passed."""
+
+    def __init__(self) -> None:
+        self.wanted: Counter[str] = Counter()
+
+    def plain(self, path: str, flags: int = os.O_RDONLY) -> None:
+        """Open and close a file that nobody wants."""
+        self._opened(path, flags, None)
+
+    def want(self, path: str, flags: int = os.O_RDONLY, folder: int | None = None) -> None:
+        """Open and close a file that the rule wants."""
+        if self._opened(path, flags, folder):
+            self.wanted[path] += 1
+
+    def _opened(self, path: str, flags: int, folder: int | None) -> bool:
+        try:
+            os.close(os.open(path, flags, 0o600, dir_fd=folder))
+        except FileNotFoundError:
+            return False
+        return True
 
 
 def disturb(base: Path) -> None:
@@ -67,52 +86,59 @@ def disturb(base: Path) -> None:
             (base / "other/link").unlink()
 
 
-def plainly(base: Path, number: int) -> int:
+def plainly(files: Opener, base: Path, number: int) -> None:
     """Open by paths from the root, from a folder and by links, and let a folder's address be another's."""
-    wanted = 0
     for _ in range(10):
-        opened(f"{base}/other/f")
-        opened(f"{base}/plain/f")
-        wanted += opened(f"{base}/wanted/f") + opened(f"{base}/other/to")
-    new, away = base / f"d{number}", base / f"f{number}"
+        files.plain(f"{base}/other/f")
+        files.plain(f"{base}/plain/f")
+        files.want(f"{base}/wanted/f")
+        files.want(f"{base}/other/to")
+    new, away = base / f"d{number % NAMES}", base / f"f{number % NAMES}"
     new.mkdir()
-    opened(f"{new}/f", os.O_CREAT)
-    opened(f"{new}/f")
+    files.plain(f"{new}/f", os.O_CREAT)
+    files.plain(f"{new}/f")
     (new / "f").unlink()
     new.rmdir()
-    new = base / f"stable/d{number}"
+    new = base / f"stable/d{number % NAMES}"
     new.mkdir()
     folder = os.open(new, os.O_PATH)  # which is wanted, too
-    wanted += 1 + opened(f"{new}/f", os.O_CREAT) + opened(f"{new}/f") + opened("f", folder=folder)
-    wanted += opened(f"../../stable/d{number}/f", folder=folder)
+    files.wanted[str(new)] += 1
+    files.want(f"{new}/f", os.O_CREAT)
+    files.want(f"{new}/f")
+    files.want("f", folder=folder)
+    files.want(f"../../stable/d{number % NAMES}/f", folder=folder)
     os.close(folder)
     (new / "f").rename(away)
-    opened(str(away))
+    files.plain(str(away))
     away.rename(new / "f")
-    wanted += opened(f"{new}/f")
+    files.want(f"{new}/f")
     (new / "f").unlink()
     new.rmdir()
-    return wanted
 
 
-def inside(base: Path, _: int) -> int:
+def inside(files: Opener, base: Path, _: int) -> None:
     """Open in a mount namespace in which the folder that nobody wants is another one's."""
-    return sum(opened(f"{base}/{path}") for path in ("other/f", "stable/f", "wanted/f")) - 1
+    files.plain(f"{base}/other/f")
+    files.want(f"{base}/stable/f")
+    files.want(f"{base}/wanted/f")
 
 
-def below(_: Path, __: int) -> int:
+def below(files: Opener, _: Path, __: int) -> None:
     """Open where the folder is the root directory: its path from there is nobody's, but init's is."""
-    opened("/other/f")
-    return opened("/stable/f")
+    files.plain("/other/f")
+    files.want("/stable/f")
 
 
-def run(base: Path, enter: Callable[[], object], turn: Callable[[Path, int], int], turns: int) -> int:
-    """Do *turn* so often in a process of its own; return the descriptor that tells how many opens were wanted."""
+def run(base: Path, enter: Callable[[], object], turn: Callable[[Opener, Path, int], None], turns: int) -> int:
+    """Do *turn* so often in a process of its own; return the descriptor that tells which opens were wanted."""
     reads, writes = os.pipe()
     if os.fork() == 0:
         enter()
-        wanted = sum(turn(base, number) for number in range(turns))
-        os.write(writes, b"%d" % wanted)
+        files = Opener()
+        for number in range(turns):
+            turn(files, base, number)
+        with os.fdopen(writes, "w") as out:
+            json.dump(files.wanted, out)
         os._exit(0)
     os.close(writes)
     return reads
@@ -137,11 +163,12 @@ def main() -> None:
         run(base, with_mount, inside, opens // 4 // INSIDE),
         run(base, lambda: os.chroot(base), below, opens // 4 // BELOW),
     ]
-    wanted = 0
+    wanted: Counter[str] = Counter()
     for descriptor in told:
-        wanted += int(os.read(descriptor, 64))
+        with os.fdopen(descriptor) as found:
+            wanted.update(json.load(found))
     os.kill(disturber, signal.SIGKILL)
-    print(wanted)
+    print(json.dumps(wanted))
 
 
 main()

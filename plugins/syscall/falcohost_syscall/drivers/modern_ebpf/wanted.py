@@ -11,7 +11,7 @@ from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, MOMENTS, Call
 from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
 from falcohost_syscall.drivers.modern_ebpf.options import Options
-from falcohost_syscall.facts.folders import has_folders, of_folders
+from falcohost_syscall.facts.folders import has_folders, modes
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.facts.processes import about, asks
@@ -210,7 +210,7 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None, present: int = 0) -
         value_arg=values[0],
         value2_arg=values[1],
         value3_arg=values[2],
-        folders=has_folders(row) and of_folders(condition) != TRUE,
+        folders=modes(condition) if has_folders(row) else 0,
         leaves=leaf_bits(condition),
     )
 

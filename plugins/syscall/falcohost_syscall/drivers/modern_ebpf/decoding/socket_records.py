@@ -12,7 +12,8 @@ _ADDRESS_SIZES = {AF_INET: 4, AF_INET6: 16}
 
 def socket_of(data: bytes, own: bytes | None, peer: bytes | None) -> Socket:
     """Return the socket in a ``struct sockinfo``; *own* and *peer* are the addresses of an AF_UNIX socket."""
-    family, kind, protocol, state, lport, rport, laddr, raddr, ino, own_end, peer_end = SOCKINFO.unpack_from(data)
+    family, kind, protocol, state, lport, rport, accepted, *more = SOCKINFO.unpack_from(data)
+    laddr, raddr, ino, own_end, peer_end = more
     size = _ADDRESS_SIZES.get(family, 0)
     return Socket(
         family,
@@ -25,4 +26,5 @@ def socket_of(data: bytes, own: bytes | None, peer: bytes | None) -> Socket:
         ino,
         (unix_path(own) if own else "", unix_path(peer) if peer else ""),
         (own_end, peer_end),
+        accepted=bool(accepted),
     )
