@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from falcohost.host.storing.intake import GIVEN_UP
+from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.memory_only import IN_MEMORY, KEPT_AGAIN
 from falcohost.testing.ports import Port
 from falcohost.testing.receiver import Receiver
@@ -81,6 +83,32 @@ def test_it_goes_to_the_disk(request, agent, setup, home, obstacle, cursor):
     if cursor:
         assert [*range(1, len(kept) + 1)] == kept
     assert 1 == running.stderr.count("starts anew in place")
+
+
+def test_a_store_that_is_killed(agent, setup, taken):
+    """What was only in the memory of a killed store is told to be given up; alerts behind it are all delivered."""
+    with contextlib.closing(Port()) as port:
+        running = agent(*setup(CONFIG.format(port=port.number), numbers={"interval": 0.005}), *ONLY_NUMBERS)
+        running.wait_for_alerts(100)
+        os.kill(running.service(STORE), signal.SIGKILL)
+        wait_until(lambda: GIVEN_UP in running.stdout, lambda: running.stderr)
+        found = values(map(json.dumps, running.wait_for_alerts(len(running.alerts) + 200)))
+
+    assert [*range(1, found[-1] + 1)] == sorted(
+        set(found)
+    )  # one that the former store had not acknowledged comes again
+
+
+def test_a_store_that_is_killed_before_it_carries(agent, setup, taken):
+    """Where a store is killed before it has carried over what was in memory, that is told by this run or the next."""
+    with contextlib.closing(Port()) as port:
+        config = f"output_timeout: 5000\n{CONFIG.format(port=port.number)}"
+        running = agent(*setup(config, numbers={"interval": 0.02}), *ONLY_NUMBERS)
+        running.wait_for_alerts(20)
+        taken.unlink()
+        running.wait_for("numbers: closed")
+        os.kill(running.service(STORE), signal.SIGKILL)
+        wait_until(lambda: GIVEN_UP in running.stdout, lambda: running.stderr)
 
 
 def test_what_a_stop_leaves_behind(agent, setup, taken):

@@ -20,6 +20,9 @@ from falcohost.store.store import Store
 #: Seconds between two attempts at the file of a store that is in memory since that could not be opened.
 TRIES: Final = 10.0
 
+#: What nobody takes for whole: stands in place of what a killed process has not written.
+TORN: Final = b"\0"
+
 
 def take_carried(
     store: Store, memfd: int, raise_alert: Callable[[str, Priority, str, Mapping[str, object]], None]

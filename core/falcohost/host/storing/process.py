@@ -10,7 +10,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Collection, Container, Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -54,6 +54,9 @@ HELD_BACK: Final = "Falcohost internal: alerts held back"
 #: Tells that the file of the store was gone, and that it was damaged.
 DELETED: Final = "Falcohost internal: state deleted"
 DAMAGED: Final = "Falcohost internal: state damaged"
+
+#: Arguments of :meth:`Intake.take_internal`.
+Internal: TypeAlias = tuple[str, Priority, str, Mapping[str, object]]
 
 #: Seconds between two reports.
 PAUSE: Final = 1.0
@@ -143,7 +146,7 @@ class StoreProcess:
             given.maker,
             rules.admissions(given.maker.hostname),
             AnswerAdmission(given.takers),
-            self._count,
+            self._stored,
             self._accuse,
             caution=caution,
             aside=found.aside,
@@ -163,8 +166,10 @@ class StoreProcess:
         self._carry: int | None = None
         self._reported: messages.StoreReport | None = None
         self._finishing = self._drained = self._asked = False
+        self._takers = given.takers.keys()
+        self._for_takers: list[Internal] = []
         if given.carried is not None:
-            take_carried(store, given.carried, self._intake.take_internal)
+            take_carried(store, given.carried, lambda *alert: self._for_takers.append(alert))
         if counted is not None or given.recalls:
             store.recall()
         if counted is not None:
@@ -180,10 +185,9 @@ class StoreProcess:
             if not self._finishing:
                 self._raise(self._overseer.look())
                 self._tell_silences()
+                self._tell_takers()
             self._look_at_file()
             self._intake.commit()
-            if self._store.behind and self._store.last > self._told:
-                self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
             self._report()
             self._trimming.now_and_then()
             self._loop.watch_writing(self._control, self._control.waits_to_send)
@@ -212,6 +216,13 @@ class StoreProcess:
 
     def _is_delivered(self) -> bool:
         return all(mark >= self._store.last for mark in self._store.marks.values())
+
+    def _tell_takers(self) -> None:
+        """Raise alerts of the beginning when all subscribers are there: a new one starts behind what there is."""
+        if self._for_takers and self._takers <= self._store.marks.keys():
+            for alert in self._for_takers:
+                self._intake.take_internal(*alert)
+            self._for_takers.clear()
 
     def _tell_silences(self) -> None:
         """Raise an alert about each silence that has begun or ended, and about what limits have held back for long."""
@@ -276,6 +287,12 @@ class StoreProcess:
                 self._finishing = True
         if self._control.refused is not None:
             raise self._control.refused
+
+    def _stored(self, alerts: Sequence[Alert]) -> None:
+        """Count what was stored, before the outputs have it: a store after this one gives none of its numbers again."""
+        self._count(alerts)
+        if (self._store.behind or not self._store.kept) and self._store.last > self._told:
+            self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
 
     def _count(self, alerts: Sequence[Alert]) -> None:
         if alerts:

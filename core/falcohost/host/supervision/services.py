@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 
 from falcohost.agent import Job
+from falcohost.alert import Priority
 from falcohost.engine.alerts import INTERNAL
 from falcohost.engine.facts import Facts
 from falcohost.host import wire
@@ -17,7 +18,9 @@ from falcohost.host.numbers import OutputNumbers, StoreNumbers
 from falcohost.host.sealed import unsealed
 from falcohost.host.snapshot import OutputSnapshot, OutputState, StoreSnapshot, StoreState
 from falcohost.host.storing import messages as storing
+from falcohost.host.storing.carrying import TORN
 from falcohost.host.storing.given import StoreGiven
+from falcohost.host.storing.intake import GIVEN_UP
 from falcohost.host.storing.process import Rules, run_store, seal_facts
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.arrivals import Arrivals
@@ -70,6 +73,7 @@ class Services:
         self._rules = Rules(facts, facts)
         self._outputs_given = outputs
         self._internal = internal
+        self._raise_alert = raise_alert
         self._summary = summary
         self._accuse = accuse
         self._attach_workers = attach_workers
@@ -241,8 +245,17 @@ class Services:
     def _store_ended(self, cause: str, *, hung: bool) -> None:
         """Without a store there is nothing to deliver: whatever becomes of the outputs, they are not started again."""
         self._suspects.ended(cause, hung=hung)
+        if not (self._store.finishing or self.kept):
+            self._tell_given_up()
         if self._store.finishing and cause == ENDED:
             self._outputs.give_up()
+
+    def _tell_given_up(self) -> None:
+        """Raise an alert about those that a store which was in memory has taken with it."""
+        last = max(self._stored.numbers.last, self._counted or 0)  # of now, and marks of a moment ago
+        if (count := last - min(self._stored.marks.values(), default=0)) > 0:
+            text = f"the state was in memory only, and its process has ended; up to {count} alerts are given up"
+            self._raise_alert(GIVEN_UP, Priority.CRITICAL, text, {"count": count})
 
     def _store_begun(self) -> None:
         self._internal.renew(self.attach(INTERNAL))
@@ -255,8 +268,17 @@ class Services:
         if self._store.finishing:
             self._internal.close()
             if self.carried is not None:
-                self._store.send(storing.Carry(), self.carried)
+                self._carry_again(self.carried)
             self._store.send(storing.Finish())
+
+    def _carry_again(self, memfd: int) -> None:
+        """Have the store carry what the former one has not; what is gone with that is told by the next run."""
+        if os.fstat(memfd).st_size:
+            return  # it is whole, or the next run finds that it is not
+        if self.kept and not self._stored.numbers.unwritten:
+            self._store.send(storing.Carry(), memfd)
+        else:
+            os.write(memfd, TORN)
 
     def _attach_outputs(self) -> socket.socket:
         here, there = socket.socketpair()
