@@ -29,7 +29,7 @@ _ALLOW = 0x7FFF0000
 
 #: The helpers of the syscall source share a user. Those that are not always there are known by what they may call.
 SYSCALL = "helpers of source syscall"
-FURTHER = {"connect, threads, watch": "runtimes", "pause": "pauses"}
+FURTHER = {"connect, threads, watch": "runtimes", "pause": "pauses", "write": "captures"}
 
 
 class Confined(NamedTuple):

@@ -61,6 +61,7 @@ ROLES: Mapping[str, Role] = {
     "helpers of source syscall": Role("reads `/proc` for it", "reads any", "-", 13),
     "helpers of source syscall: runtimes": Role("asks container runtimes", "reads those of runtimes", "connects", 15),
     "helpers of source syscall: pauses": Role("pauses starts of containers", "-", "-", 13),
+    "helpers of source syscall: captures": Role("writes captures of alerts", "changes the folder of captures", "-", 15),
     "source k8s_audit": Role("a webhook", "Python's own", "accepts connections", 25),
     "source app": Role("follows files", "reads their folders", "-", 20),
     "source printed": Role("reads what a program prints", "Python's own", "-", 20),
@@ -98,6 +99,7 @@ def look(folder: Path) -> dict[str, Confined]:
     (folder / "token").chmod(stat.S_IRUSR)
     (folder / "logs").mkdir()
     (folder / "states").mkdir()
+    (folder / "captures").mkdir(mode=0o700)
     shutil.copy("/bin/true", folder / "runtime")
     agent = Agent(folder, [folder / "rules.yaml"], settings=_settings(folder, port.number, web.number))
     try:
@@ -132,6 +134,7 @@ def _settings(folder: Path, port: int, web: int) -> dict[str, Any]:
     return {
         "webserver": {"enabled": True, "listen_port": web, "prometheus_metrics_enabled": True},
         "metrics": {"enabled": True},
+        "capture": {"enabled": True, "path_prefix": str(folder / "captures/falco")},
         "falcohost": {"internal": {"agent_started": True}},  # so that there is an alert for the program
         "program_output": {"enabled": True, "program": PROGRAMS[1]},
         "actions": {

@@ -47,6 +47,7 @@ def test_what_no_process_may(found):
         assert {"CAP_SETUID", "CAP_KILL"} == {*others.pop(f"helpers of {whose}").capabilities}
     assert ("CAP_KILL",) == others.pop("actions").capabilities
     assert ("CAP_DAC_OVERRIDE",) == others.pop("helpers of source syscall: runtimes").capabilities
+    assert {"CAP_CHOWN", "CAP_DAC_OVERRIDE"} == {*others.pop("helpers of source syscall: captures").capabilities}
     assert () == others["helpers of source syscall: pauses"].capabilities
     harmless = {"CAP_BPF", "CAP_PERFMON", "CAP_DAC_READ_SEARCH", "CAP_SYS_PTRACE"}
     assert harmless >= {name for may in others.values() for name in may.capabilities}
