@@ -16,6 +16,7 @@ from falcohost_syscall.calls.rows import BY_NAME, Param
 from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.event import POLLS, Context, FileFacts, OpenDescriptor, Polled, Resources
 from falcohost_syscall.events.sockets import Endpoint, Socket
+from falcohost_syscall.events.tabled import TabledEvent
 from falcohost_syscall.processes.containers import HOST, Container
 from falcohost_syscall.processes.table import Image, Process, ProcessTable
 from falcohost_syscall.recorded.facts import DESCRIPTOR, EVENT, IMAGE, PATHS, SOCKET, Fact
@@ -24,10 +25,9 @@ from falcohost_syscall.recorded.writing import UNKNOWN
 _NA = "<NA>"
 
 
-class RecordedEvent:
+class RecordedEvent(TabledEvent):
     """One event, from JSON that :mod:`.check` has found to be one; *first* is the time of the first event."""
 
-    source = "syscall"
     #: The process is of another time or machine, so no action could find it here.
     subject = None
 
@@ -69,16 +69,6 @@ class RecordedEvent:
     def key(self) -> str:
         """Identifies the event."""
         return f"{self.ts:x}.{self.tid:x}.{self.num:x}"
-
-    @property
-    def actor(self) -> tuple[int, int]:
-        """Identifies the process."""
-        return self.proc.pid, self.proc.start
-
-    @property
-    def start_ts(self) -> int | None:
-        """The time of the first event."""
-        return self.ctx.first
 
     def value(self, param: Param) -> Any:
         """Return the value of one of Falco's parameters.

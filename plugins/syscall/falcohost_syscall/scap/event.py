@@ -10,6 +10,7 @@ from typing import Any, Final
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.event import Context, OpenDescriptor, Polled, Resources
 from falcohost_syscall.events.sockets import Socket
+from falcohost_syscall.events.tabled import TabledEvent
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.records.text import text
@@ -38,12 +39,11 @@ def _names(row_name: str, row: tuple[Param, ...]) -> dict[str, str]:
     return {param.source: param.name for param in reversed(row)}
 
 
-class CapturedEvent:
+class CapturedEvent(TabledEvent):
     """One event of a capture."""
 
     __slots__ = ("_socket", "_tables", "call", "ctx", "fdinfo", "num", "proc", "ret", "row", "thread", "ts", "type")
     _socket: Socket | None
-    source = "syscall"
     #: The process is of another time or machine, so no action could find it here.
     subject = None
     by_uring = is_cut = is_rewritten = is_uncompared = False
@@ -72,16 +72,6 @@ class CapturedEvent:
     def key(self) -> str:
         """Identifies the event: a thread does one thing at a time."""
         return f"{self.ts:x}.{self.tid:x}.{self.call.type.code:x}"
-
-    @property
-    def actor(self) -> tuple[int, int]:
-        """Identifies the process."""
-        return self.proc.pid, self.proc.start
-
-    @property
-    def start_ts(self) -> int | None:
-        """The time of the first event."""
-        return self.ctx.first
 
     @property
     def pid(self) -> int:
