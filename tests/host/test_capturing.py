@@ -4,6 +4,8 @@ import gzip
 import os
 import re
 import socket
+import stat
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +19,7 @@ from falcohost.host.capturing.messages import CLOSE, MORE, MOST, NAMED, OPEN, SI
 from falcohost.host.capturing.sending import MOST_WAITING, Sending
 
 SECOND = 1_000_000_000
+NOBODY = 65534
 LIMITS = {"file": 0, "files": 3, "total": 1 << 30, "free": 0}
 
 
@@ -256,9 +259,9 @@ def test_what_has_no_room():
     assert crowded
 
 
-def of_number(number, seconds=0):
+def of_number(number, seconds=0.0):
     """Return an event."""
-    return SimpleNamespace(num=number, key=str(number), ts=SECOND * (1000 + seconds))
+    return SimpleNamespace(num=number, key=str(number), ts=int(SECOND * (1000 + seconds)))
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, "<0>5,8,9,10,"), (5, "<0>2,4,5,6,8,9,10,")])
@@ -292,3 +295,63 @@ def test_a_match_that_has_waited(writing, private, seconds, expected):
     assert expected == contents(path).decode()
     assert [(str(path), False), (str(path), True)] == [(one.path, one.ended) for one in told]
     assert {"begun": 1} == captures.numbers
+
+
+MATCHES = [
+    (["captures", "", "", "", ""], "<0>0,1,"),
+    (["captures", "other", "", "", ""], "<0>0,1,2,"),
+    (["other", "captures", "other", "other", "other"], "<0>1,2,3,4,"),
+    (["longer", "captures", "", "", ""], "<0>1,2,3,"),
+]
+
+
+@pytest.mark.parametrize(("matches", "expected"), MATCHES)
+def test_any_match_makes_a_capture_longer(writing, private, matches, expected):
+    """As in Falco, the file ends when the last match's time is over, also that of a rule that begins no capture."""
+    one, _ = writing()
+    rules = {
+        "captures": SimpleNamespace(capture=True, capture_duration=0),
+        "other": SimpleNamespace(capture=False, capture_duration=0),
+        "longer": SimpleNamespace(capture=False, capture_duration=3500),
+    }
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with here, there:
+        data = CaptureData(every_rule=False, duration=1500, seconds=0, memory=0, rules=b"")
+        captures = Captures(data, Numbered(), Sending(here), None, lambda _: None)
+        for event in captures.watch(of_number(second, second) for second in range(5)):
+            if name := matches[event.num]:
+                captures.matched(rules[name], event)
+        captures.close()
+        there.settimeout(0)
+        packet = b""
+        while packet != CLOSE:
+            packet = there.recv(MOST)
+            one.take(packet)
+
+    (path,) = private.iterdir()
+    assert expected == contents(path).decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes files of another user")
+def test_what_another_user_made_before(tmp_path):
+    """In a folder such as /tmp: a folder of theirs is refused, a pipe is not waited for, and files do not count."""
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    theirs = shared / "falco"
+    theirs.mkdir(mode=0o700)
+    for number in range(3):
+        (shared / f"falco_{number:020}_{number:020}.scap").write_bytes(bytes(1000))
+    os.mkfifo(shared / f"falco_{7:020}_{7:020}.scap", 0o666)
+    for path in shared.iterdir():
+        os.chown(path, NOBODY, NOBODY)
+    folder = Folder(str(shared / "falco"))
+
+    assert "belongs to uid 65534" in (Folder(str(theirs / "falco")).problem or "")
+    assert folder.problem is None
+    assert (0, 0) == folder.found()
+    with pytest.raises(FileExistsError):
+        folder.create(7, 7)
+    descriptor, made = folder.create(8, 8)
+    os.close(descriptor)
+    assert 0o600 == stat.S_IMODE(Path(made).stat().st_mode)

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 def recorder_of(source: Source) -> Recorder:
     """Return what turns the events of an open source into a capture.
 
-    :raises SourceError: its driver reads a capture itself.
+    :raises SourceError: its driver is not ``modern_ebpf``: no other has tables that can be written.
     """
     driver = source.driver if isinstance(source, SyscallSource) else None
     context = getattr(driver, "context", None)
     if context is None:
-        raise SourceError("Only what happens on this host can be recorded; choose another engine.kind.")
+        raise SourceError("Only what engine.kind: modern_ebpf observes can be recorded.")
     from falcohost_syscall.scap.writing.recorder import Recorder as CaptureRecorder
 
     return CaptureRecorder(context)

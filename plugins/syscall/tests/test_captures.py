@@ -92,7 +92,7 @@ def told(alert):
 
 def test_an_alert_is_in_its_capture(capturing, folder):
     """A capture begins with the alert's event, ends after its time, and a replay raises the same alert."""
-    agent = capturing()
+    agent = capturing(default_duration=1500)
     read(folder, "wanted-before", "captured", "wanted-after", "other")
     alert = agent.wait_for(lambda alert: alert["rule"] == "Captured")
     agent.wait_for_log(lambda log: "a capture has ended" in log)

@@ -1,7 +1,7 @@
 """Records what happens after alerts, in the worker of a source: bytes that another process writes to files.
 
 A match of a rule that asks for it begins a capture, whose first event is the one that matched, or one of the time
-before. Matches during a capture make it last longer. A match that waits for a lookup is recorded as of its event.
+before. Matches of any rule make it last longer. A match that waits for a lookup is recorded as of its event.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Captures:
         self._recorder = recorder if keep is not None else None
         self._before = None if keep is None else Before(recorder, data.seconds, data.memory)
         self._until = 0  # the end of the running capture; 0: there is none
+        self._latest = 0  # the latest end that matches since the last capture have asked for
         self._current: Event | None = None
         self._last: Event | None = None
         self._awaited: OrderedDict[str, bytes] = OrderedDict()
@@ -111,20 +112,22 @@ class Captures:
             self._awaited.popitem(last=False)
 
     def matched(self, rule: Rule, event: Event) -> None:
-        """Begin a capture, or have the running one last longer, if *rule* asks for it.
+        """Begin a capture if *rule* asks for it; any match has one that runs, or the next, last until its own end.
 
         :param event: one of those that are being watched, a view of it, or what is left of an earlier one.
         """
+        latest = event.ts + (rule.capture_duration or self._data.duration) * _MS
+        self._latest = latest = max(self._latest, latest)
+        if self._until:
+            self._until = latest
+            return
         if not self._asks(rule):
             return
-        until = event.ts + (rule.capture_duration or self._data.duration) * _MS
-        if self._until:
-            self._until = max(self._until, until)
-        elif time.monotonic() < self._refused + PATIENCE:
+        if time.monotonic() < self._refused + PATIENCE:
             self._counts["refused"] += 1
         else:
             try:
-                self._begin(event, until)
+                self._begin(event, latest)
             except Exception as error:
                 self._fail(error)
 
@@ -202,7 +205,7 @@ class Captures:
             self._give_up(again=False)
 
     def _end(self) -> None:
-        self._until = 0
+        self._until = self._latest = 0
         self._sending.close()
         if self._before is None:
             self._recorder = None
