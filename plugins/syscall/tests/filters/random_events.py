@@ -373,7 +373,8 @@ def _socket(random: Random) -> dict[int, bytes]:
         ends, ports = [bytes(16)] * 2, [0, 0]
     kind, protocol = random.choice((1, 1, 2, 3, 5)), random.choice((0, 6, 1, 58))
     objects = (5, random.choice((0, 7))) if family == AF_UNIX else (0, 0)
-    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, random.choice((1, 10)), *ports, *ends, 99, *objects)}
+    state = random.choice((1, 10))
+    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, state, *ports, 0, *ends, 99, *objects)}
     if family == AF_UNIX:
         names = (b"", b"/run/docker.sock\0", b"\0abstract")
         found[R.SEC_UNIX] = random.choice(names)
