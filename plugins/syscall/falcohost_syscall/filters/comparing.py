@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.condition import Text
@@ -37,8 +37,21 @@ SEARCHED_FOR: Final = 1
 #: Without may_goto the verifier follows every round of a loop over a text, so longer texts count as true.
 LOOKED_AT_UNROLLED: Final = 255
 _BUCKETS: Final = (16, 32, 64, 128, LOOKED_UP)
-#: Where keys are built, relative to the top of the stack; the length of a trie's key stands before it.
+#: Where keys are built, relative to the top of the stack. Before it stands the number of the set that is asked, if a
+#: map has several, and before that the length of a trie's key.
 KEY: Final = -264
+NUMBER: Final = 4
+
+
+class Kept(NamedTuple):
+    """Where constants are kept.
+
+    :ivar map: the map's descriptor.
+    :ivar number: if the map has several sets, the number of this one, which its keys begin with; of a table the place.
+    """
+
+    map: int
+    number: int | None = None
 
 
 class Maps(Protocol):
@@ -52,14 +65,14 @@ class Maps(Protocol):
     keyed: int
     loops: bool
 
-    def texts(self, constants: Iterable[bytes], size: int) -> int:
+    def texts(self, constants: Iterable[bytes], size: int) -> Kept:
         """Return a hash map of *constants*, each padded with zeros to *size* bytes."""
 
-    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> Kept:
         """Return a trie of prefixes (bytes, length in bits), of keys of at most *size* bytes."""
 
-    def table(self, value: bytes) -> int:
-        """Return an array whose only entry is *value*."""
+    def table(self, value: bytes) -> Kept:
+        """Return an array whose only entry has *value*, at its beginning or the place that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,27 @@ def look_up(asm: Assembler, map_fd: int, key: int) -> None:
     asm.arithmetic_register("=", R2, FP)
     asm.arithmetic("+", R2, key)
     asm.call(MAP_LOOKUP_ELEM)
+
+
+def look_up_text(asm: Assembler, kept: Kept) -> None:
+    """Look up the text at ``KEY``, padded with zeros, in a hash map."""
+    if kept.number is None:
+        look_up(asm, kept.map, KEY)
+        return
+    asm.store_constant(FP, KEY - NUMBER, kept.number, NUMBER)
+    look_up(asm, kept.map, KEY - NUMBER)
+
+
+def look_up_prefix(asm: Assembler, kept: Kept) -> None:
+    """Look up in a trie the key at ``KEY``, whose length in bits is in the four bytes before it."""
+    if kept.number is None:
+        look_up(asm, kept.map, KEY - 4)
+        return
+    asm.load(R1, FP, KEY - 4, 4)
+    asm.arithmetic("+", R1, 8 * NUMBER)
+    asm.store(FP, KEY - NUMBER - 4, R1, 4)
+    asm.store_constant(FP, KEY - NUMBER, kept.number, NUMBER)
+    look_up(asm, kept.map, KEY - NUMBER - 4)
 
 
 class TextTest:
@@ -173,7 +207,7 @@ class TextTest:
         asm.jump_if(R1, ">", len(constants[-1]), to.false)
         asm.jump_if(R1, "<", len(constants[0]), to.false)
         self._copy(size, KEY)
-        look_up(asm, self._maps.texts(constants, size), KEY)
+        look_up_text(asm, self._maps.texts(constants, size))
         asm.jump_if(R0, "!=", 0, to.true)
 
     def _copy(self, size: int, key: int) -> None:
@@ -211,8 +245,7 @@ class TextTest:
         asm.arithmetic("<<", R4, 3)
         asm.store(FP, KEY - 4, R4, 4)
         self._copy(longest, KEY)
-        trie = self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest)
-        look_up(asm, trie, KEY - 4)
+        look_up_prefix(asm, self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest))
         asm.jump_if(R0, "!=", 0, to.true)
 
     def _ends(self, constants: list[bytes]) -> None:
@@ -241,7 +274,7 @@ class TextTest:
             asm.arithmetic("-", R2, length)
             size = _bucket(length)
             self._copy(size, KEY)
-            look_up(asm, self._maps.texts(group, size), KEY)
+            look_up_text(asm, self._maps.texts(group, size))
             asm.jump_if(R0, "!=", 0, to.true)
         asm.jump(to.false)
 
@@ -302,7 +335,10 @@ class TextTest:
         self._leave_out_texts_without(searching.rare_byte(constants, fold=fold))
         self._start_loop()
         asm.jump_if(R1, "=", 0, to.false)
-        asm.map_value(R9, self._maps.table(table))
+        kept = self._maps.table(table)
+        asm.map_value(R9, kept.map)
+        if kept.number:
+            asm.arithmetic("+", R9, kept.number)
         asm.constant(R8, 0)
         asm.place(again)
         asm.load(R3, self._next_place(), self._memory.texts, 1)

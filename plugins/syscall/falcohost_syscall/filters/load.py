@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
 from typing import Final, NamedTuple
 
 from falcohost_syscall.filters.condition import TRUE, Address, Condition, Point, Test, Text, literals, up_to
 from falcohost_syscall.filters.factor import factored
+from falcohost_syscall.filters.own_maps import OwnMaps
 from falcohost_syscall.filters.program import compile_filter
 from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.filters.weaken import forms
@@ -82,42 +82,10 @@ def _latest(test: Test) -> Point:
 
 
 def _program(condition: Condition, point: Point, kernel: FilterKernel, given: SiteMaps, site: Site) -> int:
-    maps = _Maps(kernel, given)
-    try:
-        stage = point if site.passed is None else site.passed
-        return kernel.program(compile_filter(condition, stage, maps, site), site.kind, site.tracepoint)
-    finally:
-        maps.close()
-
-
-class _Maps:
-    """The site's maps, and new maps for one program, which keeps them alive after :meth:`close`.
-
-    A program may use at most 64 maps, so equal maps are made once.
-    """
-
-    def __init__(self, kernel: FilterKernel, given: SiteMaps) -> None:
-        self.memory, self.stages, self.keyed = given
-        self._kernel = kernel
-        self.loops = kernel.has_may_goto
-        self._made: dict[Hashable, int] = {}
-
-    def texts(self, constants: Iterable[bytes], size: int) -> int:
-        found = frozenset(constants)
-        return self._once(("texts", found, size), lambda: self._kernel.hash(found, size))
-
-    def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
-        found = frozenset(prefixes)
-        return self._once(("prefixes", found, size), lambda: self._kernel.trie(found, size))
-
-    def table(self, value: bytes) -> int:
-        return self._once(value, lambda: self._kernel.table(value))
-
-    def _once(self, what: Hashable, make: Callable[[], int]) -> int:
-        if what not in self._made:
-            self._made[what] = make()
-        return self._made[what]
-
-    def close(self) -> None:
-        for fd in self._made.values():
-            self._kernel.close(fd)
+    stage = point if site.passed is None else site.passed
+    with OwnMaps(kernel, given) as maps:
+        code = compile_filter(condition, stage, maps, site)
+        if maps.too_many:
+            maps.join()
+            code = compile_filter(condition, stage, maps, site)
+        return kernel.program(code, site.kind, site.tracepoint)
