@@ -111,9 +111,9 @@ def fdinfo(mode: int = 0o100644, ino: int = 42, layer: int = 0, fmode: int = 0) 
 def tcp(local: tuple[str, int], remote: tuple[str, int], state: int = 1, kind: int = 1, ino: int = 99) -> bytes:
     """Return the data of SEC_SOCK for a socket of IPv4."""
     ends = [bytes(int(part) for part in ip.split(".")).ljust(16, b"\0") for ip in (local[0], remote[0])]
-    return R.SOCKINFO.pack(AF_INET, kind, 0, state, local[1], remote[1], *ends, ino, 0, 0)
+    return R.SOCKINFO.pack(AF_INET, kind, 0, state, local[1], remote[1], 0, *ends, ino, 0, 0)
 
 
 def unix(ino: int = 98, own: int = 0xFFFF8000, peer: int = 0) -> bytes:
     """Return the data of SEC_SOCK for a socket of AF_UNIX; *own* and *peer* are addresses of kernel memory."""
-    return R.SOCKINFO.pack(AF_UNIX, 1, 0, 1, 0, 0, bytes(16), bytes(16), ino, own, peer)
+    return R.SOCKINFO.pack(AF_UNIX, 1, 0, 1, 0, 0, 0, bytes(16), bytes(16), ino, own, peer)

@@ -133,13 +133,13 @@ class Facts:
         if R.SEC_SOCK not in self._sections:
             self.ip = self.l4proto = self.connected = 0
             return
-        info = R.SOCKINFO.unpack(self._sections[R.SEC_SOCK][1])
+        info = R.SockInfo._make(R.SOCKINFO.unpack(self._sections[R.SEC_SOCK][1]))
         family, kind, protocol, state = info[:4]
         if kind == SOCK_STREAM:
             self.connected = R.CONNECTED_YES if state == _ESTABLISHED else R.CONNECTED_NO
         elif info[-1]:
             self.connected = 0
-        elif info[5] or any(info[7]):
+        elif info[5] or any(info.raddr):
             self.connected = R.CONNECTED_YES
         self.views["directory"] = self.views["filename"] = (0, R.VIEW_ABSENT)
         if family != AF_UNIX:
@@ -153,7 +153,7 @@ class Facts:
         self.kind = R.FD_IPV4 if family == AF_INET else 0
         self.l4proto = R.L4_ICMP if protocol in (1, 58) else _L4.get(kind, R.L4_NONE)
         self.lport, self.rport = info[4:6]
-        self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in info[6:8])
+        self.local, self.remote = (_MAPPED + ip[:4] if family == AF_INET else ip for ip in (info.laddr, info.raddr))
         if family == AF_INET6 and not self._row.want & (_ADDRESSED):
             self.kind = self._kind_of_ipv6()
 
