@@ -46,7 +46,7 @@ UNKNOWN = "Attempted enabling an unknown event source"
         (["--disable-source", "syscall"], "Must enable at least one event source"),
         (["--enable-source", "syscall", "--disable-source", "syscall"], "You can not mix --enable-source and"),
         (["-o", "stdout_output.enabled=false"], "No output configured, please make sure at least one output is"),
-        (["-o", "engine.kind=kmods"], "-o engine.kind: engine.kind 'kmods' is not a valid kind; it is one of kmod, m"),
+        (["-o", "engine.kind=kmods"], "-o engine.kind: engine.kind 'kmods' is not a valid kind; it is one of ebpf, k"),
         (["fields", "nope", "x"], "there is no event source 'nope'; the sources are: aws_cloudtrail, github, "),
         (["fields", "no_such_field"], "no field name contains 'no_such_field'"),
         (["completion", "tcsh"], "Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),

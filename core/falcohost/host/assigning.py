@@ -17,7 +17,6 @@ from falcohost.environment import selected
 from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.assignment import Assignment, Drops, HealthAssignment, ResponseAssignment, SourceAssignment
-from falcohost.host.capturing.collected import capture_data, collected_rules
 from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.helper import helper as capture_helper
 from falcohost.host.config import Config
@@ -199,7 +198,13 @@ class Assigning:
 
         :raises ConfigError: a filter is no condition over the source's fields.
         """
-        return {name: capture_data(self._given.config.capture, name, self._plugins) for name in self.sources}
+        config = self._given.config.capture
+        if not config.enabled:
+            return dict.fromkeys(self.sources)
+        # It checks conditions, for which much is imported.
+        from falcohost.host.capturing.collected import capture_data
+
+        return {name: capture_data(config, name, self._plugins) for name in self.sources}
 
     @functools.cached_property
     def _idle(self) -> list[HelperSpec]:
@@ -209,9 +214,12 @@ class Assigning:
     def _asked(self, source: str, spec: SourceSpec) -> bytes:
         if spec.ask is None:
             return b""
-        config, rules = self._given.config.capture, self._given.ruleset.enabled(source)
-        collected = () if self._captures[source] is None else collected_rules(config, spec, self._plugins)
-        plan = make_plan(source, (*rules, *collected))
+        rules = list(self._given.ruleset.enabled(source))
+        if self._captures[source] is not None:
+            from falcohost.host.capturing.collected import collected_rules
+
+            rules += collected_rules(self._given.config.capture, spec, self._plugins)
+        plan = make_plan(source, rules)
         return spec.ask(source_settings(self._plugins)[source], plan) or b""
 
     def _chosen(self) -> list[str]:

@@ -114,7 +114,7 @@ class Numbers(SourceStats, frozen=True):
         by_name(
             "captures that were begun, alerts for which none could be, and events of captures that had no room",
             label="what",
-            text="captures",
+            text="{} captures",
         ),
     ] = {}
     unreached: Annotated[

@@ -15,8 +15,8 @@ from falcohost.environment import BASE, let_programs_have, selected
 from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
-from falcohost.host.capturing.collected import kept
 from falcohost.host.capturing.data import CaptureData
+from falcohost.host.capturing.kept import kept
 from falcohost.host.confine.files import know_package
 from falcohost.host.encoded_rules import decode_plan, decode_rules
 from falcohost.host.functions import function

@@ -66,6 +66,7 @@ def watches(double, resource="pods"):
 def test_what_is_asked(double, watcher):
     """Only the node's pods are listed, once, from the server's memory; the watch goes on from there."""
     watcher.row(pod(double, "web"))
+    wait_until(lambda: watches(double))
     first, second = [path for path, _ in double.requests if path.startswith("/api/v1/pods?")]
 
     assert "/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&resourceVersion=0" == first

@@ -10,6 +10,7 @@ import pytest
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.inspect_events import Inspection
+from falcohost.testing.agent import PROGRAM
 from falcohost.testing.waiting import wait_until
 
 RULES = """
@@ -78,7 +79,7 @@ def files_in(capture):
 
 def replayed(capture, rules):
     """Return the alerts of a replay."""
-    command = ["falcohost", "run", str(capture), "-r", str(rules), "--json"]
+    command = [PROGRAM, "run", str(capture), "-r", str(rules), "--json"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [json.loads(line) for line in lines if '"rule"' in line]
 

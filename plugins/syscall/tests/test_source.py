@@ -214,7 +214,7 @@ def test_ring_size_of_a_machine():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"kind": "ebpf"}, {"modern_ebpf": {"buf_size_preset": 11}}, {"modern_ebpf": 4}, {"engine": 3}]
+    "settings", [{"kind": "ebpfs"}, {"modern_ebpf": {"buf_size_preset": 11}}, {"modern_ebpf": 4}, {"engine": 3}]
 )
 def test_bad_settings_are_refused(settings):
     """A setting that cannot be is refused with a sentence."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from falcohost.alert import Priority
 from falcohost.engine.catalog import Catalog, TypeCheckError
-from falcohost.engine.code.module import compile_condition
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.evttypes import event_types
 from falcohost.engine.ruleset import Rule, Ruleset
@@ -18,7 +16,7 @@ from falcohost.errors import ConfigError
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.capturing.data import CaptureData
 from falcohost.host.config.capture import NONE, CaptureConfig
-from falcohost.host.encoded_rules import decode_enabled, encode_rules
+from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.plugins import Plugins
 from falcohost.lang.parser import parse
 from falcohost.lang.syntax import ConditionSyntaxError
@@ -78,12 +76,3 @@ def _rule(name: str, key: str, text: str, spec: SourceSpec, catalog: Catalog) ->
         output=Template.parse("-", catalog, extra_fields=() if spec.recorded is None else spec.recorded.fields),
         event_types=event_types(condition, spec.event_types),
     )
-
-
-def kept(data: CaptureData, source: str, plugins: Plugins) -> Callable[[Any], object] | None:
-    """Return what says whether an event is kept before any alert; None: none is.
-
-    :raises ValueError: *data* is not for the fields of *plugins*.
-    """
-    rules: Sequence[Rule] = decode_enabled(data.rules, source, plugins)
-    return compile_condition(rules[1].condition) if len(rules) > 1 else None
