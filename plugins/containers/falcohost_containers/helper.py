@@ -147,14 +147,17 @@ def _bare(config: Config) -> Engine:
 
 
 class Watching:
-    """Asks for each container when its runtime begins to make it."""
+    """Asks for each container when its runtime begins to make it.
+
+    Several runtimes may have their containers in one folder, as podman and CRI-O do: each is asked.
+    """
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._folders = Folders()
-        self._owners: dict[Path, Asked] = {}
-        self._made: OrderedDict[Path, Asked] = OrderedDict()
-        self._fresh: OrderedDict[Path, tuple[float, Asked]] = OrderedDict()
+        self._owners: dict[Path, tuple[Asked, ...]] = {}
+        self._made: OrderedDict[Path, tuple[Asked, ...]] = OrderedDict()
+        self._fresh: OrderedDict[Path, tuple[float, tuple[Asked, ...]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -175,8 +178,8 @@ class Watching:
                 self._take()
             fresh = [*self._fresh.items()]
         until = time.monotonic() - FRESH
-        for path, (since, owner) in fresh:
-            if since < until or owner.read(path.name):
+        for path, (since, owners) in fresh:
+            if since < until or any(owner.read(path.name) for owner in owners):
                 with self._lock:
                     self._fresh.pop(path, None)
 
@@ -188,44 +191,47 @@ class Watching:
 
     def _look(self) -> None:
         self._asking.look()
+        found: dict[Path, list[Asked]] = {}
         for one in self._asking.runtimes:
             one.forget_old()
             with contextlib.suppress(OSError):
                 for folder in one.engine.folders():
-                    self._owners[folder] = one
-                    if self._folders.watch(folder, ends=True):
-                        self._ask_for_entries(one, folder)
+                    found.setdefault(folder, []).append(one)
+        for folder, owners in found.items():
+            with contextlib.suppress(OSError):
+                self._watch(folder, tuple(owners))
 
-    def _ask_for_entries(self, one: Asked, folder: Path) -> None:
-        """Ask for what was made before the folder was watched."""
+    def _watch(self, folder: Path, owners: tuple[Asked, ...]) -> None:
+        """Watch *folder*, and ask for what was made in it before."""
+        have_come = owners != self._owners.get(folder)
+        self._owners[folder] = owners
+        if not (self._folders.watch(folder, ends=True) or have_come):
+            return
         with os.scandir(folder) as entries:
             for _, entry in zip(range(MOST), entries, strict=False):
-                if one.engine.ids.fullmatch(entry.name):
-                    self._ask(one, folder / entry.name)
+                if named := _named(entry.name, owners):
+                    self._ask(named, folder / entry.name)
 
-    def _ask(self, one: Asked, path: Path) -> None:
-        self._fresh[path] = time.monotonic(), one
+    def _ask(self, owners: tuple[Asked, ...], path: Path) -> None:
+        self._fresh[path] = time.monotonic(), owners
         if len(self._fresh) > MOST_FRESH:
             self._fresh.popitem(last=False)
-        one.begin(path.name)
+        for owner in owners:
+            owner.begin(path.name)
 
     def _tell(self, path: Path, comes: bool) -> None:
         if not comes:
             self._forget(path)
             return
-        if (owner := self._made.get(path.parent)) is not None:
+        for owner in self._made.get(path.parent, ()):
             owner.hurry(path.parent.name)  # what its runtime writes of it has come
-        if (owner := self._owners.get(path.parent)) is not None:
-            if path in owner.engine.folders():  # it is no container's, but one in which they are
-                self._owners[path] = owner
-                if self._folders.watch(path, ends=True):
-                    self._ask_for_entries(owner, path)
-                return
-            if not owner.engine.ids.fullmatch(path.name):
-                return
+        owners = self._owners.get(path.parent, ())
+        if holders := tuple(owner for owner in owners if path in owner.engine.folders()):
+            self._watch(path, holders)  # it is no container's, but one in which they are
+        elif named := _named(path.name, owners):
             if self._folders.watch(path):
-                self._made[path] = owner
-            self._ask(owner, path)
+                self._made[path] = named
+            self._ask(named, path)
             if len(self._made) > MOST:
                 self._made.popitem(last=False)
 
@@ -234,5 +240,10 @@ class Watching:
         self._owners.pop(path, None)
         self._made.pop(path, None)
         self._fresh.pop(path, None)
-        if (owner := self._owners.get(path.parent)) is not None:
+        for owner in self._owners.get(path.parent, ()):
             owner.end(path.name)
+
+
+def _named(name: str, owners: tuple[Asked, ...]) -> tuple[Asked, ...]:
+    """Return those of *owners* that may have a container with this name."""
+    return tuple(owner for owner in owners if owner.engine.ids.fullmatch(name))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
 
 import pytest
 from crio_storage import IMAGE, NAMES, UID, write
 
+from falcohost.testing.waiting import wait_until
+from falcohost_containers.asking import Asking
 from falcohost_containers.config import Config
-from falcohost_containers.helper import places
+from falcohost_containers.helper import Watching, places
 from falcohost_containers.rows import Mount, Row
 from falcohost_containers.runtimes.crio import Crio
 from falcohost_containers.runtimes.engine import Incomplete
@@ -101,3 +105,19 @@ def test_users_do_not_say_what_pods_are(tmp_path):
     assert ["cri-o"] == [one.name for one in asked]
     assert [None] == [one.find(CONTAINER) for one in asked]
     assert "web" == (Crio([tmp_path / "user"]).find(CONTAINER) or Row()).name
+
+
+@pytest.mark.parametrize("crio_first", [False, True])
+def test_podman_has_the_same_folder(tmp_path, crio_first):
+    """Both are asked for a container as soon as it is made, without an event of it."""
+    folder = tmp_path / "overlay-containers"
+    write(tmp_path, SANDBOX, CONTAINER)
+    shutil.move(folder / CONTAINER, tmp_path / "later")
+    engines = [Podman([tmp_path], (), None), Crio([tmp_path])]
+    asking = Asking(engines[::-1] if crio_first else engines)
+    threading.Thread(target=Watching(asking).run, daemon=True).start()
+    found = {one.engine.name: one._known for one in asking.runtimes}
+    wait_until(lambda: found["cri-o"].has_whole(SANDBOX))
+    shutil.move(tmp_path / "later", folder / CONTAINER)
+
+    wait_until(lambda: found["cri-o"].has_whole(CONTAINER) and found["podman"].get(CONTAINER) is not None)
