@@ -151,7 +151,9 @@ class Agent:
             self.process.kill()
             self.process.wait()
             for descriptor in filter(None, watched):
-                select.select([descriptor], [], [], 10 * SLOWNESS)
+                waiting = select.poll()  # a process with more than 1,024 files cannot select
+                waiting.register(descriptor, select.POLLIN)
+                waiting.poll(10_000 * SLOWNESS)
 
     def _wait(self, done: Callable[[], bool], seconds: float, failure: str) -> None:
         seconds *= SLOWNESS

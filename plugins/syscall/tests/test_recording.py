@@ -185,7 +185,7 @@ def test_seconds(recording, tmp_path):
     process = recording("--seconds", "1", path=path)
     output, errors = process.communicate(timeout=PATIENCE)
 
-    assert (0, "") == (process.returncode, output)
+    assert (0, "") == (process.returncode, output), errors
     assert errors.startswith(f"{path}: ")
     assert b"\x1f\x8b" == path.read_bytes()[:2]
     assert {"openat", "close", "read"} <= {event.type for event in replayed(path)}
