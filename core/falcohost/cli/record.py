@@ -1,4 +1,4 @@
-"""``falcohost record``: writes what happens on this host to a capture that Falco, sysdig and Stratoshark read."""
+"""``falcohost record``: writes what happens on this host to a capture that Falco reads."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def command(
 ) -> None:
     """Record the events that match FILTER, a condition as in rules, or all system calls, until Ctrl-C.
 
-    FILTER is also evaluated in the kernel, so what does not match costs little. The capture can be read by falcohost,
-    Falco, sysdig and Stratoshark. Needs root.
+    FILTER is also evaluated in the kernel, so what does not match costs little. The capture can be read by falcohost
+    and Falco. Needs root.
 
     Example: falcohost record -o FILE.scap --seconds 60 'proc.name = nginx and evt.type in (openat, execve)'
     """

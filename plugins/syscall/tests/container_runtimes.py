@@ -22,6 +22,15 @@ from falcohost.testing.waiting import PATIENCE
 STATE, SOCKET = Path("/run/containerd"), Path("/run/containerd/containerd.sock")
 NAMESPACE = "falcohost-test"
 
+#: A rule that tells what a container does first, with its name and image.
+FIRST = """
+- rule: First
+  desc: The first instruction of a container reads a file.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-first and container.id != host
+  output: first | %fd.name %container.name %container.image
+  priority: NOTICE
+"""
+
 
 def need(what: str, *programs: str) -> None:
     """Skip where a program is missing."""

@@ -6,18 +6,11 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from container_runtimes import Docker, Podman, need, source_stats
+from container_runtimes import FIRST, Docker, Podman, need, source_stats
 
 from falcohost.testing.images import IMAGE, write_image
 from falcohost.testing.waiting import wait_until
 
-RULES = """
-- rule: First
-  desc: The first instruction of a container reads a file.
-  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-first and container.id != host
-  output: first | %fd.name %container.name %container.image
-  priority: NOTICE
-"""
 #: Those of which everything that this asks for is on disk.
 PROGRAMS = {Docker: ("dockerd", "docker", "containerd"), Podman: ("podman",)}
 
@@ -27,7 +20,7 @@ def test_many_at_once(kind, start_agent, bpf, tmp_path, soak):
     """Each has its own name, and pauses are counted: none has held up a start for longer than it may."""
     need(kind.type, *PROGRAMS[kind], "runc", "busybox")
     write_image(tmp_path / "image.tar")
-    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "rules.yaml").write_text(FIRST)
     runtime = kind(tmp_path, tmp_path / "image.tar")
     try:
         plugin = {"name": "container", "init_config": {"engines": runtime.engines, "pause": {"enabled": True}}}

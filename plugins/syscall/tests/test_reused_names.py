@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import secrets
 
-from container_runtimes import Ctr, need
+from container_runtimes import FIRST, Ctr, need
 
 from falcohost.testing.images import IMAGE, write_image
 
-RULES = """
-- rule: First
-  desc: The first instruction of a container reads a file.
-  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/falcohost-first and container.id != host
-  output: first | %fd.name %container.name %container.image
-  priority: NOTICE
-"""
 OTHER = "localhost/falcohost/other:2"
 
 
@@ -22,7 +15,7 @@ def test_a_name_that_is_used_again(start_agent, bpf, tmp_path, soak):
     """Two images take turns under one name of ctr."""
     need("containerd", "containerd", "ctr", "runc", "busybox")
     write_image(tmp_path / "image.tar")
-    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "rules.yaml").write_text(FIRST)
     runtime, name = Ctr(tmp_path, tmp_path / "image.tar"), f"falcohost-{secrets.token_hex(4)}"
     settings = {"load_plugins": ["container"], "falcohost": {"lookups": {"wait": 2.9}}}
     agent = start_agent(tmp_path / "rules.yaml", settings=settings)
