@@ -76,10 +76,12 @@ def default(key: ConfigKey) -> str:
 
 
 def without_effect(keys: Iterable[ConfigKey]) -> str:
-    """Return a table of the sections of *keys*, each with the reason."""
-    reasons = {key.key.partition(".")[0]: key.help for key in keys}
-    rows = [f"| `{section}` | {reason} |" for section, reason in reasons.items()]
-    return "\n".join(("| section | why |", "|---|---|", *rows)) + "\n"
+    """Return a table of *keys*, each with the reason; keys of a section that have the same are one row."""
+    several: dict[tuple[str, str], list[str]] = {}
+    for key in keys:
+        several.setdefault((key.key.partition(".")[0], key.help), []).append(key.key)
+    rows = [f"| `{section if names[1:] else names[0]}` | {why} |" for (section, why), names in several.items()]
+    return "\n".join(("| key or section | why |", "|---|---|", *rows)) + "\n"
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
 from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.testing.agent import Agent
 from falcohost.testing.descendants import below
+from falcohost.testing.rollup import kib
 from falcohost.testing.waiting import wait_until
 
 RULES = """
@@ -18,8 +18,8 @@ RULES = """
 #: Lines of the flood, and about the characters of one.
 LINES, LENGTH = 4_000, 8_000
 
-#: Bytes that are returned at least.
-RETURNED = 1 << 20
+#: KiB that are returned at least.
+RETURNED = 1 << 10
 
 
 @pytest.fixture
@@ -36,12 +36,6 @@ def agent(tmp_path):
     agent.kill()
 
 
-def own(pid):
-    """Return the bytes of memory that are a process's own."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return 1024 * next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss_Anon:"))
-
-
 def test_what_a_flood_has_needed(agent, tmp_path):
     """The outputs process is smaller a while after a flood than when it was over."""
     with (tmp_path / "log").open("a") as log:
@@ -49,6 +43,8 @@ def test_what_a_flood_has_needed(agent, tmp_path):
             log.write(json.dumps({"x": f"{number} " + os.urandom(LENGTH // 2).hex()}) + "\n")
     pid = next(pid for pid, name in below(agent.process.pid).items() if name == OUTPUTS)
     wait_until(lambda: (tmp_path / "alerts").exists() and (tmp_path / "alerts").read_bytes().count(b"\n") >= LINES)
-    before = own(pid)
+    before = kib("Pss_Anon", pid)
 
-    wait_until(lambda: own(pid) < before - RETURNED, lambda: f"{before}, and now {own(pid)}")
+    wait_until(
+        lambda: kib("Pss_Anon", pid) < before - RETURNED, lambda: f"{before} KiB, and now {kib('Pss_Anon', pid)}"
+    )

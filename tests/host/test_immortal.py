@@ -4,38 +4,29 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from falcohost.host import immortal
+from falcohost.testing import rollup
 from falcohost.testing.skips import skip_or_fail
 
-MODULE = Path(immortal.__file__)
+#: What the script loads by path, since another Python may run it.
+MODULES = immortal.__file__, rollup.__file__
 SCRIPT = """
-import json, os, runpy, sys
+import json, runpy, sys
 make_immortal = runpy.run_path(sys.argv[1])["make_immortal"]
+copied = runpy.run_path(sys.argv[2])["copied"]
 
-def dirty():
-    with open("/proc/self/smaps_rollup") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
-
-def copied():
-    reads, writes = os.pipe()
-    if os.fork() == 0:
-        before = dirty()
-        for one in objects:
-            for part in one:
-                pass
-        os.write(writes, str(dirty() - before).encode())
-        os._exit(0)
-    os.wait()
-    return int(os.read(reads, 20))
+def look():
+    for one in objects:
+        for part in one:
+            pass
 
 objects = [(f"text {number}", number * 1.5, [number]) for number in range(50_000)]
-before = copied()
+before = copied(look)
 made = make_immortal()
-after = copied()
+after = copied(look)
 objects.append(("a", "b"))
 del objects[::2]
 print(json.dumps([made, before, after, len(objects), sys.getrefcount(objects[0]) == sys.getrefcount(None)]))
@@ -55,7 +46,7 @@ def newer_python():
 
 
 def run(python):
-    done = subprocess.run([python, "-c", SCRIPT, MODULE], check=True, capture_output=True, text=True)
+    done = subprocess.run([python, "-c", SCRIPT, *MODULES], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 

@@ -5,30 +5,20 @@ import subprocess
 import sys
 
 SCRIPT = """
-import json, os, sys
+import json
 from falcohost.host.memory import fill_holes, settle
+from falcohost.testing.rollup import copied
 
-def dirty():
-    with open("/proc/self/smaps_rollup") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:"))
-
-def copied():
-    reads, writes = os.pipe()
-    if os.fork() == 0:
-        before = dirty()
-        kept = [bytes(size) for _ in range(200) for size in (20, 90, 200, 400, 700, 1500, 3000)]
-        os.write(writes, str(dirty() - before).encode())
-        os._exit(0)
-    os.wait()
-    return int(os.read(reads, 20))
+def blocks(number):
+    return [bytes(size) for _ in range(number) for size in (20, 90, 200, 400, 700, 1500, 3000)]
 
 # One free place among many that are taken.
-kept = [bytes(size) for _ in range(20000) for size in (20, 90, 200, 400, 700, 1500, 3000)]
+kept = blocks(20000)
 del kept[:: 7 * 8 + 1]
 settle()
-found = [copied()]
+found = [copied(lambda: blocks(200))]
 fill_holes()
-print(json.dumps([*found, copied()]))
+print(json.dumps([*found, copied(lambda: blocks(200))]))
 """
 
 
@@ -45,16 +35,13 @@ def test_forks_allocate_apart_from_what_they_share():
 TRIMMED = """
 from falcohost.clock import Clock
 from falcohost.host.trimming import PAUSE, Trimming
+from falcohost.testing.rollup import kib
 
 now = 0.0
 
 class Stopped(Clock):
     def monotonic(self):
         return now
-
-def own():
-    with open("/proc/self/smaps_rollup") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
 
 trimming = Trimming(Stopped())
 assert trimming.left is None
@@ -63,15 +50,15 @@ trimming.used()
 del blocks[1::16], blocks[1::15], blocks[1::14], blocks[1::13]
 kept = blocks[::64]
 blocks.clear()
-busy = own()
+busy = kib("Pss_Anon")
 assert trimming.left == PAUSE
 now = PAUSE - 1
 trimming.now_and_then()
-early = own()
+early = kib("Pss_Anon")
 now = PAUSE
 trimming.now_and_then()
 assert trimming.left is None
-print(busy, early, own())
+print(busy, early, kib("Pss_Anon"))
 """
 
 

@@ -15,11 +15,11 @@ from falcohost.store.body import encode
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
+from falcohost.testing.rollup import kib
 
 def memory():
     trim()
-    with open("/proc/self/smaps_rollup") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
+    return kib("Anonymous")
 
 def add():
     numbers = range(store.last, store.last + 10)

@@ -118,7 +118,11 @@ ALERTS: Final = (
     InternalAlert(f"{OURS}silence", _NOTICE, "somebody has silenced a rule, or ended a silence"),
     InternalAlert(f"{OURS}alerts held back", _NOTICE, "`falcohost.limits` has held alerts of a rule back for long"),
     InternalAlert(f"{OURS}too many alerts", _WARNING, "a source raises more than `falcohost.alerts.max_per_second`"),
-    InternalAlert(f"{OURS}alerts given up", _CRITICAL, "alerts were deleted before every output had them"),
+    InternalAlert(
+        f"{OURS}alerts given up",
+        _CRITICAL,
+        "alerts are gone before every output had them: the store is at its limits, or had them only in memory",
+    ),
     InternalAlert(f"{OURS}output lags", _ERROR, "alerts have been waiting for an output for 60 s, which takes none"),
     InternalAlert(f"{OURS}output delivers again", _NOTICE, "it has taken what waited"),
     InternalAlert(f"{OURS}output refuses alerts", _ERROR, "a receiver refused alerts for good; once a minute at most"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from container_runtimes import source_stats
 from more_runtimes import BareCrun, available
 
 from falcohost.testing.agent import Agent
+from falcohost.testing.rollup import kib
 from falcohost.testing.waiting import wait_until
 from falcohost_containers.lookup import MOST
 
@@ -35,8 +35,7 @@ def crun(bpf, tmp_path) -> Iterator[BareCrun]:
 
 def megabytes(agent: Agent) -> float:
     """Return the memory of all processes of an agent (PSS)."""
-    rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in agent.processes())
-    return sum(int(text.partition("\nPss:")[2].split()[0]) for text in rollups) / 1024
+    return sum(kib("Pss", pid) for pid in agent.processes()) / 1024
 
 
 def names(agent: Agent) -> list[str]:
