@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from falcohost.host.restart import STARTED, age
+from falcohost.host.restart import STARTED, age, begun
 
 
 def now():
@@ -27,6 +27,18 @@ def test_age_since_what_the_environment_says(monkeypatch):
     monkeypatch.setenv(STARTED, str(before - 100))
 
     assert 100 <= age() <= 100 + now() - before
+
+
+def test_a_start_that_stays_the_same(monkeypatch):
+    """When the agent was started is a time that no correction of the clock moves."""
+    monkeypatch.setenv(STARTED, str(now() - 100))
+    begun.cache_clear()
+    first, latest = begun(), time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: latest + 10**9)
+
+    assert latest - 101 * 10**9 < first < latest - 99 * 10**9
+    assert first == begun()
+    begun.cache_clear()
 
 
 def test_run_starts_the_clock_behind_the_setup(root):

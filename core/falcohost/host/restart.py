@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import time
@@ -39,6 +40,15 @@ def age() -> float:
     # proc(5): field 22 of /proc/self/stat
     started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return now - started / os.sysconf("SC_CLK_TCK")
+
+
+@functools.cache
+def begun() -> int:
+    """Return when this agent was started, in nanoseconds since 1970 as the clock was when this was first asked.
+
+    It is asked once, so that a clock that is set or corrected moves no start.
+    """
+    return time.time_ns() - int(age() * 1e9)
 
 
 def restart(kept: str, carried: int | None = None) -> NoReturn:

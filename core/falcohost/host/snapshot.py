@@ -14,7 +14,7 @@ import msgspec
 
 from falcohost import counters
 from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
-from falcohost.host.restart import age
+from falcohost.host.restart import age, begun
 from falcohost.host.supervision.child import Child
 
 
@@ -130,6 +130,7 @@ class ActionSnapshot(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """The numbers of the whole agent, *seconds* after its start.
 
+    :ivar started: when that was, in nanoseconds since 1970; it stays the same.
     :ivar span: the sources' counts cover this many seconds; None: since the start.
     """
 
@@ -142,6 +143,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     processes: list[ProcessSnapshot] = []
     actions: list[ActionSnapshot] = []
     span: float | None = None
+    started: int = 0
 
     def since(self, before: Snapshot) -> Snapshot:
         """Return the snapshot with the sources' counts since *before*."""
@@ -215,6 +217,7 @@ def snapshot(
         store,
         [*processes],
         [*actions],
+        started=begun(),
     )
 
 

@@ -48,7 +48,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, block: Mapping[str, Any], *, json: bool) -> Self:
-        """Return the settings in a *block* that was checked (:mod:`falcohost.host.config.http_block`).
+        """Return the settings in a *block* that was checked (:mod:`falcohost.host.config.output_blocks`).
 
         :raises OutputError: the file with the secret cannot be read.
         """

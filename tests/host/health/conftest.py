@@ -73,6 +73,7 @@ def snapshot():
             ProcessSnapshot(ProcessState("worker", 4712, "syscall"), ProcessNumbers(2, 8.5, 5 << 20, 2 << 20, 1 << 20)),
         ],
         [ActionSnapshot(ActionState("zap"), ActionNumbers(3, 1, 4, 1, 5))],
+        started=1_700_000_000_123_456_789,
     )
 
 

@@ -47,6 +47,13 @@ def test_fields_of_falco(samples, snapshot):
     )  # fmt: skip
 
 
+def test_the_start_stays_the_same(samples, snapshot):
+    """The time of the start is the supervisor's, whenever it is told."""
+    aged = msgspec.structs.replace(snapshot, seconds=snapshot.seconds + 5.0123)
+
+    assert [1_700_000_000_123_456_789] * 2 == [take(samples, one)["falco.start_ts"] for one in (snapshot, aged)]
+
+
 def test_our_own_fields(samples, snapshot):
     """Beside them are falcohost's metrics, those of a source without its name."""
     fields = take(samples, snapshot)

@@ -31,7 +31,13 @@ _MODULES: Final = ("tornado", "prometheus_client")
 _LARGEST: Final = 64 << 20
 
 #: Names of engines in Falco's metrics, by ``engine.kind``.
-_ENGINES: Final = {"modern_ebpf": "modern_bpf", "replay": "savefile", "nodriver": "nodriver"}
+ENGINES: Final = {
+    "modern_ebpf": "modern_bpf",
+    "ebpf": "bpf",
+    "kmod": "kmod",
+    "replay": "savefile",
+    "nodriver": "nodriver",
+}
 
 
 class RuleLabels(msgspec.Struct, frozen=True):
@@ -134,7 +140,7 @@ def _engine(given: Configured, source: str) -> str:
         return "source_plugin"
     engine = given.config.others.get("engine", {})
     kind = engine.get("kind") if isinstance(engine, Mapping) else None
-    return _ENGINES.get(str(kind or "modern_ebpf"), "source_plugin")
+    return ENGINES.get(str(kind or "modern_ebpf"), "source_plugin")
 
 
 def _hashes(paths: Iterable[str]) -> dict[str, str]:

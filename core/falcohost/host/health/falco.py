@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -105,11 +104,6 @@ def _drops(numbers: Numbers) -> Iterator[FalcoPoint]:
         yield FalcoPoint("scap_n_drops_buffer_total", count, {"drop": kind, "dir": "exit"})
 
 
-def started(snapshot: Snapshot) -> int:
-    """Return when the agent was started, in nanoseconds since 1970."""
-    return time.time_ns() - int(snapshot.seconds * 1e9)
-
-
 def dropped(snapshot: Snapshot) -> int:
     """Return how many alerts outputs will never get."""
     return sum(output.numbers.dropped for output in snapshot.outputs)
@@ -133,7 +127,7 @@ def _infos(data: HealthData) -> Iterator[FalcoPoint]:
 
 
 def _times(snapshot: Snapshot, machine: MachineNumbers, reloaded: int) -> Iterator[FalcoPoint]:
-    yield FalcoPoint("falco_start_timestamp_nanoseconds", started(snapshot))
+    yield FalcoPoint("falco_start_timestamp_nanoseconds", snapshot.started)
     yield FalcoPoint("falco_reload_timestamp_nanoseconds", reloaded)
     yield FalcoPoint("falco_duration_seconds_total", int(snapshot.seconds))
     yield FalcoPoint("falco_host_boot_timestamp_nanoseconds", machine.booted)

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from falcohost.host.health.data import HealthData
-from falcohost.host.health.falco import cpu_share, dropped, sanitised, started
+from falcohost.host.health.falco import cpu_share, dropped, sanitised
 from falcohost.host.health.machine import Machine
 from falcohost.host.health.messages import MOST_FIELDS, MOST_IN_ALL, MOST_TEXT, size_of
 from falcohost.host.health.points import INFO, points
@@ -70,7 +70,7 @@ class Samples:
         fields: Fields = {
             "evt.hostname": data.hostname,
             "falco.version": str(data.versions["falco_version"]),
-            "falco.start_ts": started(snapshot),
+            "falco.start_ts": snapshot.started,
             "falco.duration_sec": int(snapshot.seconds),
             "falco.kernel_release": os.uname().release,
             "falco.host_boot_ts": machine.booted,
