@@ -100,6 +100,24 @@ def test_an_alert_that_cannot_be_decoded(filled, path):
     assert problem.startswith("alert 7 cannot be decoded: ")
 
 
+def test_alerts_that_are_no_alerts_are_left_out(filled, path, clock, names):
+    """A repair leaves out what cannot be decoded, and says how many; damaged metadata of a rule cost no alert."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alerts SET alert = x'c0' WHERE seq IN (7, 900)")
+        connection.execute("INSERT OR REPLACE INTO metadata VALUES (77, 5000, x'c1')")
+        (body,) = connection.execute("SELECT alert FROM alerts WHERE seq = 8").fetchone()
+        changed = body[:5] + (77).to_bytes(8, "big") + body[13:]
+        connection.execute("UPDATE alerts SET alert = ? WHERE seq = 8", (changed,))
+    assert 3 == len(problems(path.parent))
+
+    done = repair(path.parent)
+    assert (4998, 2) == (done.alerts, done.unreadable)
+    assert [] == problems(path.parent)
+    again = Store(path, Limits(), clock=clock)
+    assert [name for name in map(str, range(5000)) if name not in ("6", "899")] == names(again, most=9999)
+    again.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"no database" * 1000])
 def test_what_is_no_store(path, content):
     """A file that is none, or no file, is an error in words, and stays what it is."""

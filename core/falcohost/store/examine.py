@@ -18,7 +18,7 @@ from falcohost.store.age import stored_age
 from falcohost.store.body import decode
 from falcohost.store.database import SCHEMA, broken_name, connect, one
 from falcohost.store.directory import database
-from falcohost.store.metadata import StoredMetadata
+from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
 
 #: Called with a number of alerts, now and then.
 Progress: TypeAlias = Callable[[int], object]
@@ -85,7 +85,7 @@ class Repaired(Struct, frozen=True):
     """What a repair has done.
 
     :ivar alerts: number of alerts in the new file.
-    :ivar unreadable: number of alerts that could not be read, about.
+    :ivar unreadable: number of alerts that could not be read or decoded, about.
     :ivar aside: path of the old file.
     """
 
@@ -227,7 +227,10 @@ def _copy(reader: _Reader, new: sqlite3.Connection, progress: Progress) -> int:
     for table, columns in _SMALL.items():
         with contextlib.suppress(sqlite3.Error):
             rows = reader.connection.execute(f"SELECT * FROM {table}").fetchall()
+            if table == "metadata":  # an alert without its metadata is whole, one with damaged ones is not
+                rows = [row for row in rows if is_metadata(row[2])]
             new.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", rows)
+    metadata = StoredMetadata(lambda sql, values: new.execute(sql, values).fetchall())
     count = unreadable = 0
     ranges = [*reversed(list(_ranges(reader)))]
     while ranges:
@@ -242,11 +245,20 @@ def _copy(reader: _Reader, new: sqlite3.Connection, progress: Progress) -> int:
                 middle = (first + last) // 2
                 ranges += [(middle + 1, last), (first, middle)]
             continue
-        new.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        count += len(rows)
+        whole = [row for row in rows if _is_alert(row[-1], metadata)]
+        new.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", whole)
+        count, unreadable = count + len(whole), unreadable + len(rows) - len(whole)
         progress(count)
     new.execute("COMMIT")
     return unreadable
+
+
+def _is_alert(body: bytes, metadata: ByKey) -> bool:
+    try:
+        decode(body, metadata)
+    except ValueError:
+        return False
+    return True
 
 
 def _ranges(reader: _Reader) -> Iterator[tuple[int, int]]:

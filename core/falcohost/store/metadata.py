@@ -49,6 +49,15 @@ class StoredMetadata(dict[int, RuleMetadata]):
         return found
 
 
+def is_metadata(body: bytes) -> bool:
+    """Return whether *body* can be decoded."""
+    try:
+        _decode(body)
+    except ValueError:
+        return False
+    return True
+
+
 def row(key: int, metadata: RuleMetadata, last: int) -> tuple[object, ...]:
     """Return what the table holds of *metadata*; *last* is the number of an alert with it."""
     return key, last, _encode(metadata)
