@@ -53,10 +53,11 @@ def log(request, corpus, tmp_path):
 
 
 def test_every_record_is_read(log):
-    """Every record is served; only what CloudTrail itself would not send, without type or time, is left out."""
+    """Every record is served; only what CloudTrail itself would not send, without type or names, is left out."""
     records, events, dropped, fields, _ = log
-    wanted = [key for key in ("eventType", "eventTime") if any(field.name == "ct.name" for field in fields)]
-    left_out = sum(any(key not in record for key in wanted) for record in records)
+    trail = any(field.name == "ct.name" for field in fields)
+    whole = [record for record in records if "eventType" in record or {"eventName", "eventSource"} <= set(record)]
+    left_out = len(records) - len(whole) if trail else 0
 
     assert sum(dropped.values()) == left_out
     assert len(events) == len(records) - left_out > 40

@@ -8,7 +8,7 @@ from typing import Any
 
 from falcohost import Source
 from falcohost.clock import SYSTEM, Clock
-from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input, parse_time
+from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input
 from falcohost_cloudtrail import config, identity, resources, summary
 from falcohost_cloudtrail.layout import SUFFIXES
 from falcohost_cloudtrail.s3 import S3Input
@@ -19,29 +19,24 @@ _INSIGHT = "AwsCloudTrailInsight"
 
 
 def _skip(record: dict[str, Any]) -> str | None:
-    """Return why *record* is not an event. As in Falco, an event has a time and a type, and is not from Insights."""
+    """Return why *record* is not an event. Records before version 1.02 have no type, but say what was asked of whom."""
     kind = record.get("eventType")
-    if not isinstance(kind, str):
-        return "record without eventType"
     if kind == _INSIGHT:
         return "record of CloudTrail Insights"
-    return None if _is_time(record.get("eventTime")) else "record without a readable eventTime"
+    named = all(isinstance(record.get(name), str) for name in ("eventName", "eventSource"))
+    return None if named or isinstance(kind, str) else "record without eventType"
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, str) and parse_time(value) is not None
-
-
-_kind, _time = itemgetter("eventType"), itemgetter("eventTime")
+_kind = itemgetter("eventType")
 
 
 def _keeps(records: list[dict[str, Any]]) -> bool:
-    """Return whether all *records* are events. It is fast: they have few types, and many share a second."""
+    """Return whether all *records* are events. It is fast: they have few types."""
     try:
-        kinds, times = set(map(_kind, records)), set(map(_time, records))
+        kinds = set(map(_kind, records))
     except (KeyError, TypeError):
         return False  # a member is missing, or is an object or a list
-    return all(type(kind) is str for kind in kinds) and _INSIGHT not in kinds and all(map(_is_time, times))
+    return all(type(kind) is str for kind in kinds) and _INSIGHT not in kinds
 
 
 LOG = JsonLog(
@@ -51,7 +46,7 @@ LOG = JsonLog(
     wrappers=("Records",),
     skip=_skip,
     keeps=_keeps,
-    skip_reads=("eventType", "eventTime"),
+    skip_reads=("eventType", "eventName", "eventSource"),
     info=summary.line,
     subject=identity.subject,
     resources=resources.resources,

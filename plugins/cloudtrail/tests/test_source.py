@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from time import time_ns
 
 import pytest
 from hypothesis import given
@@ -75,9 +76,8 @@ def test_left_out(read, tmp_path):
     """A record that is not an event is left out and counted by its cause, and the next one is read."""
     path = tmp_path / "records.json"
     records = [
-        {"eventName": "no time", "eventType": "AwsApiCall"},
-        {"eventName": "odd time", "eventType": "AwsApiCall", "eventTime": "yesterday"},
-        {"eventName": "no type", "eventTime": TIME},
+        {"eventName": "neither type nor service", "eventTime": TIME},
+        {"digestS3Bucket": "no event", "eventType": 1},
         {"eventName": "insight", "eventTime": TIME, "eventType": "AwsCloudTrailInsight"},
         record("good"),
     ]
@@ -87,10 +87,34 @@ def test_left_out(read, tmp_path):
 
     assert ["good"] == names(events)
     assert {
-        "record without a readable eventTime": 2,
-        "record without eventType": 1,
+        "record without eventType": 2,
         "record of CloudTrail Insights": 1,
     } == dropped
+
+
+@pytest.mark.parametrize("time", [{}, {"eventTime": "yesterday"}, {"eventTime": None}, {"eventTime": [1]}])
+def test_without_a_time(read, tmp_path, time):
+    """A request without a readable time is an event all the same, with the time of reading."""
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps({"Records": [{"eventName": "odd", "eventType": "AwsApiCall", **time}, record("good")]}))
+    before = time_ns()
+
+    events, dropped = read(open_params=str(path))
+
+    assert ["odd", "good"] == names(events)
+    assert {} == dropped
+    assert before <= events[0].ts <= time_ns()
+
+
+def test_before_types(read, tmp_path):
+    """A record without a type, as before version 1.02, is an event if it says what was asked of which service."""
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps({"eventName": "old", "eventSource": "iam.amazonaws.com", "eventTime": TIME}))
+
+    events, dropped = read(open_params=str(path))
+
+    assert ["old"] == names(events)
+    assert {} == dropped
 
 
 def test_time(read, tmp_path):
@@ -158,7 +182,7 @@ def test_settings_that_cannot_be(read):
 
 
 def test_corpus(read, corpus, tmp_path):
-    """Every record of the corpus that Falco takes for an event is read, and every field has a value of its type."""
+    """Every record of the corpus that says what was asked is read, and every field has a value of its type."""
     lines = (corpus / "events" / "cloudtrail.jsonl").read_text().splitlines()
     records = [json.loads(line)["event"] for line in lines]
     path = tmp_path / "records.jsonl"
@@ -166,7 +190,7 @@ def test_corpus(read, corpus, tmp_path):
 
     events, dropped = read(open_params=str(path))
 
-    whole = [one for one in records if one.get("eventTime") and one.get("eventType")]
+    whole = [one for one in records if one.get("eventType") or {"eventName", "eventSource"} <= set(one)]
     assert whole == [event.record for event in events]
     assert len(records) == len(events) + sum(dropped.values())
     wrong = (wrong_value(field, event, arg) for event in events for field in FIELDS for arg in arguments(field))
