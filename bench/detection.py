@@ -3,6 +3,7 @@
 A line of a labelled file is ``{"case": …, "event": …, "expected": true|false}``; ``expected`` says whether the event is
 suspicious. A folder of recorded attacks has one file for each technique, with a list of records; a technique is found
 if a rule fires on one of its records. A record that the plugin leaves out counts as one on which no rule fires.
+bench/detection_page.py writes what comes out into docs/detection.md, with the reason of each error.
 """
 
 from __future__ import annotations
@@ -79,15 +80,20 @@ def labelled(path: Path) -> list[Case]:
     return [Case(line["case"], line["event"], line["expected"]) for line in lines]
 
 
-def measure(log: str, cases: Sequence[Case], *, public: bool, quiet: bool, profile: str) -> dict[str, float]:
-    """Print a row for *log* and its errors, and return its figures."""
+def verdicts(log: str, *, public: bool, profile: str) -> list[tuple[Case, list[str]]]:
+    """Return each labelled case of *log* with the rules that fire on it."""
     plugin, source, name = LOGS[log]
     plugins = load_plugins([plugin])
-    results = fired(
-        plugins, source, rules_of(plugins, source, name, public=public), [case.record for case in cases], profile
-    )
-    bad = [(case, names) for case, names in zip(cases, results, strict=True) if case.suspicious]
-    good = [(case, names) for case, names in zip(cases, results, strict=True) if not case.suspicious]
+    cases = labelled(CORPUS / "events" / f"{log}.jsonl")
+    rules = rules_of(plugins, source, name, public=public)
+    return list(zip(cases, fired(plugins, source, rules, [case.record for case in cases], profile), strict=True))
+
+
+def measure(log: str, *, public: bool, quiet: bool, profile: str) -> dict[str, float]:
+    """Print a row for *log* and its errors, and return its figures."""
+    results = verdicts(log, public=public, profile=profile)
+    bad = [(case, names) for case, names in results if case.suspicious]
+    good = [(case, names) for case, names in results if not case.suspicious]
     recall = sum(bool(names) for _, names in bad) / len(bad)
     false = sum(bool(names) for _, names in good) / len(good)
     print(f"{log:12} {recall:7.3f} of {len(bad):3}   {false:7.3f} of {len(good):3}")
@@ -102,7 +108,7 @@ def measure(log: str, cases: Sequence[Case], *, public: bool, quiet: bool, profi
 
 
 def techniques(folder: Path, *, public: bool, profile: str) -> dict[str, list[str]]:
-    """Print each recorded technique with the rules that fire on its records, and return them."""
+    """Return the rules that fire on the records of each recorded technique."""
     plugin, source, name = LOGS["cloudtrail"]
     plugins = load_plugins([plugin])
     rules = rules_of(plugins, source, name, public=public)
@@ -110,7 +116,6 @@ def techniques(folder: Path, *, public: bool, profile: str) -> dict[str, list[st
     for path in sorted(folder.glob("*.json")):
         results = fired(plugins, source, rules, json.loads(path.read_text()), profile)
         found[path.stem] = sorted({name for names in results for name in names} - {"Attack tool asks AWS"})
-        print(f"    {path.stem}: {', '.join(found[path.stem]) or 'missed'}")
     return found
 
 
@@ -127,11 +132,12 @@ def main() -> None:
     print(f"{'log':12} {'recall':14}    false alarms")
     figures: dict[str, object] = {}
     for log in args.log or LOGS:
-        cases = labelled(CORPUS / "events" / f"{log}.jsonl")
-        figures[log] = measure(log, cases, public=args.public, quiet=args.quiet, profile=args.profile)
+        figures[log] = measure(log, public=args.public, quiet=args.quiet, profile=args.profile)
     if not args.log or "cloudtrail" in args.log:
         print("recorded techniques:")
         found = techniques(CORPUS / "stratus", public=args.public, profile=args.profile)
+        for technique, names in found.items():
+            print(f"    {technique}: {', '.join(names) or 'missed'}")
         figures["techniques"] = {"found": sum(map(bool, found.values())), "of": len(found)}
     print(json.dumps(figures))
 
