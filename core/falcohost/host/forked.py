@@ -11,6 +11,7 @@ from collections.abc import Callable, Set
 from typing import NoReturn, TypeVar
 
 from falcohost.libc import die_with_parent, name_process
+from falcohost.log import log
 
 G = TypeVar("G")
 
@@ -82,9 +83,9 @@ def take_over(descriptors: Set[int], parent: int, name: str = "") -> None:
 
 
 def say_why(parent: int) -> None:
-    """Print the exception that ends this fork of *parent*, which nothing else tells; not if *parent* is gone."""
+    """Log the exception that ends this fork of *parent*, which nothing else tells; not if *parent* is gone."""
     if os.getppid() == parent:
-        traceback.print_exc()
+        log.critical("%s", traceback.format_exc().rstrip())
 
 
 def imports_late(run: Callable[[G, int, socket.socket], NoReturn]) -> Callable[[G, int, socket.socket], NoReturn]:

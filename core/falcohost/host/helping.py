@@ -144,7 +144,10 @@ def _run(
         more: dict[str, Any] = {} if other is None else {"other": other}
         if spec.opens:
             more["opened"] = _function(spec.opens)(spec.settings)
-        confine(Confinement(user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log), worker)
+        confinement = Confinement(
+            user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log, keeps=frozenset({2})
+        )
+        confine(confinement, worker)
         settle()
         serve(link, *([spec.settings] if spec.settings else []), **more)
         status = 0

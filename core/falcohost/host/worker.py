@@ -25,7 +25,7 @@ from falcohost.helpers import HELPERS, HelperEnded
 from falcohost.host import wire
 from falcohost.host.capturing.captures import captures_of
 from falcohost.host.confine.capabilities import close_the_way_back
-from falcohost.host.confine.confinement import Confinement, confine, let_go_of_stderr
+from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.confine.programs import Programs
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.forked import say_why, take_over
@@ -130,8 +130,6 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         confinement = Confinement(
             user=users.worker, capabilities=capabilities, needs=needs, only_log=beginning.only_log
         )
-        if not beginning.only_log:
-            let_go_of_stderr()
         confine(confinement, parent)
         settle()
         signal.signal(signal.SIGTERM, stop)

@@ -31,6 +31,7 @@ class Confinement(Struct, frozen=True, kw_only=True):
     :ivar capabilities: the capabilities that it keeps.
     :ivar needs: what it does.
     :ivar outlives: it notices by itself that its parent has ended, and ends soon after.
+    :ivar keeps: which of stdout (1) and stderr (2) stay.
     :ivar only_log: forbidden system calls are made, and the kernel logs them.
     """
 
@@ -38,13 +39,16 @@ class Confinement(Struct, frozen=True, kw_only=True):
     capabilities: frozenset[str] = frozenset()
     needs: Needs = Needs()
     outlives: bool = False
+    keeps: frozenset[int] = frozenset()
     only_log: bool = False
 
 
 def confine(confinement: Confinement, parent: int) -> None:
     """Confine this process, which has set ``no_new_privs``, with all its threads.
 
-    It ends when *parent* ends, unless it outlives that.
+    It ends when *parent* ends, unless it outlives that. What it writes to stdout and stderr by itself goes where its
+    stdin comes from, which is nowhere: whoever takes it over could forge lines of the log, which it writes through its
+    socket.
 
     :raises SourceError: a need, a capability or a group is unknown, or the kernel refuses to change rights.
     """
@@ -59,6 +63,9 @@ def confine(confinement: Confinement, parent: int) -> None:
         seccomp.restrict(needs.calls, log=confinement.only_log)
     except OSError as error:
         log.warning("system calls of this process are not restricted: %s", os.strerror(error.errno or 0))
+    if not confinement.only_log:
+        for number in {1, 2} - confinement.keeps:
+            os.dup2(0, number)
 
 
 def _restrict_files(needs: Needs) -> None:
@@ -68,16 +75,6 @@ def _restrict_files(needs: Needs) -> None:
             log.info("This kernel has no Landlock: which files this process opens is left to their permissions")
     except OSError as error:
         log.warning("files that this process opens are not restricted: Landlock answers %s", error.strerror)
-
-
-def let_go_of_stderr() -> None:
-    """Have what this process writes to stderr by itself go nowhere: whoever takes it over could forge lines of the log.
-
-    What it logs goes over its socket.
-    """
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    os.close(null)
 
 
 def import_lazy() -> None:

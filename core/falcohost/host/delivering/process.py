@@ -113,7 +113,8 @@ def _run(given: OutputsGiven, supervisor: _Supervisor, link: socket.socket, pare
         store = RemoteStore(link, supervisor.next_store)
         subscribers = given.make(store)
         needs = Needs(frozenset({THREADS, CONNECT, WRITE}), None, None)
-        confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
+        kept = frozenset({STDOUT})
+        confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True, keeps=kept), parent)
         settle()
     except FalcohostError as error:
         supervisor.say(messages.NotOpened(str(error)))
