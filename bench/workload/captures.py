@@ -69,11 +69,18 @@ def event(name: str, tid: int, /, **values: int | bytes) -> bytes:
     return block(EVENT, struct.pack("<H", 3) + head + whole)
 
 
+def large_event(name: str, tid: int, /, **values: int | bytes) -> bytes:
+    """Return the block of an event of a type whose parameters may be long."""
+    found = TYPES[CODES[name]]
+    data = [_value(kind, values.get(param, b"")) for param, kind in found.params]
+    whole = b"".join(struct.pack("<I", len(value)) for value in data) + b"".join(data)
+    head = struct.pack("<QqIHI", TS, tid, 26 + len(whole), found.code, len(data))
+    return block(0x221 if len(whole) > 65_000 else EVENT, struct.pack("<H", 0) + head + whole)
+
+
 def plugin_event(number: int, record: bytes) -> bytes:
     """Return the block of an event in which the plugin with this number has put a record."""
-    whole = struct.pack("<3I", 4, len(record), number) + record
-    head = struct.pack("<QqIHI", TS, -1, 26 + len(whole), 322, 2)
-    return block(0x221 if len(whole) > 65_000 else EVENT, struct.pack("<H", 0) + head + whole)
+    return large_event("pluginevent", -1, plugin_id=number, event_data=record)
 
 
 def at(ts: int, event: bytes) -> bytes:

@@ -112,6 +112,7 @@ class Field:
         *path* nor *reads* needs the whole record.
     :ivar arg: the kind of argument that it takes.
     :ivar arg_required: it cannot be used without an argument.
+    :ivar arg_is_pattern: the argument may be a regular expression, for which *get* takes RE2.
     :ivar dotted: the argument may also follow a last dot (``evt.arg.flags``).
     :ivar check_arg: returns a sentence if the argument is not valid (``unknown event argument x``), else None.
     :ivar check_bracket: the same, only for an argument in brackets.
@@ -142,6 +143,7 @@ class Field:
     reads: tuple[str, ...] = ()
     arg: ArgKind = ArgKind.NONE
     arg_required: bool = False
+    arg_is_pattern: bool = False
     dotted: bool = False
     check_arg: Callable[[str], str | None] | None = None
     check_bracket: Callable[[str], str | None] | None = None

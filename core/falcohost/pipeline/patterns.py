@@ -20,7 +20,7 @@ _SPECIAL: Final = frozenset("?[")
 def have_patterns(rules: Iterable[Rule]) -> bool:
     """Return whether matching *rules*, or printing their alerts, may take RE2.
 
-    That is so if a rule compares with such patterns, or has a field of a lookup with an argument that may be one.
+    That is so if a rule compares with such patterns, or has a field with an argument that may be one: any of a lookup.
     """
     return any(_has_patterns(rule) for rule in rules)
 
@@ -29,7 +29,8 @@ def _has_patterns(rule: Rule) -> bool:
     if any(isinstance(check, ir.Check) and _is_pattern(check) for check in ir.checks(rule.condition)):
         return True
     fields = (*ir.fields(rule.condition), *rule.output.fields)
-    return any(isinstance(ref.field, LookupField) and isinstance(ref.arg, str) for ref in fields)
+    may = (ref.arg for ref in fields if isinstance(ref.field, LookupField) or ref.field.arg_is_pattern)
+    return any(isinstance(arg, str) for arg in may)
 
 
 def _is_pattern(check: ir.Check) -> bool:

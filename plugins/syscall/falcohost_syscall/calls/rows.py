@@ -176,7 +176,7 @@ class Call(Struct, frozen=True):
     @property
     def is_call(self) -> bool:
         """Whether its events are calls."""
-        return self.name != EXIT and self.name not in MOMENTS
+        return bool(self.numbers)
 
     @property
     def has_fd(self) -> bool:

@@ -9,8 +9,8 @@ from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.sockets import Socket, Sockets
-from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Container, Containers
+from falcohost_syscall.processes.described import Described
 from falcohost_syscall.processes.table import Process, ProcessTable
 
 #: The id of no user and no group.
@@ -39,6 +39,13 @@ class UserNames(Protocol):
         """Return the name of a group."""
 
 
+class AccountsInside(Protocol):
+    """The users and groups of containers."""
+
+    def of(self, container: str, process: Process) -> UserNames:
+        """Return those of the container with this id, in which *process* is."""
+
+
 class Context:
     """The tables that the events of one source share.
 
@@ -55,7 +62,7 @@ class Context:
         self.first: int | None = None
         self.table = table
         self.users = users
-        self.inside: ContainerAccounts | None = None
+        self.inside: AccountsInside | None = None
         self.containers = Containers() if containers is None else containers
         self.containers.used = table.cgroups
         self.sockets = Sockets()
@@ -219,6 +226,14 @@ class EventFacts(Protocol):
         """The container of the thread, or the host."""
 
     @property
+    def described(self) -> Described | None:
+        """What the source itself was told of the container by its runtime; None: nothing, as of what happens now."""
+
+    @property
+    def described_pod(self) -> Described | None:
+        """What it was told of the container's pod."""
+
+    @property
     def cgroups(self) -> tuple[str, ...]:
         """The thread's cgroups as ``subsystem=path``."""
 
@@ -229,6 +244,10 @@ class EventFacts(Protocol):
     @property
     def usage(self) -> Resources | None:
         """What its process uses; None if that is not known, or no rule asks for it."""
+
+    @property
+    def cpu_shares(self) -> tuple[float, float, float] | None:
+        """For procinfo: what the thread used of a processor since the last one: for itself, in the kernel, in all."""
 
     def value(self, param: Param) -> Any:
         """Return the value of one of Falco's parameters: int, text or bytes; None if the event has none."""

@@ -2,25 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import containers
 from falcohost_syscall.facts.kinds import always, constant
 from falcohost_syscall.fields.field import Get, SyscallField, row
+from falcohost_syscall.processes.described import Described
 
 T = FieldType
 
 
+#: Returns a value, given what is told of a container and the field's argument.
+Read: TypeAlias = Callable[[Described, Arg], Any]
+
+#: Labels that Kubernetes' runtimes add, which lists of labels leave out.
+_OWN_LABELS: Final = ("annotation.", "io.kubernetes.")
+
+
+def _told(read: Read, outside: Any = None) -> Get:
+    """Return the getter of a field that is *outside* on the host, and in containers what the source was told of them.
+
+    No runtime is asked, so it is absent where nothing was.
+    """
+
+    def get(event: SyscallEvent, arg: Arg) -> Any:
+        if (told := event.described) is not None:
+            return read(told, arg)
+        return outside if event.container.is_host else None
+
+    return get
+
+
+def _of(member: str) -> Read:
+    return lambda told, _: getattr(told, member)
+
+
 def _only_outside(value: Any) -> Get:
-    """Return the getter of a field that is *value* outside of containers and absent inside, as no runtime is asked."""
+    """Return the getter of a field that is *value* on the host and absent in containers, as no runtime is asked."""
     return lambda event, _: value if event.container.is_host else None
+
+
+def _listed(labels: Mapping[str, str] | None) -> str:
+    """Return labels as Falco lists them."""
+    shown = sorted((labels or {}).items())
+    return ", ".join(f"{key}:{value}" if value else key for key, value in shown if not key.startswith(_OWN_LABELS))
+
+
+def _label(told: Described, key: Arg) -> str | None:
+    return (told.labels or {}).get(str(key))
+
+
+def _pod_label(event: SyscallEvent, key: Arg) -> str | None:
+    known = ((one.pod_sandbox_labels or {}) for one in (event.described_pod, event.described) if one is not None)
+    return next((labels[str(key)] for labels in known if key in labels), None)
+
+
+def _pod_labels(event: SyscallEvent, _: Arg) -> str | None:
+    told = event.described_pod or event.described
+    return None if told is None else _listed(told.pod_sandbox_labels)
+
+
+def _of_pod(member: str) -> Get:
+    def get(event: SyscallEvent, _: Arg) -> str | None:
+        return None if (told := event.described_pod) is None else getattr(told, member)
+
+    return get
+
+
+def _by_label(name: str) -> Get:
+    """Return the getter of what a label of Kubernetes' runtimes says."""
+    return _told(lambda told, _: _label(told, f"io.kubernetes.{name}"))
+
+
+def _of_mount(part: str) -> Read:
+    """Return a part of the mount that the argument names; the source of one is found by its destination."""
+
+    def read(told: Described, which: Arg) -> str | None:
+        one = told.mount(which or 0, by_destination=part == "source")
+        if one is None:
+            return None
+        found = getattr(one, part) if part else str(one)
+        return str(found).lower() if part == "rw" else found
+
+    return read
 
 
 def _privileged(event: SyscallEvent, _: Arg) -> bool | None:
     """Return false on the host; in a container, what the kernel found of the container's init."""
+    if (told := event.described) is not None:
+        return told.privileged
     return False if event.container.is_host else event.proc.image.privileged
 
 
@@ -41,7 +114,7 @@ def _nothing(_: SyscallEvent, __: Arg) -> None:
 _NEVER: Final = always(constant(None))
 
 
-_LATER = "absent in containers, unless a lookup fills it"
+_LATER = "absent in containers, unless a lookup fills it or a capture tells it"
 
 _SUGGESTED = frozenset({"container.name", "container.image.repository", "container.image.tag"})
 
@@ -72,23 +145,23 @@ def _known() -> Iterator[SyscallField]:
 
 
 def _unknown() -> Iterator[SyscallField]:
-    for name, what, outside in (
-        ("name", "Name of the container", "host"),
-        ("image", "Name of its image with the tag", ""),
-        ("image.id", "Id of its image", ""),
-        ("image.repository", "Repository of its image", ""),
-        ("image.tag", "Tag of its image", ""),
-        ("image.digest", "Digest of its image", ""),
-        ("ip", "Address of the container", ""),
-        ("cni.json", "Its network configuration", ""),
-        ("mounts", "Its mounts", ""),
-        ("labels", "Its labels", ""),
+    for name, what, outside, read in (
+        ("name", "Name of the container", "host", _of("name")),
+        ("image", "Name of its image with the tag", "", _of("image")),
+        ("image.id", "Id of its image", "", _of("imageid")),
+        ("image.repository", "Repository of its image", "", _of("imagerepo")),
+        ("image.tag", "Tag of its image", "", _of("imagetag")),
+        ("image.digest", "Digest of its image", "", _of("imagedigest")),
+        ("ip", "Address of the container", "", _of("ip")),
+        ("cni.json", "Its network configuration", "", _of("cni_json")),
+        ("mounts", "Its mounts", "", lambda told, _: ",".join(map(str, told.mounts or ()))),
+        ("labels", "Its labels", "", lambda told, _: _listed(told.labels)),
     ):
         yield SyscallField(
             name=f"container.{name}",
             type=T.CHARBUF,
             description=f"{what}; {_LATER}.",
-            get=_only_outside(outside),
+            get=_told(read, outside),
             fact=containers.only_outside(outside),
             suggested=f"container.{name}" in _SUGGESTED,
         )
@@ -97,7 +170,7 @@ def _unknown() -> Iterator[SyscallField]:
             name=f"container.{name}",
             type=T.BOOL,
             description=f"The container shares this namespace with the host; {_LATER}.",
-            get=_only_outside(False),
+            get=_told(_of(name), False),
             fact=containers.only_outside(False),
         )
     for name, what in (
@@ -116,34 +189,51 @@ def _unknown() -> Iterator[SyscallField]:
         name="container.label",
         type=T.CHARBUF,
         description=f"One label of the container; {_LATER}.",
-        get=_nothing,
+        get=_told(_label),
         fact=_NEVER,
         arg=ArgKind.KEY,
         arg_required=True,
         dotted=True,
     )
-    for part in ("", ".source", ".dest", ".mode", ".rdwr", ".propagation"):
+    for part, member in (
+        ("", ""),
+        (".source", "source"),
+        (".dest", "destination"),
+        (".mode", "mode"),
+        (".rdwr", "rw"),
+        (".propagation", "propagation"),
+    ):
         yield SyscallField(
             name=f"container.mount{part}",
             type=T.CHARBUF,
             description=f"One mount of the container, by index or by a pattern of its path; {_LATER}.",
-            get=_nothing,
+            get=_told(_of_mount(member)),
             fact=_NEVER,
             arg=ArgKind.ANY,
             arg_required=True,
+            arg_is_pattern=True,
         )
 
 
 def _kubernetes() -> Iterator[SyscallField]:
-    plain = "pod.name pod.id pod.uid pod.sandbox_id pod.full_sandbox_id pod.labels pod.ip pod.cni.json ns.name"
-    # The description that falcohost was written from has these too.
-    more = " deployment.name daemonset.name node.name"
-    for name in (plain + more).split():
+    for name, get in (
+        ("pod.name", _by_label("pod.name")),
+        ("pod.id", _by_label("pod.uid")),
+        ("pod.uid", _by_label("pod.uid")),
+        ("pod.sandbox_id", _told(_of("sandbox"))),
+        ("pod.full_sandbox_id", _told(_of("pod_sandbox_id"))),
+        ("pod.labels", _pod_labels),
+        ("pod.ip", _of_pod("ip")),
+        ("pod.cni.json", _of_pod("cni_json")),
+        ("ns.name", _by_label("pod.namespace")),
+        # The description that falcohost was written from has these too.
+        *((f"{kind}.name", _nothing) for kind in ("deployment", "daemonset", "node")),
+    ):
         yield SyscallField(
             name=f"k8s.{name}",
             type=T.CHARBUF,
             description=f"Kubernetes metadata; {_LATER}.",
-            get=_nothing,
+            get=get,
             fact=_NEVER,
             suggested=name in ("pod.name", "ns.name"),
         )
@@ -151,7 +241,7 @@ def _kubernetes() -> Iterator[SyscallField]:
         name="k8s.pod.label",
         type=T.CHARBUF,
         description=f"One label of the pod; {_LATER}.",
-        get=_nothing,
+        get=_pod_label,
         fact=_NEVER,
         arg=ArgKind.KEY,
         arg_required=True,

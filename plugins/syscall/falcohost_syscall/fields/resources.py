@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from falcohost import Arg, FieldType
 from falcohost_syscall.events.event import Resources, SyscallEvent
+from falcohost_syscall.facts.kinds import always, constant
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
 
 T = FieldType
@@ -46,6 +47,10 @@ def _ran_in_all(event: SyscallEvent, _: Arg) -> int:
     return event.ctx.ran(event.cpu, event.tid, event.ts)[1] if event.type == _SWITCH else 0
 
 
+def _share(place: int) -> Get:
+    return lambda event, _: None if event.cpu_shares is None else event.cpu_shares[place]
+
+
 _NUMBERS: Final = (
     ("proc.fdopencount", T.UINT64, "Number of the process's open descriptors.", _of(lambda r: r.fds)),
     ("proc.fdlimit", T.INT64, "Most descriptors that the process may have open.", _of(lambda r: r.fd_limit)),
@@ -70,9 +75,9 @@ def _fields() -> Iterator[SyscallField]:
         ("thread.totexectime", "For switch: the sum of thread.exectime so far; 0 for other events.", _ran_in_all),
     ):
         yield row(name, T.RELTIME, what, get, None, Need.EVERY_EVENT)
-    for name in ("thread.cpu", "thread.cpu.user", "thread.cpu.system"):
-        what = "Always absent: only events of the type procinfo have it."
-        yield SyscallField(name=name, type=T.DOUBLE, description=what, get=lambda _, __: None, absent=True)
+    for place, name in enumerate(("thread.cpu.user", "thread.cpu.system", "thread.cpu")):
+        what = "For procinfo, which only old captures have: percentage of a processor since the thread's last one."
+        yield SyscallField(name=name, type=T.DOUBLE, description=what, get=_share(place), fact=always(constant(None)))
 
 
 FIELDS: tuple[SyscallField, ...] = tuple(_fields())

@@ -30,6 +30,7 @@ class RecordedEvent(TabledEvent):
 
     #: The process is of another time or machine, so no action could find it here.
     subject = None
+    described = described_pod = cpu_shares = None
 
     pid: int
     tid: int

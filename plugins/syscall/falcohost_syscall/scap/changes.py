@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from falcohost_syscall.scap import file_changes, process_changes, socket_changes
+from falcohost_syscall.scap.captured_rows import NO_CALLS
 from falcohost_syscall.scap.descriptors import Descriptor
 from falcohost_syscall.scap.event_types import MOST, TYPES
 from falcohost_syscall.scap.events import Calls, CapturedCall
-from falcohost_syscall.scap.tables import Tables, Thread
+from falcohost_syscall.scap.tables import Tables, Thread, unknown
 
 #: A change: the state, the thread, its call, and what that returned.
 Change = Callable[["State", Thread, CapturedCall, int], None]
@@ -67,7 +68,10 @@ class State:
     def apply(self, call: CapturedCall) -> Thread:
         """Apply the change that *call* made to the tables; return its thread after that."""
         change = _BY_CODE[call.type.code]
-        thread = self.begin(call.tid, is_new=change is _FORK and call.result == 0)
+        if call.name in NO_CALLS:
+            thread = self.tables.threads.get(call.tid) or unknown(call.tid)
+        else:
+            thread = self.begin(call.tid, is_new=change is _FORK and call.result == 0)
         if change is None:
             return thread
         change(self, thread, call, call.result)

@@ -13,6 +13,7 @@ from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.events.tabled import TabledEvent
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.described import Described
 from falcohost_syscall.records.text import text
 from falcohost_syscall.scap.addresses import as_sockaddr, read_tuple
 from falcohost_syscall.scap.descriptors import Descriptor
@@ -30,6 +31,9 @@ _DUPLICATES: Final = (1, 0x1A)
 _POLLED: Final = Struct("<qh")
 #: poll.h: the kernel's bit for each of Falco's.
 _POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
+#: Events of plugins, and those that tell of a container.
+_ASYNC: Final = "asyncevent"
+_DESCRIBES: Final = (_ASYNC, "container")
 _MOVES: Final = ("connect", "accept", "accept4")
 
 
@@ -125,8 +129,31 @@ class CapturedEvent(TabledEvent):
 
     @property
     def container(self) -> Container:
-        """The container of the thread."""
-        return self.ctx.containers.get(self.thread.cgroup)
+        """The container of the thread, or the one that the event tells of."""
+        told = self.described
+        return self.ctx.containers.get(self.thread.cgroup) if told is None else told.identity
+
+    @property
+    def described(self) -> Described | None:
+        """What the capture has told of the container."""
+        told = self._tables.described
+        if not told.has_any:
+            return None
+        if self.type in _DESCRIBES:
+            return told.last
+        own = self.ctx.containers.get(self.thread.cgroup)
+        return None if own.is_host else told.get(own.id)
+
+    @property
+    def described_pod(self) -> Described | None:
+        """What it has told of the container's pod."""
+        own = self.described
+        return None if own is None else self._tables.described.pod(own)
+
+    @property
+    def async_name(self) -> str | None:
+        """What kind of asynchronous event it is; None: it is none."""
+        return self._text("name") if self.type == _ASYNC else None
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -148,6 +175,11 @@ class CapturedEvent(TabledEvent):
         main = tables.threads.get(thread.process.pid, thread)
         threads = len(tables.groups.get(thread.process.pid, ()))
         return Resources(size, resident, swapped, major, minor, main.fd_limit, len(thread.descriptors), threads)
+
+    @property
+    def cpu_shares(self) -> tuple[float, float, float] | None:
+        """What the thread used of a processor since the last procinfo, for procinfo."""
+        return self.thread.cpu_shares if self.type == "procinfo" else None
 
     def value(self, param: Param) -> Any:
         """Return the value of one of Falco's parameters."""

@@ -8,6 +8,8 @@ from struct import Struct, unpack_from
 from typing import Final
 
 from falcohost_syscall.calls.rows import CALLS
+from falcohost_syscall.processes.described import of_members
+from falcohost_syscall.records.text import text
 from falcohost_syscall.scap.event_types import ENTERS, GENERIC, LARGE, OLD_TYPES, TYPES, EventType
 from falcohost_syscall.scap.generic_calls import NAMES
 from falcohost_syscall.scap.reader import TooShortError
@@ -38,6 +40,8 @@ SIGNED: Final = {
     **dict.fromkeys(("u8", "u16", "u32", "u64"), False),
 }
 _LONGEST_NUMBER: Final = 8
+#: The oldest type that tells of a container.
+_MEMBERS: Final = 228
 #: Stands for a missing text in old captures.
 NO_TEXT: Final = b"<NA>"
 
@@ -186,7 +190,11 @@ class Calls:
             if old is None:
                 return None
             kind = TYPES[old.becomes]
-            values = self._renew(tid, old, kind, values_of(data, old, count))
+            values = (
+                [_described(data, old, count)]
+                if code == _MEMBERS
+                else self._renew(tid, old, kind, values_of(data, old, count))
+            )
         return CapturedCall(kind, ts, tid, cpu, values)
 
     def started(self, tid: int, code: int) -> dict[str, bytes]:
@@ -217,6 +225,13 @@ class Calls:
             named[name] if name in named else passed.get(name, kind.missing[place])
             for place, (name, _) in enumerate(kind.params)
         ]
+
+
+def _described(data: bytes, old: EventType, count: int) -> bytes:
+    """Return the JSON of a container that an event tells by its members."""
+    call = CapturedCall(old, 0, 0, 0, values_of(data, old, count))
+    number, name, image = (text(call.text(param) or b"") for param in ("id", "name", "image"))
+    return of_members(number, call.number("type") or 0, name, image)
 
 
 def plain_values(data: bytes, place: int, count: int, end: int) -> list[bytes] | None:

@@ -7,6 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from falcohost_syscall.events.event import AT_FDCWD
+from falcohost_syscall.processes.described import ADDED, REMOVED
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.text import absolute, text
 from falcohost_syscall.scap.descriptors import CLOEXEC
@@ -28,6 +29,7 @@ _ENDED: Final = 8192
 _NO_FILE: Final = 7
 _ALL_CAPS: Final = (1 << 41) - 1
 _AT_EMPTY_PATH: Final = 1
+_WRAPS: Final = 1 << 64
 
 
 def _number(call: CapturedCall, name: str, default: int) -> int:
@@ -316,14 +318,39 @@ def _note_memory(state: State, thread: Thread, call: CapturedCall, _: int) -> No
     of.memory = sizes + of.memory[3:]
 
 
+def _note_times(_: State, thread: Thread, call: CapturedCall, __: int) -> None:
+    own, kernel = _number(call, "cpu_usr", 0), _number(call, "cpu_sys", 0)
+    before, times = thread.cpu_times, (own, kernel, own + kernel)
+    thread.cpu_shares = _grown(own, before[0]), _grown(kernel, before[1]), _grown(times[2], before[2])
+    thread.cpu_times = times
+
+
+def _grown(now: int, before: int) -> float:
+    """Return by how much a time has grown, as a percentage; one that becomes less has begun anew, as in Falco."""
+    return float(min((now - before) % _WRAPS, 100)) if before else 0.0
+
+
 def _change_users(state: State, _: Thread, call: CapturedCall, __: int) -> None:
     is_group = call.name.startswith("group")
-    number = _number(call, "gid" if is_group else "uid", 0)
+    number, container = _number(call, "gid" if is_group else "uid", 0), text(call.text("container_id") or b"")
+    users = state.tables.accounts.told(container) if container else state.tables.users
     if call.name.endswith("deleted"):
-        state.tables.users.remove(number, is_group=is_group)
+        users.remove(number, is_group=is_group)
         return
     name, home, shell = (call.text(param) or b"" for param in ("name", "home", "shell"))
-    state.tables.users.add(ListedUser(number, name, home, shell, is_group=is_group))
+    users.add(ListedUser(number, name, home, shell, is_group=is_group))
+
+
+def _describe(state: State, _: Thread, call: CapturedCall, __: int) -> None:
+    state.tables.described.tell(call.raw("json") or b"")
+
+
+def _describe_by_plugin(state: State, _: Thread, call: CapturedCall, __: int) -> None:
+    name = call.text("name")
+    if name in (ADDED, REMOVED):
+        state.tables.described.tell(call.raw("data") or b"", removed=name == REMOVED)
+    else:
+        state.tables.described.last = None
 
 
 #: The parameters with a process's memory, in the order of :attr:`Thread.memory`.
@@ -340,6 +367,9 @@ CHANGES: Final[dict[str, Callable[[State, Thread, CapturedCall, int], None]]] = 
     **dict.fromkeys(("getrlimit", "setrlimit", "prlimit"), _set_limit),
     **dict.fromkeys(("useradded", "userdeleted", "groupadded", "groupdeleted"), _change_users),
     **dict.fromkeys(MEMORY, _note_memory),
+    "procinfo": _note_times,
+    "container": _describe,
+    "asyncevent": _describe_by_plugin,
     "procexit": _exit,
     "setsid": _set_session,
     "capset": _set_capabilities,

@@ -9,6 +9,7 @@ from typing import Final
 
 from falcohost_syscall.events.event import Context, UserNames
 from falcohost_syscall.processes.containers import Containers
+from falcohost_syscall.processes.described import MOST, SHORT, DescribedContainers
 from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable, Session
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
@@ -29,6 +30,8 @@ class Thread:
     :ivar process: what fields read; a copy of its own for a thread whose name or arguments differ from its process's.
     :ivar leader: the process itself, with the working directory.
     :ivar start: when it was created; 0 if it existed when the capture began.
+    :ivar cpu_times: what procinfo told last of the processor's time: for the thread, in the kernel, and their sum.
+    :ivar cpu_shares: what each has grown by, as a percentage.
     :ivar memory: KiB of memory: virtual, in RAM, swapped out; page faults that read a disk, and others.
     """
 
@@ -47,6 +50,8 @@ class Thread:
     memory: tuple[int, ...] = (0, 0, 0, 0, 0)
     descriptors: dict[int, Descriptor] = field(default_factory=dict)
     came_first: bool = False
+    cpu_times: tuple[int, int, int] = (0, 0, 0)
+    cpu_shares: tuple[float, float, float] | None = None
 
     @property
     def is_unknown(self) -> bool:
@@ -95,6 +100,27 @@ class CapturedUsers:
         return UNKNOWN if group is None else text(group.name)
 
 
+class CapturedAccounts:
+    """The users and groups of containers, as far as a capture tells them; else those of the *machine*."""
+
+    def __init__(self, machine: UserNames) -> None:
+        self._machine = machine
+        self._told: dict[str, CapturedUsers] = {}
+
+    def told(self, container: str) -> CapturedUsers:
+        """Return what is told of the container with this short id, to which more is added."""
+        found = self._told.get(container)
+        if found is None:
+            if len(self._told) >= MOST:
+                del self._told[next(iter(self._told))]
+            found = self._told[container] = CapturedUsers()
+        return found
+
+    def of(self, container: str, _: Process) -> UserNames:
+        """Return those of the container with this id."""
+        return self._told.get(container[:SHORT], self._machine)
+
+
 class _Processes(ProcessTable):
     """The processes of a capture, which are also found by the numbers of their threads."""
 
@@ -113,6 +139,7 @@ class Tables:
 
     :param users: its accounts, unless lists tell them; *containers*: its containers, if runtimes can be asked.
     :ivar context: the tables that events share, with *processes* and *users*.
+    :ivar described: what the capture tells of containers; *accounts*: of their users and groups.
     :ivar groups: the threads of each process by its pid.
     """
 
@@ -123,6 +150,10 @@ class Tables:
         self.interfaces = Interfaces()
         known = Containers(exists=lambda claim: False) if containers is None else containers
         self.context = Context(self.processes, self.users if users is None else users, known)
+        self.described = DescribedContainers()
+        self.accounts = CapturedAccounts(self.context.users)
+        if users is None:
+            self.context.inside = self.accounts
         self.groups: dict[int, set[int]] = {}
         self._cgroups: dict[bytes, int] = {}
         self._keys = count(1)
@@ -134,14 +165,7 @@ class Tables:
 
     def new_thread(self, tid: int) -> Thread:
         """Return a thread; one that is not known is added, with a process of which nothing is known."""
-        found = self.threads.get(tid)
-        if found is None:
-            process = Process(NOBODY, NOBODY, NOBODY, 0, UNKNOWN, 0, Image(UNKNOWN.encode(), b"", b""))
-            process.image.caps = (0, 0)
-            process.session = _NO_SESSION
-            process.cwd = "./"
-            found = self.add(Thread(tid, process, process))
-        return found
+        return self.threads.get(tid) or self.add(unknown(tid))
 
     def add(self, thread: Thread) -> Thread:
         """Add a thread; beyond the limit the oldest ones are dropped."""
@@ -229,6 +253,15 @@ class Tables:
             if (known := self.threads.get(tid)) is not None:
                 known.descriptors.update((one.number, listed(one, servers)) for one in found)
         self._listed.clear()
+
+
+def unknown(tid: int) -> Thread:
+    """Return a thread of which nothing is known but its number."""
+    process = Process(NOBODY, NOBODY, NOBODY, 0, UNKNOWN, 0, Image(UNKNOWN.encode(), b"", b""))
+    process.image.caps = (0, 0)
+    process.session = _NO_SESSION
+    process.cwd = "./"
+    return Thread(tid, process, process)
 
 
 def joined(exe: bytes, args: bytes) -> bytes:

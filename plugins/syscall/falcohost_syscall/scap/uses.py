@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from msgspec import structs
 
 from falcohost import Plan
-from falcohost_syscall.calls.rows import BY_NAME, Call
+from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.pushdown.needs import needs
+from falcohost_syscall.scap.captured_rows import ROWS
 from falcohost_syscall.scap.changes import CHANGES, MEMORY
 from falcohost_syscall.scap.event_types import ENTERS, GENERIC, LARGE, MOST, OLD_TYPES, TYPES, EventType
 from falcohost_syscall.scap.quick_changes import QUICK, Quick
@@ -26,9 +27,6 @@ class Use(NamedTuple):
     :ivar named: of calls that have no type, the names of those that rules ask for.
     :ivar type: their type, if it is one of today's whose lengths have two bytes.
     :ivar quick: applies most of them to the tables in less time.
-    :ivar quick: applies most of them to the tables in less time.
-    :ivar type: their type, if it is one of today's whose lengths have two bytes.
-    :ivar quick: applies most of them to the tables in less time.
     """
 
     counts: bool = False
@@ -40,12 +38,12 @@ class Use(NamedTuple):
     quick: Quick | None = None
 
 
-_GENERIC_ROW: Final = next(row for row in BY_NAME.values() if row.generic)
+_GENERIC_ROW: Final = next(row for row in ROWS.values() if row.generic)
 
 
 def uses(plan: Plan | None) -> list[Use]:
     """Return what becomes of the events of each type, by its number; without a *plan*, rules ask for all."""
-    wanted = frozenset(BY_NAME)
+    wanted = frozenset(ROWS)
     is_told = plan is None or Need.RESOURCES in needs(plan)
     if plan is not None and plan.event_types is not None:
         wanted &= plan.event_types
@@ -73,7 +71,7 @@ def row_of(name: str, count: int) -> Call:
 
     A negative number stands for a call without a type: what is known of its parameters elsewhere is not in the event.
     """
-    known = BY_NAME[name]
+    known = ROWS[name]
     if count < 0:
         return known if known.generic else structs.replace(_GENERIC_ROW, name=name, numbers=known.numbers)
     if count >= len(known.params):

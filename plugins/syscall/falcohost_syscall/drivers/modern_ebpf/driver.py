@@ -85,7 +85,7 @@ class ModernEbpf:
         self.users = Users()
         self.processes = LiveProcesses()
         self.context = Context(self.processes, self.users)
-        self.context.inside = ContainerAccounts()
+        self.context.inside = self._accounts = ContainerAccounts()
         self.context.containers.on_found = self._set_container
         self._own = OwnCalls(self._config.agent_pid)
         for name, one in helpers.items():
@@ -278,7 +278,7 @@ class ModernEbpf:
             types=types,
             unwanted=unwanted(self._counted.counts),
             fill={} if reader is None else reader.feed.rings.fill(),
-            made_room={} if self.context.inside is None else {"accounts": self.context.inside.dropped},
+            made_room={"accounts": self._accounts.dropped},
             notes=() if reader is None else (self._status.where,),
         )
 

@@ -47,7 +47,7 @@ def shown() -> Callable[..., list[tuple[object, ...]]]:
 
 def value(event: SyscallEvent, name: str) -> object:
     """Return a field of an event; the argument stands in brackets."""
-    if name == "evt.num":  # a field of all sources
-        return event.num
+    if name in ("evt.num", "evt.asynctype"):  # fields of all sources
+        return getattr(event, "num" if name == "evt.num" else "async_name")
     name, _, arg = name.rstrip("]").partition("[")
     return FIELD[name].get(event, int(arg) if arg.isdecimal() else arg or None)

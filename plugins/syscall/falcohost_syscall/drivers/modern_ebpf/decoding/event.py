@@ -54,6 +54,8 @@ class RecordEvent(RecordFacts):
 
     __slots__ = ()
 
+    described = described_pod = cpu_shares = None
+
     @property
     def container(self) -> Container:
         """The container of the thread, or the host."""
