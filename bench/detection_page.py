@@ -14,9 +14,11 @@ from typing import TypeAlias
 
 import yaml
 from detection import CORPUS, LOGS, Case, rules_of, techniques, verdicts
+from detection_breadth import BREADTH
 from detection_reasons import MISSES, RIGHT, WRONG
 
 from falcohost.host.plugins import load_plugins
+from falcohost.rules.profiles import PROFILES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/detection.md"
 HEAD = """# What the shipped rules find in audit logs
@@ -46,7 +48,7 @@ def page() -> str:
     _complain(results)
     lines = [HEAD + _FIGURES, *(figures(log, found) for log, found in results.items())]
     for log, found in results.items():
-        lines += ["", f"## {log}", *by_technique(log, found), *errors(log, found)]
+        lines += ["", f"## {log}", *breadth(log), *by_technique(log, found), *errors(log, found)]
     return "\n".join([*lines, "", *recorded()]) + "\n"
 
 
@@ -62,9 +64,23 @@ def figures(log: str, results: Results) -> str:
     return f"| {log} | {len(bad)} | {found} | {recall} | {harmless} |"
 
 
+def breadth(log: str) -> Iterator[str]:
+    """Yield a table of *log*: what is asked for, and the rules that tell of it, in italics those of a wider profile.
+
+    :raises ValueError: a rule is absent.
+    """
+    default, known = _techniques(log, "default"), _techniques(log, "all")
+    yield "\nWhich rules tell of what; rules of a wider profile are in italics.\n"
+    yield "| what | rules |\n|---|---|"
+    for thing, names in BREADTH[log].items():
+        if absent := sorted(set(names) - set(known)):
+            raise ValueError(f"no such rules for {log}: {absent}")
+        yield f"| {thing} | {', '.join(name if name in default else f'*{name}*' for name in names)} |"
+
+
 def by_technique(log: str, results: Results) -> Iterator[str]:
     """Yield a table of *log*: how many suspicious records the rules of each technique find, and how many are missed."""
-    of_rule = _techniques(log)
+    of_rule = _techniques(log, "default")
     found: Counter[str] = Counter()
     missed: Counter[str] = Counter()
     alerts: Counter[str] = Counter()
@@ -128,15 +144,15 @@ def _twins(results: Results) -> dict[str, str]:
     return {_content(case): case.name for case, _ in results if case.suspicious}
 
 
-def _techniques(log: str) -> dict[str, list[str]]:
-    """Return the techniques in the tags of each rule."""
+def _techniques(log: str, profile: str) -> dict[str, list[str]]:
+    """Return the techniques in the tags of each rule of *profile*."""
     plugin, source, name = LOGS[log]
     rules = rules_of(load_plugins([plugin]), source, name, public=False)
     return {
         item["rule"]: [tag for tag in item.get("tags", []) if tag[:1] == "T" and tag[1:2].isdigit()]
         for path in rules
         for item in yaml.safe_load(path.read_text())
-        if "rule" in item and "condition" in item
+        if "condition" in item and "rule" in item and not set(PROFILES[profile]) & set(item.get("tags", []))
     }
 
 
