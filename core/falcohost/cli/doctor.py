@@ -70,7 +70,7 @@ def _of_configuration(flags: Flags, config: Config) -> Iterator[Finding]:
     options = AgentOptions(
         enable_sources=flags.enable_source, disable_sources=flags.disable_source, pidfile=flags.pidfile
     )
-    yield from code_findings(plugins)
+    yield from code_findings(plugins, web=config.health.web is not None)
     yield from start_findings(config, plugins, None if isinstance(rules, FalcohostError) else rules, options)
 
 
