@@ -90,18 +90,20 @@ def pauser(close_later):
 
 @pytest.fixture
 def execute(program) -> Iterator[object]:
-    """Return a function that executes the program, and returns the process."""
+    """Return a function that has the program executed next, and returns the process."""
     started: list[subprocess.Popen[bytes]] = []
 
     def execute(path: Path = program, *before: str) -> subprocess.Popen[bytes]:
-        # Popen returns when the program has been executed, so another one does that.
-        command = [*before, "/bin/sh", "-c", f"exec {path}"]
-        started.append(subprocess.Popen(command))
+        # Popen returns when the program has been executed, so another one does that, and says when it begins.
+        command = [*before, "/bin/sh", "-c", f"echo; exec {path}"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+        assert b"\n" == started[-1].stdout.readline()
         return started[-1]
 
     yield execute
     for one in started:
-        assert 0 == one.wait(PATIENCE * SLOWNESS)
+        with one:
+            assert 0 == one.wait(PATIENCE * SLOWNESS)
 
 
 def test_an_execution_waits(pauser, program, execute):
