@@ -64,8 +64,13 @@ def told(agent, provocations, keys) -> dict[str, Counter]:
 
 def lost(agent) -> int:
     """Return how many events the agent says that it has lost."""
+    return sum(state(agent)["lost"].values())
+
+
+def state(agent) -> dict[str, object]:
+    """Return what the agent says of its source."""
     done = run_cli("stats", "--json", "--state-dir", str(agent.folder / "state"))
-    return sum(json.loads(done.stdout)["sources"][0]["lost"].values())
+    return json.loads(done.stdout)["sources"][0]
 
 
 def test_same_alerts(agents, provocations):
@@ -105,7 +110,7 @@ def provoked(agents, provocations, lines, last) -> tuple[dict[str, tuple[Counter
     provocations.run({key: line for key, line in lines.items() if key not in detours})
     provocations.attempt(detours)
     for agent in agents:
-        wait_until(lambda agent=agent: is_told(agent, provocations, last))
+        wait_until(lambda agent=agent: is_told(agent, provocations, last), lambda agent=agent: state(agent))
     begun = time.monotonic()
     while True:
         both = [told(agent, provocations, lines) for agent in agents]
