@@ -24,8 +24,9 @@ from falcohost.testing.descendants import below
 from falcohost.testing.receiver import Receiver
 from falcohost.testing.waiting import wait_until
 
-#: Kills in the long and in the short form.
-KILLS = 1000, 14
+#: Kills of one part, and parts, each with a new state and new receivers, in the long and in the short form.
+KILLS = 100, 14
+PARTS = 10, 1
 
 #: What is killed, in turn; the second supervisor is killed while it starts.
 KINDS = ("program", OUTPUTS, "worker", STORE, "falcohost-keep", "supervisor", "supervisor")
@@ -151,7 +152,7 @@ def shared():
 @pytest.fixture
 def double(soak):
     """Return the receiver."""
-    double = Double(random.Random(1), soak(0.0003, 0.0))
+    double = Double(random.Random(soak(None, 1)), soak(0.0003, 0.0))
     yield double
     double.server.close()
 
@@ -167,8 +168,13 @@ def lines(*files):
     return found, broken
 
 
+def pytest_generate_tests(metafunc):
+    """Make as many tests as there are parts, so that each says what has come of it."""
+    metafunc.parametrize("part", range(PARTS[not metafunc.config.getoption("soak")]))
+
+
 @pytest.mark.timeout(4 * 3600)
-def test_kills(home, setup, falcohost, double, shared, soak):
+def test_kills(home, setup, falcohost, double, shared, soak, part):
     """No stored alert is missing at any output, and no number in the store; doubles are those of the last moment."""
     seed = soak(random.randrange(10_000), 4)
     dice, begun = random.Random(seed), time.monotonic()
@@ -205,7 +211,8 @@ def test_kills(home, setup, falcohost, double, shared, soak):
         wait_until(lambda: missing() != left, lambda: f"seed {seed}, missing: {missing()}; {killed.agent.stderr}")
     killed.agent.end()
     deadly = sum(count for kind, count in killed.kills.items() if kind != "program")
-    print(f"seed {seed}: {sum(killed.kills.values())} kills in {time.monotonic() - begun:.0f} s: {dict(killed.kills)}")
+    took = time.monotonic() - begun
+    print(f"part {part}, seed {seed}: {sum(killed.kills.values())} kills in {took:.0f} s: {dict(killed.kills)}")
     print(f"{len(wanted)} alerts stored; requests: {dict(double.requests)}")
     for path, at_once in AT_ONCE.items():
         answered, unanswered = double.doubles(path)

@@ -160,6 +160,14 @@ def test_mistakes(tuned):
     assert 5 == tuned.found("--unjudged")[0]["removed"]["without_verdict"]
 
 
+def test_what_comes_seldom_is_no_reason():
+    """One combination that most of the noise has is better than many that a little more of it happens to have."""
+    odd = [Row({"user": f"u{number}", "n": str(number)}, "false") for number in (1, 2, 3, 3)]
+    rows = [*odd, *(Row({"user": "backup", "n": str(number)}, "false") for number in (1, 2, 3, 4, 4, 5))]
+
+    assert ("user",) == proposals(rows, {"false"}, set())[0].fields
+
+
 def test_several_are_needed():
     """Values of a single alert among many are no pattern; numbers of processes and events are none either."""
     rows = [Row({"a.name": str(number), "proc.pid": "7", "evt.num": "7"}, "false") for number in range(50)]

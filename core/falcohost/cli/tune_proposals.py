@@ -78,7 +78,8 @@ def is_plain(value: str, names: Set[str]) -> bool:
 def proposals(rows: Sequence[Row], noise: Set[str], names: Set[str]) -> list[Proposal]:
     """Return exceptions that remove alerts whose verdict is one of *noise*, and no true one; the best first.
 
-    Of two that remove about as many, the one with more fields is better, since it leaves less unseen.
+    That is the one that removes most alerts beyond the first of each combination of values: many combinations that
+    seldom come are chance. Of two that remove about as many, the one with more fields leaves less unseen.
     """
     bad = [row for row in rows if row.verdict in noise]
     true = [row for row in rows if row.verdict == "true"]
@@ -95,8 +96,13 @@ def proposals(rows: Sequence[Row], noise: Set[str], names: Set[str]) -> list[Pro
         ]
         if kept:
             found.append(Proposal(fields, tuple(one for one, _ in kept), tuple(count for _, count in kept)))
-    found.sort(key=lambda one: (-round(20 * sum(one.counts) / len(bad)), -len(one.fields), len(one.values), one.fields))
+    found.sort(key=lambda one: (-_worth(one, len(bad)), -len(one.fields), len(one.values), one.fields))
     return found[:MOST]
+
+
+def _worth(proposal: Proposal, noise: int) -> int:
+    """Return the share of the *noise* that it removes beyond one alert for each combination, in tenths."""
+    return round(10 * (sum(proposal.counts) - len(proposal.values)) / noise)
 
 
 def _combinations(bad: Sequence[Row], names: Set[str]) -> Iterator[tuple[str, ...]]:
