@@ -165,6 +165,50 @@ def test_fields():
     assert "env=*** preload=/tmp/x.so" == found.message
 
 
+@pytest.mark.parametrize("name", ["json.value[/user]", "falcohost.values.json.value[/user]", "evt.arg[3]", "a[?]"])
+def test_names_with_arguments(name):
+    """A name in the configuration is that of a field with its argument, also for several matches; brackets are none."""
+    redact = Redactor(Redaction(fields=("json.value[/user]", "evt.arg", "a[?]")))
+    one = msgspec.structs.replace(alert("a"), fields={name: "eve at home", "a[b]": "x", "json.value/": "x"})
+
+    assert {name: HIDDEN, "a[b]": "x", "json.value/": "x"} == redact(one).fields
+
+
+@pytest.mark.parametrize("name", ["proc.env", "proc.aenv", "proc.aenv[2]", "evt.arg.env", "falcohost.values.proc.env"])
+def test_environments(name):
+    """Nothing said, environments of processes and of their ancestors are replaced, also those of further matches."""
+    one = msgspec.structs.replace(alert("a"), fields={name: "A=1 hush"}, message="saw A=1 hush")
+
+    assert ({name: HIDDEN}, "saw ***") == ((found := REDACT(one)).fields, found.message)
+
+
+@pytest.mark.parametrize("name", ["json.value[/user/password]", "proc.env[DB_PASSWORD]", "container.label[api.token]"])
+def test_arguments_that_name_secrets(name):
+    """A field whose argument names a secret has one, alone and in a list; what it says is hidden in the message."""
+    fields = {name: "correct horse", f"falcohost.values.{name}": ["correct horse", "staple"]}
+    one = msgspec.structs.replace(alert("a"), fields=fields, message="p=correct horse")
+    found = REDACT(one)
+
+    assert {name: HIDDEN, f"falcohost.values.{name}": [HIDDEN, HIDDEN]} == found.fields
+    assert "p=***" == found.message
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "shown"),
+    [
+        ("", "program env= started", "program env= started"),
+        ("e", "the env e is seen, env=e", "the env *** is seen, env=***"),
+        ("-e", "the env -e is seen", "the env *** is seen"),
+        (["a b", "c"], "the env (a b,c) is seen", "the env *** is seen"),
+    ],
+)
+def test_values_that_are_short(value, message, shown):
+    """A value that is empty or short hides nothing else of the message; a list is hidden as the message has it."""
+    one = msgspec.structs.replace(alert("a"), fields={"proc.env": value}, message=message)
+
+    assert shown == REDACT(one).message
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_form(form):
     """No form says what was replaced."""

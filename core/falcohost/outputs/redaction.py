@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,9 @@ _MOST_TELLING: Final = 100
 
 #: Most names of fields of which it is remembered whether their values are replaced.
 _MOST_NAMES: Final = 4096
+
+#: How the names of fields begin that have the values of the matches that an alert stands for.
+_OF_SEVERAL: Final = "falcohost.values."
 
 #: Where an alert remembers what it is without secrets, since several outputs deliver the same one: by whose patterns,
 #: and the alert; None: itself.
@@ -104,14 +107,15 @@ class Redactor:
         for name, value in values.items():
             if value is None:
                 continue
-            if self._names[name]:
+            hidden, key = self._names[name]
+            if hidden:
                 return False
             if isinstance(value, str):
-                texts.append(value)
+                texts.append(f"{key}={value}" if key else value)
             elif isinstance(value, list):
                 if not all(isinstance(item, str) for item in value):
                     return False
-                texts += value
+                texts += [f"{key}={item}" for item in value] if key else value
             elif not isinstance(value, int | float):
                 return False
         return True
@@ -132,7 +136,7 @@ class Redactor:
     def _text(self, text: str, found: _Found) -> str:
         """Return *text*, which has values of fields among words of the rule, without secrets."""
         for whole, cleaned, secrets in found.secrets:
-            text = text.replace(whole, cleaned)
+            text = _replaced(text, whole, cleaned)
             for secret in secrets:
                 text = text.replace(secret, HIDDEN)
         return self._anywhere.cleaned(text)[0]
@@ -151,10 +155,16 @@ class _Found:
         """Return the value of the field *name* without secrets."""
         if value is None:
             return None
-        if self._names[name]:
-            self.secrets.append((text_of(value), HIDDEN, []))
-            return HIDDEN
-        return self._value(value)
+        hidden, key = self._names[name]
+        if hidden:
+            return self._hidden(value)
+        return self._named(key, value) if key else self._value(value)
+
+    def _hidden(self, value: object) -> object:
+        """Return what stands for *value*, which is a secret as a whole."""
+        shown = f"({','.join(text_of(one) for one in value)})" if isinstance(value, list | tuple) else text_of(value)
+        self.secrets.append((shown, HIDDEN, []))
+        return HIDDEN
 
     def _value(self, value: object) -> object:
         if isinstance(value, str):
@@ -166,10 +176,11 @@ class _Found:
         return value
 
     def _named(self, key: str, value: object) -> object:
-        """Return what stands under *key* in a record, which may be the name of a secret."""
-        if isinstance(value, str) and self._patterns.cleaned(f"{key}={value}")[0] == f"{key}={HIDDEN}":
-            self.secrets.append((text_of(value), HIDDEN, []))
-            return HIDDEN
+        """Return what stands under *key* in a record, which may be the name of a secret: then all of it is one."""
+        if isinstance(value, list):
+            return [self._named(key, item) for item in value]
+        if isinstance(value, str) and self._patterns.cleaned(f"{key}={value}")[0].startswith(f"{key}={HIDDEN}"):
+            return self._hidden(value)
         return self._value(value)
 
     def _text(self, text: str) -> str:
@@ -184,18 +195,40 @@ class _Found:
         return cleaned
 
 
-class _Names(dict[str, bool]):
-    """Whether the values of fields are replaced, by the fields' names: those that *patterns* match."""
+def _replaced(text: str, whole: str, cleaned: str) -> str:
+    """Return *text* with *cleaned* for *whole*, which is no part of a word if it is short: that would hide the rest."""
+    if len(whole) >= _TELLING:
+        return text.replace(whole, cleaned)
+    if not whole:
+        return text
+    begin, end = (r"\b" if re.match(r"\w", one) else "" for one in (whole[0], whole[-1]))
+    return re.sub(f"{begin}{re.escape(whole)}{end}", lambda _: cleaned, text)
+
+
+class _Name(NamedTuple):
+    """What the name of a field says: its values are replaced; else the key in its argument, which may be a secret's."""
+
+    hidden: bool
+    key: str
+
+
+class _Names(dict[str, _Name]):
+    """What the names of fields say; *patterns* match those whose values are replaced, in which ``*`` is any text."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         super().__init__()
-        self._patterns = patterns
+        self._patterns = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]
 
-    def __missing__(self, name: str) -> bool:
+    def __missing__(self, name: str) -> _Name:
         """Decide about a name that is not remembered."""
         if len(self) >= _MOST_NAMES:
             self.clear()
-        found = self[name] = any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        one = name.removeprefix(_OF_SEVERAL)
+        field, _, argument = one.partition("[")
+        argument = argument.removesuffix("]")
+        names = {one, field} if argument.isdecimal() else {one}  # a number says which of several, of ancestors say
+        hidden = any(fnmatchcase(name, pattern) for name in names for pattern in self._patterns)
+        found = self[name] = _Name(hidden, argument.rpartition("/")[2])
         return found
 
 

@@ -10,17 +10,22 @@ from msgspec import Struct
 _MEMORY: Final = 8 << 20
 
 
+#: Fields with all variables of a process, or of its ancestors.
+ENVIRONMENTS: Final = ("proc.env", "proc.aenv", "evt.arg.env")
+
+
 class Redaction(Struct, frozen=True):
     """What is redacted.
 
     :ivar patterns: further patterns; the first group of each is the secret, or all of it if there is none.
-    :ivar fields: patterns of names of fields whose values are replaced.
+    :ivar fields: patterns of names of fields whose values are replaced; ``*`` stands for any text. One of several
+        values, such as ``evt.arg[1]``, has the name without the number, too.
     :ivar built_in: the patterns of :mod:`falcohost.outputs.secret_patterns` count, too.
     :ivar store: alerts are redacted before they are stored, and so for all outputs.
     """
 
     patterns: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ("proc.env",)
+    fields: tuple[str, ...] = ENVIRONMENTS
     built_in: bool = True
     store: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from falcohost.outputs.formats import FORMATS
+from falcohost.outputs.redaction_settings import ENVIRONMENTS
 from falcohost.outputs.syslog_address import FACILITIES
 from falcohost.specs import ConfigKey
 
@@ -157,8 +158,9 @@ OUTPUTS: Final = (
     ConfigKey(
         key="falcohost.redact.fields",
         type=list,
-        shown_default="`[proc.env]`",
-        help="patterns of names of fields whose values are replaced; `*` stands for any text",
+        shown_default=f"`[{', '.join(ENVIRONMENTS)}]`",
+        help="patterns of names of fields whose values are replaced; `*` stands for any text, and a name without a "
+        "number also for the name with one (`evt.arg[1]`)",
     ),
     ConfigKey(
         key="falcohost.redact.built_in", type=bool, default=True, help="falcohost's own patterns of secrets count"
