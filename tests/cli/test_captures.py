@@ -121,6 +121,16 @@ def test_a_source_for_a_capture(alerts, of_plugin):
     assert ["made (user=anna)"] == alerts("-r", path.parent / "rules.yaml", "--source", "cloudtrail", path)
 
 
+def test_records_of_several_plugins(program, of_plugin):
+    """Records of other plugins than the first are none of its source; that there are some is told."""
+    path = of_plugin(record("CreateUser", "anna"), end=captures.plugin_event(5, record("CreateUser", "other")))
+    done = program("run", "-r", str(path.parent / "rules.yaml"), str(path))
+
+    assert 0 == done.returncode
+    assert ["made (user=anna)"] == [line.partition(": Notice ")[2].strip() for line in done.stdout.splitlines()]
+    assert "a capture has events of the plugins 2 and 5; those of the former are read" in done.stderr
+
+
 def test_damage_in_records_of_a_plugin(program, of_plugin):
     """The records before damage are used; that there is damage is told."""
     whole = captures.plugin_event(2, record("CreateUser", "lost"))

@@ -11,6 +11,7 @@ from struct import Struct
 from typing import Final
 
 from falcohost.jsonlog.refusals import DAMAGED_CAPTURE, Refused
+from falcohost.log import log
 
 #: The first bytes of a capture.
 SECTION: Final = b"\x0a\x0d\x0d\x0a"
@@ -30,11 +31,21 @@ _NUMBER: Final = Struct("<I")
 def records(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the records in the capture that *blocks* are parts of, each on a line of its own.
 
+    Those of other plugins than the first are left out: they belong to other sources.
+
     :raises Refused: the capture is damaged. The records before that have been yielded by then.
     """
+    plugin, has_told = None, False
     for kind, body in _blocks(blocks):
-        if kind in _EVENTS and (found := _event(body, _EVENTS[kind])) is not None:
-            yield found[1].replace(b"\n", b" ") + b"\n"
+        if kind not in _EVENTS or (found := _event(body, _EVENTS[kind])) is None:
+            continue
+        number, record = found
+        plugin = number if plugin is None else plugin
+        if number == plugin:
+            yield record.replace(b"\n", b" ") + b"\n"
+        elif not has_told:
+            has_told = True
+            log.warning("a capture has events of the plugins %d and %d; those of the former are read", plugin, number)
 
 
 def first_plugin(parts: Iterator[bytes]) -> int | None:

@@ -13,6 +13,7 @@ from falcohost_syscall.scap.tables import Tables, Thread
 from falcohost_syscall.scap.uses import Use, row_of, uses
 
 _NEVER: Final = (1 << 64) - 1
+_ASYNC: Final = "asyncevent"
 
 
 class Applying:
@@ -74,6 +75,8 @@ class Applying:
         """Return the event of a call after what it changed, if it is asked for."""
         thread = self._state.apply(call)
         use = self.uses[call.type.code]
+        if call.name == _ASYNC and call.number("plugin_id"):  # of a plugin with a source of its own
+            return None
         if call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
             return None
         return self._event(call, thread, -1 if call.is_generic else len(call.values))

@@ -347,7 +347,7 @@ def _describe(state: State, _: Thread, call: CapturedCall, __: int) -> None:
 
 def _describe_by_plugin(state: State, _: Thread, call: CapturedCall, __: int) -> None:
     name = call.text("name")
-    if name in (ADDED, REMOVED):
+    if name in (ADDED, REMOVED) and not call.number("plugin_id"):
         state.tables.described.tell(call.raw("data") or b"", removed=name == REMOVED)
     else:
         state.tables.described.last = None

@@ -116,6 +116,13 @@ def test_the_event_itself_has_its_container(replayed, shown):
     ] == shown(replayed(*LISTS, told(TOLD), other), *fields)
 
 
+def test_asynchronous_events_of_other_sources(replayed, shown):
+    """What a plugin tells for a source of its own is no system call."""
+    event = captures.large_event("asyncevent", -1, plugin_id=3, name=b"container", data=_json(TOLD))
+
+    assert [("close", None)] == shown(replayed(*LISTS, event, CLOSE), "container.name")
+
+
 def test_a_container_that_is_removed(replayed, shown):
     """The event of its end still has it; behind that nothing is known."""
     events = (told(TOLD), told(TOLD, b"container_removed"), CLOSE)
