@@ -40,8 +40,11 @@ class Recorder(Protocol):
     def on_request(self) -> frozenset[str]:
         """Event types so frequent that only a filter that names them gets them."""
 
-    def begin(self) -> bytes:
-        """Return what a file begins with, as of now. Called for each file."""
+    def begin(self, *, within: float | None = None) -> bytes:
+        """Return what a file begins with, as of now. Called for each file.
+
+        :param within: seconds after which no more of what runs is listed; :meth:`record` tells of it then.
+        """
 
     def record(self, event: Any) -> bytes:
         """Return an event of the source, with what has to stand before it."""

@@ -17,6 +17,7 @@ from falcohost.host.capturing.folder import Folder
 from falcohost.host.capturing.keeper import CHUNK, Writing
 from falcohost.host.capturing.messages import CLOSE, MORE, MOST, NAMED, OPEN, SIZE, WHOLE, Begun, Ended, Refused, encode
 from falcohost.host.capturing.sending import MOST_WAITING, Sending
+from falcohost.host.capturing.waiting import Waiting
 
 SECOND = 1_000_000_000
 NOBODY = 65534
@@ -207,13 +208,26 @@ def test_nobody_reads():
     assert 0 < lost < 200
 
 
+def test_what_has_no_room_while_a_match_waits(monkeypatch):
+    """Beyond a size, events are counted, and the next match that waits is kept anew."""
+    monkeypatch.setattr("falcohost.host.capturing.waiting.MOST", 5)
+    waiting = Waiting(Numbered())
+    assert waiting.is_over
+    for number in range(6):
+        waiting.keep(number)
+    waiting.may_match("2")
+
+    assert (b"<0>", [b"0,", b"1,", b"2,", b"lost 3"]) == (waiting.begin, [*waiting.taken(7)])
+    assert (True, False, True, False) == (waiting.has("2"), waiting.has("3"), waiting.is_full, waiting.is_over)
+
+
 class Numbered:
     """A recorder whose files begin with how many events it has recorded."""
 
     def __init__(self):
         self.recorded = 0
 
-    def begin(self):
+    def begin(self, *, within=None):
         """Return the number."""
         return b"<%d>" % self.recorded
 
@@ -221,6 +235,10 @@ class Numbered:
         """Return its time."""
         self.recorded += 1
         return b"%d," % getattr(event, "num", event)
+
+    def lost(self, ts, number):
+        """Tell how many were lost."""
+        return b"lost %d" % number
 
     def anew(self):
         """Return one that has recorded nothing."""
@@ -264,9 +282,9 @@ def of_number(number, seconds=0.0):
     return SimpleNamespace(num=number, key=str(number), ts=int(SECOND * (1000 + seconds)))
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0, "<0>5,8,9,10,"), (5, "<0>2,4,5,6,8,9,10,")])
+@pytest.mark.parametrize(("seconds", "expected"), [(0, "<0>5,6,7,8,9,10,"), (5, "<0>2,4,5,6,8,9,10,")])
 def test_a_match_that_has_waited(writing, private, seconds, expected):
-    """The event of a match that is known later begins the capture, as of then; events before it are those kept."""
+    """The event of a match that is known later is in the capture, with all that happened while it waited."""
     asks, other = (SimpleNamespace(capture=capture, capture_duration=0) for capture in (True, False))
     one, said = writing()
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

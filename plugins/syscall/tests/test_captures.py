@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -44,11 +45,15 @@ def folder(tmp_path):
 def capturing(bpf, start_agent, folder):
     """Return a function that starts an agent with captures."""
 
-    def start(ours=None, **falcos):
+    def start(ours=None, others=None, **falcos):
         prefix = str(folder / "captures" / "falco")
         settings = {
             "capture": {"enabled": True, "path_prefix": prefix, **falcos},
-            "falcohost": {"capture": {"filter": FOREIGN.format(folder=folder), **(ours or {})}},
+            "falcohost": {
+                "capture": {"filter": FOREIGN.format(folder=folder), **(ours or {})},
+                "lookups": {"wait": 2.5},
+            },
+            **(others or {}),
         }
         return start_agent(folder / "rules.yaml", settings=settings)
 
@@ -121,6 +126,33 @@ def test_the_seconds_before(capturing, folder):
 
     (capture,) = captures(folder)
     assert ["wanted-before", "captured"] == files_in(capture)
+
+
+def test_a_match_that_waits_for_a_runtime(capturing, folder, container_cgroup):
+    """What happens while a container is looked up is in the capture of the match that waited for that."""
+    (folder / "rules.yaml").write_text(
+        RULES.replace("fd.name = {folder}/captured", "fd.name = {folder}/captured and not container.image = x").format(
+            folder=folder
+        )
+    )
+    inside = 'echo $$ > "$1"/cgroup.procs; exec cat captured'
+    engines = {name: {"enabled": False} for name in ("podman", "cri", "containerd", "runc")}
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(folder / "docker.sock"))
+        silent.listen(64)  # and answers nothing
+        engines["docker"] = {"enabled": True, "sockets": [str(folder / "docker.sock")], "folders": []}
+        plugin = {"name": "container", "init_config": {"engines": engines}}
+        agent = capturing(others={"plugins": [plugin], "load_plugins": ["container"]})
+        subprocess.run(["sh", "-c", inside, "-", container_cgroup], check=True, cwd=folder)
+        read(folder, "wanted-after", "other")
+        agent.wait_for(lambda alert: alert["rule"] == "Not captured")
+        agent.wait_for(lambda alert: alert["rule"] == "Captured")
+        agent.wait_for_log(lambda log: "a capture has ended" in log)
+        assert agent.stop() == 0
+
+    (capture,) = captures(folder)
+    assert ["captured", "wanted-after", "other"] == files_in(capture)
+    assert ["Captured", "Not captured"] == [alert["rule"] for alert in replayed(capture, folder / "rules.yaml")]
 
 
 def test_alerts_that_last(capturing, folder):

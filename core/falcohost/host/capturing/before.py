@@ -15,6 +15,8 @@ from falcohost.recording import Recorder
 #: A segment has this part of the time and of the memory.
 _PART: Final = 4
 _SECOND: Final = 1_000_000_000
+#: Most seconds for which the first list of what runs takes the worker's time; the rest is told when it does something.
+LISTING: Final = 0.3
 
 
 class _Segment:
@@ -65,7 +67,7 @@ class Before:
 
     def next(self, ts: int) -> _Segment:
         """Begin a segment with what the recorder knows now; drop what is too old, or has no room."""
-        segment = _Segment(self._recorder.begin(), ts)
+        segment = _Segment(self._recorder.begin(within=LISTING), ts)
         self._segments.append(segment)
         self._size += segment.size
         while len(self._segments) > 1 and (

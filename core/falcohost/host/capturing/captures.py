@@ -1,14 +1,13 @@
 """Records what happens after alerts, in the worker of a source: bytes that another process writes to files.
 
 A match of a rule that asks for it begins a capture, whose first event is the one that matched, or one of the time
-before. Matches of any rule make it last longer. A match that waits for a lookup is recorded as of its event.
+before. Matches of any rule make it last longer. While a match waits for a lookup, what happens is kept for its capture.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -17,17 +16,16 @@ from falcohost.errors import SourceError
 from falcohost.events import Event, Source, complete
 from falcohost.helpers import Helper, HelperEnded
 from falcohost.host import wire
-from falcohost.host.capturing.before import Before
+from falcohost.host.capturing.before import LISTING, Before
 from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.messages import NAME, SIZE, Begun, Ended
 from falcohost.host.capturing.sending import Sending
+from falcohost.host.capturing.waiting import Waiting
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.log import log
 from falcohost.recording import Recorder
 
-#: Most events that are kept because a match of theirs may wait for a lookup.
-MOST_AWAITED: Final = 256
 #: Seconds after a refusal in which no further capture is tried.
 PATIENCE: Final = 10.0
 #: Seconds by the clock after which a capture ends though no event says that its time is over.
@@ -73,7 +71,7 @@ class Captures:
         self._latest = 0  # the latest end that matches since the last capture have asked for
         self._current: Event | None = None
         self._last: Event | None = None
-        self._awaited: OrderedDict[str, bytes] = OrderedDict()
+        self._waiting: Waiting | None = None
         self._told_lost = 0
         self._refused = float("-inf")
         self._counts = {"begun": 0, "refused": 0, "lost": 0}
@@ -91,6 +89,8 @@ class Captures:
             try:
                 if self._until or (keep is not None and keep(event)):
                     self._take(event)
+                elif self._waiting is not None:
+                    self._wait(self._waiting, event)
             except Exception as error:
                 self._fail(error)
             yield event
@@ -98,18 +98,31 @@ class Captures:
 
     def may_match(self, event: Event, rules: Iterable[Rule]) -> None:
         """Remember an event that one of *rules* may match when a lookup has answered."""
-        if self._last is event or not any(map(self._asks, rules)):
+        if not any(map(self._asks, rules)):
             return
         try:
             if self._before is not None or self._until:
-                self._take(event)
+                if self._last is not event:
+                    self._take(event)
                 return
-            complete(event)
-            self._awaited[event.key] = self._model.anew().record(event)
+            waiting = self._waiting
+            if waiting is None or waiting.is_full:
+                waiting = self._waiting = Waiting(self._model.anew())
+                complete(event)
+                waiting.keep(event)
+                self._last = event
+            waiting.may_match(event.key)
         except Exception as error:
             self._fail(error)
-        if len(self._awaited) > MOST_AWAITED:
-            self._awaited.popitem(last=False)
+
+    def _wait(self, waiting: Waiting, event: Event) -> None:
+        """Keep an event while a match may wait."""
+        if waiting.is_over:
+            self._waiting = None
+            return
+        complete(event)
+        waiting.keep(event)
+        self._last = event
 
     def matched(self, rule: Rule, event: Event) -> None:
         """Begin a capture if *rule* asks for it; any match has one that runs, or the next, last until its own end.
@@ -179,28 +192,33 @@ class Captures:
         self._last = event
 
     def _begin(self, event: Event, until: int) -> None:
-        awaited = self._awaited.pop(event.key, None)
-        self._awaited.clear()
+        waiting, self._waiting = self._waiting, None
         self._sending.open(max(event.ts, 0), event.num)
         self._until = until
         if self._before is not None:
-            first, *others = [*self._before.taken()] or [self._model.begin()]
-            self._sending.begin(first)
-            for one in others:
-                self._sending.event(one)
+            first, *others = [*self._before.taken()] or [self._model.begin(within=LISTING)]
+            self._send(first, others)
+        elif waiting is not None and waiting.has(event.key):
+            self._recorder = waiting.recorder
+            self._send(waiting.begin, waiting.taken(max(event.ts, 0)))
         else:
             self._recorder = self._model.anew()
-            self._sending.begin(self._recorder.begin())
-            if awaited is not None:
-                self._sending.event(awaited)
+            self._send(self._recorder.begin(within=LISTING), ())
+            self._last = None
         current = self._current
         if current is not None and current is not self._last and current.key == event.key:
             self._take(current)
         self._sending.flush()
 
+    def _send(self, begin: bytes, events: Iterable[bytes]) -> None:
+        self._sending.begin(begin)
+        for one in events:
+            self._sending.event(one)
+
     def _fail(self, error: Exception) -> None:
         """Record no more for a while, after what must not disturb the source."""
         log.warning("a capture ends early: %s: %s", type(error).__name__, error)
+        self._waiting = None
         with contextlib.suppress(Exception):
             self._give_up(again=False)
 

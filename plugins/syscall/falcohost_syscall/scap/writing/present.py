@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 
 from falcohost_syscall.events.event import Context
@@ -17,10 +19,15 @@ from falcohost_syscall.scap.writing.values import texts
 _THREADS, _DESCRIPTORS = 9, 2
 
 
-def list_all(tables: Tables, context: Context) -> None:
-    """Add this machine's threads and their descriptors to *tables*; *context* knows more of some processes."""
-    read = procfs.READING.reader
-    for pid in sorted(read.pids() or ()):
+def list_all(tables: Tables, context: Context, within: float | None = None) -> None:
+    """Add this machine's threads and their descriptors to *tables*; *context* knows more of some processes.
+
+    :param within: seconds after which no more are added.
+    """
+    read, until = procfs.READING.reader, math.inf if within is None else time.monotonic() + within
+    for pid in sorted(read.pids() or ()) if within != 0 else ():
+        if time.monotonic() > until:
+            break
         found = read.listed(pid)
         if found is None or found[0] is None:
             continue

@@ -43,10 +43,10 @@ class Recorder:
         self._is_first = True
         self._surroundings = _surroundings() if surroundings is None else surroundings
 
-    def begin(self) -> bytes:
+    def begin(self, *, within: float | None = None) -> bytes:
         """Return what a capture begins with: the machine, its users and addresses, processes and descriptors."""
         if self._is_first:
-            list_all(self._tables, self._context)
+            list_all(self._tables, self._context, within)
             self._is_first = False
         return b"".join((self._surroundings, lists.processes(self._tables), *lists.descriptors(self._tables)))
 

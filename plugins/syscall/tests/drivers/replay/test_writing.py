@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from struct import pack
 
@@ -170,6 +172,16 @@ def test_lists_are_read_back(replayed, shown, recorded, tmp_path):
         ("fstat", "bash", "init", "A=1", 1000, "eventpoll", ""),
         ("fstat", "bash", "init", "A=1", 5, "file", "/etc/opened"),
     ] == found
+
+
+def test_a_beginning_that_may_take_no_time(replayed):
+    """Without time for what runs, a file begins with the machine alone."""
+    recorder = Recorder(replayed(*LISTS).tables.context)
+    alone, whole = recorder.begin(within=0.0), recorder.anew().begin()
+
+    assert os.fsencode(sys.executable) in whole
+    assert os.fsencode(sys.executable) not in alone
+    assert whole.startswith(alone[: len(recorder._surroundings)])
 
 
 def test_a_long_event_is_cut():
