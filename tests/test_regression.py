@@ -1,8 +1,9 @@
 """Falco's own regression cases, run on the command line as their authors ran them, and held against what they expect.
 
 A case is a set of rules files, flags, a configuration perhaps, and what comes of it. What a case expects of a capture
-that the corpus lacks is judged in one that is made by hand, or else as far as loading goes (the rules load, and those that
-are to fire are on); then it is skipped with the reason, never passed. FALCOHOST_CORPUS names another folder than the one beside the repository.
+that the corpus lacks is judged in one that is made by hand, or else as far as loading goes (the rules load, and those
+that are to fire are on); then it is skipped with the reason, never passed. FALCOHOST_CORPUS names another folder than
+the one beside the repository.
 """
 
 import json

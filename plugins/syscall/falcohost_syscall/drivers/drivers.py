@@ -70,9 +70,9 @@ def _load_kmod(settings: Mapping[str, Any]) -> SourceLoader:
 
 
 def _ask_kmod(settings: Mapping[str, Any], plan: Plan) -> bytes:
-    from falcohost_syscall.drivers.kmod import asked, config
+    from falcohost_syscall.drivers.kmod import asked
 
-    return asked.ask(config.parse(settings), plan)
+    return asked.ask(asked.parsed(settings), plan)
 
 
 def _check_kmod(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:

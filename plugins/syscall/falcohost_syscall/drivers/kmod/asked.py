@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import platform
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers import ring_settings
 from falcohost_syscall.drivers.asked_for import chosen, kept_true
 from falcohost_syscall.drivers.kmod import interface
-from falcohost_syscall.drivers.kmod.config import Config
+from falcohost_syscall.drivers.ring_settings import RingSettings
 
 #: The tracepoints of events that are no calls.
 _MOMENTS: Final = {
@@ -36,7 +38,15 @@ class Asked(msgspec.Struct, frozen=True):
     only_successful: bool
 
 
-def ask(config: Config, plan: Plan) -> bytes:
+def parsed(settings: Mapping[str, Any]) -> RingSettings:
+    """Return the settings of the driver.
+
+    :raises ConfigError: a value is not valid.
+    """
+    return ring_settings.parse(settings, "kmod", interface.LONGEST_SNAPLEN)
+
+
+def ask(config: RingSettings, plan: Plan) -> bytes:
     """Return what *plan* asks for."""
     found = chosen(config.base, plan)
     wanted = {*(found.event_types or ()), *kept_true(found)}

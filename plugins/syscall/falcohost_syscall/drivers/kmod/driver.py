@@ -16,8 +16,7 @@ from falcohost import Batch, Plan, SourceError, SourceStats, kept
 from falcohost.lasting import Memory
 from falcohost.needs import Needs
 from falcohost_syscall.drivers.asked_for import chosen
-from falcohost_syscall.drivers.kmod import config
-from falcohost_syscall.drivers.kmod.asked import ask
+from falcohost_syscall.drivers.kmod.asked import ask, parsed
 from falcohost_syscall.drivers.kmod.interface import EVENTS, FULL, SWITCHES
 from falcohost_syscall.drivers.kmod.loader import Loader
 from falcohost_syscall.drivers.kmod.rings import Position, RawEvent, Rings
@@ -39,7 +38,7 @@ class KernelModule(TabledDriver):
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
-        self._config = config.parse(settings)
+        self._config = parsed(settings)
         super().__init__(settings, self._config.base, self._config.agent_pid)
         self._loader: Loader | None = None
         self._rings: Rings | None = None

@@ -18,8 +18,8 @@ from falcohost import SourceError, kept, lasting
 from falcohost.kept import MOST_KEPT, LoadAgain
 from falcohost.needs import MODULE, Needs
 from falcohost_syscall.drivers import told
-from falcohost_syscall.drivers.kmod import config, module
-from falcohost_syscall.drivers.kmod.asked import Asked, read
+from falcohost_syscall.drivers.kmod import module
+from falcohost_syscall.drivers.kmod.asked import Asked, parsed, read
 from falcohost_syscall.drivers.kmod.devices import Devices
 from falcohost_syscall.drivers.kmod.status import DEVICES, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.kmod.tails import PAUSE, Tails
@@ -43,7 +43,7 @@ class Loader:
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._config = config.parse(settings)
+        self._config = parsed(settings)
         self._asked: Asked | None = None
         self._memories: dict[str, int] = {}
         self._status: Status | None = None

@@ -14,8 +14,9 @@ from typing import Any, Final
 from falcohost import Batch, Plan, SourceStats
 from falcohost.needs import MAPS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
+from falcohost_syscall.drivers import ring_settings
 from falcohost_syscall.drivers.asked_for import chosen, kept_true
-from falcohost_syscall.drivers.legacy_ebpf import bcc, config, records
+from falcohost_syscall.drivers.legacy_ebpf import bcc, records
 from falcohost_syscall.drivers.legacy_ebpf.program import Program, source
 from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, EXECUTED, is_fork, numbers
 from falcohost_syscall.drivers.legacy_ebpf.records import Around, Record
@@ -32,6 +33,8 @@ _DRIFT: Final = 1_000_000
 _MOST_EARLY: Final = 100_000
 #: Most cgroups that are remembered.
 _MOST_CGROUPS: Final = 8192
+#: Most bytes that the program collects of data.
+_LONGEST: Final = 4095
 _NO_ARGUMENTS: Final = b"\0"
 _log = logging.getLogger("falcohost")
 
@@ -40,7 +43,7 @@ class LegacyEbpf(TabledDriver):
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`)."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._config = config.parse(settings)
+        self._config = ring_settings.parse(settings, "ebpf", _LONGEST)
         super().__init__(settings, self._config.base, self._config.agent_pid)
         self._program: Program | None = None
         self._offset = 0
