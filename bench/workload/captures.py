@@ -94,9 +94,12 @@ def start(name: str, tid: int, /, **values: int | bytes) -> bytes:
     return old_event(found.code, tid, *(_value(kind, values.get(param, b"")) for param, kind in found.params))
 
 
-def old_event(code: int, tid: int, *data: bytes) -> bytes:
-    """Return the block of an event as older captures have it: it does not say how many parameters it has."""
-    whole = b"".join(struct.pack("<H", len(value)) for value in data) + b"".join(data)
+def old_event(code: int, tid: int, *data: bytes, more: bytes = b"") -> bytes:
+    """Return the block of an event as older captures have it: it does not say how many parameters it has.
+
+    :param more: what stands behind them.
+    """
+    whole = b"".join(struct.pack("<H", len(value)) for value in data) + b"".join(data) + more
     return block(OLD_EVENT, struct.pack("<HQqIH", 3, TS, tid, 22 + len(whole), code) + whole)
 
 

@@ -40,6 +40,10 @@ SIGNED: Final = {
     **dict.fromkeys(("u8", "u16", "u32", "u64"), False),
 }
 _LONGEST_NUMBER: Final = 8
+#: Types (notification, infra) that say that they are longer than they are where they do not say how many parameters
+#: they have, and by how many bytes.
+_PADDED: Final = frozenset({280, 286})
+_PADDING: Final = 3
 #: The oldest type that tells of a container.
 _MEMBERS: Final = 228
 #: Stands for a missing text in old captures.
@@ -260,6 +264,8 @@ def values_of(data: bytes, kind: EventType, count: int) -> list[bytes]:
         if ends[-1] > len(data):
             raise TooShortError
         return [data[begin:end] for begin, end in pairwise(ends)]
+    if kind.code in _PADDED:
+        data = data[:-_PADDING]
     for number in range(len(kind.params), -1, -1):
         if 2 * number <= len(data):
             lengths = _LENGTHS[number].unpack_from(data)

@@ -198,6 +198,19 @@ def test_shares_of_a_processor(replayed, shown):
     ] == shown(replayed(*LISTS, *events, CLOSE), "thread.cpu.user", "thread.cpu.system", "thread.cpu")
 
 
+def test_messages_of_old_captures(replayed, shown):
+    """Old captures say of two types that their events are three bytes longer than their parameters."""
+    events = (
+        captures.old_event(280, -1, b"7\0", b"a message\0", more=bytes(3)),
+        captures.old_event(286, -1, b"here\0", b"name\0", b"text\0", b"all\0", more=bytes(3)),
+    )
+
+    assert [
+        ("notification", "id=7 desc=a message"),
+        ("infra", "source=here name=name description=text scope=all"),
+    ] == shown(replayed(*LISTS, *events), "evt.args")
+
+
 def test_calls_of_other_machines(replayed, shown):
     """Calls that only some machines have a number for are events for rules as well."""
     peer = b"\2" + bytes(12)
