@@ -143,7 +143,7 @@ def container_bytes() -> tuple[float, float]:
 
     def learn(number: int) -> None:
         cgroups.learn(number, [f"=/docker/{secrets.token_hex(32)}"])
-        lookup.find((cgroups.get(number).full_id, "docker"))
+        lookup.find((cgroups.get(number).full_id, "docker", ""))
         lookup.poll()
 
     return bytes_of_each(learn), bytes_of_each(lambda number: known.keep(secrets.token_hex(32), row))

@@ -22,6 +22,10 @@ THREADS: Final = 4
 #: Most containers of a runtime that are asked for at a time.
 MOST_ASKED: Final = 1024
 
+#: The same for a runtime inside of a container, whose files that one's root may fill as it likes.
+THREADS_INSIDE: Final = 1
+MOST_ASKED_INSIDE: Final = 64
+
 #: Seconds for which a container is looked for after it was last asked for: if the runtime does not answer, or does not
 #: know everything of it yet; if it has none of this name.
 PATIENCE: Final = 3.0
@@ -63,16 +67,26 @@ class _Search:
 class Asked:
     """The containers of one runtime.
 
+    :param found: gets what becomes known of each; None: the runtime is inside of a container.
     :ivar failed: how often it has not answered, or not as it should.
     """
 
-    def __init__(self, engine: Engine, later: Later, made: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        later: Later,
+        made: Callable[[str], None],
+        found: Callable[[str, Row], object] | None = None,
+    ) -> None:
         self.engine = engine
         self._made = made
+        self.is_inside = found is None
+        self._most = MOST_ASKED_INSIDE if found is None else MOST_ASKED
+        self._found = found or (lambda container, row: None)
         self.failed = 0
         self._later = later
         self._lock = threading.Lock()
-        self._threads = Pool(THREADS, f"ask {engine.name}")
+        self._threads = Pool(THREADS_INSIDE if self.is_inside else THREADS, f"ask {engine.name}")
         self._known = Known()
         self._searches: dict[str, _Search] = {}
 
@@ -132,6 +146,7 @@ class Asked:
             self.failed += 1
         if row is None:
             return False
+        self._found(container, row)
         with self._lock:
             search = self._searches.get(container)
             self._known.keep(container, row)
@@ -158,7 +173,7 @@ class Asked:
         """Return the search for *container*, a new one if there is none; None: there are too many."""
         search = self._searches.get(container)
         if search is None:
-            if len(self._searches) >= MOST_ASKED:
+            if len(self._searches) >= self._most:
                 return None
             search = self._searches[container] = _Search(container, known)
         return search
@@ -169,7 +184,7 @@ class Asked:
 
     def _all(self) -> None:
         try:
-            for _, container in zip(range(MOST_ASKED), self.engine.running(), strict=False):
+            for _, container in zip(range(self._most), self.engine.running(), strict=False):
                 self.ask(container, nobody)
         except Exception:
             self.failed += 1  # each is asked for when an event is from it
@@ -199,6 +214,8 @@ class Asked:
             del self._searches[search.container]
             if row is not None:
                 self._known.keep(search.container, row)
+        if row is not None:
+            self._found(search.container, row)
         self._tell(search, row or search.incomplete)
 
     def _tell(self, search: _Search, row: Row | None) -> None:
@@ -214,6 +231,7 @@ class Asked:
         with self._lock:
             is_first, search.incomplete = search.incomplete is None, row
             self._known.keep(search.container, row)
+        self._found(search.container, row)
         if is_first:
             left = max(search.asked + ENOUGH - time.monotonic(), 0.0)
             self._later.call(left, functools.partial(self._tell_incomplete, search))
@@ -248,14 +266,25 @@ class Asking:
     :param engines: runtimes that are there.
     :param places: where others may be. They cost nothing until they are there.
     :ivar again: tells of names that containers are made with.
+    :ivar found: gets the id and the row of each container of which something becomes known.
+    :ivar further: runtimes whose folders are watched as well, and that are not asked for all containers of their type.
     """
 
     def __init__(self, engines: Iterable[Engine] = (), places: Iterable[Place] = ()) -> None:
         self.again = Again()
+        self.found: Callable[[str, Row], object] = lambda container, row: None
+        self.further: list[Asked] = []
         self._later = Later()
         self._lock = threading.Lock()
         self._places = [*places]
-        self.runtimes = [Asked(engine, self._later, self.again.made) for engine in engines]
+        self.runtimes = [self._asked(engine) for engine in engines]
+
+    def asked(self, engine: Engine) -> Asked:
+        """Return what asks a runtime that is none of the machine's own."""
+        return Asked(engine, self._later, lambda container: None)
+
+    def _asked(self, engine: Engine) -> Asked:
+        return Asked(engine, self._later, self.again.made, lambda container, row: self.found(container, row))
 
     def look(self, kind: str = "") -> None:
         """Take in the runtimes that have come, those only that may have containers of this *kind*."""
@@ -263,21 +292,21 @@ class Asking:
             for place in [one for one in self._places if not kind or kind in one.types]:
                 if place.exists():
                     self._places.remove(place)
-                    self.runtimes = [*self.runtimes, new := Asked(place.make(), self._later, self.again.made)]
+                    self.runtimes = [*self.runtimes, new := self._asked(place.make())]
                     new.all()
 
     def ask(self, container: str, kind: str, tell: Tell) -> None:
         """Call *tell* with the first row of *container* that is found, or with None when there is none."""
         self.look(kind)
         asked = [one for one in self.runtimes if kind in one.engine.types]
-        first = _First(len(asked), tell)
+        first = First(len(asked), tell)
         if not asked:
             tell(None)
         for one in asked:
             one.ask(container, first)
 
 
-class _First:
+class First:
     """Passes on the first row, or None when none of *left* has come with one."""
 
     def __init__(self, left: int, tell: Tell) -> None:
@@ -286,6 +315,7 @@ class _First:
         self._tell = tell
 
     def __call__(self, row: Row | None) -> None:
+        """Take a row, or None."""
         with self._lock:
             self._left -= 1
             tells = self._left >= 0 and (row is not None or self._left == 0)

@@ -103,7 +103,7 @@ class Config(Struct, frozen=True, kw_only=True):
         """Return the files and folders that are read; for one that may come later, the folder that it will be in."""
         tasks = [str(Path(one).parent / "io.containerd.runtime.v2.task") for one in self.containerd]
         homes = [self.users.partition("*")[0]] if self.users else []
-        images = [str(Path(one).parent / "image") for one in self.dockers]
+        images = [str(Path(one).parent / name) for one in self.dockers for name in ("image", "volumes")]
         found = [*self.storages, *homes, *self.states, *self.bundles, *tasks, *self.dockers, *images]
         return tuple(dict.fromkeys(str(_existing(Path(one))) for one in found))
 

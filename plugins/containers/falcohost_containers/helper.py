@@ -24,6 +24,7 @@ from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
 from falcohost_containers.asking import Asked, Asking, Place
 from falcohost_containers.config import HAS_HTTP2, Config
+from falcohost_containers.inside import Inside
 from falcohost_containers.rows import Answer, Question, Row
 from falcohost_containers.runtimes.engine import Engine
 from falcohost_containers.watching import Folders
@@ -46,7 +47,9 @@ def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket
     """Answer the source's questions until it ends, and those of the process that pauses at the socket *other*."""
     prepare_threads()
     gc.enable()  # for the cycles that HTTP/2 makes
-    asking = Asking(places=places(msgspec.convert(settings, Config)))
+    config = msgspec.convert(settings, Config)
+    asking = Asking(places=places(config))
+    inside = Inside(asking, config.longest)
     watching = Watching(asking)
     threading.Thread(target=watching.run, name="watching", daemon=True).start()
     if other is not None:
@@ -58,9 +61,12 @@ def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket
             return
 
         def tell(row: Row | None) -> None:
-            answer(Answer(question.id, question.type, row))
+            answer(Answer(question.id, question.type, row, question.outer))
 
-        asking.ask(question.id, question.type, tell)
+        if question.outer:
+            inside.ask(question, tell)
+        else:
+            asking.ask(question.id, question.type, tell)
 
     serve_late(link, Question, ask)
 
@@ -186,13 +192,13 @@ class Watching:
     def _take(self) -> None:
         """Take what has come into the folders."""
         if self._folders.read(self._tell):
-            for one in self._asking.runtimes:
+            for one in self._asking.runtimes + self._asking.further:
                 one.all()
 
     def _look(self) -> None:
         self._asking.look()
         found: dict[Path, list[Asked]] = {}
-        for one in self._asking.runtimes:
+        for one in self._asking.runtimes + self._asking.further:
             one.forget_old()
             with contextlib.suppress(OSError):
                 for folder in one.engine.folders():
@@ -229,7 +235,7 @@ class Watching:
         if holders := tuple(owner for owner in owners if path in owner.engine.folders()):
             self._watch(path, holders)  # it is no container's, but one in which they are
         elif named := _named(path.name, owners):
-            if self._folders.watch(path):
+            if not any(owner.is_inside for owner in named) and self._folders.watch(path):
                 self._made[path] = named
             self._ask(named, path)
             if len(self._made) > MOST:

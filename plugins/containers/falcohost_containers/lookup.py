@@ -34,7 +34,7 @@ NAMED_BY_ID: Final = frozenset({"runc"})
 
 
 class Containers:
-    """Finds rows by a container's id and type, the helper that asks runtimes being at the other end of *port*."""
+    """Finds rows by a container's id and type and the one around it; *port* leads to the helper that asks runtimes."""
 
     def __init__(
         self, port: Port[Question, Answer] | None, clock: Clock = SYSTEM, pausing: Port[Question, Paused] | None = None
@@ -75,7 +75,7 @@ class Containers:
         return PENDING
 
     def _ask(self, key: Key) -> None:
-        if key not in self._asked and self._port.ask(Question(str(key[0])[:256], str(key[1])[:256])):
+        if key not in self._asked and self._port.ask(Question(*(str(part)[:256] for part in key))):
             self._asked.add(key)
 
     def __len__(self) -> int:
@@ -131,13 +131,13 @@ class Containers:
         """Forget what is known of containers of this name; of all with chosen names, if it is empty."""
         self._watches = False
         for kind in CHOSEN:
-            gone = [(container, kind)] if container else [key for key in self._rows if key[1] == kind]
+            gone = [(container, kind, "")] if container else [key for key in self._rows if key[1] == kind]
             for key in gone:
                 self._rows.pop(key, None)
                 self._asked.discard(key)
 
     def _take(self, answer: Answer) -> None:
-        key, now = (answer.id, answer.type), self._clock.monotonic()
+        key, now = (answer.id, answer.type, answer.outer), self._clock.monotonic()
         if key not in self._asked:
             return  # nobody has asked that
         self._asked.discard(key)

@@ -64,7 +64,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
         settings=msgspec.to_builtins(config),
     )
     about = "Knows the names, images, labels, mounts and pods of containers."
-    key = {"syscall": ("container.full_id", "container.type")}
+    key = {"syscall": ("container.full_id", "container.type", "container.outer")}
     return [
         LookupSpec(
             name=NAME,

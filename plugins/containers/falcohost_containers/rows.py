@@ -68,10 +68,14 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
 
 
 class Question(Struct, array_like=True, frozen=True):
-    """Asks for a container; *type* is the runtime as the cgroup's name tells it. Without one, asks what is made."""
+    """Asks for a container; *type* is the runtime as the cgroup's name tells it. Without one, asks what is made.
+
+    :ivar outer: the container in which a runtime has started it, as ``type/id``; empty: it is in none.
+    """
 
     id: _Id
     type: _Id
+    outer: _Id = ""
 
 
 class Answer(Struct, array_like=True, frozen=True):
@@ -83,6 +87,7 @@ class Answer(Struct, array_like=True, frozen=True):
     id: str
     type: str
     row: Row | None
+    outer: str = ""
 
 
 class Paused(Struct, array_like=True, frozen=True, kw_only=True):

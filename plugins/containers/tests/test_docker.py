@@ -78,6 +78,19 @@ def test_the_list(docker, web):
     assert Docker(docker.socket).brief("f" * 64) is None
 
 
+def test_a_volume(docker, silent):
+    """Where it is, files do not say as docker does, but the same is told."""
+    name = f"web-{secrets.token_hex(4)}"
+    ident = docker.do("run", "-d", "--name", name, "-v", "/kept", *OPTIONS, IMAGE, "/bin/sleep", "1000").strip()
+    try:
+        row = Docker(silent, folders=[docker.folder]).find(ident) or Row()
+        assert (Docker(docker.socket).find(ident) or Row()).mounts == row.mounts
+    finally:
+        docker.do("rm", "-f", "-v", name)
+
+    assert "/kept" in {one.destination for one in row.mounts or () if Path(one.source).name == "_data"}
+
+
 def test_before_the_start(docker, silent):
     """What has not been started may change, and is told as that, whoever says it."""
     name = f"web-{secrets.token_hex(4)}"

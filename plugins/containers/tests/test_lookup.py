@@ -16,7 +16,7 @@ from falcohost_containers import lookup
 from falcohost_containers.lookup import NOT_KNOWN, OLD, Containers
 from falcohost_containers.rows import Answer, Question, Row
 
-WEB = ("f" * 64, "docker")
+WEB = ("f" * 64, "docker", "")
 
 
 class Asked:
@@ -45,7 +45,7 @@ class Asked:
         """Answer the first question that has come, when it has come."""
         wait_until(lambda: self.waiting)
         question, answer = self.waiting.pop(0)
-        answer(Answer(question.id, question.type, row))
+        answer(Answer(question.id, question.type, row, question.outer))
 
     def end(self) -> None:
         """End the process."""
@@ -101,11 +101,11 @@ def test_what_nobody_knows(containers, asked, clock):
 
 def test_a_container_that_is_named_by_its_id(containers, asked):
     """It has its name, though its runtime does not say anything of it."""
-    containers.find(("web", "runc"))
+    containers.find(("web", "runc", ""))
     asked.answer(None)
     wait_until(containers.poll)
 
-    assert Row(name="web", partial=True) == containers.find(("web", "runc"))
+    assert Row(name="web", partial=True) == containers.find(("web", "runc", ""))
 
 
 def test_a_row_that_is_old(containers, asked, clock):
@@ -124,7 +124,7 @@ def test_a_row_that_is_old(containers, asked, clock):
 
 def test_a_name_that_is_used_again(containers, asked):
     """What is known of a container is forgotten when another is made with its name, each time; other rows stay."""
-    task, bare = ("web", "containerd"), ("job", "runc")
+    task, bare = ("web", "containerd", ""), ("job", "runc", "")
     for key in (WEB, task, bare):
         containers.find(key)
         asked.answer(Row(name=key[0]))
@@ -146,7 +146,7 @@ def test_a_name_that_is_used_again(containers, asked):
 
 def test_many_names_that_are_used_again(containers, asked):
     """Where too many were made, all that could have been made anew are forgotten."""
-    for key in (WEB, ("web", "containerd"), ("job", "runc")):
+    for key in (WEB, ("web", "containerd", ""), ("job", "runc", "")):
         containers.find(key)
         asked.answer(Row(name=key[0]))
     wait_until(lambda: containers.poll() and len(containers) == 3)
@@ -160,11 +160,11 @@ def test_few_are_kept(containers, asked, monkeypatch):
     """Those that were not read for the longest time are forgotten."""
     monkeypatch.setattr(lookup, "MOST", 2)
     for name in ("a", "b", "a", "c"):
-        if containers.find((name, "docker")) is PENDING:
+        if containers.find((name, "docker", "")) is PENDING:
             asked.answer(Row(name=name))
             wait_until(containers.poll)
 
-    found = [containers.find((name, "docker")) for name in "acb"]
+    found = [containers.find((name, "docker", "")) for name in "acb"]
     assert ["a", "c", PENDING] == [one if one is PENDING else one.name for one in found]
     assert 1 == containers.dropped
 
@@ -177,14 +177,14 @@ def test_a_process_that_has_ended(containers, asked):
         containers.poll()
     with pytest.raises(HelperEnded):
         containers.find(WEB)
-        containers.find(("b", "docker"))
+        containers.find(("b", "docker", ""))
 
 
 def test_who_is_not_asked():
     """LXC's containers have their name in the cgroup; without a process to ask, nothing is known of others."""
     made = Containers.from_settings({HELPERS: {}})
 
-    assert "shop" == made.find(("shop", "lxc")).name
+    assert "shop" == made.find(("shop", "lxc", "")).name
     assert made.find(WEB) is None
     assert (False, None) == (made.poll(), made.fileno())
     made.close()

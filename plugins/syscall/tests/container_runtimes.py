@@ -116,6 +116,10 @@ class Ctr:
         self._ctr = ("ctr", "-n", NAMESPACE)
         run(*self._ctr, "image", "import", "--snapshotter", "native", str(image))
 
+    def do(self, *arguments: str) -> str:
+        """Run ctr with *arguments*; return what it writes."""
+        return run(*self._ctr, *arguments, fails=True)
+
     def start(self, script: str, *, terminal: bool) -> str:
         """Run a shell script in a container; return the container's id."""
         return self.execute("/bin/sh", "-c", script, terminal=terminal)

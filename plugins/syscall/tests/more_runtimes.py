@@ -6,16 +6,14 @@ systemd has to make cgroups for runs in a machine that is booted for it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import container_runtimes
 from container_runtimes import Podman, need
 
 from falcohost.testing import skip_or_fail
@@ -274,16 +272,6 @@ class Rootless(Booted):
         """End the machine, and remove the user's folder."""
         super().close()
         shutil.rmtree(self.home)
-
-
-@contextlib.contextmanager
-def nested(folder: Path) -> Iterator[tuple[Podman, tuple[str, ...], Path]]:
-    """Return podman, the options with which it starts containers in which it runs too, and a folder that they see."""
-    outer = container_runtimes.podman(folder, "vfs")
-    inner = folder / "inner"
-    inner.mkdir()
-    yield outer, ("--privileged", "--network", "none", "--rootfs", "/:O"), inner
-    shutil.rmtree(inner, ignore_errors=True)
 
 
 def available(kind: type) -> None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import secrets
-import subprocess
 
 import pytest
-from more_runtimes import BareCrun, BareRunc, Crun, Detached, Lxc, Nspawn, Rootless, available, nested
-
-from falcohost.testing.images import IMAGE
+from more_runtimes import BareCrun, BareRunc, Crun, Detached, Lxc, Nspawn, Rootless, available
 
 RULES = """
 - rule: First
@@ -57,25 +54,3 @@ def test_the_first_instruction(kind, agent, bpf, tmp_path, soak):
         runtime.close()
 
     assert wanted == found
-
-
-def test_a_container_in_a_container(agent, bpf, tmp_path):
-    """With podman in podman, the inner container has an id of its own, and the outer one its name and image."""
-    mark, outer = f"/etc/falcohost-first-{secrets.token_hex(4)}", f"falcohost-{secrets.token_hex(4)}"
-    with nested(tmp_path) as (podman, options, inner):
-        places = f"--root {inner}/root --runroot {inner}/run --storage-driver vfs --cgroup-manager cgroupfs"
-        line = f"podman --runtime runc {places} --events-backend file"
-        run = f"{line} run --cidfile {inner}/id --network none {IMAGE} /bin/cat {mark}-inner"
-        script = f"cat {mark}-outer; {line} load -q -i {tmp_path}/image.tar && {run}"
-        running = agent(podman.engines)
-        podman.do("run", "--name", outer, "-v", f"{inner}:{inner}", *options, "/bin/sh", "-c", script, fails=True)
-        found = {
-            one: running.wait_for(lambda alert, one=one: f"{mark}-{one}" in str(alert))["output_fields"]
-            for one in ("outer", "inner")
-        }
-        ids = {name: (inner / "id").read_text().strip() for name in ("inner",)}
-        subprocess.run(["umount", "-R", str(inner / "root")], capture_output=True)
-
-    assert (ids["inner"], "podman") == (found["inner"]["container.full_id"], found["inner"]["container.type"])
-    assert (outer, "podman") == (found["outer"]["container.name"], found["outer"]["container.type"])
-    assert found["outer"]["container.id"] != found["inner"]["container.id"]

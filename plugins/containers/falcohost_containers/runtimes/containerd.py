@@ -87,6 +87,10 @@ class Containerd:
                 raise Incomplete(self._specified(container, spec(data)))
         return None
 
+    def root(self, container: str) -> Path | None:
+        """Return the root of a task."""
+        return next((self._tasks / one / container / "rootfs" for one in self._of_task(container)), None)
+
     def _specified(self, container: str, said: Spec) -> Row:
         notes = said.annotations or {}
         pod, image = _pod(notes), text(notes.get(f"{_ANNOTATED}image-name", ""))

@@ -45,12 +45,14 @@ class _Listed(Struct, rename={**_NAMES, "image_id": "ImageID"}):
 
 
 class Docker:
-    """The server at the socket *path*.
+    """The server at the socket *path*; None: it is not asked.
 
     :param folders: where it keeps its containers.
     """
 
-    def __init__(self, path: Path, *, name: str = "docker", folders: Sequence[Path] = (), longest: int = 100) -> None:
+    def __init__(
+        self, path: Path | None, *, name: str = "docker", folders: Sequence[Path] = (), longest: int = 100
+    ) -> None:
         self.name = name
         self.types = frozenset({name})
         self.ids = ID
@@ -75,7 +77,9 @@ class Docker:
         if listed is None:
             return None
         found = None
-        if listed.state not in _BEFORE:  # asked for more, docker does not answer until it has started it
+        if (
+            self._path is not None and listed.state not in _BEFORE
+        ):  # asked for more, docker does not answer until it has started it
             found = get(self._path, f"/containers/{container}/json", Container)
         names = self._names(listed.image_id)
         if found is None or found.id != container:
@@ -121,10 +125,12 @@ class Docker:
         return self._folders
 
     def _list(self, query: str = "") -> list[_Listed]:
-        return get(self._path, f"/containers/json{query}", list[_Listed]) or []
+        return [] if self._path is None else get(self._path, f"/containers/json{query}", list[_Listed]) or []
 
     def _names(self, image: str) -> list[str]:
         """Return the names of an image, whose id this is."""
+        if self._path is None:
+            return []
         found = get(self._path, f"/images/{quote(image, safe='')}/json", _Image) or _Image()
         return [*(found.repo_tags or ()), *(found.repo_digests or ())]
 

@@ -76,6 +76,14 @@ class OnDisk(Protocol):
         """
 
 
+@runtime_checkable
+class Rooted(Protocol):
+    """A runtime whose containers' roots can be looked into."""
+
+    def root(self, container: str) -> Path | None:
+        """Return where the root of a container is on the machine; None: not known."""
+
+
 class Deadline:
     """The time until which a question has to be answered."""
 

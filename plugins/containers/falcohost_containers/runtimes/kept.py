@@ -29,6 +29,13 @@ class _Point(Struct, rename={"mode": "Relabel", "writable": "RW"}):
     propagation: str = msgspec.field(default="", name="Propagation")
     mode: str = ""
     writable: bool = False
+    volume: str = msgspec.field(default="", name="Name")
+    driver: str = msgspec.field(default="", name="Driver")
+
+    def place(self, folder: Path) -> str:
+        """Return what is mounted, which for one of docker's volumes is in *folder*."""
+        is_there = self.driver == "local" and self.volume and not self.source
+        return str(folder / self.volume / "_data") if is_there else self.source
 
 
 class _State(Struct, rename="pascal"):
@@ -77,7 +84,8 @@ def kept(folders: Iterable[Path], container: str) -> Kept | None:
             if found.id != container:
                 raise ValueError("the files of another container")
             is_whole = found.started or (found.state is not None and found.state.running)
-            return Kept(_container(found, _decode_host(host)), _names(folder.parent, found), is_whole)
+            about = _container(found, _decode_host(host), folder.parent / "volumes")
+            return Kept(about, _names(folder.parent, found), is_whole)
         if _is_new(folder / container):
             raise Incomplete(Row())  # docker, if it is slow, would hold up what asks it until after the start
     return None
@@ -90,9 +98,9 @@ def _is_new(folder: Path) -> bool:
         return False
 
 
-def _container(found: _Config, host: HostSettings) -> Container:
+def _container(found: _Config, host: HostSettings, volumes: Path) -> Container:
     points = sorted((found.points or {}).values(), key=lambda one: one.destination)
-    mounts = [Mounted(one.source, one.destination, one.mode, one.writable, one.propagation) for one in points]
+    mounts = [Mounted(one.place(volumes), one.destination, one.mode, one.writable, one.propagation) for one in points]
     return Container(found.id, found.name, found.image, found.config, host, mounts, found.networks)
 
 

@@ -22,6 +22,10 @@ class _Namespace(Struct):
     type: str = ""
 
 
+class _Root(Struct):
+    path: str = ""
+
+
 class _Linux(Struct, rename="camel"):
     namespaces: list[_Namespace] | None = None
     rootfs_propagation: str = ""
@@ -33,6 +37,7 @@ class Spec(Struct):
     mounts: list[SpecMount] | None = None
     annotations: dict[str, str] | None = None
     linux: _Linux | None = None
+    root: _Root | None = None
 
     @property
     def shares(self) -> frozenset[str]:

@@ -111,6 +111,14 @@ class Podman:
         """Return the folders in which podman makes one for each container."""
         return [folder for _, folder in folders_of([*self._storages, *self._of_users()])]
 
+    def root(self, container: str) -> Path | None:
+        """Return the root of one of root's containers."""
+        for _, folder in folders_of(self._storages):
+            data = read(folder / container / "userdata/config.json")
+            if data is not None and (root := spec(data).root) is not None and root.path.startswith("/"):
+                return Path(root.path)
+        return None
+
     def _of_users(self) -> list[Path]:
         found = [path for pattern in self._users for path in Path("/").glob(pattern.lstrip("/"))]
         return found[:_MOST]

@@ -134,6 +134,12 @@ def _known() -> Iterator[SyscallField]:
             suggested=name == "id",
         )
     yield row(
+        "container.outer",
+        T.CHARBUF,
+        "Type and full id of the container in which a runtime started this one, as type/id; empty if it is in none.",
+        lambda e, _: e.container.outer,
+    )
+    yield row(
         "container.privileged",
         T.BOOL,
         "The container's init may have every capability and has no seccomp filter, according to the kernel.",

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
@@ -27,11 +28,15 @@ DEPTH = 16
 
 
 class Container(Struct, frozen=True):
-    """A container, or the host; *type* is the runtime's name."""
+    """A container, or the host; *type* is the runtime's name.
+
+    :ivar outer: the container that it is in, as ``type/full_id``; empty: it is in none.
+    """
 
     id: str
     full_id: str
     type: str
+    outer: str = ""
 
     @property
     def is_host(self) -> bool:
@@ -162,7 +167,7 @@ def from_path(path: str) -> Container | None:
 
 
 def _all_named(path: str) -> Iterator[tuple[str, Container]]:
-    """Yield all such containers with their cgroups, innermost first."""
+    """Yield all such containers with their cgroups, innermost first; one may have several."""
     for one in _upwards(path):
         if (found := _named(one)) is not None:
             yield one, found
@@ -184,6 +189,9 @@ Cgroups: TypeAlias = dict[int, tuple[str, ...]]
 
 #: What a cgroup may be that of.
 Claims: TypeAlias = tuple[Claim, ...]
+
+#: Containers with their cgroups, innermost first.
+Named: TypeAlias = list[tuple[str, Container]]
 
 #: Most of them that are asked for.
 MOST_CLAIMS: Final = 8
@@ -222,10 +230,10 @@ class Containers:
         # A runtime inside of a container may have made cgroups in some hierarchies of version 1 only.
         named = max(map(self._named, paths), key=len, default=[])
         if named:
-            self._find(key, named[0], lines)
+            self._find(key, self._inside(named), lines)
             return
         claims = tuple(dict.fromkeys(claim for path in paths for claim in claims_of(path)))[:MOST_CLAIMS]
-        known = next((claim for claim in claims if self._exists(claim)), None)
+        known = self._first(claims)
         if known is not None or not claims:
             self._find(key, HOST if known is None else known.container, lines)
             return
@@ -251,7 +259,7 @@ class Containers:
         claims = self.undecided.pop(key)
         claim = next((one for one in claims if one.is_below(ancestors)), None)
         if claim is None:  # crun writes its state while the container begins
-            claim = next(filter(self._exists, claims), None)
+            claim = self._first(claims)
         self._find(key, HOST if claim is None else claim.container, self.cgroups(key))
 
     def get(self, key: int) -> Container:
@@ -268,8 +276,21 @@ class Containers:
         known = self._known.get(key)
         return known[1] if known else ()
 
-    def _named(self, path: str) -> list[Container]:
-        """Return the containers that *path* names, innermost first.
+    def _first(self, claims: Iterable[Claim]) -> Claim | None:
+        """Return the first of *claims* that a runtime has."""
+        return next(filter(self._exists, claims), None)
+
+    def _inside(self, named: Named) -> Container:
+        """Return the first of *named*, with the container that it is in."""
+        at, inner = named[0]
+        outer = next((one for _, one in named if one != inner), None)
+        if outer is None:
+            claim = self._first(tuple(claims_of(at.rpartition("/")[0]))[:MOST_CLAIMS])
+            outer = None if claim is None else claim.container
+        return inner if outer is None else replace(inner, outer=f"{outer.type}/{outer.full_id}")
+
+    def _named(self, path: str) -> Named:
+        """Return the containers that *path* names, with their cgroups, innermost first.
 
         Who may make cgroups inside of one could name a cgroup like another container of this machine: that one's
         runtime knows where it is.
@@ -281,7 +302,7 @@ class Containers:
             if not elsewhere:
                 break
             del found[0]
-        return [container for _, container in found]
+        return found
 
     def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
         self._known[key] = (container, cgroups)

@@ -120,6 +120,25 @@ def test_first_path_that_matches_decides():
     assert containers.cgroups(5) == ("cpu=/", f"memory=/docker/{ID}", "pids=/lxc/x")
 
 
+@pytest.mark.parametrize(
+    ("path", "outer"),
+    [
+        (f"/docker/{'f' * 64}/docker/{ID}", f"docker/{'f' * 64}"),
+        (f"/machine.slice/libpod-{'f' * 64}.scope/container/libpod_parent/libpod-{ID}", f"podman/{'f' * 64}"),
+        (f"/machine.slice/libpod-{ID}.scope/container", ""),
+        (f"/default/web/libpod_parent/libpod-{ID}", "containerd/web"),
+        (f"/default/other/libpod_parent/libpod-{ID}", ""),
+        (f"/docker/{ID}", ""),
+    ],
+)
+def test_the_container_around_it(path, outer):
+    """A container in another one has that one's type and id, also if only a runtime's state says that it is one."""
+    containers = Containers(lambda claim: claim.name == "web")
+    containers.learn(1, [f"={path}/some.service"])
+
+    assert (ID, outer) == (containers.get(1).full_id, containers.get(1).outer)
+
+
 def test_innermost_of_all_hierarchies():
     """A runtime in a container that makes cgroups in hierarchies of version 1 only has containers of its own there."""
     containers, inner = Containers(), "b" * 64

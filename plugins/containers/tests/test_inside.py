@@ -1,0 +1,122 @@
+"""Containers that a runtime inside of another container has started, as files tell them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from falcohost.testing.waiting import wait_until
+from falcohost_containers.asking import Asking
+from falcohost_containers.inside import MOST, Inside
+from falcohost_containers.rows import Question, Row
+from falcohost_containers.runtimes.storage import Podman
+
+OUTER, OTHER, INNER, UNKNOWN = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
+
+
+def store(storage: Path, ident: str, name: str, *mounts: tuple[str, str], root: str = "", shares: str = "") -> None:
+    """Keep a container in a storage, as podman does."""
+    folder = storage / "vfs-containers"
+    (folder / ident / "userdata").mkdir(parents=True)
+    metadata = {"image-name": f"shop/{name}:1", "name": name}
+    listed = json.loads((folder / "containers.json").read_text()) if (folder / "containers.json").exists() else []
+    listed.append({"id": ident, "names": [name], "metadata": json.dumps(metadata)})
+    (folder / "containers.json").write_text(json.dumps(listed))
+    namespaces = [{"type": kind} for kind in ("pid", "network", "ipc") if kind != shares]
+    config = {
+        "mounts": [{"source": source, "destination": to, "options": []} for source, to in mounts],
+        "linux": {"namespaces": namespaces},
+        "root": {"path": root},
+    }
+    (folder / ident / "userdata/config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture
+def asking(tmp_path) -> Asking:
+    """Return root's podman, which has two containers; one has a storage in a volume."""
+    store(tmp_path / "root", OUTER, "outer", (str(tmp_path / "volume"), "/var/lib/containers"))
+    store(tmp_path / "root", OTHER, "other", root=str(tmp_path / "other"))
+    return Asking([Podman([tmp_path / "root"], [], None)])
+
+
+@pytest.fixture
+def inside(asking) -> Inside:
+    """Return what is asked."""
+    return Inside(asking, 100)
+
+
+def told(inside: Inside, container: str, outer: str = OUTER) -> Row | None:
+    """Return the row of a container in another."""
+    found: list[Row | None] = []
+    inside.ask(Question(container, "podman", f"podman/{outer}"), found.append)
+    wait_until(lambda: found)
+    return found[0]
+
+
+def named(row: Row | None) -> tuple[str, str, bool] | None:
+    """Return name and image, and whether there is more to know."""
+    return None if row is None else (row.name, row.image, row.partial)
+
+
+def test_in_a_volume(inside, tmp_path):
+    """The storage is where the volume is."""
+    store(tmp_path / "volume/storage", INNER, "web")
+
+    assert ("web", "shop/web:1", False) == named(told(inside, INNER))
+
+
+def test_below_the_root(inside, tmp_path):
+    """Without a volume, the storage is below the root of the outer container."""
+    store(tmp_path / "other/var/lib/containers/storage", INNER, "web")
+
+    assert ("web", "shop/web:1", False) == named(told(inside, INNER, OTHER))
+
+
+def test_a_storage_of_a_user_of_the_container(inside, tmp_path):
+    """It is known by the end of the path of a volume."""
+    mount = (str(tmp_path / "of user"), "/home/podman/.local/share/containers")
+    store(tmp_path / "root", UNKNOWN, "third", mount)
+    store(tmp_path / "of user/storage", INNER, "[web]*")
+
+    assert ("[web]*", "shop/[web]*:1", False) == named(told(inside, INNER, UNKNOWN))
+
+
+def test_what_is_not_known(inside, tmp_path):
+    """It is told as the outer one, and that there is more to know."""
+    store(tmp_path / "volume/storage", INNER, "web")
+
+    assert ("outer", "shop/outer:1", True) == named(told(inside, UNKNOWN))
+    assert told(inside, INNER, UNKNOWN) is None
+
+
+def test_whoever_fills_the_storage_decides_about_no_other(inside, asking, tmp_path):
+    """What is written in a container's volume is told of containers in that one only."""
+    store(tmp_path / "volume/storage", INNER, "web")
+    store(tmp_path / "volume/storage", OTHER, "false")
+    found: list[Row | None] = []
+    told(inside, INNER)
+    for container in (INNER, OTHER):
+        asking.ask(container, "podman", found.append)
+    wait_until(lambda: len(found) == 2)
+
+    assert {None, ("other", "shop/other:1", False)} == set(map(named, found))
+    assert ("other", "shop/other:1", True) == named(told(inside, INNER, OTHER))
+
+
+def test_namespaces(inside, tmp_path):
+    """The namespaces of its host are those of the outer container."""
+    store(tmp_path / "volume/storage", INNER, "web", shares="network")
+
+    assert frozenset() == (told(inside, INNER) or Row()).shares
+
+
+def test_many_outer_containers(inside, asking, tmp_path):
+    """The runtimes of those that were asked for last are remembered."""
+    for number in range(MOST + 8):
+        mounts = (f"{tmp_path}/{number}", "/var/lib/docker")
+        store(tmp_path / "root", f"{number:064x}", f"outer-{number}", mounts)
+        told(inside, UNKNOWN, f"{number:064x}")
+
+    assert MOST == len(asking.further)

@@ -1,0 +1,142 @@
+"""What containers do that a runtime inside of another container has started: told with their own names and images."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from container_runtimes import NAMESPACE, Ctr, Docker, Podman, need
+
+from falcohost.testing import skip_or_fail
+from falcohost.testing.images import IMAGE, is_static, write_image
+
+FIRST = "/etc/falcohost-first"
+RULES = f"""
+- rule: First
+  desc: The first instruction of a container reads a file.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith {FIRST} and container.id != host
+  output: first | %fd.name %container.full_id %container.type %container.name %container.image %container.outer
+  priority: NOTICE
+"""
+
+#: What of this machine an outer container has: programs, libraries, and what podman needs to know.
+SHARED = {"/usr": "/usr", "/usr/lib": "/lib", "/usr/lib64": "/lib64", "/etc/containers": "/etc/containers"}
+CGROUPS = "/sys/fs/cgroup"
+BEGIN = "export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin; mkdir -p /var/tmp /run /tmp\n"
+
+#: podman and docker in a container, which keep everything in the usual places unless *more* is said.
+PODMAN = "podman --runtime runc --storage-driver vfs --cgroup-manager cgroupfs --events-backend file {more}"
+IN_PODMAN = f"""{PODMAN} load -q -i /out/image.tar
+cat {FIRST}-{{name}}
+for mark in {{marks}}; do
+    {PODMAN} run --rm --name inner-$mark --network none {{parent}} {IMAGE} /bin/cat {FIRST}-$mark
+done
+"""
+IN_DOCKER = f"""dockerd --iptables=false --ip6tables=false --bridge=none --storage-driver=vfs > /out/log 2>&1 &
+until docker version > /dev/null 2>&1; do sleep 0.1; done
+docker load -q -i /out/image.tar
+cat {FIRST}-{{name}}
+for mark in {{marks}}; do docker run --rm --name inner-$mark --network none {IMAGE} /bin/cat {FIRST}-$mark; done
+kill $!; wait
+"""
+PROGRAMS = {Ctr: ("containerd", "ctr"), Docker: ("dockerd", "docker", "containerd"), Podman: ("podman",)}
+
+
+class Told(NamedTuple):
+    """What is told of a container."""
+
+    type: str
+    name: str
+    image: str
+    outer: str
+
+
+@pytest.fixture(scope="module")
+def runtime_of(bpf, tmp_path_factory) -> Iterator[Callable[[Any], Any]]:
+    """Return a function that starts a runtime of a kind, with the image in it."""
+    started: dict[Any, Any] = {}
+
+    def runtime_of(kind: Any) -> Any:
+        need(kind.type, *PROGRAMS[kind], "podman", "runc", "busybox")
+        if not is_static():
+            skip_or_fail(kind.type, "busybox is linked dynamically: apt-get install busybox-static")
+        if kind not in started:
+            folder = tmp_path_factory.mktemp(kind.type)
+            write_image(folder / "image.tar")
+            started[kind] = kind(folder, folder / "image.tar")
+        return started[kind]
+
+    yield runtime_of
+    for runtime in started.values():
+        runtime.close()
+
+
+@pytest.fixture
+def tell(start_agent, tmp_path) -> Callable[[object], Callable[[str], dict[str, Any]]]:
+    """Return a function that starts an agent, and returns a function that returns what is told of a mark."""
+
+    def tell(engines: object) -> Callable[[str], dict[str, Any]]:
+        (tmp_path / "rules.yaml").write_text(RULES)
+        plugin = {"name": "container", "init_config": {"engines": engines}}
+        settings = {"plugins": [plugin], "load_plugins": ["container"], "falcohost": {"lookups": {"wait": 2.9}}}
+        agent = start_agent(tmp_path / "rules.yaml", settings=settings)
+        return lambda mark: agent.wait_for(lambda alert: f"{FIRST}-{mark}" in str(alert))["output_fields"]
+
+    return tell
+
+
+def begin(runtime: Any, name: str, folder: Path, script: str, *volumes: str) -> None:
+    """Run a script in a privileged container that has *folder* as /out, and programs of this machine."""
+    write_image(folder / "image.tar")
+    shell = ("/bin/sh", "-c", BEGIN + script)
+    if isinstance(runtime, Ctr):
+        mounts = [f"type=bind,src={source},dst={to},options=rbind:ro" for source, to in SHARED.items()]
+        mounts += [
+            f"type=bind,src={source},dst={to},options=rbind:rw" for source, to in ((folder, "/out"), (CGROUPS,) * 2)
+        ]
+        runtime.do(
+            "run",
+            "--rm",
+            "--snapshotter",
+            "native",
+            "--privileged",
+            *(f"--mount={one}" for one in mounts),
+            IMAGE,
+            name,
+            *shell,
+        )
+        return
+    mounts = [*(f"-v{source}:{to}:ro" for source, to in SHARED.items()), f"-v{folder}:/out", *volumes]
+    runtime.do("run", "--rm", "--name", name, "--privileged", "--network", "none", *mounts, IMAGE, *shell, fails=True)
+
+
+CASES = {
+    "podman in podman, with a volume": (Podman, IN_PODMAN, ("-v/var/lib/containers",), ""),
+    "podman in podman": (Podman, IN_PODMAN, (), ""),
+    "podman in containerd": (Ctr, IN_PODMAN, (), ""),
+    "docker in docker": (Docker, IN_DOCKER, ("-v/var/lib/docker",), ""),
+    "podman in podman, elsewhere": (Podman, IN_PODMAN, (), "--root /out/root"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_first_instruction(runtime_of, tell, tmp_path, soak, case):
+    """It is told with the inner one's name and image where these are known, else with those of the outer one."""
+    kind, script, volumes, more = CASES[case]
+    runtime = runtime_of(kind)
+    name, marks = f"falcohost-{secrets.token_hex(4)}", [secrets.token_hex(4) for _ in range(soak(100, 2))]
+    told = tell(runtime.engines)
+    parent = f"--cgroup-parent=/{NAMESPACE}/{name}" if kind is Ctr else ""  # it sees all cgroups of the machine
+    said = {"name": name, "marks": " ".join(marks), "more": more, "parent": parent}
+    begin(runtime, name, tmp_path, script.format(**said), *volumes)
+    around, *within = (told(mark) for mark in (name, *marks))
+    found = [Told(*(fields[f"container.{key}"] for key in Told._fields)) for fields in within]
+    outer = f"{kind.type}/{around['container.full_id']}"
+    inner = "docker" if script is IN_DOCKER else "podman"
+
+    assert Told(kind.type, name, IMAGE, "") == Told(*(around[f"container.{key}"] for key in Told._fields))
+    assert [Told(inner, *((name, IMAGE) if more else (f"inner-{mark}", IMAGE)), outer) for mark in marks] == found
+    assert len({around["container.full_id"], *(fields["container.full_id"] for fields in within)}) == 1 + len(marks)
