@@ -14,7 +14,6 @@ from falcohost_syscall.fields.field import SyscallField
 #: Fields that Falco 0.44 does not have.
 OWN: Final = frozenset(
     (
-        "container.outer",
         *("evt.agent_part", "evt.is_cut", "evt.is_io_uring", "evt.is_rewritten", "evt.is_uncompared"),
         *("fd.name.host", "fd.name.real", "fd.name.requested", "fd.name.watched"),
         *("proc.entered_with", "proc.is_falcohost", "proc.tid", "user.gid", "user.group"),

@@ -119,6 +119,7 @@ class _Container(_Strict, frozen=True):
     id: str
     full_id: str
     type: str
+    outer: str = ""
 
 
 class _Accounts(_Strict, frozen=True):

@@ -105,7 +105,10 @@ def _end(end: Endpoint) -> list[Any]:
 
 def _container(event: SyscallEvent) -> dict[str, str] | None:
     one = event.container
-    return None if one.is_host else {"id": one.id, "full_id": one.full_id, "type": one.type}
+    if one.is_host:
+        return None
+    told = {"id": one.id, "full_id": one.full_id, "type": one.type}
+    return {**told, "outer": one.outer} if one.outer else told
 
 
 def _chain(process: Process, boot: int) -> dict[str, Any]:
