@@ -1,6 +1,8 @@
-"""Finds containers that a runtime inside of a container has started, whose files lie in volumes or the root of that.
+"""Finds containers of which others than the machine's root decide what they are called.
 
-Whoever runs the outer container decides what is in these files, so they count for containers in it only.
+Those that a runtime inside of a container has started: its files lie in volumes or the root of that one, and count for
+containers in it only. And those in cgroups of a user, who could name one like any container of the machine: only what
+this user's own runtimes know counts.
 """
 
 from __future__ import annotations
@@ -17,19 +19,22 @@ from msgspec import structs
 
 from falcohost_containers.asking import Asked, Asking, First, Tell
 from falcohost_containers.rows import Mount, Question, Row
-from falcohost_containers.runtimes.engine import Engine, Rooted, RuntimeFailed
+from falcohost_containers.runtimes.engine import Engine, Owned, Rooted, RuntimeFailed
 
 #: Where podman and docker keep containers, as a container sees it; podman of its users, by the end of a mount's path.
 _STORAGE: Final = PurePosixPath("/var/lib/containers/storage")
 _DOCKERS: Final = PurePosixPath("/var/lib/docker/containers")
 _OF_USERS: Final = "/.local/share/containers"
 
+#: What is instead of a runtime's type if the cgroups are a user's.
+USER: Final = "user"
+
 #: Most containers with runtimes in them that are remembered; the folders of each are looked for once a second.
 MOST: Final = 64
 
 
 class Inside:
-    """The runtimes in the containers that *asking* knows.
+    """The runtimes in the containers that *asking* knows, and those of users.
 
     :param longest: the longest label that is kept, in characters; 0: any.
     """
@@ -44,7 +49,18 @@ class Inside:
     def ask(self, question: Question, tell: Tell) -> None:
         """Call *tell* with the row of a container in another one; what is not known of it is that one's."""
         kind, _, outer = question.outer.partition("/")
+        if kind == USER:
+            self._ask_users(question, outer, tell)
+            return
         self._asking.ask(outer, kind, functools.partial(self._ask, question.id, question.type, outer, kind, tell))
+
+    def _ask_users(self, question: Question, user: str, tell: Tell) -> None:
+        asked = [one for one in self._asking.runtimes if question.type in one.engine.types]
+        first = First(len(asked), tell)
+        if not asked:
+            tell(None)
+        for one in asked:
+            one.ask(question.id, functools.partial(_tell_own, user, one.engine, first))
 
     def _ask(self, container: str, kind: str, outer: str, outer_kind: str, tell: Tell, row: Row | None) -> None:
         if row is None:
@@ -92,6 +108,15 @@ class Inside:
             self._of.popitem(last=False)
         self._asking.further = [one for _, asked in self._of.values() for one in asked]
         return made
+
+
+def _tell_own(user: str, engine: Engine, tell: Tell, row: Row | None) -> None:
+    """Tell what is known of a container by this user's own runtime or files."""
+    try:
+        owner = engine.owner() if isinstance(engine, Owned) else 0
+    except OSError:
+        owner = 0
+    tell(row if row is not None and str(row.owner or owner) == user else None)
 
 
 def _engines(mounts: list[Mount], root: Path | None, longest: int) -> Iterator[Engine]:

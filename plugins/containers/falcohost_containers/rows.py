@@ -46,6 +46,7 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     :ivar shares: the namespaces of the host that it is in (``pid``, ``network``, ``ipc``); None: not known.
     :ivar healthcheck: the command that checks its health, as words; empty: it has none; None: not known. So are
         *liveness* and *readiness*, the commands of the probes of a pod.
+    :ivar owner: the user in whose files it was found.
     :ivar partial: nobody was asked in time, so that there may be more to know.
     """
 
@@ -65,12 +66,14 @@ class Row(Struct, array_like=True, frozen=True, kw_only=True):
     liveness: tuple[str, ...] | None = None
     readiness: tuple[str, ...] | None = None
     partial: bool = False
+    owner: int = 0
 
 
 class Question(Struct, array_like=True, frozen=True):
     """Asks for a container; *type* is the runtime as the cgroup's name tells it. Without one, asks what is made.
 
-    :ivar outer: the container in which a runtime has started it, as ``type/id``; empty: it is in none.
+    :ivar outer: the container in which a runtime has started it, as ``type/id``, or the user in whose cgroups it is, as
+        ``user/uid``; empty: neither.
     """
 
     id: _Id

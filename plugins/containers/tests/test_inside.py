@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from falcohost_containers.asking import Asking
 from falcohost_containers.inside import MOST, Inside
 from falcohost_containers.rows import Question, Row
 from falcohost_containers.runtimes.storage import Podman
+
+#: A user of the machine.
+USER = 54_321
 
 OUTER, OTHER, INNER, UNKNOWN = ("a" * 64, "b" * 64, "c" * 64, "d" * 64)
 
@@ -110,6 +114,20 @@ def test_namespaces(inside, tmp_path):
     store(tmp_path / "volume/storage", INNER, "web", shares="network")
 
     assert frozenset() == (told(inside, INNER) or Row()).shares
+
+
+@pytest.mark.parametrize(("user", "found"), [(USER, ("web", "shop/web:1", False)), (USER + 1, None)])
+def test_cgroups_of_a_user(asking, tmp_path, user, found):
+    """What is known of a container there is what is in files of the same user; nothing of root's or of another's."""
+    store(tmp_path / "of user", INNER, "web")
+    for path in (tmp_path / "of user").rglob("*"):
+        os.chown(path, USER, USER)
+    asking = Asking([Podman([tmp_path / "root"], [str(tmp_path / "of user")], None)])
+    rows: list[Row | None] = []
+    for container in (INNER, OUTER):
+        Inside(asking, 100).ask(Question(container, "podman", f"user/{user}"), rows.append)
+        wait_until(lambda: rows)
+        assert (found if container == INNER else None) == named(rows.pop())
 
 
 def test_many_outer_containers(inside, asking, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ RULES = f"""
 
 #: What of this machine an outer container has: programs, libraries, and what podman needs to know.
 SHARED = {"/usr": "/usr", "/usr/lib": "/lib", "/usr/lib64": "/lib64", "/etc/containers": "/etc/containers"}
+#: A user of the machine.
+USER = 54_321
 CGROUPS = "/sys/fs/cgroup"
 BEGIN = "export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin; mkdir -p /var/tmp /run /tmp\n"
 
@@ -49,8 +52,8 @@ class Told(NamedTuple):
     """What is told of a container."""
 
     type: str
-    name: str
-    image: str
+    name: str | None
+    image: str | None
     outer: str
 
 
@@ -111,6 +114,39 @@ def begin(runtime: Any, name: str, folder: Path, script: str, *volumes: str) -> 
         return
     mounts = [*(f"-v{source}:{to}:ro" for source, to in SHARED.items()), f"-v{folder}:/out", *volumes]
     runtime.do("run", "--rm", "--name", name, "--privileged", "--network", "none", *mounts, IMAGE, *shell, fails=True)
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Callable[[str], Path]]:
+    """Return a function that makes the cgroup of version 2 with this name in those of a user."""
+    root = next(one for one in (Path(CGROUPS, "unified"), Path(CGROUPS)) if (one / "cgroup.procs").exists())
+    made: list[Path] = []
+
+    def cgroup(name: str) -> Path:
+        place = Path("user.slice", f"user-{USER}.slice", f"user@{USER}.service", name)
+        made.extend(root / one for one in [place, *place.parents[:-1]] if not (root / one).exists())
+        (root / place).mkdir(parents=True)
+        return root / place
+
+    yield cgroup
+    for one in made:
+        one.rmdir()
+
+
+def test_a_users_cgroup_named_like_a_container(runtime_of, tell, tmp_path, cgroup):
+    """Who may name a cgroup like that of a container which runs is not told as that one's image."""
+    runtime, mark = runtime_of(Docker), secrets.token_hex(4)
+    ident = runtime.do("run", "-d", "--network", "none", IMAGE, "/bin/sleep", "1000").strip()
+    try:
+        place = cgroup(f"docker-{ident}.scope")
+        told = tell(runtime.engines)
+        shell = f"echo 0 > {place}/cgroup.procs; exec setpriv --reuid {USER} --clear-groups cat {FIRST}-{mark}"
+        subprocess.run(["/bin/sh", "-c", shell], capture_output=True)
+        fields = told(mark)
+    finally:
+        runtime.do("rm", "-f", ident)
+
+    assert Told("docker", None, None, f"user/{USER}") == Told(*(fields[f"container.{key}"] for key in Told._fields))
 
 
 CASES = {

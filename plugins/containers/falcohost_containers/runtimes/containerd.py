@@ -58,6 +58,7 @@ class Containerd:
         self.types = frozenset({"containerd", "cri"})
         self.ids = _ID
         self.reads_files = False
+        self._path = path
         self._client = Client(path)
         self._cri = Cri(self._client, longest=longest)
         self._tasks = path.parent / "io.containerd.runtime.v2.task"
@@ -86,6 +87,10 @@ class Containerd:
             if (data := read(self._tasks / namespace / container / "config.json")) is not None:
                 raise Incomplete(self._specified(container, spec(data)))
         return None
+
+    def owner(self) -> int:
+        """Return the user id of who runs it."""
+        return self._path.stat().st_uid
 
     def root(self, container: str) -> Path | None:
         """Return the root of a task."""

@@ -116,6 +116,10 @@ class Docker:
     def _listed(self, container: str) -> _Listed | None:
         return next((one for one in self._list(_OF % container) if one.id == container), None)
 
+    def owner(self) -> int:
+        """Return the user id of who runs the server."""
+        return 0 if self._path is None else self._path.stat().st_uid
+
     def running(self) -> Iterable[str]:
         """Yield the ids of running containers."""
         return [one.id for one in self._list() if ID.fullmatch(one.id)]

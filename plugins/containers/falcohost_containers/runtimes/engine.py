@@ -84,6 +84,14 @@ class Rooted(Protocol):
         """Return where the root of a container is on the machine; None: not known."""
 
 
+@runtime_checkable
+class Owned(Protocol):
+    """A runtime that a user may run."""
+
+    def owner(self) -> int:
+        """Return the user id of who runs it."""
+
+
 class Deadline:
     """The time until which a question has to be answered."""
 

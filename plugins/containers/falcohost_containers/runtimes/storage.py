@@ -168,6 +168,7 @@ class Podman:
             mounts=about.told if config is not None else None,
             shares=about.shares if config is not None else None,
             healthcheck=None if own is None else command(words(own.test)),
+            owner=0 if is_roots else folder.stat().st_uid,
         )
         if not is_whole:
             raise Incomplete(row)

@@ -136,7 +136,7 @@ def _known() -> Iterator[SyscallField]:
     yield row(
         "container.outer",
         T.CHARBUF,
-        "Type and full id of the container in which a runtime started this one, as type/id; empty if it is in none.",
+        "The container that it was started in, as type/id, or the user whose cgroups it is in, as user/uid; or empty.",
         lambda e, _: e.container.outer,
     )
     yield row(

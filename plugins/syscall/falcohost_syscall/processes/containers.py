@@ -30,7 +30,8 @@ DEPTH = 16
 class Container(Struct, frozen=True):
     """A container, or the host; *type* is the runtime's name.
 
-    :ivar outer: the container that it is in, as ``type/full_id``; empty: it is in none.
+    :ivar outer: the container that it is in, as ``type/full_id``, or the user who names cgroups there, as ``user/uid``;
+        empty: it is in none, and root has named its cgroup.
     """
 
     id: str
@@ -80,6 +81,8 @@ _CTR = re.compile(r"^/([A-Za-z0-9][\w.-]{0,75})/([A-Za-z0-9][\w.-]{0,63})$", re.
 _BARE = re.compile(
     r"/(?:(?:runc|crun)-(?P<scope>[\w+.-]{1,128})\.scope|(?P<name>[A-Za-z0-9][\w+.-]{0,127}))$", re.ASCII
 )
+# Below it, systemd lets a user name cgroups at will.
+_OF_USER = re.compile(r"/user@([1-9][0-9]*)\.service/")
 _UNITS = (".service", ".slice", ".scope", ".mount", ".socket", ".swap")
 # The programs that are the parent of the first process: of a task of containerd, of a container of runc or crun.
 _SHIM = "containerd-shim"
@@ -109,8 +112,11 @@ class Claim(NamedTuple):
         return Container(self.name[:12], self.name, kind)
 
     def is_below(self, ancestors: Iterable[Process]) -> bool:
-        """Return whether one of *ancestors* is the program that has started the container."""
-        return any(self._was_started_by(one) for one in ancestors)
+        """Return whether one of *ancestors* is the program that has started the container.
+
+        Users can have a program look like any other, so that this says nothing of cgroups that are theirs.
+        """
+        return _OF_USER.search(self.path) is None and any(self._was_started_by(one) for one in ancestors)
 
     def _was_started_by(self, process: Process) -> bool:
         argv, program = process.image.argv, _program(process)
@@ -287,7 +293,10 @@ class Containers:
         if outer is None:
             claim = self._first(tuple(claims_of(at.rpartition("/")[0]))[:MOST_CLAIMS])
             outer = None if claim is None else claim.container
-        return inner if outer is None else replace(inner, outer=f"{outer.type}/{outer.full_id}")
+        if outer is None:
+            user = _OF_USER.search(at)
+            return inner if user is None else replace(inner, outer=f"user/{user[1]}")
+        return replace(inner, outer=f"{outer.type}/{outer.full_id}")
 
     def _named(self, path: str) -> Named:
         """Return the containers that *path* names, with their cgroups, innermost first.

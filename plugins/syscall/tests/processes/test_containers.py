@@ -129,10 +129,13 @@ def test_first_path_that_matches_decides():
         (f"/default/web/libpod_parent/libpod-{ID}", "containerd/web"),
         (f"/default/other/libpod_parent/libpod-{ID}", ""),
         (f"/docker/{ID}", ""),
+        (f"/user.slice/user-1000.slice/user@1000.service/docker-{ID}.scope", "user/1000"),
+        (f"/user.slice/user-0.slice/user@0.service/docker-{ID}.scope", ""),
+        (f"/lxc/web/user.slice/user-7.slice/user@7.service/user.slice/libpod-{ID}.scope", "lxc/web"),
     ],
 )
 def test_the_container_around_it(path, outer):
-    """A container in another one has that one's type and id, also if only a runtime's state says that it is one."""
+    """A container in another one has that one's type and id, and in cgroups of a user the user's."""
     containers = Containers(lambda claim: claim.name == "web")
     containers.learn(1, [f"={path}/some.service"])
 
@@ -255,6 +258,16 @@ def test_a_task_that_has_ended(ancestor, container):
     assert (HOST, []) == undecided
     assert [(5, container)] == found
     assert ("cpu=/default/web",) == containers.cgroups(5)
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_programs_of_users(user):
+    """Who may name cgroups, and have a program with any path and arguments, has no container by that."""
+    containers = Containers(lambda claim: False)
+    containers.learn(5, [f"=/user.slice/user-{user}.slice/user@{user}.service/app.slice/web"])
+    containers.decide(5, process(parent=copied("crun", "run", "web")))
+
+    assert ("host" if user else "web") == containers.get(5).id
 
 
 def test_a_state_that_comes_late():
