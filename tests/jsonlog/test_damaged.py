@@ -17,7 +17,7 @@ from falcohost.testing.clock import ManualClock
 
 from .conftest import LOG
 
-DEEP = b'{"n":' + b"[" * 1100 + b"]" * 1100 + b"}"
+DEEP = b'{"n":' + b"[" * 12_000 + b"]" * 12_000 + b"}"
 
 #: Records that cannot be read, of which brackets and quotes are paired.
 BAD = {b'{"n":01}': NOT_JSON, b'{"n":tru}': NOT_JSON, b'{"n" 1}': NOT_JSON, b'{"n":1,}': NOT_JSON, DEEP: TOO_DEEP,

@@ -18,10 +18,10 @@ RECORD = {
 CATALOG = Catalog("app", JSON_FIELDS)
 
 
-def value(name, arg=None):
+def value(name, arg=None, record=RECORD):
     """Return the value of a field."""
     ref = CATALOG.resolve(name, arg)
-    return getter(ref.field)(event_of(LOG, RECORD), ref.arg)
+    return getter(ref.field)(event_of(LOG, record), ref.arg)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,15 @@ def test_time():
 def test_what_is_read(name, pointer, paths):
     """A pointer reads the value down to its first number, which may be an index; where there is none before, all."""
     assert paths == reads(CATALOG.resolve(name, pointer))
+
+
+def test_an_object_that_nests_deeply():
+    """It is shown in one line: indented, a record of a few kilobytes would take a hundred megabytes."""
+    record = {"wide": [0] * 10}
+    for _ in range(1000):
+        record = {"in": record}
+
+    text = value("json.obj", record=record)
+
+    assert "\n" not in text
+    assert record == json.loads(text)

@@ -153,7 +153,8 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.ca, key = folder / "ca.pem", folder / "ca.key"
-        _openssl("req", "-x509", *_KEY, "-keyout", key, "-out", self.ca, "-subj", "/CN=ca", "-days", "2")
+        _openssl("req", "-x509", *_KEY, "-keyout", key, "-out", self.ca, "-subj", "/CN=ca", "-days", "2",
+                 "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
         self.server = self._signed(folder, "server", "subjectAltName=DNS:localhost,IP:127.0.0.1")
         self.client = self._signed(folder, "client", "extendedKeyUsage=clientAuth")
 

@@ -36,7 +36,7 @@ RECORD = b'{"n":1}'
         (b'[{"n":1},5,{"n":2}]', [1, 2]),
         (b'{"items":[{"n":1},"text",{"n":2}]}', [1, 2]),
         (b'{"items":[{"n":01},{"n":1},{"n":NaN},{"n":"' + b"x" * 70_000 + b'"},{"n":tru}]}', [1, None, "x" * 70_000]),
-        (b'[{"n":1},{"n":' + b"[" * 5000 + b"]" * 5000 + b"}]", [1]),
+        (b'[{"n":1},{"n":' + b"[" * 12_000 + b"]" * 12_000 + b"}]", [1]),
         (b'{"n":NaN}', [None]),
     ],
 )
@@ -58,7 +58,7 @@ def test_bodies(serve, body, records):
         (b'{"n":01}', {}, 400, "the body is not JSON"),
         (b'{"items":[{"n":1},{"n"', {}, 400, "the body is not JSON"),
         (b"[" * 10_000, {}, 400, "the body is nested too deep"),
-        (b'{"n":' + b"[" * 5000 + b"]" * 5000 + b"}", {}, 400, "the body is nested too deep"),
+        (b'{"n":' + b"[" * 12_000 + b"]" * 12_000 + b"}", {}, 400, "the body is nested too deep"),
         (b"{\n" * 45_000, {}, 400, "the body is not JSON"),
         (RECORD, {"Content_Type": "text/plain"}, 415, "application/json"),
         (RECORD, {"Content_Type": "text/plain; application/json"}, 415, "application/json"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from falcohost.engine.paths import ABSENT, json_text
 from falcohost.fields import Arg, ArgKind, Field, FieldType
+
+#: How deeply a record nests at most that ``json.obj`` shows with a line for each value.
+_INDENTED: Final = 100
 
 
 @functools.lru_cache(maxsize=4096)
@@ -41,7 +44,23 @@ def _value(event: Any, arg: Arg) -> str | None:
 
 
 def _object(event: Any, arg: Arg) -> str:
-    return msgspec.json.format(msgspec.json.encode(event.record), indent=2).decode()
+    text = msgspec.json.encode(event.record)
+    # What nests deeply stays in one line: each value within would have a line of its own with thousands of blanks.
+    return msgspec.json.format(text, indent=2 if _nests_little(event.record) else 0).decode()
+
+
+def _nests_little(record: Any) -> bool:
+    level = [record]
+    for _ in range(_INDENTED):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _rows() -> Iterator[Field]:

@@ -31,6 +31,7 @@ from falcohost.hookspecs import RetriedProblem
 from falcohost.log import log
 from falcohost.outputs.formats import Answered, together
 from falcohost.outputs.http_settings import HttpSettings, port_of
+from falcohost.trusted import client_context
 
 #: Seconds for a connection, and between two parts of an answer.
 CONNECT, READ = 10.0, 30.0
@@ -261,7 +262,7 @@ def _context(settings: HttpSettings) -> ssl.SSLContext:
     """
     file = folder = ""
     try:
-        context = ssl.create_default_context() if not settings.trusts else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = client_context() if not settings.trusts else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         for file in settings.trusts:
             context.load_verify_locations(**{"capath" if Path(file).is_dir() else "cafile": file})
         if settings.insecure:

@@ -8,6 +8,7 @@ import ssl
 from falcohost.errors import OutputError
 from falcohost.outputs.syslog_address import Address
 from falcohost.outputs.syslog_transport import Stream, reason
+from falcohost.trusted import client_context
 
 
 class TlsStream(Stream):
@@ -49,7 +50,7 @@ class TlsStream(Stream):
     def _loaded(self) -> ssl.SSLContext:
         ca_cert, client_cert, client_key = self._files
         try:
-            context = ssl.create_default_context(cafile=ca_cert or None)
+            context = client_context(ca_cert or None)
             if client_cert:
                 context.load_cert_chain(client_cert, client_key or None)
         except OSError as error:

@@ -98,6 +98,8 @@ class HttpClient:
         import ssl
         import urllib.request  # noqa: F401
 
+        from falcohost.trusted import client_context
+
         try:
             import urllib3  # noqa: F401
         except ModuleNotFoundError as error:
@@ -106,7 +108,7 @@ class HttpClient:
         try:
             if self._ca is not None:
                 require_regular(self._ca, BUNDLE)
-            self._trust = ssl.create_default_context(cafile=self._ca)
+            self._trust = client_context(self._ca)
         except OSError as error:
             why = "there are none in it" if isinstance(error, ssl.SSLError) else error.strerror
             raise SourceError(f"{self._plugin}: the certificates in {self._ca} cannot be read: {why}") from error

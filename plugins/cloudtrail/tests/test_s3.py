@@ -203,7 +203,7 @@ def test_an_object_that_is_cut_off(read_bucket, bucket):
 
 def test_damaged_records(read_bucket, bucket):
     """Of a document with damaged records each of these is counted, and the others are read."""
-    deep = b'{"eventVersion":' + b"[" * 1100 + b"]" * 1100 + b"}"
+    deep = b'{"eventVersion":' + b"[" * 12_000 + b"]" * 12_000 + b"}"
     texts = [json.dumps(record(name)).encode() for name in ("a", "b", "c")]
     bad = [b'{"eventVersion":01}', deep, b'{"eventVersion":}']
     document = b'{"Records":[' + b",".join([*texts[:1], *bad, *texts[1:]]) + b"]}"

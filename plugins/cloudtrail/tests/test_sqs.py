@@ -261,7 +261,7 @@ def test_dead_letters(queue, read_queue, bucket, monkeypatch):
     arn = dead.client.get_queue_attributes(QueueUrl=dead.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     made = queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2}))
     made.send("no JSON")
-    read_queue(made).read_until(lambda: made.counts() == (0, 0))
+    read_queue(made).read_until(lambda: dead.counts() == (1, 0))
 
     assert ((0, 0), (1, 0)) == (made.counts(), dead.counts())
 

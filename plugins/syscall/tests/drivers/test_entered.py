@@ -312,7 +312,7 @@ os.wait()
 """,
         "clone3",
     )
-    told = {int.from_bytes(record.sections[R.SEC_STRUCT][:8], "little") for record in found}
+    told = [int.from_bytes(record.sections[R.SEC_STRUCT][:8], "little") for record in found]
 
-    assert {0x4004100} == told
-    assert 2 == len(found)
+    # From version 3.13 on, Python starts the program with posix_spawn(3), which calls clone3 with CLONE_CLEAR_SIGHAND.
+    assert [0x4004100] * 2 == [flags for flags in told if not flags & 0x100000000]
