@@ -19,6 +19,10 @@ static int open_flags(const char *how)
 		return O_WRONLY | O_CREAT | O_TRUNC;
 	if (!strcmp(how, "append"))
 		return O_WRONLY | O_CREAT | O_APPEND;
+	if (!strcmp(how, "path"))
+		return O_PATH;
+	if (!strcmp(how, "path-write"))
+		return O_PATH | O_WRONLY;
 	fprintf(stderr, "no way to open: %s\n", how);
 	exit(2);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -43,6 +44,20 @@ static int run_installed(int argc, char **argv)
 	close(from);
 	execv(argv[1], argv + 1);
 	die("execv");
+	return 1;
+}
+
+/* This program as a file in memory, by the name that the file has there. */
+static int run_in_memory(int argc, char **argv)
+{
+	int from = open("/proc/self/exe", O_RDONLY), to = memfd_create(argv[1], MFD_CLOEXEC);
+	struct stat info;
+
+	if (from < 0 || to < 0 || fstat(from, &info) || sendfile(to, from, NULL, info.st_size) != info.st_size)
+		die(argv[1]);
+	close(from);
+	fexecve(to, argv + 1, environ);
+	die("fexecve");
 	return 1;
 }
 
@@ -151,6 +166,7 @@ static int run_overlay(int argc, char **argv)
 const struct command place_commands[] = {
 	{"private", 2, "FOLDER COMMAND...", run_private},
 	{"installed", 2, "PATH COMMAND...", run_installed},
+	{"in-memory", 2, "NAME COMMAND...", run_in_memory},
 	{"cgroup", 2, "FOLDER COMMAND...", run_cgroup},
 	{"as", 2, "UID COMMAND...", run_as},
 	{"pids", 1, "COMMAND...", run_pids},

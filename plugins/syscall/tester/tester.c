@@ -81,7 +81,10 @@ int dispatch(int argc, char **argv)
 	return usage();
 }
 
+/* Before the command may be the path of a script, as interpreters have it. */
 int main(int argc, char **argv)
 {
-	return dispatch(argc - 1, argv + 1);
+	int script = argc > 2 && argv[1][0] == '/';
+
+	return dispatch(argc - 1 - script, argv + 1 + script);
 }

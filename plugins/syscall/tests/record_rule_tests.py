@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from other_hands import ALONE, by_other_hands
 from other_ways import MORE, QUIET
 from test_own_rules import LINES, OWN
 
 import falcohost_syscall.plugin as plugin
 from falcohost.cli.rules_test_record import _scalar, _Shared
+from falcohost.engine.code.module import compile_values
 from falcohost.events import Event
 from falcohost.lang.default_source import DEFAULT_SOURCE
+from falcohost.lang.printer import to_text
+from falcohost.ruletests.coverage import DECIDED
 from falcohost.ruletests.live import _plan, _seen
 from falcohost.ruletests.probes import Probes
 from falcohost.ruletests.reader import read_cases
@@ -47,6 +51,8 @@ SHELL: Mapping[str, Any] = {
     "args": ["-bash"],
     "parent": {"name": "systemd", "pid": 1, "exepath": "/usr/lib/systemd/systemd", "args": ["/sbin/init"]},
 }
+#: Their lines cannot be run by others: they are what they are called, or would harm this machine.
+NOT_BY_OTHERS = frozenset({"Attack tool started", "Kernel replaced while running"})
 #: Where this machine has what others have elsewhere.
 PLACES = {
     sys.executable: "/usr/bin/python3",
@@ -75,6 +81,69 @@ class Decided:
         found -= self._known
         self._known |= found
         return sorted({name for name, _, _ in found})
+
+
+def test_record_other_hands(bpf, provocations, open_folder, capsys):
+    """Record the lines by other hands, and write what decides more than the tests do that are there."""
+    for path in FOLDER.glob("other_hands_*_test.yaml"):
+        path.unlink()
+    loaded = _loaded(plugin, ())
+    runner = Runner(loaded)
+    probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
+    for path in sorted(FOLDER.glob("*_test.yaml")):
+        for case in read_cases(str(path)).cases:
+            runner.run(case, [probes])
+    lines = {
+        f"{name}, {way}": other
+        for name, (line, _) in LINES.items()
+        if name in probes.conditions and name not in NOT_BY_OTHERS
+        for way, other in by_other_hands(line, undecided(probes, name))
+    }
+    for name, (line, close) in ALONE.items():
+        lines |= {f"{name}, by itself": line, f"{name}, close": close}
+    folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
+    decided = OfLine(runner, probes, [name.rpartition(", ")[0] for name in lines], folder)
+    of: dict[str, list[tuple[dict[str, Any], Sequence[str]]]] = {}
+    for written, _, close in _recorded(runner, provocations, lines, decided):
+        if close:
+            of.setdefault([*lines][int(close[0])], []).append((_cleaned(written, folder), close))
+    texts = []
+    for name, events in of.items():
+        texts.append([*_test(runner, name, name.rpartition(", ")[0], lines[name], events, folder)])
+    _write({"falcohost_other_hands_rules": texts})
+
+
+def undecided(probes: Probes, rule: str) -> str:
+    """Return the checks of *rule* that no event has decided both ways, as text."""
+    condition = probes.conditions[rule]
+    seen = probes.coverage.seen.get(rule) or [0] * len(condition.nodes)
+    return "\n".join(to_text(node.part.node) for node in condition.checks if seen[node.number] & DECIDED != DECIDED)
+
+
+class OfLine:
+    """Tells which checks of a line's own rule an event of the line decides that nothing has decided before."""
+
+    def __init__(self, runner: Runner, probes: Probes, rules: Sequence[str], folder: str) -> None:
+        self._conditions, self._coverage, self._rules = probes.conditions, probes.coverage, rules
+        fields = ("proc.exepath", "proc.cmdline", "proc.pcmdline", "fd.name")
+        self._texts = compile_values([runner.ref(DEFAULT_SOURCE, name) for name in fields])
+        self._line = re.compile(rf"{folder}/n(\d+)/")
+
+    def new(self, views: Sequence[Event]) -> list[str]:
+        """Return the number of the line if the event decides anything anew."""
+        found = self._line.search(" ".join(str(text(views[0])) for text in self._texts))
+        if not found:
+            return []
+        rule = self._rules[int(found[1])]
+        condition, before = self._conditions[rule], sum(self._flags(rule))
+        for view in views:
+            if (answers := condition.answers(view)) is not None:
+                self._coverage.take(rule, answers)
+        return [found[1]] if sum(self._flags(rule)) > before else []
+
+    def _flags(self, rule: str) -> list[int]:
+        seen = self._coverage.seen.get(rule) or [0]
+        return [(flags & DECIDED).bit_count() for flags in seen]
 
 
 def test_record(bpf, provocations, open_folder, capsys):
@@ -109,7 +178,7 @@ def test_record(bpf, provocations, open_folder, capsys):
 
 
 def _recorded(
-    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided
+    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided | OfLine
 ) -> Iterator[tuple[Any, ...]]:
     source = runner.spec(DEFAULT_SOURCE).make({"engine": {"modern_ebpf": {"buf_size_preset": 7}}})
     source.open(_plan(runner, every=True), None)
