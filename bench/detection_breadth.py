@@ -14,7 +14,11 @@ BREADTH: Mapping[str, Mapping[str, Sequence[str]]] = {
             "AWS console login failed",
         ),
         "second factor off": ("AWS second factor removed",),
-        "access keys": ("AWS access key made for another user", "AWS credentials of a user changed"),
+        "access keys": (
+            "AWS access key made for another user",
+            "AWS credentials of a user changed",
+            "AWS key found in public by AWS itself",
+        ),
         "IAM policies": ("AWS policy changed", "AWS administrator rights granted"),
         "trust of roles": (
             "AWS role can be assumed by others",
