@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from other_hands import ALONE, by_other_hands
+from other_hands import FURTHER, by_other_hands
 from other_ways import MORE, QUIET
 from test_own_rules import LINES, OWN
 
@@ -93,24 +93,27 @@ def test_record_other_hands(bpf, provocations, open_folder, capsys):
     for path in sorted(FOLDER.glob("*_test.yaml")):
         for case in read_cases(str(path)).cases:
             runner.run(case, [probes])
-    lines = {
-        f"{name}, {way}": other
-        for name, (line, _) in LINES.items()
-        if name in probes.conditions and name not in NOT_BY_OTHERS
-        for way, other in by_other_hands(line, undecided(probes, name))
-    }
-    for name, (line, close) in ALONE.items():
-        lines |= {f"{name}, by itself": line, f"{name}, close": close}
+    found = [*by_others(probes)]
+    lines = {f"{rule}, {way}": line for rule, way, line in found}
+    rules = [rule for rule, _, _ in found]
     folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
-    decided = OfLine(runner, probes, [name.rpartition(", ")[0] for name in lines], folder)
+    decided = OfLine(runner, probes, rules, folder)
     of: dict[str, list[tuple[dict[str, Any], Sequence[str]]]] = {}
     for written, _, close in _recorded(runner, provocations, lines, decided):
         if close:
             of.setdefault([*lines][int(close[0])], []).append((_cleaned(written, folder), close))
-    texts = []
-    for name, events in of.items():
-        texts.append([*_test(runner, name, name.rpartition(", ")[0], lines[name], events, folder)])
+    rule_of = dict(zip(lines, rules, strict=True))
+    texts = [[*_test(runner, name, rule_of[name], lines[name], events, folder)] for name, events in of.items()]
     _write({"falcohost_other_hands_rules": texts})
+
+
+def by_others(probes: Probes) -> Iterator[tuple[str, str, str]]:
+    """Yield rules, the ways in which lines do what they are about, and the lines."""
+    for rule, (line, _) in LINES.items():
+        if rule in probes.conditions and rule not in NOT_BY_OTHERS:
+            yield from ((rule, way, other) for way, other in by_other_hands(line, undecided(probes, rule)))
+    for rule, ways in FURTHER.items():
+        yield from ((rule, way, line) for way, line in ways.items())
 
 
 def undecided(probes: Probes, rule: str) -> str:
