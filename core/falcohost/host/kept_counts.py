@@ -27,7 +27,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
 
 def make_memory() -> int:
     """Return the descriptor of the memory for all workers of a source."""
-    return lasting.make("counted matches", HALF)
+    return lasting.make("falcohost counted matches", HALF)
 
 
 class KeptCounts:

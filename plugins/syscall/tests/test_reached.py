@@ -90,7 +90,13 @@ def test_a_process_that_is_killed_after_it(agent, syscall_worker):
 
 
 @pytest.mark.parametrize(
-    ("kind", "part"), [("bpf-map", "map "), ("bpf_link", "link "), ("memfd:falcohost journal", "memory ")]
+    ("kind", "part"),
+    [
+        ("bpf-map", "map "),
+        ("bpf_link", "link "),
+        ("memfd:falcohost journal", "memory "),
+        ("memfd:falcohost counted matches", "memory "),
+    ],
 )
 def test_a_descriptor_is_taken(agent, syscall_worker, kind, part):
     """What a process has of the probe is taken out of it."""
