@@ -6,7 +6,7 @@ import json
 import secrets
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,13 @@ from daemons import need, process, run
 from msgspec import structs
 
 from falcohost.testing.images import IMAGE, write_image
-from falcohost.testing.waiting import wait_until
+from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 from falcohost_containers.rows import Row
+from falcohost_containers.runtimes import grpc
 from falcohost_containers.runtimes import protobuf as pb
 from falcohost_containers.runtimes.containerd import Containerd
 from falcohost_containers.runtimes.cri import Cri
+from falcohost_containers.runtimes.engine import Deadline, RuntimeFailed
 from falcohost_containers.runtimes.grpc import Client
 
 PAUSE = "localhost/falcohost/pause:1"
@@ -53,6 +55,14 @@ APPLIED = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> Iterator[None]:
+    """Give the daemon time: it gives up a pod that it starts when who has asked leaves, as the agent does after 3 s."""
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(grpc, "Deadline", lambda: Deadline(PATIENCE * SLOWNESS))
+        yield
+
+
 @pytest.fixture(scope="module")
 def containerd(tmp_path_factory) -> Iterator[Path]:
     """Return the socket of a daemon of its own, with two images in two namespaces."""
@@ -75,17 +85,37 @@ def ctr(path: Path, namespace: str, *command: str) -> str:
     return run("ctr", "-a", str(path), "-n", namespace, *command)
 
 
+def tried(make: Callable[[], str]) -> str:
+    """Return what *make* returns; try again where containerd says that its shim has not started."""
+    for _ in range(9):
+        try:
+            return make()
+        except (RuntimeFailed, AssertionError) as error:
+            if "failed to start shim" not in str(error):
+                raise
+    return make()
+
+
 @pytest.fixture(scope="module")
 def task(containerd) -> Iterator[str]:
     """Return the id of a task of ctr."""
-    name = f"web-{secrets.token_hex(4)}"
     options = [
         "--snapshotter=native",
         "--net-host",
         "--label=owner=ann",
         "--mount=type=bind,src=/tmp,dst=/data,options=rbind:ro",
     ]
-    ctr(containerd, "shop", "run", "-d", *options, IMAGE, name, "/bin/sleep", "1000")
+
+    def run() -> str:
+        name = f"web-{secrets.token_hex(4)}"
+        try:
+            ctr(containerd, "shop", "run", "-d", *options, IMAGE, name, "/bin/sleep", "1000")
+        except AssertionError:
+            ctr(containerd, "shop", "container", "rm", name)
+            raise
+        return name
+
+    name = tried(run)
     yield name
     ctr(containerd, "shop", "task", "kill", "-s", "SIGKILL", name)
     wait_until(lambda: "STOPPED" in ctr(containerd, "shop", "task", "ls"))
@@ -155,7 +185,7 @@ def pod(containerd) -> Iterator[tuple[str, str, str]]:
     def call(method: str, body: bytes) -> str:
         return pb.text(pb.decode(client.call(f"{SERVICE}/{method}", body) or b""), 1)
 
-    sandbox = call("RunPodSandbox", pb.encode({1: config}))
+    sandbox = tried(lambda: call("RunPodSandbox", pb.encode({1: config})))
     mount = pb.encode({1: "/data", 2: "/tmp", 3: 1})
     made = many(
         (1, pb.encode({1: "web"})), (2, pb.encode({1: IMAGE})), (3, "/bin/sleep"), (3, "1000"), (7, mount),

@@ -78,13 +78,13 @@ def test_a_process_that_is_killed_after_it(agent, syscall_worker):
     """The next worker reads of it what nobody has read, and knows whom it was done to."""
     parts = {"supervisor": agent.process.pid, "store": agent.service(STORE)}
     worker = syscall_worker(agent.process.pid)
+    before = len(agent.alerts)
     os.kill(worker, signal.SIGSTOP)
     for pid in parts.values():
         run(BEGIN + DEEDS["ptrace"], pid)
     for pid in (parts["store"], worker):
         with contextlib.suppress(ProcessLookupError):  # the worker may be replaced already
             os.kill(pid, signal.SIGKILL)
-    before = len(agent.alerts)
     for role, pid in parts.items():
         wait_until(lambda part=f"process {pid} ({role})": told(agent.alerts[before:], REACHED, part, "call=ptrace"))
 
