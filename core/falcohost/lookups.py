@@ -156,6 +156,8 @@ class LookupSpec:
         ``asset.owner[fd.sip]``. The key is the name of the lookup's field, and that value.
     :ivar fills: getters for fields that the source itself has, by name; each receives the row, and a :class:`Beside`
         also values of the event. The lookup is asked only where the source does not know the value.
+    :ivar of_now: it knows what is so at this moment, so its helper is not started where system calls of a capture are
+        replayed: what that tells is all that is known.
     :ivar check: called by ``falcohost doctor`` with the plugin's own configuration; yields pairs of what was checked,
         and None or a sentence that says what is wrong and how to fix it. Nothing that it finds stops a start.
     :ivar further: processes that do more for it, which work like *helper*. Each has a name of its own.
@@ -171,6 +173,7 @@ class LookupSpec:
     make: Callable[[Mapping[str, Any]], Lookup]
     fields: Sequence[Field] = ()
     by_argument: bool = False
+    of_now: bool = False
     fills: Mapping[str, Callable[[Any, Arg], Any]] = field(default_factory=dict)
     helper: HelperSpec | None = None
     further: Sequence[HelperSpec] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 
 import pytest
 from workload import captures
@@ -71,6 +72,31 @@ def test_what_makes_no_sense(program, capture, arguments, problem):
 
     assert 1 == done.returncode
     assert problem in done.stderr
+
+
+def test_runtimes_of_this_host_are_not_asked(program, capture):
+    """What a capture does not tell of a container is absent: those of this host are others."""
+    cgroups = b"cpu=/docker/" + b"ab" * 32 + b"\0"
+    listed = captures.block(captures.PROCESSES, captures.thread(7, 7, 1, b"bash", exe=b"bash", cgroups=cgroups))
+    opened = captures.event("open", 7, fd=3, name=b"/etc/first", flags=1, mode=0)
+    capture.write_bytes(captures.section() + listed + opened)
+    with socket.socket(socket.AF_UNIX) as runtime:
+        runtime.bind(str(capture.parent / "docker.sock"))
+        runtime.listen(64)
+        runtime.setblocking(False)
+        engines = {name: {"enabled": False} for name in ("podman", "cri", "containerd", "runc")}
+        engines["docker"] = {"enabled": True, "sockets": [str(capture.parent / "docker.sock")], "folders": []}
+        plugin = {"name": "container", "init_config": {"engines": engines}}
+        config = capture.parent / "falco.json"
+        config.write_text(json.dumps({"plugins": [plugin], "load_plugins": ["container"]}))
+        rules = capture.parent / "rules.yaml"
+        rules.write_text(RULES.replace("number=%evt.num", "image=%container.image id=%container.id"))
+        done = program("run", "-c", str(config), "-r", str(rules), str(capture))
+        with pytest.raises(BlockingIOError):
+            runtime.accept()
+
+    assert f"opened (file=/etc/first process=bash image=<NA> id={'ab' * 6})" in done.stdout
+    assert "falcohost.missing" not in done.stdout
 
 
 OF_PLUGIN = """

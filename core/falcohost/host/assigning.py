@@ -28,11 +28,12 @@ from falcohost.host.health.data import HealthData, health_data
 from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins
 from falcohost.host.rate_checks import warn_of_idle_limits
-from falcohost.host.response.assigning import ResponseParts, response_parts
+from falcohost.host.response.assigning import ResponseParts, replays, response_parts
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import chosen_sources, opened
 from falcohost.host.version import falcohost_version
 from falcohost.host.worker_data import WorkerData, as_bytes, loading_for, plugins_for
+from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
 from falcohost.pipeline.rules import lookups_of
@@ -181,12 +182,12 @@ class Assigning:
     @functools.cached_property
     def _helpers(self) -> Mapping[str, list[HelperSpec]]:
         """Return the helpers of each source and of what its rules read."""
-        specs, rules = self._plugins.sources(), self._given.ruleset
+        specs, rules, others = self._plugins.sources(), self._given.ruleset, self._given.config.others
         recording = [capture_helper(self._given.config.capture)] if any(self._captures.values()) else []
         return {
             name: [
                 *specs[name].helpers,
-                *helpers_of(rules.enabled(name)),
+                *helpers_of(rules.enabled(name), replayed=name == DEFAULT_SOURCE and replays(others)),
                 *(recording if self._captures[name] is not None else ()),
             ]
             for name in self.sources
@@ -249,9 +250,10 @@ def _health(data: HealthData | None) -> HealthAssignment | None:
     )
 
 
-def helpers_of(rules: Iterable[Rule]) -> list[HelperSpec]:
-    """Return the processes that ask for the lookups which *rules* read."""
-    return [helper for one in lookups_of(rules) for helper in one.spec.helpers]
+def helpers_of(rules: Iterable[Rule], *, replayed: bool) -> list[HelperSpec]:
+    """Return the processes that ask for the lookups which *rules* read; *replayed*: what happened before is read."""
+    specs = [one.spec for one in lookups_of(rules)]
+    return [helper for spec in specs if not (replayed and spec.of_now) for helper in spec.helpers]
 
 
 def _response(parts: ResponseParts | None) -> ResponseAssignment | None:

@@ -72,6 +72,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
             key=key,
             make=_make,
             fills=FILLS,
+            of_now=True,
             helper=helper,
             further=(pausing,) if config.paused else (),
             check=_check,

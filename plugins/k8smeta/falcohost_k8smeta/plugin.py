@@ -62,6 +62,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
             make=_make,
             fields=FIELDS,
             fills=FILLS,
+            of_now=True,
             helper=helper,
             check=_check,
         )

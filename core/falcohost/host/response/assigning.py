@@ -36,7 +36,7 @@ def response_parts(given: Configured, plugins: Plugins, sources: Iterable[str], 
     :raises ConfigError: an action is bound to what there is not, or has settings that it does not take.
     """
     response = given.config.response
-    live = [name for name in sources if name != DEFAULT_SOURCE or not _replays(given.config.others)]
+    live = [name for name in sources if name != DEFAULT_SOURCE or not replays(given.config.others)]
     if not response.enabled or not live:
         return None
     check_actions(response, plugins)
@@ -50,6 +50,7 @@ def response_parts(given: Configured, plugins: Plugins, sources: Iterable[str], 
     )
 
 
-def _replays(others: Mapping[str, object]) -> bool:
+def replays(others: Mapping[str, object]) -> bool:
+    """Return whether the source of system calls reads a capture, by the rest of the configuration."""
     engine = others.get("engine")
     return isinstance(engine, Mapping) and engine.get("kind") == _REPLAY
