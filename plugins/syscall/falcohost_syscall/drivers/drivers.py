@@ -99,6 +99,12 @@ def _make_replay(settings: Mapping[str, Any]) -> Driver:
     return Replay(settings)
 
 
+def _check_replay(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_syscall.drivers.replay.driver import check
+
+    return check(settings)
+
+
 _PROC_HELPER: Final = HelperSpec(
     name=PROC,
     serve="falcohost_syscall.processes.proc_helper:serve",
@@ -149,6 +155,7 @@ DRIVERS: Final = (
         description="The events of a capture of Falco or sysdig (.scap).",
         chosen_by=KEY,
         make=_make_replay,
+        check=_check_replay,
     ),
 )
 

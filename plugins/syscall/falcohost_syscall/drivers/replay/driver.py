@@ -68,6 +68,17 @@ def period(settings: Mapping[str, Any]) -> Period:
     return Period(*found)
 
 
+def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield whether the capture can be opened and begins as one, for ``falcohost doctor``."""
+    path = capture_file(settings)
+    try:
+        Capture(path).close()
+    except CaptureError as problem:
+        yield "capture", str(problem)
+    else:
+        yield "capture", None
+
+
 class Replay:
     """The driver (:class:`~falcohost_syscall.drivers.driver.Driver`).
 

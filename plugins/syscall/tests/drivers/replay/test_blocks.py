@@ -13,6 +13,7 @@ from workload import captures
 from falcohost import ConfigError
 from falcohost_syscall.drivers.drivers import configured
 from falcohost_syscall.drivers.replay.blocks import LARGEST, READ, CaptureError
+from falcohost_syscall.drivers.replay.driver import check
 
 OPEN = captures.event("open", 7, fd=3, name=b"/etc/passwd", flags=1)
 CHDIR = captures.event("chdir", 7, res=0, path=b"/")
@@ -50,6 +51,19 @@ def test_a_capture_has_to_be_named(settings):
     """Without the path of a capture the driver is refused."""
     with pytest.raises(ConfigError, match=r"^engine.replay.capture_file: "):
         configured({"engine": {"kind": "replay", **settings}}).make({"engine": {"kind": "replay", **settings}})
+
+
+def test_doctor_opens_the_capture(replayed, tmp_path):
+    """What is no capture, or not there, is found before a start."""
+    replayed()
+    (tmp_path / "text.scap").write_bytes(b"no capture at all, but long enough to be one")
+
+    def found(name):
+        return dict(check({"engine": {"kind": "replay", "replay": {"capture_file": str(tmp_path / name)}}}))["capture"]
+
+    assert found("made.scap") is None
+    assert found("none.scap") == f"engine.replay.capture_file: {tmp_path}/none.scap: No such file or directory."
+    assert "this is not a capture of Falco or sysdig" in found("text.scap")
 
 
 def test_a_capture_may_be_compressed(replayed, shown, tmp_path):
