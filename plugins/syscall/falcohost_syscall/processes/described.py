@@ -16,9 +16,10 @@ from falcohost_syscall.processes.containers import Container
 #: Names of the plugin's events.
 ADDED: Final = b"container"
 REMOVED: Final = b"container_removed"
-#: Most containers that are kept, and most bytes that were told of them.
+#: Most containers that are kept, and most bytes that were told of them, and of one of them.
 MOST: Final = 4096
 MOST_BYTES: Final = 32 << 20
+MOST_BYTES_EACH: Final = 1 << 20
 
 #: Falco's numbers of runtimes.
 _TYPES: Final = {
@@ -119,24 +120,32 @@ def of_members(number: str, kind: int, name: str, image: str) -> bytes:
 
 
 class DescribedContainers:
-    """The containers that a capture has told of so far.
+    """The containers that a capture has told of so far, as text: as objects, small texts would take 30 times as much.
 
     :ivar last: the one that the last event about one has told; *has_any*: there was such an event.
     """
 
     def __init__(self) -> None:
         self.has_any = False
-        self._known: dict[str, tuple[Described, int]] = {}
-        self._size = 0
         self.last: Described | None = None
+        self._known: dict[str, bytes] = {}
+        self._size = 0
+        self._decoded: dict[str, Described] = {}
+        self._decoded_size = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def get(self, number: str) -> Described | None:
         """Return the container with this short id; None: the capture has told nothing of it."""
-        found = self._known.get(number)
-        return None if found is None else found[0]
+        found = self._decoded.get(number)
+        if found is None and (text := self._known.get(number)) is not None:
+            if self._decoded_size + len(text) > MOST_BYTES_EACH:
+                self._decoded.clear()
+                self._decoded_size = 0
+            found = self._decoded[number] = _decode(text).container
+            self._decoded_size += len(text)
+        return found
 
     def pod(self, one: Described) -> Described | None:
         """Return what knows the pod of *one*: itself, or else the pod's sandbox; empty: it is in no pod."""
@@ -148,19 +157,23 @@ class DescribedContainers:
         """Take note of a container that was added, or removed."""
         self.has_any, self.last = True, None
         text = data.split(b"\0", 1)[0]
+        if len(text) > MOST_BYTES_EACH:
+            return
         try:
             found = _decode(text).container
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
         self.last = found
         self._forget(found.id)
-        if removed or len(text) > MOST_BYTES:
+        if removed:
             return
-        self._known[found.id] = found, len(text)
+        self._known[found.id] = text
         self._size += len(text)
         while len(self._known) > MOST or self._size > MOST_BYTES:
             self._forget(next(iter(self._known)))
 
     def _forget(self, number: str) -> None:
-        _, size = self._known.pop(number, (None, 0))
+        size = len(self._known.pop(number, b""))
         self._size -= size
+        if self._decoded.pop(number, None) is not None:
+            self._decoded_size -= size

@@ -9,7 +9,7 @@ from typing import Final
 
 from falcohost_syscall.events.event import Context, UserNames
 from falcohost_syscall.processes.containers import Containers
-from falcohost_syscall.processes.described import MOST, SHORT, DescribedContainers
+from falcohost_syscall.processes.described import SHORT, DescribedContainers
 from falcohost_syscall.processes.table import LIMIT, Image, Process, ProcessTable, Session
 from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
 from falcohost_syscall.records.text import text
@@ -20,6 +20,9 @@ from falcohost_syscall.scap.sockets import Interfaces
 UNKNOWN: Final = "<NA>"
 #: The pid of a thread of which nothing is known but its number.
 NOBODY: Final = -1
+#: Most containers of which accounts are told, and accounts of each; most bytes of a name, and of a path, as in Falco.
+_TOLD, _ACCOUNTS = 1024, 1024
+_NAME, _PATH = 256, 1024
 _NO_SESSION: Final[Session] = (-1, -1, -1, -1, 0)
 
 
@@ -65,15 +68,19 @@ class Thread:
 
 
 class CapturedUsers:
-    """The users and groups of the machine on which a capture was taken."""
+    """The users and groups of the machine on which a capture was taken, or of a container: at most *most* of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = LIMIT) -> None:
         self._users: dict[int, ListedUser] = {}
         self._groups: dict[int, ListedUser] = {}
+        self._most = most
 
     def add(self, user: ListedUser) -> None:
-        """Add a user or a group."""
-        (self._groups if user.is_group else self._users)[user.number] = user
+        """Add a user or a group; those who come beyond the limit have no name."""
+        known = self._groups if user.is_group else self._users
+        if len(known) < self._most or user.number in known:
+            user.name, user.home, user.shell = user.name[:_NAME], user.home[:_PATH], user.shell[:_PATH]
+            known[user.number] = user
 
     def remove(self, number: int, *, is_group: bool) -> None:
         """Remove a user or a group."""
@@ -111,9 +118,9 @@ class CapturedAccounts:
         """Return what is told of the container with this short id, to which more is added."""
         found = self._told.get(container)
         if found is None:
-            if len(self._told) >= MOST:
+            if len(self._told) >= _TOLD:
                 del self._told[next(iter(self._told))]
-            found = self._told[container] = CapturedUsers()
+            found = self._told[container] = CapturedUsers(_ACCOUNTS)
         return found
 
     def of(self, container: str, _: Process) -> UserNames:

@@ -7,6 +7,10 @@ import json
 import pytest
 from workload import captures
 
+from falcohost_syscall.processes.described import MOST, MOST_BYTES, MOST_BYTES_EACH, DescribedContainers
+from falcohost_syscall.scap.lists import ListedUser
+from falcohost_syscall.scap.tables import CapturedUsers
+
 FULL = "ab" * 32
 ID = FULL[:12]
 SANDBOX = "cd" * 32
@@ -183,6 +187,32 @@ def test_accounts_of_a_container(replayed, shown):
     assert [("close", "anna"), ("useradded", "<NA>"), ("close", "eve"), ("close", "anna")] == shown(
         replayed(*LISTS, CLOSE, added, CLOSE, elsewhere), "user.name"
     )
+
+
+def test_what_is_kept_has_an_end():
+    """Of many containers and of much text the newest are kept; one that is too large is not."""
+    known = DescribedContainers()
+    for number in range(MOST + 2):
+        known.tell(_json({"id": str(number)}))
+    assert (MOST, None, "2") == (len(known), known.get("1"), getattr(known.get("2"), "id", None))
+
+    large = "x" * (MOST_BYTES_EACH - 100)
+    for number in range(40):
+        known.tell(_json({"id": f"large {number}", "name": large}))
+    assert MOST_BYTES // MOST_BYTES_EACH == len(known)
+    assert large == getattr(known.get("large 39"), "name", None) == getattr(known.get("large 38"), "name", None)
+
+    known.tell(_json({"id": "too large", "name": "x" * MOST_BYTES_EACH}))
+    assert known.get("too large") is None
+
+
+def test_accounts_have_an_end():
+    """A container has so many accounts; their texts are cut."""
+    users = CapturedUsers(2)
+    for number in range(3):
+        users.add(ListedUser(number, b"n" * 300, b"/" * 2000))
+    assert ["n" * 256, "n" * 256, "<NA>"] == [users.name(number) for number in range(3)]
+    assert "/" * 1024 == users.home(1)
 
 
 def test_shares_of_a_processor(replayed, shown):
