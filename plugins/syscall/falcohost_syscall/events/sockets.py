@@ -88,7 +88,7 @@ def unix_path(data: bytes) -> str:
 _SECRET = os.urandom(32)
 
 
-@lru_cache(4096)
+@lru_cache(512)  # of those in use: each connection has new ones, and a table of thousands only grew the worker by 1 MB
 def stand_in(address: int) -> str:
     """Return a pseudonym for the kernel object at *address*, so that alerts do not reveal kernel addresses."""
     return blake2b(address.to_bytes(8, "little"), digest_size=8, key=_SECRET).hexdigest() if address else "0"

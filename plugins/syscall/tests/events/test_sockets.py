@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from socket import AF_INET
 
 import pytest
@@ -10,6 +11,7 @@ from workload import handmade
 from workload.handmade import Task
 
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.events.sockets import stand_in
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.records import record as R
 
@@ -103,3 +105,17 @@ def test_datagrams(call, local, remote, server):
     }
 
     assert server == get(event(call, 1, sections, (3, 0, 1)), "fd.sport")
+
+
+def test_pseudonyms_that_are_remembered():
+    """Pseudonyms of sockets that come and go take little memory, however many there are."""
+    stand_in.cache_clear()
+    tracemalloc.start()
+    names = {stand_in(0xFFFF888000000000 + 64 * number) for number in range(10_000)}
+    count = len(names)
+    names.clear()
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert 10_000 == count
+    assert size < 300_000
