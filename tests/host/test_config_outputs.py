@@ -33,6 +33,13 @@ def test_blocks_and_names():
     assert ("udp://a", "user") == (syslog["address"], syslog["facility"])
 
 
+def test_a_url_in_quotes():
+    """Quotes around a URL, which a variable of the environment may have, are none of it, as in Falco."""
+    found = outputs("http_output: {enabled: true, url: '\"https://a/b\"'}").enabled["http"]
+
+    assert "https://a/b" == found.block["url"]
+
+
 def test_switched_off():
     """An output that is not enabled is none, but neither is stdout then."""
     with pytest.raises(ConfigError, match="No output configured"):

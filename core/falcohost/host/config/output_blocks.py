@@ -73,6 +73,8 @@ def http_block(section: Reader) -> Mapping[str, Any]:
     :raises ConfigError: a value makes no sense.
     """
     url = section.text("url")
+    if url.startswith('"') and url.endswith('"'):  # as Falco does: who sets it from the environment quotes it twice
+        url = url[1:-1]
     if (problem := _url_problem(url)) is not None:
         raise section.error("url", problem)
     batch = section.integer("batch")
