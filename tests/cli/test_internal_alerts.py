@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 #: An output beside stdout that takes nothing, and everything that is off by default.
 ON = """
@@ -29,6 +30,20 @@ def test_a_whole_life(home, until):
     (stopped,) = [one for one in running.alerts if one["rule"].endswith("agent stopped")]
     assert {"sources": ["numbers"], "rules": 1} == started["output_fields"]
     assert "SIGTERM" == stopped["output_fields"]["signal"]
+
+
+def test_a_database_that_was_damaged_meanwhile(home, until):
+    """A database that was damaged while nothing ran is put aside at the start, and that is told."""
+    command = [*home.setup("json_output: true\n", numbers={"interval": 0.05}), "--enable-source", "numbers"]
+    running = home.agent(*command)
+    running.wait_for_alerts(1)
+    running.end(signal.SIGTERM)
+    (Path(home.environment["FALCOHOST_STATE_DIR"]) / "state.db").write_bytes(os.urandom(8192))
+    again = home.agent(*command)
+    until(lambda: "state damaged" in rules(again), lambda: again.stderr)
+
+    assert 0 == again.end(signal.SIGTERM)
+    assert 1 == rules(again).count("state damaged")
 
 
 def test_switched_off(home, until):

@@ -127,6 +127,18 @@ def test_cursors_that_an_answer_wrote_are_acknowledged(store, clock, arrival):
     assert not store.behind
 
 
+def test_a_new_file_at_the_start_is_counted(path):
+    """A file that was put aside when the store was opened counts like one that was later; a missing one does not."""
+    first = Store(path, Limits())
+    assert 0 == first.begun
+    first.close()
+    path.write_bytes(b"no database" * 1000)
+    second = Store(path, Limits())
+
+    assert 1 == second.begun
+    second.close()
+
+
 def test_a_broken_file_is_put_aside(path, caplog, arrival, names):
     """A file that is no database is kept under another name, told, and a new one begun."""
     path.write_bytes(b"no database at all" * 1000)

@@ -116,25 +116,29 @@ _MIGRATIONS = {
 
 
 def connect(path: Path | None, shown: Path | None = None) -> sqlite3.Connection:
-    """Return a connection to the state in *path*, which is created if it is missing; None: in memory.
+    """Return a connection to the state in *path*, as :func:`opened` opens it."""
+    return opened(path, shown)[0]
 
-    Messages call it *shown*.
 
-    A file that is not a database, or is corrupt, is renamed and a new one is created.
+def opened(path: Path | None, shown: Path | None = None) -> tuple[sqlite3.Connection, bool]:
+    """Return a connection to the state in *path*, and whether it is new because the file was none or was corrupt.
+
+    A missing file is created; None: in memory. Messages call it *shown*. A file that is not a database, or is corrupt,
+    is renamed and a new one is created.
 
     :raises StateError: the file cannot be used.
     """
     if path is None:
-        return _prepared(":memory:", None)
+        return _prepared(":memory:", None), False
     shown = shown or path
     try:
-        return _prepared(str(path), shown)
+        return _prepared(str(path), shown), False
     except sqlite3.DatabaseError as error:
         if not is_broken(error):
             raise StateError(f"the state in {shown} cannot be used: {error}") from error
         put_aside(path, error, shown)
     try:
-        return _prepared(str(path), shown)
+        return _prepared(str(path), shown), True
     except sqlite3.Error as error:
         raise StateError(f"the state in {shown} cannot be used: {error}") from error
 

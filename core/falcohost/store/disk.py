@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
-from falcohost.store.database import connect, is_broken, put_aside
+from falcohost.store.database import connect, is_broken, opened, put_aside
 from falcohost.store.presence import Presence, write_again
 
 T = TypeVar("T")
@@ -26,17 +26,17 @@ class Disk:
     """The database in *path*; None: in memory. Messages call it *shown*.
 
     :ivar failing: the last access failed.
-    :ivar begun: number of new files that replaced a corrupt one.
+    :ivar begun: number of new files that replaced a corrupt one, also when this was opened.
     """
 
     def __init__(self, path: Path | None, clock: Clock, shown: Path | None = None) -> None:
         self.failing = False
-        self.begun = 0
         self._path = path
         self._shown = shown or path
         self._clock = clock
         self._retry_at = 0.0
-        self._connection = connect(path, self._shown)
+        self._connection, replaced = opened(path, self._shown)
+        self.begun = int(replaced)
         self._presence = Presence(path)
 
     @property

@@ -73,7 +73,7 @@ class Store:
         self._to_acknowledge: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._recent = Recent()
-        self._files = 0
+        self._files = self._disk.begun
         self._age = stored_age(self._disk.query, clock)
         self.noise = Noise(limits.rates, self._age, clock)
         self._disk.change(self.noise.load)

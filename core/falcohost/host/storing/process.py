@@ -54,6 +54,7 @@ HELD_BACK: Final = "Falcohost internal: alerts held back"
 #: Tells that the file of the store was gone, and that it was damaged.
 DELETED: Final = "Falcohost internal: state deleted"
 DAMAGED: Final = "Falcohost internal: state damaged"
+_BEGUN_ANEW: Final = "the state was damaged, and a new database was begun; the log has the name of the old one"
 
 #: Arguments of :meth:`Intake.take_internal`.
 Internal: TypeAlias = tuple[str, Priority, str, Mapping[str, object]]
@@ -168,6 +169,8 @@ class StoreProcess:
         self._finishing = self._drained = self._asked = False
         self._takers = given.takers.keys()
         self._for_takers: list[Internal] = []
+        if store.begun:  # in place of one that was damaged when this was opened
+            self._for_takers.append((DAMAGED, Priority.CRITICAL, _BEGUN_ANEW, {"last": store.last}))
         if given.carried is not None:
             take_carried(store, given.carried, lambda *alert: self._for_takers.append(alert))
         if counted is not None or given.recalls:
@@ -248,8 +251,7 @@ class StoreProcess:
             self._intake.take_internal(DELETED, Priority.CRITICAL, text, {})
         if self._store.begun != self._files:
             self._files = self._store.begun
-            text = "the database of the state was damaged, and a new one was begun; the log has the name of the old one"
-            self._intake.take_internal(DAMAGED, Priority.CRITICAL, text, {"last": self._store.last})
+            self._intake.take_internal(DAMAGED, Priority.CRITICAL, _BEGUN_ANEW, {"last": self._store.last})
 
     def _raise(self, notice: Notice | None) -> None:
         if notice is not None:
