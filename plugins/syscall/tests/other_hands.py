@@ -153,7 +153,7 @@ def by_other_hands(line: str, checks: str) -> Iterator[tuple[str, str]]:
             yield f"by {who}", place + hand.line.format(name=name, rest=rest)
     if place:
         yield "outside of containers", f"@{name} {_SEEN} {rest}"
-    if "evt.rawres" in checks or "fd.num" in checks:
+    if ("evt.rawres" in checks or "fd.num" in checks) and " /tmp/" not in rest:  # what is made there would stay
         calls = [*_CALL.finditer(f"{rest} ")]
         for call in calls[-1:]:
             yield "without the right", f"{place}@{name} {rest[: call.start()]}as 65534 {rest[call.start() :]}"
