@@ -71,7 +71,11 @@ ALERTS: Final = (
         _WARNING,
         "a capture could not begin, or ended early: there are too many, the disk is full, or the folder is not safe",
     ),
-    InternalAlert(f"{OURS}reload", _NOTICE, "other rules are used from now on, or the agent starts anew in place"),
+    InternalAlert(
+        f"{OURS}reload",
+        _NOTICE,
+        "other rules, or another certificate or secret, are used from now on, or the agent starts anew in place",
+    ),
     InternalAlert(f"{OURS}agent started", _NOTICE, "all sources are open, or cannot be opened", default=False),
     InternalAlert(f"{OURS}agent stopped", _NOTICE, "a signal stops the agent; it is the last alert"),
     InternalAlert(

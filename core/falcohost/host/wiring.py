@@ -214,7 +214,7 @@ def wired(
     )
     files = Files(
         watch,
-        Renewals(children, loop),
+        Renewals(children, loop, accept=accepted.renewed),
         reloading,
         assignment.watch_interval,
         awaited=map(os.fsdecode, assignment.awaited),

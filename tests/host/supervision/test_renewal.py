@@ -22,7 +22,13 @@ def secret(tmp_path):
 
 
 @pytest.fixture
-def renewed(stage, secret):
+def accepted():
+    """Return the sources and files of which a change was accepted."""
+    return []
+
+
+@pytest.fixture
+def renewed(stage, secret, accepted):
     """Return a worker whose source has read the secret, and what looks at it; a secret ``bad`` cannot be used."""
 
     def check(data):
@@ -35,7 +41,7 @@ def renewed(stage, secret):
     stage = stage()
     stage.last().say(wire.Secrets([str(secret)]), wire.Ready())
     stage.turn()
-    return stage, Renewals(stage.workers.children, stage.loop, check)
+    return stage, Renewals(stage.workers.children, stage.loop, check, lambda *told: accepted.append(told))
 
 
 def look(stage, renewals):
@@ -47,8 +53,8 @@ def look(stage, renewals):
     return len(stage.last().signals)
 
 
-def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
-    """The worker is told to end when a change has settled, once."""
+def test_a_new_secret_renews_the_worker(renewed, secret, accepted, caplog):
+    """The worker is told to end when a change has settled, once, and the change is told."""
     caplog.set_level("INFO")
     stage, renewals = renewed
     renewals.look()
@@ -57,10 +63,11 @@ def test_a_new_secret_renews_the_worker(renewed, secret, caplog):
     assert [0, 1, 1, 1] == [look(stage, renewals) for _ in range(4)]
     assert [signal.SIGTERM] == stage.last().signals
     assert stage.child().renewing
+    assert [("one", (str(secret),))] == accepted
     assert ["event source 'one': its certificate or secret has changed; reopening it"] == caplog.messages
 
 
-def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, caplog):
+def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, accepted, caplog):
     """The worker goes on with what it has, which is told, until the secret is good again."""
     stage, renewals = renewed
     renewals.look()
@@ -68,6 +75,7 @@ def test_a_secret_that_cannot_be_used_changes_nothing(renewed, secret, caplog):
 
     assert [0, 0, 0] == [look(stage, renewals) for _ in range(3)]
     assert ["event source 'one' keeps its former certificate and secret: the secret is too short"] == (caplog.messages)
+    assert [] == accepted
     secret.write_text("good again")
     assert [0, 1, 1] == [look(stage, renewals) for _ in range(3)]
 

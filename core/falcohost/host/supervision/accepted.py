@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from falcohost.alert import Priority
 from falcohost.host.reader_link import Handed
 from falcohost.host.stamps import Stamps, stamps
@@ -37,3 +39,9 @@ class Accepted:
         shown = [*changed[:_MOST], *(["..."] if len(changed) > _MOST else [])]
         files = f"; changed files: {', '.join(shown)}" if shown else f"; no file has changed, but {cause}"
         self._internal.raise_alert(RELOADED, Priority.NOTICE, f"Reload: {what}{files}", {"files": shown, **fields})
+
+    def renewed(self, source: str, files: Sequence[str]) -> None:
+        """Raise the alert: *source* is opened anew, since its certificate or secret in *files* has changed."""
+        what = f"Reload: event source '{source}' has another certificate or secret from now on; its files: "
+        fields = {"files": [*files[:_MOST]], "source": source}
+        self._internal.raise_alert(RELOADED, Priority.NOTICE, what + ", ".join(files[:_MOST]), fields)

@@ -7,7 +7,7 @@ the old one within moments; a request that arrives meanwhile waits, or is told t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from falcohost.host.shortage import no_process
 from falcohost.host.stamps import stamps
@@ -29,12 +29,20 @@ class Renewals:
     """Checks the files that the sources of *children* have read (``SourceSpec.secrets``).
 
     :param check: called with a memfd in a process of its own; raises if the files of that source cannot be used.
+    :param accept: called with a source and its files before it is reopened.
     """
 
-    def __init__(self, children: Iterable[Child], loop: Loop, check: Callable[[int], object] = check_secrets) -> None:
+    def __init__(
+        self,
+        children: Iterable[Child],
+        loop: Loop,
+        check: Callable[[int], object] = check_secrets,
+        accept: Callable[[str, Sequence[str]], object] = lambda source, files: None,
+    ) -> None:
         self._children = list(children)
         self._loop = loop
         self._check = check
+        self._accept = accept
         self._watches: dict[str, tuple[tuple[str, ...], Watch]] = {}
         self._checks: dict[str, Errand] = {}
         self._waiting: set[str] = set()
@@ -80,4 +88,5 @@ class Renewals:
             log.error("event source '%s' keeps its former certificate and secret: %s", child.name, error)
         else:
             log.info("event source '%s': its certificate or secret has changed; reopening it", child.name)
+            self._accept(child.name, child.secrets)
             child.renew()
