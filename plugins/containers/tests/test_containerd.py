@@ -171,7 +171,7 @@ def pair(key: str, value: str) -> bytes:
 
 @pytest.fixture
 def pod(containerd) -> Iterator[tuple[str, str, str]]:
-    """Return the ids of a pod, its sandbox and its container, which Kubernetes' interface has made."""
+    """Return the ids of a pod, its sandbox and its container, made as by the kubelet, which names images by id."""
     client, uid = Client(containerd), str(uuid.uuid4())
     host = pb.encode({2: pb.encode({1: pb.encode({1: 2, 2: 1})})})  # the host's network, as no other is set up here
     labels = {"app": "shop", "io.kubernetes.pod.name": "shop-0"}
@@ -185,10 +185,12 @@ def pod(containerd) -> Iterator[tuple[str, str, str]]:
     def call(method: str, body: bytes) -> str:
         return pb.text(pb.decode(client.call(f"{SERVICE}/{method}", body) or b""), 1)
 
+    asked = pb.encode({1: pb.encode({1: IMAGE})})
+    image = pb.text(pb.message(pb.decode(client.call("/runtime.v1.ImageService/ImageStatus", asked) or b""), 1), 1)
     sandbox = tried(lambda: call("RunPodSandbox", pb.encode({1: config})))
     mount = pb.encode({1: "/data", 2: "/tmp", 3: 1})
     made = many(
-        (1, pb.encode({1: "web"})), (2, pb.encode({1: IMAGE})), (3, "/bin/sleep"), (3, "1000"), (7, mount),
+        (1, pb.encode({1: "web"})), (2, pb.encode({1: image})), (3, "/bin/sleep"), (3, "1000"), (7, mount),
         (9, pair("io.kubernetes.container.name", "web")),
     )  # fmt: skip
     container = call("CreateContainer", pb.encode({1: sandbox, 2: made, 3: config}))

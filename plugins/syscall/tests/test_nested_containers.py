@@ -163,16 +163,18 @@ def test_the_first_instruction(runtime_of, tell, tmp_path, soak, case):
     """It is told with the inner one's name and image where these are known, else with those of the outer one."""
     kind, script, volumes, more = CASES[case]
     runtime = runtime_of(kind)
-    name, marks = f"falcohost-{secrets.token_hex(4)}", [secrets.token_hex(4) for _ in range(soak(100, 2))]
-    told = tell(runtime.engines)
-    parent = f"--cgroup-parent=/{NAMESPACE}/{name}" if kind is Ctr else ""  # it sees all cgroups of the machine
-    said = {"name": name, "marks": " ".join(marks), "more": more, "parent": parent}
-    begin(runtime, name, tmp_path, script.format(**said), *volumes)
-    around, *within = (told(mark) for mark in (name, *marks))
-    found = [Told(*(fields[f"container.{key}"] for key in Told._fields)) for fields in within]
-    outer = f"{kind.type}/{around['container.full_id']}"
     inner = "docker" if script is IN_DOCKER else "podman"
+    told = tell(runtime.engines)
+    for _ in range(soak(10, 1)):
+        name, marks = f"falcohost-{secrets.token_hex(4)}", [secrets.token_hex(4) for _ in range(soak(10, 2))]
+        parent = f"--cgroup-parent=/{NAMESPACE}/{name}" if kind is Ctr else ""  # it sees all cgroups of the machine
+        said = {"name": name, "marks": " ".join(marks), "more": more, "parent": parent}
+        begin(runtime, name, tmp_path, script.format(**said), *volumes)
+        around, *within = (told(mark) for mark in (name, *marks))
+        found = [Told(*(fields[f"container.{key}"] for key in Told._fields)) for fields in within]
+        ids = {around["container.full_id"], *(fields["container.full_id"] for fields in within)}
+        outer = f"{kind.type}/{around['container.full_id']}"
 
-    assert Told(kind.type, name, IMAGE, "") == Told(*(around[f"container.{key}"] for key in Told._fields))
-    assert [Told(inner, *((name, IMAGE) if more else (f"inner-{mark}", IMAGE)), outer) for mark in marks] == found
-    assert len({around["container.full_id"], *(fields["container.full_id"] for fields in within)}) == 1 + len(marks)
+        assert Told(kind.type, name, IMAGE, "") == Told(*(around[f"container.{key}"] for key in Told._fields))
+        assert [Told(inner, *((name, IMAGE) if more else (f"inner-{mark}", IMAGE)), outer) for mark in marks] == found
+        assert len(ids) == 1 + len(marks)

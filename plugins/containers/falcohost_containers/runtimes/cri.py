@@ -63,7 +63,7 @@ class Cri:
 
     def _container(self, listed: pb.Values, container: str) -> Row:
         status = pb.message(self._asked(f"{_RUNTIME}/ContainerStatus", pb.encode({1: container})), 1)
-        wanted = pb.text(pb.message(status, 7), 1) or pb.text(pb.message(listed, 4), 1)
+        wanted = pb.text(pb.message(status, 8), 1) or pb.text(pb.message(listed, 4), 1)
         reference = pb.text(status, 9) or pb.text(listed, 5)
         image = self._image(reference or wanted)
         names = [*image.names, *([reference] if "@" in reference else [])]
