@@ -63,8 +63,8 @@ class Inside:
             one.ask(question.id, functools.partial(_tell_own, user, one.engine, first))
 
     def _ask(self, container: str, kind: str, outer: str, outer_kind: str, tell: Tell, row: Row | None) -> None:
-        if row is None:
-            tell(None)
+        if row is None or row.owner:  # a user's files say of a container what they like, also where its volumes are
+            tell(row and _of_outer(row))
             return
         asked = [one for one in self._within(outer, row, self._root(outer, outer_kind)) if kind in one.engine.types]
         first = First(len(asked), lambda found: tell(_of_outer(row) if found is None else _within(found, row)))
@@ -75,7 +75,7 @@ class Inside:
 
     def learn(self, outer: str, row: Row) -> None:
         """Look for containers in the container *outer* from now on, if it has a volume in which runtimes keep them."""
-        if row.mounts and (places := {*_storages(row.mounts, None), *_dockers(row.mounts, None)}):
+        if row.mounts and not row.owner and (places := {*_storages(row.mounts, None), *_dockers(row.mounts, None)}):
             with self._lock:
                 if outer not in self._of:
                     self._keep(outer, frozenset(places), row.mounts, None)

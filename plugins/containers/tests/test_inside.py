@@ -130,6 +130,19 @@ def test_cgroups_of_a_user(asking, tmp_path, user, found):
         assert (found if container == INNER else None) == named(rows.pop())
 
 
+def test_volumes_of_a_users_container(tmp_path):
+    """A user's files do not say where containers in theirs are read."""
+    store(tmp_path / "root", INNER, "web")
+    store(tmp_path / "of user/storage", OUTER, "outer", (str(tmp_path), "/var/lib/containers"))
+    (tmp_path / "root").rename(tmp_path / "storage")
+    for path in (tmp_path / "of user").rglob("*"):
+        os.chown(path, USER, USER)
+    asking = Asking([Podman([], [str(tmp_path / "of user/storage")], None)])
+
+    assert ("outer", "shop/outer:1", True) == named(told(Inside(asking, 100), INNER))
+    assert [] == asking.further
+
+
 def test_many_outer_containers(inside, asking, tmp_path):
     """The runtimes of those that were asked for last are remembered."""
     for number in range(MOST + 8):

@@ -287,16 +287,17 @@ class Containers:
         return next(filter(self._exists, claims), None)
 
     def _inside(self, named: Named) -> Container:
-        """Return the first of *named*, with the container that it is in."""
-        at, inner = named[0]
-        outer = next((one for _, one in named if one != inner), None)
+        """Return the first of *named*, with what it is in: of what a user named, only what is above that counts."""
+        inner, at = named[0][1], named[-1][0]
+        user = _OF_USER.search(at)
+        outer = next((one for _, one in named if one != inner and user is None), None)
         if outer is None:
-            claim = self._first(tuple(claims_of(at.rpartition("/")[0]))[:MOST_CLAIMS])
+            above = at[: user.start()] if user else at.rpartition("/")[0]
+            claim = self._first(tuple(claims_of(above))[:MOST_CLAIMS])
             outer = None if claim is None else claim.container
-        if outer is None:
-            user = _OF_USER.search(at)
-            return inner if user is None else replace(inner, outer=f"user/{user[1]}")
-        return replace(inner, outer=f"{outer.type}/{outer.full_id}")
+        if outer is not None:
+            return replace(inner, outer=f"{outer.type}/{outer.full_id}")
+        return inner if user is None else replace(inner, outer=f"user/{user[1]}")
 
     def _named(self, path: str) -> Named:
         """Return the containers that *path* names, with their cgroups, innermost first.

@@ -131,6 +131,9 @@ def test_first_path_that_matches_decides():
         (f"/docker/{ID}", ""),
         (f"/user.slice/user-1000.slice/user@1000.service/docker-{ID}.scope", "user/1000"),
         (f"/user.slice/user-0.slice/user@0.service/docker-{ID}.scope", ""),
+        (f"/user.slice/user-1000.slice/user@1000.service/docker-{'f' * 64}.scope/libpod-{ID}.scope", "user/1000"),
+        (f"/default/web/user.slice/user@1000.service/docker-{'f' * 64}.scope/libpod-{ID}.scope", "containerd/web"),
+        (f"/user.slice/user@1000.service/default/web/docker-{ID}.scope", "user/1000"),
         (f"/lxc/web/user.slice/user-7.slice/user@7.service/user.slice/libpod-{ID}.scope", "lxc/web"),
     ],
 )
