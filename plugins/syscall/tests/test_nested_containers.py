@@ -30,10 +30,12 @@ USER = 54_321
 CGROUPS = "/sys/fs/cgroup"
 BEGIN = "export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/bin; mkdir -p /var/tmp /run /tmp\n"
 
-#: podman and docker in a container, which keep everything in the usual places unless *more* is said.
+#: podman and docker in a container, which keep everything in the usual places unless *more* is said. Where that is no
+#: volume, it is known once something has been told of one of the inner containers: the first one stays.
 PODMAN = "podman --runtime runc --storage-driver vfs --cgroup-manager cgroupfs --events-backend file {more}"
 IN_PODMAN = f"""{PODMAN} load -q -i /out/image.tar
 cat {FIRST}-{{name}}
+{PODMAN} run --network none {{parent}} {IMAGE} /bin/cat {FIRST}-{{name}}-stays; sleep 2
 for mark in {{marks}}; do
     {PODMAN} run --rm --name inner-$mark --network none {{parent}} {IMAGE} /bin/cat {FIRST}-$mark
 done
