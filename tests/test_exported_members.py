@@ -22,6 +22,7 @@ PUBLIC = {
         "Described",
         "DriverSpec",
         "DropPolicy",
+        "EarlyLoader",
         "Event",
         "EventParam",
         "FalcohostError",

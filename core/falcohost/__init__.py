@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from falcohost.events import (
         Batch,
         Described,
+        EarlyLoader,
         Event,
         HasActor,
         HasOwnTime,
@@ -60,6 +61,7 @@ __all__ = [
     "Described",
     "DriverSpec",
     "DropPolicy",
+    "EarlyLoader",
     "Event",
     "EventParam",
     "FalcohostError",

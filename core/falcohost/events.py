@@ -17,6 +17,7 @@ from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from socket import socket
 
     from falcohost.engine.ir import Expr, FieldRef
 
@@ -263,6 +264,23 @@ class SourceLoader(Protocol):
 
     def outdated(self) -> bool:
         """Return whether the rules may ask for something else by now; if so, :meth:`update` follows."""
+
+
+@runtime_checkable
+class EarlyLoader(Protocol):
+    """A :class:`SourceLoader` of which a part can be done ahead, at a start while the rules are read. Provisional."""
+
+    def prepare_ahead(self, link: socket) -> None:
+        """Prepare what does not depend on the rules, and send it over *link*; called in a process that then ends.
+
+        Nothing may be collected yet. If it raises anything, that is found out again when the source is opened.
+        """
+
+    def take_prepared(self, link: socket) -> None:
+        """Receive what another process sends with :meth:`prepare_ahead`; called before :meth:`SourceLoader.open`.
+
+        If the other process ends early or this raises anything, *open* has to do everything itself.
+        """
 
 
 @runtime_checkable

@@ -165,17 +165,20 @@ class Loading:
 
         :raises FalcohostError: something is wrong, or the agent cannot start like this.
         """
+        from falcohost.host.early import hand_early
         from falcohost.host.given import Configured
-        from falcohost.host.hand_over import hand_over
         from falcohost.host.loading import configured_plugins, log_warnings
 
         flags = self._prepared(self._flags)
         config = configure(flags, teller.log_to)
         check_configuration(config)
         plugins = configured_plugins(config)
+        hand_early(teller, config, plugins, self._chosen(flags))
         log_configuration(config, plugins)
         loaded, read = load_rules(flags, config, plugins)
         log_warnings(loaded.results, plugins)
+        from falcohost.host.hand_over import hand_over
+
         given = Configured(config, loaded.ruleset, read)
         # Another default file must not take the place of one that is gone.
         file = find_config(flags.config)

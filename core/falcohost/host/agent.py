@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import ConfigError, FalcohostError
@@ -20,9 +21,11 @@ from falcohost.host.immortal import make_immortal
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
+from falcohost.host.reader_link import Early
 from falcohost.host.restart import restart, taken_along
 from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import MOST_FAULTS
+from falcohost.host.supervision.ahead import Ahead
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.keeping import left
 from falcohost.host.supervision.loop import Outcome
@@ -51,7 +54,8 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     notify = from_environment()
     inherit_orphans()
     found = left(notify)
-    handed = reader.wait(notify.alive)
+    ahead = Ahead()
+    handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found))
     assignment = handed.assignment
     take_precedence(assignment.nice)
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601, off=frozenset(assignment.off))
@@ -61,7 +65,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
     preload(module for source in assignment.sources for module in source.modules)
-    supervisor = wired(handed, options, again, maker, store, users, notify, found, claiming)
+    supervisor = wired(handed, options, again, maker, store, users, notify, found, claiming, ahead)
     make_immortal()
     settle()
     fill_holes()
@@ -77,6 +81,14 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
         raise FalcohostError(supervisor.loop.error)
     if outcome is Outcome.RESTART:
         restart(supervisor.keeping.for_execution(supervisor.workers.children), supervisor.services.carried)
+
+
+def _begin(ahead: Ahead, found: Collection[str], early: Early, data: int) -> None:
+    """Have prepared what the loader of a source needs, unless what an earlier one has prepared was *found*."""
+    if early.source not in found:
+        take_precedence(early.nice)
+        preload(early.modules)
+        ahead.begin(early.source, data)
 
 
 def _given(assignment: Assignment, claiming: Claiming, maker: AlertMaker, *, recalls: bool) -> StoreGiven:

@@ -13,7 +13,6 @@ from falcohost.engine.facts import facts_of
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.texts import valid
-from falcohost.environment import selected
 from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.assignment import Assignment, Drops, HealthAssignment, ResponseAssignment, SourceAssignment
@@ -21,6 +20,7 @@ from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.helper import helper as capture_helper
 from falcohost.host.config import Config
 from falcohost.host.config.response import HTTP, OWN, PROGRAM
+from falcohost.host.early import loader_data
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.given import AgentOptions, Configured
@@ -32,7 +32,7 @@ from falcohost.host.response.assigning import ResponseParts, replays, response_p
 from falcohost.host.settings import source_settings
 from falcohost.host.sources import chosen_sources, opened
 from falcohost.host.version import falcohost_version
-from falcohost.host.worker_data import WorkerData, as_bytes, loading_for, plugins_for
+from falcohost.host.worker_data import WorkerData
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
@@ -153,19 +153,16 @@ class Assigning:
 
     def _worker(self, source: str) -> WorkerData:
         config, spec = self._given.config, self._plugins.sources()[source]
-        needed = plugins_for(source, self._plugins)
-        blocks = {one.name: self._plugins.blocks(one) for one in self._plugins.loaded}
-        asked = self._asked(source, spec)
-        configured = [name for one in needed for name in config.plugins.environment(blocks[one.name])]
+        given, asked = loader_data(source, config, self._plugins), self._asked(source, spec)
         return WorkerData(
             source=source,
-            only_log=config.only_logs,
+            only_log=given.only_log,
             loads=bool(asked),
             helpers=[one for one in self._helpers[source] if one not in self._idle],
-            plugins=needed,
-            environment=as_bytes(selected(os.environ, (*spec.environment, *configured))),
-            programs=config.plugins.environment(blocks[self._plugins.owner(source).name]),
-            static=as_bytes(self._plugins.static),
+            plugins=given.plugins,
+            environment=given.environment,
+            programs=given.programs,
+            static=given.static,
             rules=encode_rules(self._given.ruleset, source),
             asked=asked,
             first=not config.rules.match_all,
@@ -174,7 +171,7 @@ class Assigning:
             iso8601=config.alerts.iso_8601,
             base64=config.alerts.base64,
             once=self._options.once,
-            loading=loading_for(source, self._plugins, needed) if asked else None,
+            loading=given.loading if asked else None,
             actions=None if self.response is None else tuple(self.response.actions.bound.get(source, ())),
             capture=self._captures[source],
         )

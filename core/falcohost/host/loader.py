@@ -8,11 +8,12 @@ worker, which parses what strangers do, gets descriptors.
 from __future__ import annotations
 
 import os
+import socket
 import time
 
 from falcohost import log
 from falcohost.agent import KnowsAgent
-from falcohost.events import SourceLoader
+from falcohost.events import EarlyLoader, SourceLoader
 from falcohost.host import wire
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.jobs import job_of
@@ -30,10 +31,11 @@ PAUSE = 0.5
 WORKS = 5.0
 
 
-def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None:
+def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: int | None = None) -> None:
     """Prepare what the rules ask for; then follow the supervisor's messages until it is gone.
 
     :param data: the memfd with what the worker gets.
+    :param ahead: the socket to a process that prepares ahead (:mod:`falcohost.host.ahead`).
     :raises SystemExit: the supervisor is gone.
     :raises SourceError: it cannot be prepared.
     """
@@ -44,6 +46,8 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None
     task = make_load_task(given, parent)
     log.forward(uplink.log)
     loader = task.load()
+    if ahead is not None:
+        take_prepared(loader, ahead)
     loader.open(given.asked)
     loader.hand_up()
     uplink.send_descriptors()
@@ -72,6 +76,16 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None) -> None
                 last = str(reason)
                 uplink.send(wire.LoadAgain(last))
         uplink.send_descriptors()
+
+
+def take_prepared(loader: SourceLoader, ahead: int) -> None:
+    """Have *loader* take what another process has prepared, if it can; close the socket *ahead*."""
+    with socket.socket(fileno=ahead) as link:
+        if isinstance(loader, EarlyLoader):
+            try:
+                loader.take_prepared(link)
+            except Exception as error:
+                log.log.debug("what was prepared ahead is not used: %s: %s", type(error).__name__, error)
 
 
 def _obey(message: wire.Down, loader: SourceLoader, data: int, uplink: Uplink) -> int:

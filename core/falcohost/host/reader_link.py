@@ -32,6 +32,18 @@ class Memfd(msgspec.Struct, tag=True, frozen=True):
     source: str = ""
 
 
+class Early(msgspec.Struct, tag=True, frozen=True):
+    """The memfd that is attached is what the loader of *source* gets before the rules are read.
+
+    :ivar modules: those that it needs.
+    :ivar nice: the agent's value (:mod:`falcohost.host.precedence`).
+    """
+
+    source: str
+    modules: tuple[str, ...]
+    nice: int
+
+
 class Failed(msgspec.Struct, tag=True, frozen=True):
     """Loading has failed.
 
@@ -53,7 +65,7 @@ class Missing(msgspec.Struct, tag=True, frozen=True):
 
 
 #: What the reader says.
-Told: TypeAlias = Log | wire.LogLine | Memfd | Failed | Missing
+Told: TypeAlias = Log | wire.LogLine | Early | Memfd | Failed | Missing
 
 ACTIONS: Final = "actions"
 ASSIGNMENT: Final = "assignment"
@@ -106,9 +118,11 @@ class Teller:
 
     def hand(self, what: str, descriptor: int, source: str = "") -> None:
         """Send the memfd *descriptor*."""
-        message = wire.packed(Memfd(what, source))
-        sent = socket.send_fds(self._link, [message], [descriptor])
-        self._link.sendall(message[sent:])
+        self._attach(Memfd(what, source), descriptor)
+
+    def hand_early(self, early: Early, descriptor: int) -> None:
+        """Send the memfd *descriptor* with what a loader gets before the rules are read."""
+        self._attach(early, descriptor)
 
     def miss(self, paths: Iterable[str]) -> None:
         """Send which paths are not there that sources are to read."""
@@ -117,6 +131,11 @@ class Teller:
     def fail(self, failed: Failed) -> None:
         """Send why loading has failed."""
         self._send(failed)
+
+    def _attach(self, message: Told, descriptor: int) -> None:
+        data = wire.packed(message)
+        sent = socket.send_fds(self._link, [data], [descriptor])
+        self._link.sendall(data[sent:])
 
     def _send(self, message: Told) -> None:
         self._link.sendall(wire.packed(message))

@@ -27,6 +27,7 @@ from falcohost.host.snapshot import Snapshot, snapshot
 from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import Summary
 from falcohost.host.supervision.accepted import Accepted
+from falcohost.host.supervision.ahead import Ahead
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.condition import Condition
 from falcohost.host.supervision.deaths import Deaths
@@ -79,6 +80,7 @@ def wired(
     notify: Notify,
     found: dict[str, Found],
     claiming: Claiming,
+    ahead: Ahead,
 ) -> Supervisor:
     """Return the supervisor of a run; see :func:`~falcohost.host.agent.run_agent`."""
     assignment, facts = handed.assignment, handed.assignment.facts
@@ -113,7 +115,8 @@ def wired(
     )
     spares = Spares(sum(2 if source.loads else 1 for source in assignment.sources))
     counts = {name: make_memory() for name in handed.workers}
-    forked = functools.partial(fork, users=users, counts=counts, take=spares.take)
+    ahead.leave({source.name for source in assignment.sources if source.loads}, loop)
+    forked = functools.partial(fork, users=users, counts=counts, take=spares.take, ahead=ahead.taken)
     keeping = Keeping(notify, found)
     keeping.let_go(found, handed.workers)
     children = [

@@ -57,6 +57,7 @@ def run_worker(
     held: Mapping[str, Sequence[int]],
     users: WorkerUsers,
     counts: int | None = None,
+    ahead: int | None = None,
 ) -> NoReturn:
     """Run a source in this forked process until the source ends or SIGTERM arrives.
 
@@ -69,13 +70,14 @@ def run_worker(
     :param held: those that a former loader held; with some, this process takes its place.
     :param users: the users that the worker, once its source is open, and its helpers become.
     :param counts: the memory for what is only counted.
+    :param ahead: the socket to a process that prepares what a loader needs.
     """
     status = 1
     try:
-        keep = {data, link.fileno(), store.fileno()} | ({counts} if counts is not None else set())
+        keep = {data, link.fileno(), store.fileno(), *(one for one in (counts, ahead) if one is not None)}
         take_over(keep.union(*kept.values(), *held.values()), parent)
         handed.inherit(kept, held)
-        status = _work(data, Uplink(link, StoreLink(store)), parent, users, counts)
+        status = _work(data, Uplink(link, StoreLink(store)), parent, users, counts, ahead)
     except (SystemExit, Exception):
         say_why(parent)
     finally:
@@ -92,7 +94,7 @@ class _Stop:
         self.asked = True
 
 
-def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: int | None) -> int:
+def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: int | None, ahead: int | None) -> int:
     stop = _Stop()
     pipeline: Pipeline | None = None
     source: Source | None = None
@@ -103,7 +105,9 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         if beginning.loads and (not handed.INHERITED or handed.HELD_BEFORE):
             if counts is not None:
                 os.close(counts)
-            run_loader(data, uplink, parent, users.loader)
+            run_loader(data, uplink, parent, users.loader, ahead)
+        if ahead is not None:
+            os.close(ahead)
         # First, while there is nothing in memory.
         helpers = Helpers(beginning.helpers, users.helpers, only_log=beginning.only_log)
         task = _task(data, parent)

@@ -117,6 +117,11 @@ def seal(data: WorkerData) -> int:
     return sealed(f"falcohost {data.source}", _encode(data))
 
 
+def seal_early(data: LoaderData) -> int:
+    """Return the descriptor of a sealed memfd with *data*, for :func:`unseal_for_loader`."""
+    return sealed(f"falcohost {data.source} loader", _encode(data))
+
+
 def peek(descriptor: int) -> Beginning:
     """Return the beginning of what :func:`seal` wrote, and have nothing else of it in memory.
 
@@ -148,7 +153,10 @@ class Beginning(msgspec.Struct, frozen=True):
 
 
 class LoaderData(msgspec.Struct, frozen=True):
-    """What the loader of a source needs of its :class:`WorkerData`: not the rules."""
+    """What the loader of a source needs of its :class:`WorkerData`: not the rules.
+
+    Before the rules are read, *asked* is empty.
+    """
 
     source: str
     only_log: bool

@@ -15,9 +15,10 @@ from falcohost.host.supervision.spares import Spares
 USERS = WorkerUsers(61184, 61185, None, 61187)
 
 
-def become(data, link, store, parent, kept, held, users, counts):
+def become(data, link, store, parent, kept, held, users, counts, ahead):
     """Tell over *link* what this process was given."""
-    descriptors = {"data": [data], "store": [store.fileno()], "counts": [counts] if counts else [], **kept, **held}
+    descriptors = {"data": [data], "store": [store.fileno()], "counts": [counts] if counts else []}
+    descriptors |= {"ahead": [ahead] if ahead else [], **kept, **held}
     told = {
         "files": {
             name: [Path(f"/proc/self/fd/{one}").readlink().name for one in those] for name, those in descriptors.items()
@@ -86,10 +87,11 @@ def is_there(pid):
 def test_an_order(spares, files, tmp_path, count):
     """A process gets its descriptors by name, however many, and whose process it is."""
     foreseen = spares(1)
-    (data,), (memory,), store = files("data", 1), files("memory", 1), socket.socketpair()
+    (data,), (memory,), (early,) = (files(name, 1) for name in ("data", "memory", "early"))
+    store = socket.socketpair()
     kept, held = {"probe": files("probe", count), "ports": files("port", 2)}, {"links": files("link", count)}
     pid = waiting(foreseen)[0]
-    process = foreseen.take(data, store[0].fileno(), kept, held, USERS, memory)
+    process = foreseen.take(data, store[0].fileno(), kept, held, USERS, memory, early)
     found = told(process)
 
     assert pid == process.pid
@@ -99,11 +101,12 @@ def test_an_order(spares, files, tmp_path, count):
     assert {
         "data": ["data0"],
         "counts": ["memory0"],
+        "ahead": ["early0"],
         "ports": ["port0", "port1"],
         "probe": [f"probe{number}" for number in range(count)],
         "links": [f"link{number}" for number in range(count)],
     } == there
-    assert None is foreseen.take(data, store[0].fileno(), {}, {}, USERS, None)
+    assert None is foreseen.take(data, store[0].fileno(), {}, {}, USERS, None, None)
     for one in store:
         one.close()
 
@@ -112,7 +115,9 @@ def test_without_memory_for_counts(spares, files):
     """What there is none of, the process does not get."""
     (data,), store = files("data", 1), socket.socketpair()
 
-    assert [] == told(spares(1).take(data, store[0].fileno(), {}, {}, WorkerUsers(), None))["files"]["counts"]
+    found = told(spares(1).take(data, store[0].fileno(), {}, {}, WorkerUsers(), None, None))["files"]
+
+    assert ([], []) == (found["counts"], found["ahead"])
     for one in store:
         one.close()
 
@@ -123,7 +128,7 @@ def test_one_that_was_ended(spares, files):
     first, second = waiting(foreseen)
     os.kill(first, signal.SIGKILL)
     assert select.select([foreseen._waiting[0][0].ended], [], [], 60)[0]
-    process = foreseen.take(data, store[0].fileno(), {}, {}, USERS, None)
+    process = foreseen.take(data, store[0].fileno(), {}, {}, USERS, None, None)
 
     assert second == process.pid
     assert not is_there(first)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
@@ -90,7 +91,14 @@ class Take(Protocol):
     """Takes one of the processes that wait."""
 
     def __call__(
-        self, data: int, store: int, kept: Descriptors, held: Descriptors, users: WorkerUsers, counts: int | None
+        self,
+        data: int,
+        store: int,
+        kept: Descriptors,
+        held: Descriptors,
+        users: WorkerUsers,
+        counts: int | None,
+        ahead: int | None,
     ) -> ForkedProcess | None:
         """Have one run :func:`run_worker` with these arguments; return it, or None if none waits."""
 
@@ -159,18 +167,21 @@ def fork(
     users: Users | None = None,
     counts: Mapping[str, int] = MappingProxyType({}),
     take: Take = lambda *arguments: None,
+    ahead: Callable[[str], AbstractContextManager[int | None]] = lambda source: nullcontext(),
 ) -> ForkedProcess:
     """Fork a worker; see :class:`Fork`.
 
     :param users: gives users to it and its helpers.
     :param counts: by source, the memory for what its workers only count.
     :param take: takes a process that waits; without any, one is forked.
+    :param ahead: returns the socket to a process that prepares ahead for a source, once.
     """
-    own = WorkerUsers() if users is None else users.of_source(name)
-    if (ready := take(data, store.fileno(), kept, held, own, counts.get(name))) is not None:
-        return ready
-    parent = os.getpid()
-    return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own, counts.get(name)))
+    own, memory = WorkerUsers() if users is None else users.of_source(name), counts.get(name)
+    with ahead(name) as early:
+        if (ready := take(data, store.fileno(), kept, held, own, memory, early)) is not None:
+            return ready
+        parent = os.getpid()
+        return start_fork(lambda link: run_worker(data, link, store, parent, kept, held, own, memory, early))
 
 
 def start_fork(run: Callable[[socket.socket], NoReturn]) -> ForkedProcess:

@@ -35,6 +35,7 @@ from falcohost.host.reader_link import (
     OUTPUTS,
     RESPONSES,
     WORKER,
+    Early,
     Failed,
     Handed,
     Log,
@@ -53,6 +54,12 @@ SECOND: Final = 1.0
 
 #: Loads, and hands over what it has loaded; returns False if more than rules has changed.
 Load: TypeAlias = Callable[[Teller], bool]
+#: Called with what is said of the loader of a source before the rules are read, and the memfd with what it gets.
+Begin: TypeAlias = Callable[[Early, int], object]
+
+
+def begin_nothing(early: Early, data: int) -> None:
+    """Have nothing prepared before the rules are read."""
 
 
 class LoadingError(FalcohostError):
@@ -82,6 +89,7 @@ class Reader:
         self._received: wire.Received[Told] = wire.Received(Told)
         self._attached: deque[int] = deque()
         self._memfds: dict[tuple[str, str], int] = {}
+        self._begin: Begin = begin_nothing
         self._failed: Failed | None = None
         self._missing: tuple[str, ...] = ()
         self._stderr = os.fdopen(unsealed(NAME), "w+b") if silent else None  # there may be no writable folder
@@ -116,12 +124,14 @@ class Reader:
         self._reap()
         self._close()
 
-    def wait(self, meanwhile: Callable[[], object] = lambda: None) -> Handed:
+    def wait(self, meanwhile: Callable[[], object] = lambda: None, begin: Begin = begin_nothing) -> Handed:
         """Wait for the end; return what was handed over. Call *meanwhile* once a second.
 
+        :param begin: called when the loader of a source can begin, though the rules are not read yet.
         :raises LoadingError: loading has failed.
         :raises Bug: it has raised an unexpected exception.
         """
+        self._begin = begin
         try:
             while select.select([self.link], [], [], SECOND)[0] == [] or self.read():
                 meanwhile()
@@ -177,10 +187,14 @@ class Reader:
             self._failed = message
         elif isinstance(message, Missing):
             self._missing = _paths(message.paths)
-        elif self._attached:
-            self._memfds[message.what, message.source] = self._attached.popleft()
+        elif not self._attached:
+            raise ValueError(f"a memfd is missing: that of {message}")
+        elif isinstance(message, Early):
+            data = self._attached.popleft()
+            self._begin(message, data)
+            os.close(data)
         else:
-            raise ValueError(f"{message.what} without its memfd")
+            self._memfds[message.what, message.source] = self._attached.popleft()
 
     def _handed(self) -> Handed | None:
         if (ASSIGNMENT, "") not in self._memfds:

@@ -38,17 +38,19 @@ class Order(msgspec.Struct, frozen=True):
     :ivar kept: how many descriptors were kept, by name; *held*: how many a former loader held.
     :ivar users: the users of the source's processes.
     :ivar counted: there is memory for what is only counted.
+    :ivar ahead: there is a process that prepares ahead.
     """
 
     kept: _Counts
     held: _Counts
     users: WorkerUsers
     counted: bool
+    ahead: bool
 
     @property
     def descriptors(self) -> int:
         """Return how many descriptors there are."""
-        return 2 + self.counted + sum(self.kept.values()) + sum(self.held.values())
+        return 2 + self.counted + self.ahead + sum(self.kept.values()) + sum(self.held.values())
 
 
 class Spares:
@@ -74,11 +76,18 @@ class Spares:
             _ended(*self._waiting.pop())
 
     def take(
-        self, data: int, store: int, kept: Descriptors, held: Descriptors, users: WorkerUsers, counts: int | None
+        self,
+        data: int,
+        store: int,
+        kept: Descriptors,
+        held: Descriptors,
+        users: WorkerUsers,
+        counts: int | None,
+        ahead: int | None,
     ) -> ForkedProcess | None:
         """Have one of them run :func:`run_worker` with these arguments; return it, or None if none is left."""
-        order = Order(_counts(kept), _counts(held), users, counts is not None)
-        own = [data, store, *(() if counts is None else (counts,))]
+        order = Order(_counts(kept), _counts(held), users, counts is not None, ahead is not None)
+        own = [data, store, *(one for one in (counts, ahead) if one is not None)]
         while self._waiting:
             process, link = self._waiting.pop(0)
             try:
@@ -118,8 +127,9 @@ def _wait(link: socket.socket, orders: socket.socket, parent: int, become: Calla
     descriptors = iter(found)
     data, store = next(descriptors), socket.socket(fileno=next(descriptors))
     counts = next(descriptors) if order.counted else None
+    ahead = next(descriptors) if order.ahead else None
     kept, held = _taken(order.kept, descriptors), _taken(order.held, descriptors)
-    become(data, link, store, parent, kept, held, order.users, counts)
+    become(data, link, store, parent, kept, held, order.users, counts, ahead)
 
 
 def _send(link: socket.socket, order: Order, descriptors: Sequence[int]) -> None:

@@ -22,8 +22,8 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
 
 
 #: What was found, for all libraries of this process: the kernel's types do not change while it runs.
-_NUMBERS: Final[dict[tuple[str, int], int]] = {}
-_PROTOTYPES: Final[dict[int, int]] = {}
+NUMBERS: Final[dict[tuple[str, int], int]] = {}
+PROTOTYPES: Final[dict[int, int]] = {}
 
 
 class KernelTypes:
@@ -57,16 +57,16 @@ class KernelTypes:
         :raises LibbpfError: the kernel does not describe its types.
         """
         key = (name, kind)
-        if key not in _NUMBERS:
-            _NUMBERS[key] = int(self._lib.btf__find_by_name_kind(self._all(), name.encode(), kind))
-        return _NUMBERS[key] if _NUMBERS[key] > 0 else None
+        if key not in NUMBERS:
+            NUMBERS[key] = int(self._lib.btf__find_by_name_kind(self._all(), name.encode(), kind))
+        return NUMBERS[key] if NUMBERS[key] > 0 else None
 
     def prototype(self, function: int) -> int:
         """Return the number of a function's prototype."""
-        if function not in _PROTOTYPES:
+        if function not in PROTOTYPES:
             found = self._lib.btf__type_by_id(self._all(), function)
-            _PROTOTYPES[function] = int(found.contents[2])  # struct btf_type.type
-        return _PROTOTYPES[function]
+            PROTOTYPES[function] = int(found.contents[2])  # struct btf_type.type
+        return PROTOTYPES[function]
 
     def _all(self) -> int:
         if self._types is None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF, ENOENT
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from falcohost import SourceError
 from falcohost_syscall.kernel.kernel_types import KernelTypes
@@ -138,7 +138,7 @@ class Library:
         return result
 
 
-class _Program(NamedTuple):
+class LoadedProgram(NamedTuple):
     """A loaded program.
 
     :ivar tracepoint: the raw tracepoint that it is for; None: it was loaded for one place in the kernel.
@@ -150,7 +150,7 @@ class _Program(NamedTuple):
     code: bytes
 
 
-class _Map(NamedTuple):
+class LoadedMap(NamedTuple):
     """A map that was made."""
 
     descriptor: int
@@ -170,11 +170,28 @@ class Object(Maps):
         super().__init__(library)
         pointer = self._lib.bpf_object__open_mem(image, len(image), None)
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
-        self._maps: dict[str, _Map] = {}
-        self._programs: dict[str, _Program] = {}
+        self._maps: dict[str, LoadedMap] = {}
+        self._programs: dict[str, LoadedProgram] = {}
         self._links: dict[str, int] = {}
         self._types = -1
         self.ledger = Ledger(self)
+
+    @classmethod
+    def of(
+        cls, library: Library, maps: Mapping[str, LoadedMap], programs: Mapping[str, LoadedProgram], types: int
+    ) -> Self:
+        """Return an object that another process has loaded, from its parts as :meth:`parts` returns them."""
+        found = cls.__new__(cls)
+        Maps.__init__(found, library)
+        found._object = None
+        found._maps, found._programs, found._types = dict(maps), dict(programs), types
+        found._links = {}
+        found.ledger = Ledger(found)
+        return found
+
+    def parts(self) -> tuple[Mapping[str, LoadedMap], Mapping[str, LoadedProgram], int]:
+        """Return the maps and programs of the loaded object by name, and the descriptor of its types."""
+        return self._maps, self._programs, self._types
 
     def _opened(self) -> int:
         if self._object is None:
@@ -233,14 +250,14 @@ class Object(Maps):
         """Let only programs write into a map from now on; root cannot either."""
         self.library.check(self._lib.bpf_map_freeze(self.map_fd(name)), "Cannot freeze a map")
 
-    def _made(self, opened: int) -> Iterator[tuple[str, _Map]]:
+    def _made(self, opened: int) -> Iterator[tuple[str, LoadedMap]]:
         one, lib = None, self._lib
         while one := lib.bpf_object__next_map(opened, one):
             if (descriptor := lib.bpf_map__fd(one)) >= 0:
-                found = _Map(descriptor, lib.bpf_map__max_entries(one), lib.bpf_map__value_size(one))
+                found = LoadedMap(descriptor, lib.bpf_map__max_entries(one), lib.bpf_map__value_size(one))
                 yield lib.bpf_map__name(one).decode(), found
 
-    def _accepted(self, opened: int, codes: bool) -> Iterator[tuple[str, _Program]]:
+    def _accepted(self, opened: int, codes: bool) -> Iterator[tuple[str, LoadedProgram]]:
         one, lib = None, self._lib
         while one := lib.bpf_object__next_program(opened, one):
             if (descriptor := lib.bpf_program__fd(one)) >= 0:
@@ -248,7 +265,7 @@ class Object(Maps):
                 kind, _, place = lib.bpf_program__section_name(one).partition(b"/")
                 tracepoint = place if kind == _RAW_TRACEPOINT else None
                 code = ctypes.string_at(lib.bpf_program__insns(one), size)
-                yield lib.bpf_program__name(one).decode(), _Program(descriptor, tracepoint, code)
+                yield lib.bpf_program__name(one).decode(), LoadedProgram(descriptor, tracepoint, code)
 
     def _descriptors(self) -> Iterator[int]:
         yield from (one.descriptor for one in self._maps.values())
@@ -256,12 +273,12 @@ class Object(Maps):
         if self._types >= 0:
             yield self._types
 
-    def _map(self, name: str) -> _Map:
+    def _map(self, name: str) -> LoadedMap:
         if name not in self._maps:
             raise LibbpfError(f"The map {name} is not loaded", ENOENT)
         return self._maps[name]
 
-    def _program(self, name: str) -> _Program:
+    def _program(self, name: str) -> LoadedProgram:
         if name not in self._programs:
             raise LibbpfError(f"The program {name} is not loaded", ENOENT)
         return self._programs[name]

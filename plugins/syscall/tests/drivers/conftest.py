@@ -127,6 +127,12 @@ def roomy(machine) -> Iterator[Watched]:
         yield Watched(driver)
 
 
+@pytest.fixture
+def watching() -> type[Watched]:
+    """Return what watches programs by a loaded probe."""
+    return Watched
+
+
 @pytest.fixture(scope="session")
 def execve() -> int:
     """Return the row that the probe was told for execve."""

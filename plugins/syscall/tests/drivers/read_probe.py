@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from falcohost_syscall.drivers.modern_ebpf.feed import Feed
+from falcohost_syscall.drivers.modern_ebpf.loading import Prepared
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.records import record
@@ -18,9 +19,14 @@ class ReadProbe(Probe):
     """The probe with what it tells; what was read is given back at once."""
 
     def __init__(
-        self, settings: LoadSettings | None = None, options: Options | None = None, *, by_function: bool = False
+        self,
+        settings: LoadSettings | None = None,
+        options: Options | None = None,
+        *,
+        by_function: bool = False,
+        prepared: Prepared | None = None,
     ) -> None:
-        super().__init__(settings, options, by_function=by_function)
+        super().__init__(settings, options, by_function=by_function, prepared=prepared)
         self.feed = Feed(self.maps, self.tasks)
         self.feed.start(self.ring_sizes)
 

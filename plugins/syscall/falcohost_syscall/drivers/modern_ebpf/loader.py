@@ -11,7 +11,10 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from socket import socket
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from falcohost import kept, lasting
 from falcohost.agent import AgentProcess
@@ -19,7 +22,7 @@ from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import told
-from falcohost_syscall.drivers.modern_ebpf import config
+from falcohost_syscall.drivers.modern_ebpf import ahead, config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
 from falcohost_syscall.drivers.modern_ebpf.asked import read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
@@ -28,11 +31,15 @@ from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expecta
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
+from falcohost_syscall.drivers.modern_ebpf.loading import Prepared, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.requirements import check
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal
+from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.processes.users import Stamp, stamps
 from falcohost_syscall.watched.files import WatchedFiles
 
@@ -44,6 +51,18 @@ SOURCE: Final = "syscall"
 #: Seconds between two looks at what may change by itself.
 LOOKS: Final = 0.5
 _log = logging.getLogger("falcohost")
+
+
+class _How(NamedTuple):
+    """How the probe is loaded."""
+
+    settings: LoadSettings
+    options: Options
+    by_function: bool
+
+    def encoded(self) -> bytes:
+        """Return it as bytes, which are equal for probes that are."""
+        return msgspec.msgpack.encode(self)
 
 
 class Loader:
@@ -72,8 +91,27 @@ class Loader:
         self._integrity: Integrity | None = None
         self._expected = make()
         self._noted = Noted(self._expected)
+        self._prepared: Prepared | None = None
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
+
+    def prepare_ahead(self, link: socket) -> None:
+        """Load the probe, as far as that does not depend on the rules, and send it over *link*.
+
+        :raises SourceError: the machine lacks something that the probe needs, or refuses it.
+        :raises OSError: nobody takes it.
+        """
+        check()
+        library, how = Library(), self._how
+        prepared = prepare(library, Kernel(library), how.settings, how.options, by_function=how.by_function)
+        ahead.send(link, prepared, how.encoded())
+
+    def take_prepared(self, link: socket) -> None:
+        """Receive what another process has loaded.
+
+        :raises OSError: it has ended before.
+        """
+        self._prepared = ahead.received(link, self._how.encoded())
 
     def open(self, asked: bytes) -> None:
         """Take over the probe of an earlier agent, or load one that collects what is *asked* for (:func:`.asked.ask`).
@@ -140,15 +178,22 @@ class Loader:
     def _ignore(self) -> None:
         self._ignored = Ignored(self.probe, [pid for pid in (os.getpid(), self._config.agent_pid) if pid])
 
+    @property
+    def _how(self) -> _How:
+        found, rows = self._config, (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
+        return _How(
+            LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen),
+            Options(all_processes=not found.process_context, requested=not found.all_names),
+            found.attach != "tracepoint",
+        )
+
     def _load(self, asked: bytes) -> None:
-        found = self._config
-        options = Options(all_processes=not found.process_context, requested=not found.all_names)
-        rows = (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
-        settings = LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen)
-        self.probe = probe = Probe(settings, options, by_function=found.attach != "tracepoint")
+        found, how = self._config, self._how
+        prepared, self._prepared = self._prepared, None
+        self.probe = probe = Probe(how.settings, how.options, by_function=how.by_function, prepared=prepared)
         try:
             agent = found.agent_pid if self._sentinel else None
-            self.collection = Collection(found, probe, options, WatchedFiles(probe), agent)
+            self.collection = Collection(found, probe, how.options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
             self.collection.apart = self._alone

@@ -49,6 +49,21 @@ class Loaded(NamedTuple):
     sees_requests: bool
 
 
+class Prepared(NamedTuple):
+    """What was loaded, before it is decided how calls are observed.
+
+    :ivar functions: the functions at which they may be; None: they may not, and *why_not* says why.
+    :ivar twice: two programs are to be attached to the tracepoint.
+    """
+
+    probe: Object
+    functions: CallFunctions | None
+    why_not: str
+    hooks: frozenset[str]
+    sees_requests: bool
+    twice: bool
+
+
 class _Wanted(NamedTuple):
     """What is to be loaded."""
 
@@ -58,8 +73,10 @@ class _Wanted(NamedTuple):
     sees_requests: bool
 
 
-def load(library: Library, kernel: Kernel, settings: LoadSettings, options: Options, *, by_function: bool) -> Loaded:
-    """Load the probe; observe calls at their functions if asked to and if the kernel allows it.
+def prepare(
+    library: Library, kernel: Kernel, settings: LoadSettings, options: Options, *, by_function: bool
+) -> Prepared:
+    """Load the probe; calls are to be observed at their functions if asked to and if the kernel allows it.
 
     :raises LibbpfError: the kernel refused it.
     """
@@ -77,12 +94,22 @@ def load(library: Library, kernel: Kernel, settings: LoadSettings, options: Opti
                 raise
             wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
             probe = _loaded(library, wanted)
-        try:
+        return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, twice)
+
+
+def load(library: Library, prepared: Prepared) -> Loaded:
+    """Return the loaded probe with the way in which calls are observed.
+
+    :raises LibbpfError: the kernel refused it; nothing is loaded any more.
+    """
+    probe, functions, why_not, found, sees_requests, twice = prepared
+    try:
+        with library.types:
             attachment = _chosen(library, probe, functions, twice, why_not)
-        except BaseException:
-            probe.close()
-            raise
-        return Loaded(probe, attachment, wanted.hooks, sees_requests)
+    except BaseException:
+        probe.close()
+        raise
+    return Loaded(probe, attachment, found, sees_requests)
 
 
 def image() -> bytes:

@@ -19,7 +19,7 @@ from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAP
 from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL_PROGRAMS
 from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
-from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, load
+from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, Prepared, load, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
 from falcohost_syscall.kernel.call_tracepoints import CallTracepoints
@@ -71,17 +71,25 @@ class Probe(Controlled):
     """
 
     def __init__(
-        self, settings: LoadSettings | None = None, options: Options | None = None, *, by_function: bool = False
+        self,
+        settings: LoadSettings | None = None,
+        options: Options | None = None,
+        *,
+        by_function: bool = False,
+        prepared: Prepared | None = None,
     ) -> None:
         """Load and attach; calls are collected after :meth:`set_calls`, what *options* select at once.
 
+        :param prepared: what :func:`prepare` has loaded for all of these.
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
         settings, options = settings or LoadSettings(), options or Options()
         check()
-        self._library = library = Library()
+        self._library = library = Library() if prepared is None else prepared.probe.library
         self.kernel = Kernel(library)
-        loaded = load(library, self.kernel, settings, options, by_function=by_function)
+        with library.types:
+            prepared = prepared or prepare(library, self.kernel, settings, options, by_function=by_function)
+            loaded = load(library, prepared)
         self.object, self.attachment, self.hooks, self.sees_requests = loaded
         control = {name: self.object.map_fd(name) for name in CONTROL_MAPS}
         control |= {name: self.object.program_fd(name) for name in CONTROL_PROGRAMS}

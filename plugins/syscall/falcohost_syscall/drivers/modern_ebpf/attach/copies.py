@@ -29,7 +29,9 @@ from falcohost_syscall.records import record
 _INSTRUCTION: Final = struct.Struct("=BBhi")
 #: Operation codes; the upper half of the byte of registers says what the number is (include/uapi/linux/bpf.h).
 _CALL, _LOAD = 0x85, 0x18
-_MAP, _OWN_FUNCTION, _OWN_CALLBACK = 1, 1, 4
+_OWN_FUNCTION, _OWN_CALLBACK = 1, 4
+#: A map, and the value of its only entry.
+_MAPS: Final = (1, 2)
 _U32: Final = struct.Struct("=I")
 _PROGRAM_ARRAYS: Final = ("stages", "filters")
 _LEFT_OUT: Final = "left_out"
@@ -147,7 +149,7 @@ def copy(
     functions = b"".join(map(FUNCTION_INFO.pack, _functions(code), types))
     described = Described(name.encode(), probe.btf_fd, functions)
     swapped = {probe.map_fd(own): other for own, other in maps.items()}
-    return kernel.load(_with_maps(code, swapped), kind, attach, described)
+    return kernel.load(with_maps(code, swapped), kind, attach, described)
 
 
 def _functions(code: bytes) -> list[int]:
@@ -159,10 +161,10 @@ def _functions(code: bytes) -> list[int]:
     return sorted(found)
 
 
-def _with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
-    """Return the program with its maps exchanged (descriptor → descriptor)."""
+def with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
+    """Return the instructions *code* with their maps exchanged (descriptor → descriptor)."""
     changed = bytearray(code)
     for place, (operation, registers, offset, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
-        if operation == _LOAD and registers >> 4 == _MAP and number in maps:
+        if operation == _LOAD and registers >> 4 in _MAPS and number in maps:
             _INSTRUCTION.pack_into(changed, place * _INSTRUCTION.size, operation, registers, offset, maps[number])
     return bytes(changed)

@@ -1,0 +1,74 @@
+"""The processes that prepare ahead, while the rules are read, what loaders take over (:mod:`falcohost.host.ahead`)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+from collections.abc import Iterator, Set
+
+from msgspec import Struct
+
+from falcohost.host.ahead import prepare_ahead
+from falcohost.host.descriptors import check_room
+from falcohost.host.forked import fork_held, reaped
+from falcohost.host.supervision.loop import Loop
+
+#: Descriptors that one takes: both ends of its socket, and itself.
+_ROOM = 3
+
+
+class _Preparing(Struct, frozen=True):
+    """A process that prepares, and the socket to it."""
+
+    pid: int
+    ended: int
+    link: socket.socket
+
+
+class Ahead:
+    """The processes by source. They end by themselves."""
+
+    def __init__(self) -> None:
+        self._preparing: dict[str, _Preparing] = {}
+
+    def begin(self, source: str, data: int) -> None:
+        """Start one for *source* that gets the memfd *data*; if that is impossible, its loader does everything."""
+        with contextlib.suppress(OSError):
+            check_room(_ROOM)
+            here, there = socket.socketpair()
+            parent = os.getpid()
+            try:
+                with there:
+                    pid, ended = fork_held(lambda: prepare_ahead(data, there, parent))
+            except OSError:
+                here.close()
+                raise
+            self._preparing[source] = _Preparing(pid, ended, here)
+
+    def leave(self, sources: Set[str], loop: Loop) -> None:
+        """Leave those for *sources* and end the others; have *loop* reap each that has ended."""
+        for source, one in [*self._preparing.items()]:
+            loop.watch(one.ended, functools.partial(self._reap, one, loop))
+            if source not in sources:
+                signal.pidfd_send_signal(one.ended, signal.SIGKILL)
+                del self._preparing[source]
+                one.link.close()
+
+    @contextlib.contextmanager
+    def taken(self, source: str) -> Iterator[int | None]:
+        """Return the socket to the one for *source*, the first time; None: there is none. It is closed at the end."""
+        found = self._preparing.pop(source, None)
+        if found is None:
+            yield None
+            return
+        with found.link:
+            yield found.link.fileno()
+
+    @staticmethod
+    def _reap(one: _Preparing, loop: Loop) -> None:
+        loop.forget(one.ended)
+        reaped(one.pid)
+        os.close(one.ended)
