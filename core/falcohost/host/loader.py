@@ -17,7 +17,7 @@ from falcohost.events import EarlyLoader, SourceLoader
 from falcohost.host import wire
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.jobs import job_of
-from falcohost.host.memory import release, settle
+from falcohost.host.memory import release, settle, share_arena
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import unseal, unseal_for_loader
@@ -40,6 +40,7 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
     :raises SourceError: it cannot be prepared.
     """
     uplink.leave_store()
+    share_arena()
     log.mute()  # plugins log the same as they did when the settings were read
     given = unseal_for_loader(data)
     limit_environment(given)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.condition import Text
+from falcohost_syscall.filters.sets import SEARCHED_FOR, apart, ordered, prefixes, texts
 from falcohost_syscall.filters.site import Memory
 from falcohost_syscall.kernel.assembler import (
     FP,
@@ -29,14 +30,8 @@ from falcohost_syscall.kernel.assembler import (
     Label,
 )
 
-#: A text is compared one by one with at most this many constants. More are looked up, if they fit on the stack.
-INLINE: Final = 8
-LOOKED_UP: Final = 248
-#: At most this many constants are searched for one by one; more are searched for at once.
-SEARCHED_FOR: Final = 1
 #: Without may_goto the verifier follows every round of a loop over a text, so longer texts count as true.
 LOOKED_AT_UNROLLED: Final = 255
-_BUCKETS: Final = (16, 32, 64, 128, LOOKED_UP)
 #: Where keys are built, relative to the top of the stack. Before it stands the number of the set that is asked, if a
 #: map has several, and before that the length of a trie's key.
 KEY: Final = -264
@@ -147,7 +142,7 @@ class TextTest:
         if test.view.absolute:
             asm.load(R3, R2, self._memory.texts, 1)
             asm.jump_if(R3, "!=", ord("/"), to.unknown)
-        constants = sorted(test.constants, key=lambda constant: (len(constant), constant))
+        constants = ordered(test.constants)
         emit = {
             "=": self._equal,
             "startswith": self._begins,
@@ -181,7 +176,7 @@ class TextTest:
 
     def _equal(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        one_by_one, looked_up = _apart(constants)
+        one_by_one, looked_up = apart(constants)
         for length, group in groupby(one_by_one, len):
             other = asm.label()
             asm.jump_if(R1, "!=", length, other)
@@ -202,12 +197,11 @@ class TextTest:
         asm.place(other)
 
     def _among(self, constants: list[bytes]) -> None:
-        asm, to = self._asm, self._to
-        size = _bucket(len(constants[-1]))
+        asm, to, found = self._asm, self._to, texts(constants)
         asm.jump_if(R1, ">", len(constants[-1]), to.false)
         asm.jump_if(R1, "<", len(constants[0]), to.false)
-        self._copy(size, KEY)
-        look_up_text(asm, self._maps.texts(constants, size))
+        self._copy(found.size, KEY)
+        look_up_text(asm, self._maps.texts(*found))
         asm.jump_if(R0, "!=", 0, to.true)
 
     def _copy(self, size: int, key: int) -> None:
@@ -224,7 +218,7 @@ class TextTest:
 
     def _begins(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        one_by_one, looked_up = _apart(constants)
+        one_by_one, looked_up = apart(constants)
         for constant in one_by_one:
             shorter = asm.label()
             asm.jump_if(R1, "<", len(constant), shorter)
@@ -235,9 +229,8 @@ class TextTest:
         asm.jump(to.false)
 
     def _begins_with_one_of(self, constants: list[bytes]) -> None:
-        asm, to = self._asm, self._to
-        longest = -(-len(constants[-1]) // 8) * 8
-        short = asm.label()
+        asm, to, found = self._asm, self._to, prefixes(constants)
+        longest, short = found.size, asm.label()
         asm.jump_if(R1, "<=", longest, short)
         asm.constant(R1, longest)
         asm.place(short)
@@ -245,12 +238,12 @@ class TextTest:
         asm.arithmetic("<<", R4, 3)
         asm.store(FP, KEY - 4, R4, 4)
         self._copy(longest, KEY)
-        look_up_prefix(asm, self._maps.prefixes([(constant, 8 * len(constant)) for constant in constants], longest))
+        look_up_prefix(asm, self._maps.prefixes(*found))
         asm.jump_if(R0, "!=", 0, to.true)
 
     def _ends(self, constants: list[bytes]) -> None:
         asm, to = self._asm, self._to
-        one_by_one, looked_up = _apart(constants)
+        one_by_one, looked_up = apart(constants)
         for constant in one_by_one:
             shorter = asm.label()
             asm.jump_if(R1, "<", len(constant), shorter)
@@ -272,9 +265,9 @@ class TextTest:
             asm.constant(R1, length)
             asm.arithmetic_register("=", R2, R9)
             asm.arithmetic("-", R2, length)
-            size = _bucket(length)
-            self._copy(size, KEY)
-            look_up_text(asm, self._maps.texts(group, size))
+            found = texts([*group])
+            self._copy(found.size, KEY)
+            look_up_text(asm, self._maps.texts(*found))
             asm.jump_if(R0, "!=", 0, to.true)
         asm.jump(to.false)
 
@@ -381,18 +374,6 @@ class TextTest:
         asm.arithmetic("&", R2, self._memory.size - 1)
         asm.arithmetic_register("+", R2, R6)
         return R2
-
-
-def _apart(constants: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Split *constants* into those that are compared one by one and those that are looked up."""
-    short = [constant for constant in constants if len(constant) <= LOOKED_UP]
-    if len(short) <= INLINE:
-        return constants, []
-    return constants[len(short) :], short
-
-
-def _bucket(length: int) -> int:
-    return next(bucket for bucket in _BUCKETS if bucket >= length)
 
 
 def _chunks(length: int) -> list[tuple[int, int]]:

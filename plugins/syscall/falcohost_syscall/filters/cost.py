@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from falcohost_syscall.filters.comparing import INLINE
 from falcohost_syscall.filters.condition import Literal, Test, Text, Within
+from falcohost_syscall.filters.sets import INLINE
 
 
 class Cost(NamedTuple):

@@ -84,8 +84,6 @@ def _latest(test: Test) -> Point:
 def _program(condition: Condition, point: Point, kernel: FilterKernel, given: SiteMaps, site: Site) -> int:
     stage = point if site.passed is None else site.passed
     with OwnMaps(kernel, given) as maps:
+        maps.foresee(condition)
         code = compile_filter(condition, stage, maps, site)
-        if maps.too_many:
-            maps.join()
-            code = compile_filter(condition, stage, maps, site)
         return kernel.program(code, site.kind, site.tracepoint)

@@ -9,9 +9,13 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
+from falcohost_syscall.filters import searching
 from falcohost_syscall.filters.comparing import NUMBER, Kept
+from falcohost_syscall.filters.condition import Condition, literals
+from falcohost_syscall.filters.sets import Prefixes, Search, Texts, at_most, sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,51 +26,63 @@ if TYPE_CHECKING:
 #: At most this many maps hold one set each: what the kernel allows (MAX_USED_MAPS), less the three of the site.
 MOST: Final = 61
 _ALIGNED: Final = 8
-
-_Texts: TypeAlias = tuple[frozenset[bytes], int]
-_Prefixes: TypeAlias = tuple[frozenset[tuple[bytes, int]], int]
+#: Stands for a map until there is one.
+_UNMADE: Final = Kept(0)
 
 
 class OwnMaps(AbstractContextManager["OwnMaps", None]):
     """The site's maps, and new maps for one program, which keeps them alive after the end of the context.
 
-    :ivar too_many: more sets were asked for than can have maps of their own, so what was compiled is of no use. All are
-        known now; after :meth:`join` the same can be compiled again.
+    Whoever asks for more sets than can have maps of their own has to let that be foreseen.
     """
 
     def __init__(self, kernel: FilterKernel, given: SiteMaps) -> None:
         self.memory, self.stages, self.keyed = given
         self.loops = kernel.has_may_goto
-        self.too_many = False
         self._kernel = kernel
         self._made: list[int] = []
-        self._texts: dict[_Texts, Kept] = {}
-        self._prefixes: dict[_Prefixes, Kept] = {}
+        self._texts: dict[Texts, Kept] = {}
+        self._prefixes: dict[Prefixes, Kept] = {}
         self._tables: dict[bytes, Kept] = {}
 
     def texts(self, constants: Iterable[bytes], size: int) -> Kept:
         """Return where *constants* are, each padded with zeros to *size* bytes."""
-        what = frozenset(constants), size
+        what = Texts(frozenset(constants), size)
         if what not in self._texts:
-            self._texts[what] = self._unmade() or self._keep(self._kernel.hash(*what))
+            self._texts[what] = self._keep(self._kernel.hash(*what))
         return self._texts[what]
 
     def prefixes(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> Kept:
         """Return where *prefixes* are, for keys of at most *size* bytes."""
-        what = frozenset(prefixes), size
+        what = Prefixes(frozenset(prefixes), size)
         if what not in self._prefixes:
-            self._prefixes[what] = self._unmade() or self._keep(self._kernel.trie(*what))
+            self._prefixes[what] = self._keep(self._kernel.trie(*what))
         return self._prefixes[what]
 
     def table(self, value: bytes) -> Kept:
         """Return where *value* is."""
         if value not in self._tables:
-            self._tables[value] = self._unmade() or self._keep(self._kernel.table(value))
+            self._tables[value] = self._keep(self._kernel.table(value))
         return self._tables[value]
 
-    def join(self) -> None:
-        """Keep all sets that were asked for in one map for each kind and size of keys, and all tables in one."""
-        self._close()
+    def foresee(self, condition: Condition) -> None:
+        """If a filter of *condition* looks up too many sets, keep them in one map for each kind and size of keys.
+
+        Its tables then are in one map, too.
+        """
+        tests = [literal.test for literal in literals(condition)]
+        if sum(map(at_most, tests)) <= MOST:
+            return
+        found = dict.fromkeys(chain.from_iterable(map(sets, {*tests})))
+        if len(found) <= MOST:
+            return
+        self._texts = {one: _UNMADE for one in found if isinstance(one, Texts)}
+        self._prefixes = {one: _UNMADE for one in found if isinstance(one, Prefixes)}
+        searches = (one for one in found if isinstance(one, Search))
+        self._tables = {searching.table(one.constants, fold=one.fold): _UNMADE for one in searches}
+        self._join()
+
+    def _join(self) -> None:
         texts, prefixes = defaultdict[int, set[bytes]](set), defaultdict[int, set[tuple[bytes, int]]](set)
         for number, (constants, size) in enumerate(self._texts):
             texts[size].update(_number(number) + constant for constant in constants)
@@ -87,22 +103,14 @@ class OwnMaps(AbstractContextManager["OwnMaps", None]):
         kept = self._keep(self._kernel.table(bytes(joined)))
         self._tables = {value: kept._replace(number=place) for value, place in places.items()}
 
-    def _unmade(self) -> Kept | None:
-        """Return what stands for one more map, if there are too many."""
-        self.too_many = len(self._made) >= MOST
-        return Kept(0) if self.too_many else None
-
     def _keep(self, descriptor: int) -> Kept:
         self._made.append(descriptor)
         return Kept(descriptor)
 
-    def _close(self) -> None:
+    def __exit__(self, *exc: object) -> None:
         for descriptor in self._made:
             self._kernel.close(descriptor)
         self._made.clear()
-
-    def __exit__(self, *exc: object) -> None:
-        self._close()
 
 
 def _number(number: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import Final
 from falcohost_syscall.filters.comparing import KEY, Maps, Targets, TextTest, look_up, look_up_prefix
 from falcohost_syscall.filters.condition import Address, All, Bits, Condition, Literal, Number, Text, Within, literals
 from falcohost_syscall.filters.series import Series, in_series
+from falcohost_syscall.filters.sets import networks
 from falcohost_syscall.filters.site import Site
 from falcohost_syscall.kernel.assembler import (
     FARTHEST,
@@ -201,7 +202,7 @@ class _Compiler:
         for half in (0, 8):
             asm.load(R1, R6, test.offset + half, 8)
             asm.store(FP, KEY + half, R1, 8)
-        look_up_prefix(asm, self._maps.prefixes(test.networks, 16))
+        look_up_prefix(asm, self._maps.prefixes(*networks(test)))
         asm.jump_if(R0, "!=", 0, to.true)
         asm.jump(to.false)
 

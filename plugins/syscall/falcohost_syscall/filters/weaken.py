@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from falcohost_syscall.filters import searching
-from falcohost_syscall.filters.comparing import INLINE, LOOKED_UP
 from falcohost_syscall.filters.condition import TRUE, Address, Condition, Literal, Test, Text, Within, literals
 from falcohost_syscall.filters.merge import merged
+from falcohost_syscall.filters.sets import INLINE, LOOKED_UP
 
 #: Largest number of searches in one program.
 SEARCHES: Final = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from ctypes import POINTER, c_char_p, c_int, c_uint32, c_void_p
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -37,19 +38,22 @@ class KernelTypes:
         self._lib = library.lib
         self._types: int | None = None
         self._inside = 0
+        self._lock = threading.Lock()
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(self._lib, name)
             function.restype, function.argtypes = result, arguments
 
     def __enter__(self) -> Self:
-        self._inside += 1
+        with self._lock:
+            self._inside += 1
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._inside -= 1
-        if not self._inside and self._types is not None:
-            self._lib.btf__free(self._types)
-            self._types = None
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._types is not None:
+                self._lib.btf__free(self._types)
+                self._types = None
 
     def number(self, name: str, kind: int) -> int | None:
         """Return the number of the type with that *name*; None where there is none.
@@ -57,15 +61,17 @@ class KernelTypes:
         :raises LibbpfError: the kernel does not describe its types.
         """
         key = (name, kind)
-        if key not in NUMBERS:
-            NUMBERS[key] = int(self._lib.btf__find_by_name_kind(self._all(), name.encode(), kind))
+        with self._lock:
+            if key not in NUMBERS:
+                NUMBERS[key] = int(self._lib.btf__find_by_name_kind(self._all(), name.encode(), kind))
         return NUMBERS[key] if NUMBERS[key] > 0 else None
 
     def prototype(self, function: int) -> int:
         """Return the number of a function's prototype."""
-        if function not in PROTOTYPES:
-            found = self._lib.btf__type_by_id(self._all(), function)
-            PROTOTYPES[function] = int(found.contents[2])  # struct btf_type.type
+        with self._lock:
+            if function not in PROTOTYPES:
+                found = self._lib.btf__type_by_id(self._all(), function)
+                PROTOTYPES[function] = int(found.contents[2])  # struct btf_type.type
         return PROTOTYPES[function]
 
     def _all(self) -> int:

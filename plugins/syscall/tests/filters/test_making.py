@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from watching import plan
 
+from falcohost.testing.waiting import PATIENCE, SLOWNESS
 from falcohost_syscall.drivers.modern_ebpf import making
 from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.making import load_apart
@@ -124,6 +126,31 @@ def test_two_forks(needed, refused):
     assert refused == (1,) or made[0] == made[1]
     assert bool(refused) == any("too odd" in sentence for _, _, weaker in made for sentence in weaker)
     assert before == descriptors()
+
+
+class Together(Told):
+    """A kernel that checks the first program of each of two only while it checks that of the other."""
+
+    def __init__(self):
+        super().__init__()
+        self._both = threading.Barrier(2)
+        self._first = 2
+
+    def program(self, code, *where):
+        """Load a program."""
+        if self._first:
+            self._first -= 1
+            self._both.wait(PATIENCE * SLOWNESS)
+        return super().program(code, *where)
+
+
+def test_programs_are_checked_at_the_same_time(needed):
+    """The kernel checks a program of one fork while it checks that of the other; no thread is left."""
+    filters = load_apart(needed, Place(Together()), forks=2)
+
+    assert filters.programs
+    assert 1 == len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    filters.close()
 
 
 @pytest.mark.parametrize("refused", [(0,), (1, 2), range(100)])

@@ -16,9 +16,15 @@ from falcohost.engine.plan import make_plan
 from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.plugins import load_plugins
 from falcohost.rules.loader import LoadOptions, load_rules, read_file
-from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf.filters import load
+from falcohost_syscall.calls.rows import BY_NAME, CALLS
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS, load
+from falcohost_syscall.filters.comparing import Kept
+from falcohost_syscall.filters.condition import All, Literal, Point, Text, View, literals
 from falcohost_syscall.filters.own_maps import MOST, OwnMaps
+from falcohost_syscall.filters.program import compile_filter
+from falcohost_syscall.filters.searching import table
+from falcohost_syscall.filters.sets import Prefixes, Search, Texts, at_most, sets
+from falcohost_syscall.filters.weaken import forms
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import MAP_PROG_ARRAY, Kernel
 from falcohost_syscall.processes.users import Users
@@ -71,18 +77,62 @@ def needed(*paths):
 
 
 def test_public_and_shipped_rules_together(corpus, place, tmp_path):
-    """No filter of processes is weakened under all public and shipped rules, nor with many rules more."""
+    """No filter is weakened under all public and shipped rules, nor with many rules more."""
     further = tmp_path / "further.yaml"
     names = [", ".join(f"n{n}x{number}" for number in range(12)) for n in range(20)]
     further.write_text("".join(FURTHER.format(n=n, names=names[n]) for n in range(20)))
     public = [corpus / "rules" / name for name in PUBLIC]
     for paths in ([*public, *RULES], [*public, *RULES, further]):
-        asked = {name: condition for name, condition in needed(*paths).items() if name.startswith("execve")}
-        filters = load(asked, place)
+        filters = load(needed(*paths), place)
+        found = {row.name for row in CALLS if has_filter(filters, row)}
         filters.close()
 
-        assert asked
+        assert {"execve", "openat", "connect"} <= found
         assert [] == filters.weaker
+
+
+def has_filter(filters, row):
+    """Return whether there is a filter of a call."""
+    return any(index % R.MAX_CALLS == row.call for _, index in filters.programs)
+
+
+class Asked(NamedTuple):
+    """The maps of a filter that note what it asks for."""
+
+    found: set
+    memory: int = 1
+    stages: int = 2
+    keyed: int = 3
+    loops: bool = True
+
+    def texts(self, constants, size):
+        """Note texts."""
+        self.found.add(Texts(frozenset(constants), size))
+        return Kept(4)
+
+    def prefixes(self, prefixes, size):
+        """Note prefixes."""
+        self.found.add(Prefixes(frozenset(prefixes), size))
+        return Kept(4)
+
+    def table(self, value):
+        """Note a table."""
+        self.found.add(value)
+        return Kept(4)
+
+
+def test_all_sets_are_foreseen(corpus):
+    """What a filter looks up is known before it is written: for each condition of all public and shipped rules."""
+    for condition in needed(*(corpus / "rules" / name for name in PUBLIC), *RULES).values():
+        for form in forms(condition):
+            asked = Asked(set())
+            compile_filter(form, 0, asked, OF_CALLS)
+            tests = {literal.test for literal in literals(form)}
+            found = {one for test in tests for one in sets(test)}
+            searches = {one for one in found if isinstance(one, Search)}
+
+            assert asked.found == found - searches | {table(one.constants, fold=one.fold) for one in searches}
+            assert len(found) <= sum(map(at_most, tests))
 
 
 class Counting(Kernel):
@@ -101,24 +151,33 @@ class Counting(Kernel):
         super().close(descriptor)
 
 
+def text(op, *constants):
+    """Return the condition that the text at some place is one of *constants*, begins with one, and so on."""
+    return Literal(Text(View(0, Point.MEMORY, Point.MEMORY), op, frozenset(constants)))
+
+
 def test_as_many_maps_as_kinds_of_keys(filter_bench):
     """More sets than can have maps of their own are in one map for each size of keys, and tables in one."""
     kernel = Counting(Library())
+    short = [text("=", *(b"/%d/%d" % (n, one) for one in range(9))) for n in range(MOST)]
+    longer = text("=", *(b"/longer than sixteen/%d" % one for one in range(9)))
+    begins = [text("startswith", *(b"/" + bytes([one]) * size for one in range(9))) for size in (6, 14)]
+    searches = [text("contains", bytes([n + 97]), bytes([n + 98])) for n in range(3)]
     with OwnMaps(kernel, filter_bench.maps) as maps:
-        for again in (False, True):
-            texts = [maps.texts([b"/%d" % n], 16) for n in range(MOST)]
-            assert not maps.too_many or again
-            other = maps.texts([b"/x"], 32)
-            trie, longer = (maps.prefixes([(b"/x", 16)], size) for size in (8, 16))
-            tables = [maps.table(bytes([n]) * 260) for n in range(3)]
-            assert maps.too_many
-            if not again:
-                maps.join()
-        numbers = {kept.number for kept in (*texts, other)}
+        maps.foresee(All((*short, *short)))
+        assert 0 == kernel.made
+        condition = All((*short, longer, *begins, *searches))
+        maps.foresee(condition)
+        assert 5 == kernel.made
+        found = [one for literal in condition.items for one in sets(literal.test)]
+        texts = [maps.texts(*one) for one in found if isinstance(one, Texts)]
+        prefixes = [maps.prefixes(*one) for one in found if isinstance(one, Prefixes)]
+        tables = [maps.table(table(one.constants, fold=False)) for one in found if isinstance(one, Search)]
 
-        assert (1, MOST + 1) == (len({kept.map for kept in texts}), len(numbers))
-        assert 5 == len({texts[0].map, other.map, trie.map, longer.map, tables[0].map}) == kernel.made
-        assert [0, 264, 528] == [kept.number for kept in tables]
+        assert MOST + 1 == len(texts) == len({kept.number for kept in texts})
+        assert [2, 2, 1] == [len({kept.map for kept in some}) for some in (texts, prefixes, tables)]
+        assert 3 == len({kept.number for kept in tables})
+        assert 5 == kernel.made
     assert 0 == kernel.made
 
 
@@ -132,8 +191,8 @@ def test_joined_sets_are_apart(filter_bench: FilterBench):
         for n in range(3)
     ]
     searches = [f"((fd.name contains q{n}x or fd.name contains r{n}x) and evt.rawres = {n})" for n in range(4)]
-    text = f"evt.type = read and ({' or '.join([*rows, *begins, *searches])})"
-    condition = necessary(plan(text, ends=False).condition, decide(BY_NAME["read"], Users()))
+    read = f"evt.type = read and ({' or '.join([*rows, *begins, *searches])})"
+    condition = necessary(plan(read, ends=False).condition, decide(BY_NAME["read"], Users()))
     programs = filter_bench.load(condition)
 
     def passes(path: bytes, result: int) -> bool:

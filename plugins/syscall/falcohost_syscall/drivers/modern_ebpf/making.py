@@ -1,16 +1,17 @@
 """Has forks compile filters that end when they have, so that the memory that this takes (2 MB) is not this process's.
 
 The forks compute, on two processors at the same time: maps and programs are made here, at their request, so that what
-is told of the loader's calls holds. While one computes, the kernel checks a program of the other. Only while a process
-starts: once it is confined it may make no other, and compiles new filters itself.
+is told of the loader's calls holds. Only while a process starts: once it is confined it may make no other, and compiles
+new filters itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import select
 import socket
 import struct
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -98,30 +99,53 @@ def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, proce
 
 
 def _served(links: Sequence[_Link], kernel: FilterKernel) -> Filters | None:
-    """Make for the forks what they ask for; return the filters, or None if one has ended before it had its own."""
-    made: set[int] = set()
-    found: dict[int, tuple[list[list[Any]], list[str]]] = {}
-    asking = {link.fileno(): link for link in links}
-    try:
-        while asking:
-            for number in select.select([*asking], [], [])[0]:
-                name, *arguments = asking[number].received()
+    """Make for the forks what they ask for; return the filters, or None if one has ended before it had its own.
+
+    Each fork is served by a thread, so that the kernel checks a program on each processor.
+    """
+    served = [_Served(link, kernel, links) for link in links]
+    threads = [threading.Thread(target=one.serve) for one in served]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    filters = Filters()
+    for one in served:
+        if one.filters is None:
+            for descriptor in set().union(*(each.made for each in served)):
+                os.close(descriptor)
+            return None
+        filters.programs |= one.filters.programs
+        filters.weaker += one.filters.weaker
+    return filters
+
+
+class _Served:
+    """Makes for a fork what it asks for.
+
+    :ivar made: the descriptors that there are for it.
+    :ivar filters: those of the fork, when it has them.
+    """
+
+    def __init__(self, link: _Link, kernel: FilterKernel, all_links: Sequence[_Link]) -> None:
+        self.made: set[int] = set()
+        self.filters: Filters | None = None
+        self._link, self._kernel, self._all_links = link, kernel, all_links
+
+    def serve(self) -> None:
+        """Serve the fork until it has its filters; if it ends before, end all."""
+        try:
+            while self.filters is None:
+                name, *arguments = self._link.received()
                 if name == _DONE:
                     programs, weaker = arguments
-                    found[number] = programs, weaker
-                    del asking[number]
+                    found = {(array, index): program for array, index, program in programs}
+                    self.filters = Filters(found, weaker)
                 else:
-                    asking[number].send(_answer(kernel, name, arguments, made))
-    except (OSError, EOFError):
-        for descriptor in made:
-            os.close(descriptor)
-        return None
-    filters = Filters()
-    for link in links:
-        programs, weaker = found[link.fileno()]
-        filters.programs |= {(array, index): program for array, index, program in programs}
-        filters.weaker += weaker
-    return filters
+                    self._link.send(_answer(self._kernel, name, arguments, self.made))
+        except Exception:
+            for link in self._all_links:
+                link.end()
 
 
 def _answer(kernel: FilterKernel, name: str, arguments: list[Any], made: set[int]) -> object:
@@ -152,9 +176,10 @@ class _Link:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
 
-    def fileno(self) -> int:
-        """Return the socket's descriptor."""
-        return self._link.fileno()
+    def end(self) -> None:
+        """Have whoever sends or receives at either end fail."""
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
 
     def send(self, what: object) -> None:
         """Send *what*."""
