@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import types
 from pathlib import Path
@@ -14,6 +15,7 @@ from falcohost.host.loader import take_prepared
 from falcohost.host.supervision.ahead import Ahead
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.worker_data import LoaderData, Loading, seal_early
+from falcohost.testing.waiting import wait_until
 
 
 class Loader:
@@ -26,6 +28,8 @@ class Loader:
         """Send what this process has."""
         if self.settings["fails"]:
             raise SourceError("there is no such kernel")
+        if self.settings.get("stops"):
+            os.kill(os.getpid(), signal.SIGSTOP)
         link.sendall(json.dumps([*sorted(os.environ), self.settings["agent_pid"]]).encode())
 
     def take_prepared(self, link):
@@ -113,6 +117,17 @@ def test_a_source_that_is_not_opened(ahead, loop):
     while any(pid in own_children() for pid in pids):
         loop.turn()
     assert [] == [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_one_that_is_stopped(ahead, loop):
+    """The loader does not wait for a process that somebody has stopped: it is ended, and nothing is taken."""
+    pid = begin(ahead, "one", stops=True)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    ahead.leave({"one"}, loop)
+
+    assert None is taken(ahead, "one")
+    while pid in own_children():
+        loop.turn()
 
 
 def test_nobody_can_be_started(ahead, monkeypatch):

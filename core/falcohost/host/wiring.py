@@ -233,7 +233,9 @@ def wired(
         losses=Losses(children, drops, loop),
         readiness=Readiness(children, loop, options.seconds, log_ready),
         watchdog=watchdog,
-        stops=Stops(loop, (one.replace_stopped for one in (watchdog, services, health, response))),
+        stops=Stops(
+            loop, (*(one.replace_stopped for one in (watchdog, services, health, response)), ahead.end_stopped)
+        ),
         health=health,
         response=response,
         sentinels=sentinels,

@@ -33,6 +33,7 @@ class Ahead:
 
     def __init__(self) -> None:
         self._preparing: dict[str, _Preparing] = {}
+        self._running: list[_Preparing] = []
 
     def begin(self, source: str, data: int) -> None:
         """Start one for *source* that gets the memfd *data*; if that is impossible, its loader does everything."""
@@ -47,11 +48,13 @@ class Ahead:
                 here.close()
                 raise
             self._preparing[source] = _Preparing(pid, ended, here)
+            self._running.append(self._preparing[source])
 
     def leave(self, sources: Set[str], loop: Loop) -> None:
         """Leave those for *sources* and end the others; have *loop* reap each that has ended."""
-        for source, one in [*self._preparing.items()]:
+        for one in self._running:
             loop.watch(one.ended, functools.partial(self._reap, one, loop))
+        for source, one in [*self._preparing.items()]:
             if source not in sources:
                 signal.pidfd_send_signal(one.ended, signal.SIGKILL)
                 del self._preparing[source]
@@ -60,6 +63,7 @@ class Ahead:
     @contextlib.contextmanager
     def taken(self, source: str) -> Iterator[int | None]:
         """Return the socket to the one for *source*, the first time; None: there is none. It is closed at the end."""
+        self.end_stopped()
         found = self._preparing.pop(source, None)
         if found is None:
             yield None
@@ -67,8 +71,15 @@ class Ahead:
         with found.link:
             yield found.link.fileno()
 
-    @staticmethod
-    def _reap(one: _Preparing, loop: Loop) -> None:
+    def end_stopped(self) -> None:
+        """End those that a signal has stopped, for which loaders would wait: these do everything themselves."""
+        for one in self._running:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitid(os.P_PIDFD, one.ended, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
+                    signal.pidfd_send_signal(one.ended, signal.SIGKILL)
+
+    def _reap(self, one: _Preparing, loop: Loop) -> None:
+        self._running.remove(one)
         loop.forget(one.ended)
         reaped(one.pid)
         os.close(one.ended)
