@@ -116,33 +116,20 @@ static __always_inline struct scratch *start_call(struct call_spec *spec, struct
 	return s;
 }
 
-/* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
-static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, __u64 began)
+/* Begins the record of a call that somebody wants, with what is known of it before its file is looked for; false if there is
+ * no memory for it. */
+GLOBAL int take_call(struct call_spec *spec, __u64 regs_at, __s64 ret, __u64 began)
 {
 	struct task_struct *task = current_task();
+	struct pt_regs *regs = (void *)regs_at;
 	bool compat = is_compat(task);
-	__u32 nr = table_nr(regs, compat, ret);
-	int verdict = FOLDER_WANTED;
-	struct call_spec *spec;
 	struct scratch *s;
 
-	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
-		count_time(0, began);
-		return 0;
-	}
-	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
-		verdict = verdict_on_folder(get_scratch(0), spec, (__u64)regs, ret);
-		if (verdict == FOLDER_UNWANTED) {
-			count_seen(spec->call);
-			count_time(spec->call, began);
-			return 0;
-		}
-	}
+	if (!spec)
+		return false;
 	s = start_call(spec, task, ret, began);
 	if (!s)
-		return 0;
-	s->names.judged = verdict == FOLDER_UNJUDGED;
+		return false;
 	call_args(regs, compat, s->header.args);
 	if (compat) {
 		s->header.flags |= FLAG_COMPAT;
@@ -161,6 +148,35 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		take_reached(s, 0);
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);
+	return true;
+}
+
+/* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
+static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, __u64 began)
+{
+	struct task_struct *task = current_task();
+	__u32 nr = table_nr(regs, is_compat(task), ret);
+	int verdict = FOLDER_WANTED;
+	struct call_spec *spec;
+	struct scratch *s;
+
+	spec = bpf_map_lookup_elem(&calls, &nr);
+	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
+		count_time(0, began);
+		return 0;
+	}
+	s = get_scratch(0);
+	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
+		verdict = verdict_on_folder(s, spec, (__u64)regs, ret);
+		if (verdict == FOLDER_UNWANTED) {
+			count_seen(spec->call);
+			count_time(spec->call, began);
+			return 0;
+		}
+	}
+	if (!take_call(spec, (__u64)regs, ret, began) || !s)
+		return 0;
+	s->names.judged = verdict == FOLDER_UNJUDGED;
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "entered.bpf.h"
 #include "names.bpf.h"
 #include "measure.bpf.h"
+#include "replaced.bpf.h"
 
 #define FOLDERS 256     /* for each processor; a power of two */
 #define FOLDER_TEXT 104 /* bytes */
@@ -173,7 +174,7 @@ GLOBAL int verdict_on_folder(struct scratch *s, struct call_spec *spec, __u64 re
 	if (!(spec->folders >> (flags & O_ACCMODE) & 1))
 		return FOLDER_WANTED;
 	file = file_of_fd(task, ret);
-	if (!file || !may_be_in_folder(task, file))
+	if (!file || !may_be_in_folder(task, file) || is_replaced(s, task, file, ret))
 		return FOLDER_WANTED;
 	if (spec->dir_arg < 6)
 		fd = arg(s, spec->dir_arg);

@@ -84,14 +84,16 @@ struct file {
 	struct inode *f_inode;
 	void *private_data;
 	struct path f_path;
+	struct { struct { long counter; } refcnt; } f_ref; /* since 6.13 */
 };
+struct file___counted { struct { long counter; } f_count; };
 struct backing_file { struct file file; }; /* since 6.5 */
 struct bpf_map { __u32 id; };
 struct bpf_prog_aux { __u32 id; };
 struct bpf_prog { struct bpf_prog_aux *aux; };
 struct bpf_link { __u32 id; };
 struct fdtable { unsigned int max_fds; struct file **fd; unsigned long *open_fds; };
-struct files_struct { struct fdtable *fdt; unsigned int next_fd; };
+struct files_struct { atomic_t count; struct fdtable *fdt; unsigned int next_fd; };
 struct fs_struct { struct path root, pwd; };
 
 /* processes */

@@ -29,7 +29,7 @@ static __always_inline void count_result(__u32 call, bool passed)
 	if (passed)
 		count->passed++;
 	else
-		count->lost++;
+		__sync_fetch_and_add(&count->lost, 1); /* the program may lose its processor in between */
 }
 
 /* The time, or 0 if measuring is off. */

@@ -3,6 +3,7 @@
 #define FALCOHOST_OBJECT_BPF_H
 
 #include "names.bpf.h"
+#include "replaced.bpf.h"
 
 /* The bit of the last component of a file's path, as in facts/leaves.py. */
 static __always_inline __u32 leaf_bit(struct dentry *dentry)
@@ -27,6 +28,8 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	__u32 type, before;
 	bool one_name, put = false;
 
+	if (is_opening(s) && s->header.ret >= 0 && !(s->spec.want & WANT_FILE) && is_replaced(s, task, file, fd))
+		s->header.flags |= FLAG_REPLACED;
 	if (!file) {
 		see_no_file(&s->facts);
 		return true;
@@ -43,7 +46,7 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	}
 	mnt = READ(struct file, file, f_path.mnt);
 	dentry = READ(struct file, file, f_path.dentry);
-	one_name = !s->names.inode && is_on_root_of_init(task, (__u64)mnt);
+	one_name = !s->names.inode && is_on_root_of_init(task, (__u64)mnt) && !(s->header.flags & FLAG_REPLACED);
 	before = s->pos;
 	if (one_name && is_opening(s)) {
 		put = !(options & OPTION_REQUESTED) && put_passed_path(s, init_root.dentry, NUMBER(struct file, file, f_path.dentry));

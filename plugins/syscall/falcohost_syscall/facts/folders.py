@@ -11,7 +11,7 @@ from typing import Final
 
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import layout
-from falcohost_syscall.facts.header import RET
+from falcohost_syscall.facts.header import FLAGS_OF_FILE, RET
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,
@@ -94,6 +94,8 @@ def _literal(literal: Literal) -> Condition:
         return _text(test, negated=negated)
     if not isinstance(test, (Within, Bits)) or test.number.keyed:
         return TRUE
+    if test.number == FLAGS_OF_FILE:  # the probe has not looked for a folder if it set one of these
+        return TRUE if negated else FALSE
     if test.number.offset == _FLAGS:
         return literal
     if isinstance(test, Within):

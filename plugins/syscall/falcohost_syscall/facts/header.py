@@ -12,12 +12,14 @@ from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.kinds import Cases, Decimal, Describe, Fact, always, constant, truth
 from falcohost_syscall.facts.numbers import Numeric
 from falcohost_syscall.filters.condition import Bits, Condition, Literal, Point, any_of, negate, within
-from falcohost_syscall.records.record import FLAG_REWRITTEN, FLAG_UNCOMPARED, WANT_ENTERED
+from falcohost_syscall.records.record import FLAG_REPLACED, FLAG_REWRITTEN, FLAG_UNCOMPARED, WANT_ENTERED
 
 RET: Final = layout.header("ret", 8, signed=True)
 _ERRORS: Final = within(RET, (RET.lowest, -1))
 _LAST_ERRNO: Final = 4095
 _FLAGS: Final = layout.header("flags", 2)
+#: The same when the descriptor was looked at.
+FLAGS_OF_FILE: Final = layout.header("flags", 2, point=Point.OBJECT)
 
 
 def number(member: str) -> Describe:
@@ -60,17 +62,16 @@ def _named_result() -> Fact:
 
 
 def rewritten(row: Call, _: Arg) -> Fact:
-    """Describe whether what was passed in memory was changed meanwhile."""
-    return _flag(FLAG_REWRITTEN) if row.want & WANT_ENTERED else constant(False)
+    """Describe whether what was passed in memory was changed meanwhile, or what the descriptor of an open is of."""
+    found = [Literal(Bits(_FLAGS, FLAG_REWRITTEN))] if row.want & WANT_ENTERED else []
+    if row.opens:
+        found.append(Literal(Bits(FLAGS_OF_FILE, FLAG_REPLACED)))
+    return truth(any_of(found)) if found else constant(False)
 
 
 def uncompared(row: Call, _: Arg) -> Fact:
     """Describe whether what was passed in memory could not be compared with what it was at first."""
-    return _flag(FLAG_UNCOMPARED) if row.want & WANT_ENTERED else constant(False)
-
-
-def _flag(flag: int) -> Fact:
-    return truth(Literal(Bits(_FLAGS, flag)))
+    return truth(Literal(Bits(_FLAGS, FLAG_UNCOMPARED))) if row.want & WANT_ENTERED else constant(False)
 
 
 def length(row: Call, _: Arg) -> Fact:

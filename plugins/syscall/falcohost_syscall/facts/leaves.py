@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from falcohost_syscall.facts import layout
-from falcohost_syscall.filters.condition import All, Any, Condition, Literal, Point, Text
+from falcohost_syscall.facts.header import FLAGS_OF_FILE
+from falcohost_syscall.filters.condition import All, Any, Bits, Condition, Literal, Point, Text
 
 #: The set of all last components.
 ALL_LEAVES: Final = (1 << 64) - 1
@@ -35,7 +36,11 @@ def leaf_bits(condition: Condition) -> int:
 
 def _leaves(literal: Literal) -> list[bytes] | None:
     test = literal.test
-    if not isinstance(test, Text) or literal.negated:
+    if literal.negated:
+        return None
+    if isinstance(test, Bits) and test.number == FLAGS_OF_FILE:
+        return []  # the probe asks for the last component only if it set none of these
+    if not isinstance(test, Text):
         return None
     if test.view.offset == _FILENAME and test.op == "=":
         return list(test.constants)

@@ -292,7 +292,8 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.is_rewritten",
         type=FieldType.BOOL,
         description="What the caller passed in its memory was changed while the call was under way; only for calls "
-        "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like.",
+        "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like. Or, of an "
+        "open, another thread closed the descriptor before the call returned, or put another file there.",
         get=lambda e, _: e.is_rewritten,
         fact=header.rewritten,
     ),

@@ -21,6 +21,7 @@ from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.facts import descriptors, layout
 from falcohost_syscall.facts.folders import has_folders, modes, of_folders
+from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.filters.condition import All, Condition, Literal, Point, Text, View, negate
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
@@ -37,6 +38,7 @@ LEAVES = ("a", "b", "ab", "ba")
 CONSTANTS = [
     "".join(letters).encode() for size in (1, 2, 3, 4) for letters in itertools.product("/ab", repeat=size)
 ] + [b"/a/b/a", b"/ab/a/", b"/ab/a", b"/a/b/ab", b"b/ab"]
+REPLACED = ("evt.is_rewritten = true or fd.name = /a/b", "fd.name = /a/b")
 OPS = ("=", "startswith", "endswith", "contains", "icontains", "exists")
 
 
@@ -127,6 +129,7 @@ def test_numbers():
         ("fd.name startswith /a/ or (evt.is_open_write = true and fd.name endswith a)", 0b1001),
         ("evt.res != SUCCESS and fd.name startswith /a/", 0),
         ("user.uid = 0", 0),
+        ("(evt.is_rewritten = true or fd.name startswith /a/)", 0b1111),
     ],
 )
 def test_modes(condition, found):
@@ -134,6 +137,14 @@ def test_modes(condition, found):
     wanted = plan(f"evt.type = openat and {condition}", ends=False)
 
     assert found == modes(conditions(wanted, Users())["openat"])
+
+
+def test_replaced_files():
+    """That a rule asks whether an open's file was replaced makes no folder wanted, and no last component."""
+    found = (conditions(plan(f"evt.type = openat and ({text})", ends=False), Users())["openat"] for text in REPLACED)
+    with_it, without = (leaf_bits(condition) for condition in found)
+
+    assert without == with_it
 
 
 def test_calls():

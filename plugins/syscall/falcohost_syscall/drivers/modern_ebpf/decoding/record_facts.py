@@ -28,7 +28,14 @@ from falcohost_syscall.drivers.modern_ebpf.decoding.parts import (
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.processes.table import Process
-from falcohost_syscall.records.record import FLAG_CUT, FLAG_REWRITTEN, FLAG_UNCOMPARED, FLAG_URING, FdInfo
+from falcohost_syscall.records.record import (
+    FLAG_CUT,
+    FLAG_REPLACED,
+    FLAG_REWRITTEN,
+    FLAG_UNCOMPARED,
+    FLAG_URING,
+    FdInfo,
+)
 from falcohost_syscall.records.text import text
 
 
@@ -150,8 +157,8 @@ class RecordFacts:
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether what the caller passed in its memory was changed while the call was under way."""
-        return bool(self.h[FLAGS] & FLAG_REWRITTEN)
+        """Whether what the caller passed in its memory, or the file behind its descriptor, was changed meanwhile."""
+        return bool(self.h[FLAGS] & (FLAG_REWRITTEN | FLAG_REPLACED))
 
     @property
     def is_uncompared(self) -> bool:
