@@ -1,4 +1,4 @@
-"""Rules and events by chance, from small pools, so that they meet often."""
+"""Events by chance, from small pools that rules have too (random_rules.py), so that they meet often."""
 
 from __future__ import annotations
 
@@ -11,11 +11,8 @@ from socket import AF_INET, AF_INET6, AF_NETLINK, AF_UNIX
 
 from workload.handmade import Task, record
 
-from falcohost.engine.catalog import Catalog, TypeCheckError
+from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
-from falcohost.engine.ir import Expr
-from falcohost.engine.typecheck import check
-from falcohost.lang.parser import parse
 from falcohost_syscall.calls.flags import O_CREAT
 from falcohost_syscall.calls.rows import BY_NAME, Call
 from falcohost_syscall.events.event import AT_FDCWD
@@ -24,12 +21,13 @@ from falcohost_syscall.parameters.values import FMODE_CREATED
 from falcohost_syscall.records import record as R
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """Return the words of a text."""
     return text.split()
 
 
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
-EVENT_TYPES = _words(
+EVENT_TYPES = words(
     """
     open openat openat2 creat open_by_handle_at read write connect accept4 bind listen sendto sendmsg recvfrom recvmsg
     dup dup3 close socket unlink truncate unlinkat rename renameat2 linkat symlink symlinkat chmod fchmodat mkdir mount
@@ -41,7 +39,7 @@ EVENT_TYPES = _words(
 HOST, CONTAINER, UNKNOWN = 7, 8, 9
 CONTAINER_ID = "ab" * 32
 
-PATHS = _words(
+PATHS = words(
     """
     /etc/shadow /etc/passwd /etc/pam.d/login /etc /var/log/syslog /root/.ssh/id_rsa /home/a/.ssh/id_ed25519.pub
     / /x /etc//shadow /etc/../x ../etc/shadow shadow /usr/lib/x.so /proc/1/mem /dev/null /tmp/é /var/log
@@ -50,42 +48,20 @@ PATHS = _words(
     """
 )
 LONG = "/long/" + "x" * 290 + "/shadow"
-TEXTS = [
-    *PATHS,
-    "/run/docker.sock",
-    "docker.sock",
-    "@abstract",
-    LONG[:250],
-    LONG[-255:],
-    "/etc/",
-    "/etc/sha",
-    "shadow",
-    "id_rsa",
-    ".so",
-    "/.ssh/",
-    "syslog",
-    "log",
-    "pass",
-    "/",
-    "é",
-    "x",
-    "mem",
-]
-GLOBS = ["/etc/*", "*shadow", "*.ssh*", "/home/*/.ssh/*", "/etc/?hadow", "/proc/*/mem", "*../*", "*", "/[ev]*", "/x"]
-REGEXES = [
-    "/etc/.*",
-    ".*shadow",
-    "/home/[a-z]+/[.]ssh/.*",
-    ".*[.]ssh/id.*",
-    "(/etc|/root)/.*",
-    "/x|/y.*",
-    "/+etc.*",
-    ".*/mem",
-]
-ADDRESSES = ["10.0.0.1", "127.0.0.1", "0.0.0.0", "192.168.1.2", "8.8.8.8", "::1", "2001:db8::1", "::"]
-NETWORKS = ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/1", "192.168.1.2/32", "2001:db8::/32", "fc00::/7", "128.0.0.0/1"]
-PORTS = [0, 22, 80, 443, 8080, 40000, 65535]
+#: Where texts begin to be told otherwise: not looked up, told of arguments, followed without loops, or not sent at all.
+LENGTHS = (247, 248, 249, 255, 256, 257, 4094, 4095)
+#: What is not UTF-8, or is no more if it is cut, or changes with its case.
+ODD = [b"/tmp/\xff\xe2\x82", b"/etc/\xe9tc/shadow", b"/etc/shadow\xff", "/ÉTC/ſhadow".encode(), "/etc/K\ufffd".encode()]
+
+
+def long(length: int) -> str:
+    """Return a path of this length."""
+    return "/etc/" + "x" * (length - 12) + "/shadow"
+
+
+PORTS = [0, 1, 22, 80, 443, 8080, 32767, 32768, 40000, 65535]
 ERRORS = [0, 1, 3, 5, -errno.EPERM, -errno.ENOENT, -errno.EINPROGRESS, -errno.EACCES, -4000, 1 << 40]
+ERRORS += [-1, -4095, -4096, (1 << 31) - 1, 1 << 31, (1 << 63) - 1]
 NUMBERS = [
     0,
     1,
@@ -102,85 +78,13 @@ NUMBERS = [
     0xFFFFFFFF,
     1 << 33,
     0o4755,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 63) - 1,
+    1 << 63,
+    (1 << 64) - 1,
 ]
 PIDS = [-1, 1, 5_000_000, 5_000_001, 5_000_002, 5_000_009, 34816]
-
-_TEXT_OPS = _words(
-    """
-    = = != in in intersects startswith endswith contains contains icontains glob iglob regex pmatch exists many searches
-    startswith_anyof contains_anyof endswith_allof contains_allof
-    """
-)
-_TEXT_FIELDS = _words(
-    """
-    fd.name fd.directory fd.filename fd.nameraw fd.type fd.typechar fd.l4proto fd.sockfamily evt.type evt.res
-    evt.arg.name evt.arg.path evt.arg.oldpath evt.arg.newpath evt.arg.dev evt.arg.linkpath evt.arg.target
-    evt.io_dir container.id proc.name user.name user.loginname user.homedir group.name
-    evt.arg.cmd evt.arg.domain evt.arg.request evt.arg.option
-    syscall.type evt.dir evt.arg[0] evt.arg.fd fs.path.name fs.path.nameraw fs.path.source fs.path.sourceraw
-    fs.path.target fs.path.targetraw
-    container.type container.name container.image.repository container.label.x k8s.ns.name k8s.pod.label.x
-    fd.name.real fd.name.host fd.name.watched fd.name.requested evt.abspath evt.abspath.src evt.abspath.dst
-    container.mount.dest[/etc] evt.arg.arg2_str evt.arg.uid evt.arg.euid evt.arg.gid
-    evt.arg.op evt.arg.resource evt.arg.special evt.arg.quotafilepath evt.arg.val evt.arg.arg3 evt.arg.ruid evt.arg.sig
-    evt.arg.next evt.arg.error evt.arg.fds evt.arg.sem_flg_0 evt.arg.whence fd.types fd.types[0] fdlist.names
-    proc.stdin.name proc.stdout.type
-    """
-)
-_PROCESS_FIELDS = _words(
-    """
-    proc.name proc.pname proc.exe proc.exepath proc.args proc.cmdline proc.pexe proc.pexepath proc.pcmdline
-    proc.aname proc.aname[0] proc.aname[1] proc.aname[2] proc.aname[5] proc.aname[7] proc.aname[9] proc.aexe[1]
-    proc.aexepath[0] proc.acmdline[1] proc.aargs[1] proc.args[0] proc.acmdline proc.exeline proc.aexe[3] proc.aexepath
-    proc.env proc.env proc.env[LD_PRELOAD] proc.env[x] proc.aenv proc.aenv[LD_PRELOAD]
-    proc.aexepath[2] proc.acmdline[7] proc.acmdline[8] proc.aargs[4] proc.aargs proc.aexe
-    """
-)
-_PROCESS_TEXTS = _words(
-    """
-    bash sshd cat runc:[2:INIT] sh /usr/bin/bash /usr/sbin/sshd memfd:x /tmp/a /x -bash -c -D shadow /etc/shadow x y
-    a-name-of-15-by héé b s /tmp/ LD_PRELOAD GLIBC_TUN HOME= xff x=
-    """
-)
-_PROCESS_TEXTS += ["y" * 200 + " shadow", "y" * 249 + " cat", "y" * 249]
-_PROCESS_TEXTS += ["bash -c cat /etc/shadow", "cat /etc/shadow", "-c cat", "-D -o a=b", "sshd ", " x ", "x", "", "/"]
-_PROCESS_GLOBS = ["*sh", "bash *", "*/etc/*", "/usr/*/sshd", "?", "*", "* -o *"]
-_MODE_GLOBS = ["04???", "06*", "0?", "0", "*7*", "0[46]???", "*"]
-_FLAG_FIELDS = ["evt.arg.flags", "evt.arg.mode", "thread.cap_effective", "thread.cap_permitted"]
-_NUMBER_FIELDS = _words(
-    """
-    evt.rawres fd.num user.uid group.gid proc.pid thread.tid evt.buflen user.loginuid proc.vpid fd.ino proc.ppid
-    proc.duration proc.tty thread.vtid proc.apid proc.apid[0] proc.apid[2] proc.apid[7] proc.apid[8]
-    evt.rawarg.mode evt.rawarg.flags evt.rawarg.dirfd evt.rawarg.size evt.rawarg.addr evt.rawarg.fd evt.rawarg.pid
-    evt.rawarg.cur evt.rawarg.newmax evt.rawarg.offset evt.rawarg.interval evt.rawarg.semnum evt.rawarg.vm_rss
-    evt.rawarg.next evt.rawarg.op evt.rawarg.cmd evt.rawarg.dqb_btime proc.vmsize proc.vmrss proc.nthreads proc.fdlimit
-    proc.fdopencount thread.pfminor thread.exectime
-    """
-)
-_PORT_FIELDS = ["fd.sport", "fd.cport", "fd.lport", "fd.rport", "fd.port"]
-_ADDRESS_FIELDS = ["fd.sip", "fd.cip", "fd.lip", "fd.rip", "fd.ip"]
-_NETWORK_FIELDS = ["fd.snet", "fd.cnet", "fd.lnet", "fd.rnet", "fd.net"]
-_TRUTH_FIELDS = _words(
-    """
-    evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
-    fd.name_changed evt.is_open_exec fd.connected fd.connected container.privileged container.host_network
-    proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd
-    """
-)
-_WORDS = _words(
-    """
-    file directory ipv4 ipv6 unix pipe f d 4 6 u p o tcp udp icmp raw <NA> ip SUCCESS ENOENT EPERM EINPROGRESS E
-    host abababababab /root /home/a openat connect read write dup bash root
-    <NONE> 1000 docker podman
-    BPF_PROG_LOAD AF_INET PTRACE_ATTACH PR_SET_NAME >
-    """
-)
-_FLAG_NAMES = _words(
-    """
-    O_RDONLY O_WRONLY O_RDWR O_TRUNC O_CREAT O_EXCL O_CLOEXEC O_DIRECTORY O_TMPFILE O_F_CREATED S_ISUID S_IXUSR
-    CAP_SYS_ADMIN CAP_SYS sys_module CLONE_NEWUSER CLONE_NEW RDONLY BIND AT_REMOVEDIR O_ E | 4
-    """
-)
 
 
 def accounts(root: Path) -> Path:
@@ -189,77 +93,6 @@ def accounts(root: Path) -> Path:
     (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nbash:x:1000:5::/home/a:/bin/bash\n")
     (root / "etc/group").write_text("root:x:0:\nread:x:5:\n")
     return root
-
-
-def condition(random: Random, depth: int = 3, catalog: Catalog = CATALOG) -> Expr:
-    """Return a random condition that the compiler takes."""
-    while True:
-        try:
-            return check(parse(_condition(random, depth)), catalog).expr
-        except TypeCheckError:
-            continue
-
-
-def _condition(random: Random, depth: int) -> str:
-    kind = random.random()
-    if depth == 0 or kind < 0.3:
-        return _check(random)
-    if kind < 0.45:
-        return f"not ({_condition(random, depth - 1)})"
-    joint = " and " if kind < 0.75 else " or "
-    return "(" + joint.join(_condition(random, depth - 1) for _ in range(random.randint(2, 3))) + ")"
-
-
-def _check(random: Random) -> str:
-    kind = random.randrange(13)
-    pick = random.choice
-    if kind <= 4:
-        return _text_check(random)
-    if kind == 5:
-        return f"{pick(_FLAG_FIELDS)} {pick(('contains', 'icontains', '=', 'startswith'))} '{pick(_FLAG_NAMES)}'"
-    if kind == 6:
-        return f"{pick(_NUMBER_FIELDS)} {pick(('=', '!=', '<', '<=', '>', '>='))} {pick(ERRORS + PIDS)}"
-    if kind == 7:
-        return f"{pick(_NUMBER_FIELDS)} in ({', '.join(str(pick(ERRORS + PIDS)) for _ in range(random.randint(1, 3)))})"
-    if kind == 8:
-        field, op = pick(_PORT_FIELDS), pick(("=", "!=", "<", ">="))
-        return f"{field} {op} {pick(PORTS)}" if random.random() < 0.6 else f"{field} in (80, 443, {pick(PORTS)})"
-    if kind == 9:
-        return f"{pick(_ADDRESS_FIELDS)} {pick(('=', '!='))} {pick(ADDRESSES)}"
-    if kind == 10:
-        return f"{pick(_NETWORK_FIELDS)} in ({', '.join(pick(NETWORKS) for _ in range(random.randint(1, 3)))})"
-    if kind == 11:
-        return f"evt.arg.mode {pick(('glob', 'glob', '=', 'startswith'))} '{pick(_MODE_GLOBS)}'"
-    return f"{pick(_TRUTH_FIELDS)} {pick(('=', '!='))} {pick(('true', 'false'))}"
-
-
-def _text_check(random: Random) -> str:
-    pick = random.choice
-    if random.random() < 0.4:
-        return _comparison(random, pick(_PROCESS_FIELDS), _PROCESS_TEXTS, _PROCESS_GLOBS)
-    return _comparison(random, pick(_TEXT_FIELDS), TEXTS if random.random() < 0.7 else _WORDS, GLOBS)
-
-
-def _comparison(random: Random, field: str, pool: list[str], globs: list[str]) -> str:
-    pick = random.choice
-    op = pick(_TEXT_OPS)
-    if op == "exists":
-        return f"{field} exists"
-    if op in ("glob", "iglob", "regex"):
-        pattern = pick(REGEXES if op == "regex" else globs)
-        return f"{field} {op} '{pattern.title() if op == 'iglob' else pattern}'"
-    if op == "icontains":
-        return f"{field} icontains '{pick(pool).title()}'"
-    if op == "searches":
-        op = pick(("contains", "icontains"))
-        return "(" + " or ".join(f"{field} {op} '{text}'" for text in random.sample(pool, random.randint(2, 6))) + ")"
-    if op == "many":
-        return f"{field} in ({', '.join(repr(text) for text in random.sample(pool, 12))})"
-    if "_" in op:
-        op = op.replace("_", " ")
-    if op in ("in", "intersects", "pmatch") or " " in op:
-        return f"{field} {op} ({', '.join(repr(pick(pool)) for _ in range(random.randint(1, 4)))})"
-    return f"{field} {op} '{pick(pool)}'"
 
 
 def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
@@ -280,6 +113,7 @@ def event(random: Random, name: str, tasks: Sequence[Task]) -> bytes:
         sections[R.SEC_FD] = R.FDINFO.pack(*R.FDINFO.unpack(sections[R.SEC_FD])[:-2], FMODE_CREATED, 0)
     hosts = {R.SEC_HOSTPATH, R.SEC_WATCHED, R.SEC_HOSTDIR, R.SEC_HOSTDIR2, R.SEC_REALHOST, R.SEC_REALHOST2}
     flags = 0 if hosts.isdisjoint(sections) else R.FLAG_OTHER_NAME
+    flags |= R.FLAG_REPLACED if row.opens and random.random() < 0.1 else 0
     ret = pick([error for error in ERRORS if error <= 0] if name == "connect" else ERRORS)
     return record(R.KIND_CALL, task, sections, call=row.call, ret=ret, args=args, flags=flags)
 
@@ -332,9 +166,9 @@ def _led_to(random: Random, *, two: bool) -> dict[int, bytes]:
 def _text(random: Random) -> bytes:
     special = random.random()
     if special < 0.05:
-        return b"/tmp/\xff\xe2\x82"
+        return random.choice(ODD)
     if special < 0.1:
-        return LONG.encode()
+        return random.choice((LONG, long(random.choice(LENGTHS)))).encode()
     return b"" if special < 0.13 else random.choice(PATHS).encode()
 
 
@@ -356,8 +190,11 @@ def _object(random: Random) -> dict[int, bytes]:
 
 
 def _path(random: Random) -> bytes:
-    if random.random() < 0.05:
-        return LONG.encode()
+    special = random.random()
+    if special < 0.05:
+        return random.choice((LONG, long(random.choice(LENGTHS)))).encode()
+    if special < 0.08:
+        return random.choice(ODD)
     return random.choice([path for path in PATHS if path.startswith("/") and "//" not in path]).encode()
 
 
@@ -374,7 +211,8 @@ def _socket(random: Random) -> dict[int, bytes]:
     kind, protocol = random.choice((1, 1, 2, 3, 5)), random.choice((0, 6, 1, 58))
     objects = (5, random.choice((0, 7))) if family == AF_UNIX else (0, 0)
     state = random.choice((1, 10))
-    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, state, *ports, 0, *ends, 99, *objects)}
+    accepted = random.choice((0, 1)) if family in (AF_INET, AF_INET6) else 0
+    found = {R.SEC_SOCK: R.SOCKINFO.pack(family, kind, protocol, state, *ports, accepted, *ends, 99, *objects)}
     if family == AF_UNIX:
         names = (b"", b"/run/docker.sock\0", b"\0abstract")
         found[R.SEC_UNIX] = random.choice(names)
@@ -386,8 +224,9 @@ def _socket(random: Random) -> dict[int, bytes]:
 def _address(random: Random, family: int) -> bytes:
     if family == AF_INET:
         return random.choice((bytes(4), b"\x7f\0\0\1", b"\x0a\0\0\1", b"\xc0\xa8\1\2", b"\x08\x08\x08\x08"))
-    mapped = bytes(10) + b"\xff\xff\x7f\0\0\1"
-    return random.choice((bytes(16), bytes(15) + b"\1", b"\x20\1\x0d\xb8" + bytes(11) + b"\1", mapped))
+    mapped = (bytes(10) + b"\xff\xff" + end for end in (b"\x7f\0\0\1", b"\x0a\0\0\1", bytes(4)))
+    linked = b"\xfe\x80" + bytes(13) + b"\1"
+    return random.choice((bytes(16), bytes(15) + b"\1", b"\x20\1\x0d\xb8" + bytes(11) + b"\1", linked, *mapped))
 
 
 def _sockaddr(random: Random) -> bytes:
@@ -397,5 +236,5 @@ def _sockaddr(random: Random) -> bytes:
     if family == AF_UNIX:
         return head + b"/run/docker.sock\0"
     if family == AF_INET:
-        return head + port + _address(random, AF_INET) + bytes(random.choice((0, 8)))
-    return (head + port + bytes(4) + _address(random, AF_INET6) + bytes(4))[: random.choice((28, 28, 20))]
+        return head + port + _address(random, AF_INET) + bytes(random.choice((0, 8, 100)))
+    return (head + port + bytes(4) + _address(random, AF_INET6) + bytes(4))[: random.choice((28, 28, 24, 23, 20, 2, 1))]

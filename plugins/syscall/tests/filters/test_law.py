@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import random_events
 import random_processes
+import random_rules
 from random_cases import for_random_cases
 from workload import handmade
 from workload.handmade import call
@@ -73,10 +74,12 @@ def as_event(record: bytes, context: Context) -> NamedEvent:
 
 
 def has_wanted_leaf(condition: Condition, record: bytes) -> bool:
-    """Return what the probe finds before filters are asked, of a file that has one name."""
+    """Return what the probe finds before filters are asked, of a file that has one name and was not replaced."""
     found = dict(parts.sections(record))
     path = found.get(R.SEC_FDPATH, b"")
     if not path.startswith(b"/") or found.keys() & {R.SEC_HOSTPATH, R.SEC_WATCHED}:
+        return True
+    if parts.header(record).flags & R.FLAG_REPLACED:
         return True
     if CALLS[parts.header(record).call - 1].opens and found.get(R.SEC_PATH) != path:
         return True
@@ -103,7 +106,7 @@ class Rows:
     def reader(self, field: Field) -> Any:
         """Return what reads a field's value in a row."""
         values = {Family.BOOL: (True, False), Family.NUMBER: random_events.NUMBERS}
-        some = values.get(field.type.family, random_events.TEXTS)
+        some = values.get(field.type.family, random_rules.TEXTS)
         several = field.compare is not Compare.SCALAR
 
         def read(row: Any, arg: Any) -> Any:
@@ -140,7 +143,7 @@ def test_never_too_little(filter_bench, context, monkeypatch, soak, looked_up):
 
     def rule(random: Random) -> None:
         rows.random = random
-        expr = random_events.condition(random, catalog=catalog)
+        expr = random_rules.condition(random, catalog=catalog)
         matches = compile_condition(possible(expr))
         name = random.choice(random_events.EVENT_TYPES)
         condition = necessary(specialise(without_lookups(expr), name), decide(BY_NAME[name], context.users))

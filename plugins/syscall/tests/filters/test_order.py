@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 
 import random_events
+import random_rules
 from falcohost.engine.code.specialise import specialise
 from falcohost.engine.ir import Or
 from falcohost.engine.plan import make_plan
@@ -76,7 +77,7 @@ for name, condition in conditions(make_plan("syscall", outcome.ruleset.enabled("
     write(name, condition)
 random = Random("order")
 for _ in range(150):
-    expr = Or(tuple(random_events.condition(random) for _ in range(4)))
+    expr = Or(tuple(random_rules.condition(random) for _ in range(4)))
     name = random.choice(random_events.EVENT_TYPES)
     write(name, necessary(specialise(expr, name), decide(BY_NAME[name], users)))
 """

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 import random_events
+import random_rules
 
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog
@@ -42,7 +43,7 @@ def test_it_is_what_the_kernel_is_given():
     """The condition that is shown makes the same filter as the whole condition of the rule."""
     random, users = Random("told"), Users()
     for _ in range(500):
-        expr, name = random_events.condition(random), random.choice(random_events.EVENT_TYPES)
+        expr, name = random_rules.condition(random), random.choice(random_events.EVENT_TYPES)
         special, bounds = specialise(expr, name), decide(BY_NAME[name], users)
 
         assert necessary(special, bounds) == necessary(necessary_part(special, bounds), bounds)
