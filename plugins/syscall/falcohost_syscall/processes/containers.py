@@ -6,6 +6,7 @@ number is no container: the runtime's own name has to stand beside it, or a runt
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import pairwise
@@ -203,6 +204,12 @@ Named: TypeAlias = list[tuple[str, Container]]
 MOST_CLAIMS: Final = 8
 
 
+@functools.lru_cache(1024)
+def _shared(line: str) -> str:
+    """Return the one object for equal lines: of a dozen hierarchies of version 1, most have the same cgroup for all."""
+    return line
+
+
 class Containers:
     """Remembers the cgroups and the container behind each key of a task's cgroups.
 
@@ -227,7 +234,7 @@ class Containers:
 
     def learn(self, key: int, cgroups: Iterable[str]) -> None:
         """Remember the *cgroups* (``subsystem=path``) behind *key*."""
-        lines = tuple(cgroups)
+        lines = tuple(map(_shared, cgroups))
         paths = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
         self.undecided.pop(key, None)
         self._known.pop(key, None)  # the latest stand last

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
@@ -186,6 +188,19 @@ def test_too_many_cgroups_of_running_processes():
     assert (LIMIT, 10) == (len(containers.known()), containers.dropped)
     containers.learn(LIMIT, ["=/again"])
     assert [LIMIT - 1, LIMIT + 9, LIMIT] == [[*containers.known()][place] for place in (-11, -2, -1)]
+
+
+def test_what_cgroups_have_in_common_is_remembered_once():
+    """Of a dozen hierarchies in which many cgroups are the same, each is one text for all of them."""
+    containers = Containers(lambda claim: False)
+    tracemalloc.start()
+    for key in range(1, 2001):
+        containers.learn(key, [*(f"hierarchy{number}=/{'x' * 80}" for number in range(11)), f"pids=/one-{key}"])
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert 12 == len(containers.cgroups(2000))
+    assert size < 3_000_000
 
 
 def test_a_running_task():
