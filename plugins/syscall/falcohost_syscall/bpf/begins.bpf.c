@@ -27,6 +27,7 @@ int call_begins(void *ctx)
 	e->call = spec->call;
 	e->has_how = spec->want & WANT_HOW && bpf_probe_read_user(e->how, sizeof(e->how), (void *)e->args[2]) == 0;
 	e->attribute = !!(spec->want & WANT_ATTRIBUTE);
+	keep_entered_file(e, task, spec->want & WANT_FD ? spec->fd_arg : NO_ARG);
 	keep_entered(e, text, ENTERED_PATH, spec->want & WANT_PATH ? spec->path_arg : NO_ARG);
 	keep_entered(e, text, ENTERED_PATH2, spec->want & WANT_PATH2 ? spec->path2_arg : NO_ARG);
 	keep_entered(e, text, ENTERED_STR, spec->want & WANT_STR ? spec->str_arg : NO_ARG);

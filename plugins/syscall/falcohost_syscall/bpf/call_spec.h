@@ -31,8 +31,9 @@ enum want {
 	WANT_QUEUE = 262144, /* SEC_QUEUE of args[0] */
 	WANT_BUFFER = 524288, /* SEC_DATA from args[data_arg], args[data_arg + 1] bytes, whatever the call returned */
 	WANT_REACHED = 1048576, /* SEC_REALPATH and the others, where the kernel let us find them */
-	WANT_ENTERED = 2097152, /* what lies in the caller's memory is read when the call begins, too, and compared */
-	WANT_FREQUENT = 8388608, /* with WANT_ENTERED: only of processes with several threads, or that share their memory so */
+	WANT_ENTERED = 2097152, /* what lies in the caller's memory, and the file of its descriptor, are read when the call begins,
+	                           too, and compared */
+	WANT_FREQUENT = 8388608, /* with WANT_ENTERED: only of processes with several threads, or that share memory or descriptors so */
 	WANT_MADE = 4194304, /* the first member of the structure are flags, which the kernel has told of the new process */
 	WANT_SENTINEL = 16777216, /* the agent's own call that shows whether events arrive: also of ignored processes, without
 	                             budget and context; its filter lets no other pass */

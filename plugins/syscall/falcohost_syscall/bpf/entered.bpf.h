@@ -1,12 +1,14 @@
-/* What a caller passes in its memory, for the few calls that leave nothing behind from which it is known: as it is when the
- * call begins, to be compared when the call returns, since another thread may change it meanwhile. Both are after or before
- * the moment in which the kernel reads it, so who changes it twice at the right moments still hides it, unless a hook has
- * the kernel's own copy. What cannot be compared is marked (FLAG_UNCOMPARED). */
+/* What a caller passes in its memory, for the few calls that leave nothing behind from which it is known, and the file of the
+ * descriptor that it passes: as they are when the call begins, to be compared when the call returns, since another thread may
+ * change them meanwhile. Both are after or before the moment in which the kernel reads them, so who changes them twice at the
+ * right moments still hides them, unless a hook has the kernel's own copy. What cannot be compared is marked
+ * (FLAG_UNCOMPARED). */
 #ifndef FALCOHOST_ENTERED_BPF_H
 #define FALCOHOST_ENTERED_BPF_H
 
 #include "call_number.bpf.h"
 #include "ignored.bpf.h"
+#include "kept_file.bpf.h"
 #include "user_memory.bpf.h"
 
 #define TEXT_ABSENT 0xffff
@@ -35,6 +37,7 @@ struct entered {
 	__u16 attribute; /* the hook for the attribute's name was not passed yet */
 	__u64 how[3]; /* struct open_how */
 	__u64 args[6];
+	struct kept_file file; /* behind the descriptor, if other threads may put another one there */
 	struct entered_text texts[ENTERED_TEXTS];
 };
 
@@ -176,13 +179,36 @@ GLOBAL int differs(struct scratch *s, struct entered *e, __u32 which, __u32 argu
 	return len != was->len || hash_of(text, len) != was->hash;
 }
 
-/* Whether only the thread itself can change its memory, unless that is shared in another way. */
+/* Whether only the thread itself can change its memory, unless that is shared in another way, and its descriptors. */
 static __always_inline bool is_alone(struct task_struct *task)
 {
-	return task->mm->mm_users.counter == 1;
+	return task->mm->mm_users.counter == 1 && !shares_descriptors(task);
 }
 
-/* Finds out whether a text was changed, before any filter is asked. */
+/* Keeps the file behind the descriptor that the call was given. */
+static __always_inline void keep_entered_file(struct entered *e, struct task_struct *task, __u32 arg)
+{
+	struct file *file = arg < 6 && shares_descriptors(task) ? file_of_fd(task, e->args[arg]) : NULL;
+
+	if (file)
+		keep_file(&e->file, file);
+	else
+		e->file.file = 0;
+}
+
+/* The call was for the file with which it began, whatever another thread has put behind its descriptor meanwhile. */
+static __always_inline void note_replaced(struct scratch *s, struct task_struct *task, struct entered *e)
+{
+	struct kept_file *kept = &e->file;
+
+	if (!kept->file || is_kept(kept, file_of_fd(task, arg(s, s->spec.fd_arg))))
+		return;
+	s->header.flags |= FLAG_REPLACED;
+	s->spec.want |= WANT_FILE;
+	s->file = is_kept(kept, (void *)kept->file) ? kept->file : 0;
+}
+
+/* Finds out whether a text was changed, or a descriptor's file replaced, before any filter is asked. */
 static __always_inline void note_rewritten(struct scratch *s, struct task_struct *task)
 {
 	struct entered *e = entered_by(s);
@@ -198,6 +224,7 @@ static __always_inline void note_rewritten(struct scratch *s, struct task_struct
 	other |= differs(s, e, ENTERED_STR, s->spec.str_arg);
 	if (other)
 		s->header.flags |= FLAG_REWRITTEN;
+	note_replaced(s, task, e);
 }
 
 /* Compares a text with what it was, and puts that into the record if it is another now. */

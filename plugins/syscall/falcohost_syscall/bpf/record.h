@@ -31,7 +31,7 @@ enum flag {
 	FLAG_URING = 32,     /* requested through io_uring */
 	FLAG_UNFINISHED = 64, /* the end of such a request will not be seen: it counts as successful */
 	FLAG_SOCKET_FILE = 128, /* SEC_FDPATH is of the file of an AF_UNIX socket */
-	FLAG_REPLACED = 1024, /* another thread closed the descriptor that was opened, or put another file in its place, meanwhile */
+	FLAG_REPLACED = 1024, /* another thread closed the descriptor of the call, or put another file in its place, meanwhile */
 	FLAG_UNCOMPARED = 512, /* what the caller passed in its memory could not be compared with what it was when the call began */
 	FLAG_REWRITTEN = 256, /* what the caller passed in its memory was another when the call began: SEC_ENTERED_PATH … */
 };

@@ -3,7 +3,7 @@
 #ifndef FALCOHOST_REPLACED_BPF_H
 #define FALCOHOST_REPLACED_BPF_H
 
-#include "fd.bpf.h"
+#include "kept_file.bpf.h"
 
 #define SLOTS 65536 /* of a table of descriptors that are looked at */
 
@@ -42,7 +42,7 @@ static __always_inline bool is_held(struct file *file)
  * that was opened there meanwhile is not told apart. */
 static __always_inline bool is_replaced(struct scratch *s, struct task_struct *task, struct file *file, __s32 fd)
 {
-	if (task->files->count.counter < 2)
+	if (!shares_descriptors(task))
 		return false;
 	s->file = (__u64)file; /* the verifier takes it for a number when it is read again */
 	return !file || (is_held(file) && has_another(s->file, fd));

@@ -179,6 +179,11 @@ class Call(Struct, frozen=True):
         return bool(self.numbers)
 
     @property
+    def keeps_file(self) -> bool:
+        """Whether the file behind its descriptor is looked up when it begins, too."""
+        return bool(self.want & WANT_ENTERED and self.want & WANT_FD) and self.fd_arg < NO_ARG - 1
+
+    @property
     def has_fd(self) -> bool:
         """Whether ``fd.*`` has values in this event."""
         return self.creates_fd or self.used_fd is not None or self.dir_fd is not None

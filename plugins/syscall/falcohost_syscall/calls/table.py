@@ -7,12 +7,13 @@ from __future__ import annotations
 # fd says whether the event creates its fd (the return value), uses one, or names a directory (dirfd=ARGUMENT). The
 # probe reads sections, each from an argument (section=ARGUMENT). hook= names the hooks (the kernel's security_…) that
 # the call passes with its paths, left= what it leaves behind, from which the file of its first path is known. What
-# lies in memory is also read when a call with `entered` begins; with `frequent`, if threads share the memory; with
-# `attribute`, the kernel's hook (inode_setxattr) tells the attribute's name. Then, indented, come the parameters in
-# Falco's order: name:kind=where the value comes from (a number: that argument). A row may name up to three values that
-# the caller passed by their addresses: value=ARGUMENT:SIZE, or :text, or :SIZE*ARGUMENT (so many), or :SIZE*@ARGUMENT
-# (where the number is). They are read only for rules that read such a parameter: v0.u32.4 is 32 bits of the first, from
-# byte 4 on. With `begin` the event is made when the call begins.
+# lies in memory is also read when a call with `entered` begins, and so is the file behind its descriptor; with
+# `frequent`, if threads share the memory or the descriptors; with `attribute`, the kernel's hook (inode_setxattr) tells
+# the attribute's name. Then, indented, come the parameters in Falco's order: name:kind=where the value comes from (a
+# number: that argument). A row may name up to three values that the caller passed by their addresses:
+# value=ARGUMENT:SIZE, or :text, or :SIZE*ARGUMENT (so many), or :SIZE*@ARGUMENT (where the number is). They are read
+# only for rules that read such a parameter: v0.u32.4 is 32 bits of the first, from byte 4 on. With `begin` the event is
+# made when the call begins.
 TABLE = """
 # files: opening
 open | 2 - 5 | file | creates | path=0 fd=ret
@@ -162,9 +163,9 @@ socket | 41 198 359 | net | creates | fd=ret
 socketpair | 53 199 360 | IPC | creates pair | pair=3
     res:errno=ret fd1:fd=pair0 fd2:fd=pair1 source:hex=ownend peer:hex=otherend domain:enum/domain=0
     type:u32=1 proto:u32=2
-bind | 49 200 361 | net | uses | fd=0 sockaddr=1
+bind | 49 200 361 | net | uses | fd=0 sockaddr=1 entered frequent
     res:errno=ret addr:sockaddr=sockaddr fd:fd=0
-connect | 42 203 362 | net | uses | fd=0 sockaddr=1
+connect | 42 203 362 | net | uses | fd=0 sockaddr=1 entered frequent
     res:errno=ret tuple:tuple=tuple fd:fd=0 addr:sockaddr=sockaddr
 listen | 50 201 363 | net | uses | fd=0
     res:errno=ret fd:fd=0 backlog:i32=1
@@ -184,11 +185,11 @@ getsockname | 51 204 367 | net | uses | fd=0
     res:errno=ret fd:fd=0 tuple:tuple=tuple
 getpeername | 52 205 368 | net | uses | fd=0
     res:errno=ret fd:fd=0 tuple:tuple=tuple
-sendto | 44 206 369 | I/O write | uses write | fd=0 data=1 sockaddr=4
+sendto | 44 206 369 | I/O write | uses write | fd=0 data=1 sockaddr=4 entered frequent
     res:errno=ret data:bytes=data fd:fd=0 size:u32=2 tuple:tuple=tuple
-sendmsg | 46 211 370 | I/O write | uses write | fd=0 msghdr=1
+sendmsg | 46 211 370 | I/O write | uses write | fd=0 msghdr=1 entered frequent
     res:errno=ret data:bytes=data fd:fd=0 size:u32=5 tuple:tuple=tuple
-sendmmsg | 307 269 345 | I/O write | uses write | fd=0 messages=1
+sendmmsg | 307 269 345 | I/O write | uses write | fd=0 messages=1 entered frequent
     res:errno=ret fd:fd=0 size:u32=5 data:bytes=data tuple:tuple=tuple
 recvfrom | 45 207 371 | I/O read | uses read | fd=0 data=1 sender=4
     res:errno=ret data:bytes=data tuple:tuple=tuple fd:fd=0 size:u32=2

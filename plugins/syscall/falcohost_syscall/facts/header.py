@@ -62,15 +62,15 @@ def _named_result() -> Fact:
 
 
 def rewritten(row: Call, _: Arg) -> Fact:
-    """Describe whether what was passed in memory was changed meanwhile, or what the descriptor of an open is of."""
+    """Describe whether what was passed in memory was changed meanwhile, or what a descriptor is of."""
     found = [Literal(Bits(_FLAGS, FLAG_REWRITTEN))] if row.want & WANT_ENTERED else []
-    if row.opens:
+    if row.opens or row.keeps_file:
         found.append(Literal(Bits(FLAGS_OF_FILE, FLAG_REPLACED)))
     return truth(any_of(found)) if found else constant(False)
 
 
 def uncompared(row: Call, _: Arg) -> Fact:
-    """Describe whether what was passed in memory could not be compared with what it was at first."""
+    """Describe whether what was passed could not be compared with what it was at first."""
     return truth(Literal(Bits(_FLAGS, FLAG_UNCOMPARED))) if row.want & WANT_ENTERED else constant(False)
 
 

@@ -292,16 +292,17 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.is_rewritten",
         type=FieldType.BOOL,
         description="What the caller passed in its memory was changed while the call was under way; only for calls "
-        "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like. Or, of an "
-        "open, another thread closed the descriptor before the call returned, or put another file there.",
+        "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like. Or "
+        "another thread closed the descriptor of an open, connect, bind, sendto, sendmsg or sendmmsg before the call "
+        "returned, or put another file there.",
         get=lambda e, _: e.is_rewritten,
         fact=header.rewritten,
     ),
     SyscallField(
         name="evt.is_uncompared",
         type=FieldType.BOOL,
-        description="What the caller passed in its memory could not be compared with what it was when the call began, "
-        "as evt.is_rewritten needs: it was not in memory then, or the beginning of the call was not seen.",
+        description="What the caller passed could not be compared with what it was when the call began, as "
+        "evt.is_rewritten needs: it was not in memory then, or the beginning of the call was not seen.",
         get=lambda e, _: e.is_uncompared,
         fact=header.uncompared,
     ),
