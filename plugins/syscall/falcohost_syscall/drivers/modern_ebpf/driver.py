@@ -60,6 +60,8 @@ _ACCOUNTS: Final = (Path("/etc"),)
 INCOMPLETE: Final = frozenset({"unreadable", "cut", "real_name", "more"})
 #: At start the running processes are listed up to this many times, until the kernel has context of all of them.
 LISTED: Final = 3
+#: Seconds for which a reader waits for its loader at most.
+MOST_WAIT: Final = 5.0
 
 _log = logging.getLogger("falcohost")
 
@@ -129,6 +131,7 @@ class ModernEbpf:
         self._expect(reader.status().expected)
         if not reader.is_successor:
             self._list_processes(reader)
+            self._wait_for_all(reader)
 
     def _list_processes(self, reader: Reader) -> None:
         """Add the running processes, and have the kernel cache their context."""
@@ -143,6 +146,14 @@ class ModernEbpf:
             if refused:  # they have ended, or the kernel has newer context
                 self.processes.sweep()
         reader.begin(self._decoder.passed)
+
+    def _wait_for_all(self, reader: Reader) -> None:
+        """Wait until events are collected for which the loader waits; who is ready has all."""
+        if self._loader is not None:
+            self._loader.go_on()
+        end = time.monotonic() + MOST_WAIT
+        while reader.status().waits and time.monotonic() < end:
+            time.sleep(0.01)
 
     def update(self, plan: Plan) -> None:
         """Pass on what *plan* asks for from now on; calls that both plans ask for are not interrupted."""

@@ -50,6 +50,8 @@ _READ: Final = (Path("/etc"), Path("/sys"), Path("/proc"))
 SOURCE: Final = "syscall"
 #: Seconds between two looks at what may change by itself.
 LOOKS: Final = 0.5
+#: The same while something waits for the reader, and the reader for that.
+SOON: Final = 0.02
 _log = logging.getLogger("falcohost")
 
 
@@ -147,6 +149,7 @@ class Loader:
             os.close(self._memories[name])
             self._memories[name] = descriptor
         outdated = "" if wanted == former.purpose else "rules, settings or falcohost itself have changed"
+        outdated = outdated or ("it was not collecting all yet" if former.waits else "")
         expected = self._own_sentinel(probe, former.expected)
         if former.expected.row and not expected.row:
             outdated = outdated or "its sentinel events are those of another supervisor"
@@ -270,6 +273,8 @@ class Loader:
         self.collection.watched.start()
         if isinstance(self.collection, AdoptedCollection):
             self.collection.check()
+        if self._waits and self._has_listed():
+            self.go_on()
         now = time.monotonic()
         if now - self._looked < LOOKS:
             return ()
@@ -300,7 +305,31 @@ class Loader:
             self._unread,
             self.collection.expected,
             self._objects,
+            self._waits,
         )
+
+    @property
+    def _waits(self) -> bool:
+        return isinstance(self.probe, Probe) and self.probe.waits
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds between two looks."""
+        return SOON if self._waits else LOOKS
+
+    def go_on(self) -> None:
+        """Collect what waits until the reader has listed the running processes, and the kernel knows them."""
+        if isinstance(self.probe, Probe) and self.probe.waits:
+            self.probe.go_on()
+            self._hold()
+            self._tell()
+
+    def _has_listed(self) -> bool:
+        memory = lasting.Memory(self._memories[JOURNAL], writable=False)
+        try:
+            return memory.size > 0
+        finally:
+            memory.close()
 
     def close(self) -> None:
         """Unload the probe."""

@@ -41,6 +41,8 @@ _MOMENTS: Final = {
     record.MOMENT_SWITCH: {"thread_switched": "sched_switch"},
     record.MOMENT_FAULT: {"page_missed": "page_fault_user", "page_missed_in_kernel": "page_fault_kernel"},
 }
+#: Those that occur all the time: filters have to know the names of the running processes before.
+_OFTEN: Final = frozenset({record.MOMENT_SWITCH, record.MOMENT_FAULT})
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
@@ -100,6 +102,8 @@ class Probe(Controlled):
         self.asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
         self._attached: set[str] = set()
+        self._moments: frozenset[int] = frozenset()
+        self._listed = False
         self._begins: CallTracepoints | None = None
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._rules = 0
@@ -227,7 +231,8 @@ class Probe(Controlled):
         :param passing: the hooks that calls with ``WANT_REACHED`` pass.
         :param traced: calls of which functions do not show all returns.
         :param entered: the names of calls with ``WANT_ENTERED``.
-        :param moments: events that are no calls, by ``enum moment``.
+        :param moments: events that are no calls, by ``enum moment``; those that occur all the time wait for
+            :meth:`go_on`.
         """
         if self._begins is not None and self.attachment.where == "tracepoint":
             self._begins.set(entered)
@@ -259,9 +264,24 @@ class Probe(Controlled):
         self._hooked = passing
         self._attach_if(_RENAMED, _PRCTL.get(platform.machine()) in calls)
         self._attach_if(_FORESEEN, bool(foreseen))
+        self._moments = frozenset(moments)
+        self._attach_moments()
+
+    @property
+    def waits(self) -> bool:
+        """Whether events that occur all the time are to be collected after :meth:`go_on`."""
+        return not self._listed and not self._moments.isdisjoint(_OFTEN)
+
+    def go_on(self) -> None:
+        """Collect events that occur all the time, too, if asked to: filters know the running processes."""
+        self._listed = True
+        self._attach_moments()
+
+    def _attach_moments(self) -> None:
+        wanted = self._moments if self._listed else self._moments - _OFTEN
         for number, programs in _MOMENTS.items():
             for program, tracepoint in programs.items():
-                self._attach_if(program, number in moments and self.kernel.has_tracepoint(tracepoint))
+                self._attach_if(program, number in wanted and self.kernel.has_tracepoint(tracepoint))
 
     def _expect_no_filters(self, rows: set[int]) -> None:
         """Expect no other filters of the events with these rows than those that were set."""

@@ -30,6 +30,7 @@ class Status(msgspec.Struct, frozen=True):
     :ivar unread: number of records that an earlier agent has left, and that nobody can read.
     :ivar expected: the sentinel.
     :ivar objects: the numbers of the maps, programs and links, by kind.
+    :ivar waits: some events are collected only after the reader has listed the running processes.
     """
 
     ring_sizes: tuple[_RingSize, _RingSize] = (0, 0)
@@ -43,3 +44,4 @@ class Status(msgspec.Struct, frozen=True):
     unread: int = 0
     expected: Expected = NOTHING
     objects: dict[str, list[int]] = {}
+    waits: bool = False
