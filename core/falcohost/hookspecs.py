@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import pluggy
@@ -57,6 +58,10 @@ class SourceSpec:
         settings: if it raises, the agent does not start.
     :ivar event_types: the values that ``evt.type`` can have; None: not known.
     :ivar on_request: event types so frequent that only rules that name them get them.
+    :ivar costly: by event type, what a rule costs that names it, as a part of a sentence. Rules that do get a warning.
+        Provisional.
+    :ivar absent: the names of its fields that have no value in any event as it is configured; a rule that needs one
+        gets a warning, unless a lookup fills them. Provisional.
     :ivar event_params: called by ``--list-events``; returns the parameters of each event type.
     :ivar capabilities: Linux capabilities that the source keeps once it is open (``CAP_BPF``); all others are dropped.
         None: it runs as an unprivileged user.
@@ -103,6 +108,8 @@ class SourceSpec:
     make: Callable[[Mapping[str, Any]], Source]
     event_types: frozenset[str] | None = None
     on_request: frozenset[str] = frozenset()
+    costly: Mapping[str, str] = MappingProxyType({})
+    absent: frozenset[str] = frozenset()
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None
     helpers: tuple[HelperSpec, ...] = ()

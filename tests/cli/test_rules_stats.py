@@ -94,6 +94,7 @@ def test_json(stats):
         "shadowed": [{"rule": "Narrow", "by": "Wide"}],
         "never_match": [],
         "never_match_why": {},
+        "costly": {},
     } == found["sources"]["syscall"]
     assert [{"kind": "list", "name": "unused", "file": "rules.yaml", "line": 2}] == found["unused"]
     assert "events" not in found

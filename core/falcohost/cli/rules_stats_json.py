@@ -44,6 +44,7 @@ def _source(one: SourceStatistics) -> dict[str, Any]:
         "shadowed": [{"rule": found.rule.name, "by": found.by.name} for found in one.shadowed],
         "never_match": [rule.name for rule, _ in one.never],
         "never_match_why": {rule.name: why for rule, why in one.never},
+        "costly": {rule.name: why for rule, why in one.costly},
     }
 
 

@@ -8,6 +8,7 @@ import click
 
 from falcohost.cli.rules_lines import FAINT, PLAIN, STRONG, clean, lines, width
 from falcohost.cli.rules_stream import StreamOutcome
+from falcohost.engine.ruleset import Rule
 from falcohost.rules.outline import ItemOrigin
 from falcohost.rules.statistics import SourceStatistics, Statistics
 from falcohost.rules.statistics_events import RuleCost, StreamCosts
@@ -49,10 +50,15 @@ def _source(one: SourceStatistics, full: bool) -> Iterator[str]:
         yield from _title("Shadowed", "proven: an earlier rule matches whenever they do")
         for shadow in one.shadowed:
             yield from lines([(f"'{shadow.rule.name}'", PLAIN), (f" by '{shadow.by.name}'", FAINT)], "  ", "      ")
-    if one.never:
-        yield from _title("Never match", "no event can match them")
-        for rule, why in one.never:
-            yield from lines([(clean(rule.name), PLAIN), (f": {why}", FAINT)], "  ", "      ")
+    yield from _reasons(one.never, "Never match", "no event can match them")
+    yield from _reasons(one.costly, "Costly", "whatever they match")
+
+
+def _reasons(rules: Sequence[tuple[Rule, str]], title: str, what: str) -> Iterator[str]:
+    if rules:
+        yield from _title(title, what)
+    for rule, why in rules:
+        yield from lines([(clean(rule.name), PLAIN), (f": {why}", FAINT)], "  ", "      ")
 
 
 def _types(one: SourceStatistics, full: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from falcohost.engine.catalog import Catalog
 from falcohost.errors import ConfigError, PluginError, RulesError
-from falcohost.host.catalogs import catalogs, event_types
+from falcohost.host.catalogs import catalogs, costly, event_types
 from falcohost.host.config import Config
 from falcohost.host.config.rules import RulesConfig, rules_files
 from falcohost.host.extras import DEFAULT, owner
@@ -146,6 +146,7 @@ def _options(plugins: Plugins, config: Config, files: Sequence[str], suffix: str
         selections=(*left_out(rules.profile, set(files).intersection(_shipped(plugins))), *rules.selections),
         minimum_priority=rules.minimum,
         event_types=event_types(plugins),
+        costly=costly(plugins),
         plugins=plugins.stands_for(),
         install_hints=install_hints(plugins),
         lists=own_lists(config, plugins, files),

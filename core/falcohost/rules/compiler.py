@@ -18,7 +18,7 @@ from falcohost.rules.conditions import BlamedElsewhere, ConditionReader
 from falcohost.rules.lists import expand_items
 from falcohost.rules.pace import paced
 from falcohost.rules.results import FileResult, LoadFailure
-from falcohost.rules.rule_compiler import CompiledRule, RuleCompiler
+from falcohost.rules.rule_compiler import CompiledRule, RuleCompiler, Universes
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Compiler:
     """Compiles the content of a collector, again after each file added to it.
 
     :param catalogs: the fields of each source.
-    :param universes: by source, all values that ``evt.type`` can have, if they are known.
+    :param universes: the event types of each source.
     :param extras: the configured additions to outputs.
     :param lists: lists that items of lists may name although no file defines them.
     """
@@ -48,7 +48,7 @@ class Compiler:
     def __init__(
         self,
         catalogs: Mapping[str, Catalog],
-        universes: Mapping[str, frozenset[str]],
+        universes: Universes,
         extras: Sequence[AppendOutput],
         lists: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     ) -> None:

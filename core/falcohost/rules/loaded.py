@@ -30,6 +30,7 @@ class LoadOptions:
     """The options of loading.
 
     :ivar event_types: by source, all values that ``evt.type`` can have.
+    :ivar costly: by source and event type, what rules cost that name it (:attr:`falcohost.SourceSpec.costly`).
     :ivar plugins: the versions of the Falco plugins that installed plugins replace, by name.
     :ivar lists: lists that items of lists may name although no file defines them; a file that does so goes first.
     :ivar install_hints: by the name of a missing source or Falco plugin, how to install it.
@@ -39,6 +40,7 @@ class LoadOptions:
     selections: Sequence[Selection] = ()
     minimum_priority: Priority = Priority.DEBUG
     event_types: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    costly: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
     install_hints: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from falcohost.rules.places import RulesFile
 from falcohost.rules.reader import read_rules
 from falcohost.rules.requirements import unmet_requirement
 from falcohost.rules.results import FileResult
+from falcohost.rules.rule_compiler import Universes
 from falcohost.rules.selection import is_enabled
 
 
@@ -41,7 +42,7 @@ def load_rules(
     """
     options = options or LoadOptions()
     collector = Collector(_FieldChecks(catalogs), catalogs, options.install_hints)
-    compiler = Compiler(catalogs, options.event_types, options.append_output, options.lists)
+    compiler = Compiler(catalogs, Universes(options.event_types, options.costly), options.append_output, options.lists)
     results: list[FileResult] = []
     compiled = Compiled()
     for file in files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.evttypes import event_types
@@ -42,6 +43,7 @@ class CompiledRule:
     :ivar tree: the condition with exceptions added, and with lists and macros expanded.
     :ivar exception_fields: fields of the exceptions that have values.
     :ivar never: why the rule can never fire; "" if it may.
+    :ivar costs: why it costs much, for each event type that does.
     """
 
     definition: RuleDef
@@ -50,6 +52,7 @@ class CompiledRule:
     rule: Rule | None = None
     tree: Node | None = None
     never: str = ""
+    costs: tuple[str, ...] = ()
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -71,19 +74,30 @@ class _Spliced:
     fields: frozenset[str]
 
 
+class Universes(NamedTuple):
+    """The event types of sources.
+
+    :ivar types: by source, all values that ``evt.type`` can have, if they are known.
+    :ivar costly: by source and event type, what rules cost that name it.
+    """
+
+    types: Mapping[str, frozenset[str]]
+    costly: Mapping[str, Mapping[str, str]]
+
+
 class RuleCompiler:
     """Compiles rules, and reuses the result as long as no part of the rule changes."""
 
     def __init__(
         self,
         catalogs: Mapping[str, Catalog],
-        universes: Mapping[str, frozenset[str]],
+        universes: Universes,
         extras: Sequence[AppendOutput],
         conditions: ConditionReader,
     ) -> None:
         self._catalogs = catalogs
         self._checkers = {source: TypeChecker(catalog) for source, catalog in catalogs.items()}
-        self._universes = universes
+        self._universes, self._costly = universes
         self._extras = extras
         self._conditions = conditions
         self._spliced: dict[str, _Spliced] = {}
@@ -161,10 +175,19 @@ class RuleCompiler:
             capture=rule.capture,
             capture_duration=rule.capture_duration,
         )
-        compiled.never = never_fires(expr, compiled.rule.event_types, self._universes.get(rule.source))
+        self._warn(compiled, compiled.rule)
+
+    def _warn(self, compiled: CompiledRule, rule: Rule) -> None:
+        """Warn of a rule that can never fire, or that costs much."""
+        place = compiled.definition.condition_context
+        compiled.never = never_fires(rule.condition, rule.event_types, self._universes.get(rule.source))
         if compiled.never:
-            message = f"the rule can never fire: {compiled.never}"
-            compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, message, rule.condition_context)
+            compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, f"the rule can never fire: {compiled.never}", place)
+            return
+        costly = self._costly.get(rule.source, {})
+        for name in sorted(costly.keys() & (rule.event_types or frozenset())):
+            compiled.costs += (f"{name} {costly[name]}",)
+            compiled.warn(WarningCode.LOAD_COMPILE_CONDITION, f"the rule costs much: {name} {costly[name]}", place)
 
     def _template(self, compiled: CompiledRule, catalog: Catalog) -> Template | None:
         rule, output = compiled.definition, compiled.output

@@ -11,6 +11,7 @@ from falcohost.engine.index.witness import witness
 from falcohost.engine.ruleset import Rule
 from falcohost.rules.loader import LoadOutcome
 from falcohost.rules.outline import ItemOrigin, origin
+from falcohost.rules.rule_compiler import CompiledRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class SourceStatistics:
     :ivar enabled: the enabled rules in order; *disabled*: the number of disabled ones.
     :ivar by_type: how many rules want events of each type; *of_any_type*: how many want events of all types.
     :ivar never: rules that no event can match, each with the reason.
+    :ivar costly: rules that cost much, each with the reason.
     """
 
     source: str
@@ -38,6 +40,7 @@ class SourceStatistics:
     without_witness: Sequence[WithoutWitness]
     shadowed: Sequence[Shadow]
     never: Sequence[tuple[Rule, str]]
+    costly: Sequence[tuple[Rule, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,14 @@ def statistics(outcome: LoadOutcome) -> Statistics:
     """Return the statistics of the rules in *outcome*, which was loaded without an error."""
     rules = outcome.ruleset.rules
     sources = dict.fromkeys(rule.source for rule in rules)
-    never = {found.rule.name: found.never for found in outcome.compiled.rules if found.rule is not None and found.never}
+    found = {one.rule.name: one for one in outcome.compiled.rules if one.rule is not None}
     return Statistics(
-        [_of_source(source, [rule for rule in rules if rule.source == source], never) for source in sources],
+        [_of_source(source, [rule for rule in rules if rule.source == source], found) for source in sources],
         list(_unused(outcome)),
     )
 
 
-def _of_source(source: str, rules: Sequence[Rule], never: Mapping[str, str]) -> SourceStatistics:
+def _of_source(source: str, rules: Sequence[Rule], found: Mapping[str, CompiledRule]) -> SourceStatistics:
     enabled = tuple(rule for rule in rules if rule.enabled)
     by_type = Counter(name for rule in enabled for name in rule.event_types or ())
     return SourceStatistics(
@@ -70,7 +73,8 @@ def _of_source(source: str, rules: Sequence[Rule], never: Mapping[str, str]) -> 
         of_any_type=sum(rule.event_types is None for rule in enabled),
         without_witness=list(_without_witness(enabled)),
         shadowed=list(shadows(enabled)),
-        never=[(rule, why) for rule in enabled if (why := why_never(rule, never.get(rule.name, "")))],
+        never=[(rule, why) for rule in enabled if (why := why_never(rule, found[rule.name].never))],
+        costly=[(rule, "; ".join(costs)) for rule in enabled if (costs := found[rule.name].costs)],
     )
 
 

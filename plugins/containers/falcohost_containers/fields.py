@@ -31,7 +31,8 @@ def _shares(name: str) -> Read:
 
 
 def _joined(labels: Mapping[str, str]) -> str | None:
-    return ", ".join(f"{key}:{value}" for key, value in labels.items() if not key.startswith(_OWN)) or None
+    texts = (f"{key}:{value}" if value else key for key, value in labels.items() if not key.startswith(_OWN))
+    return ", ".join(texts) or None
 
 
 def _pod(name: str, label: str = "") -> Read:

@@ -10,10 +10,10 @@ from falcohost_syscall.fields.rows import FIELDS
 ROW = Row(
     name="web",
     image="shop/web:1",
-    labels={"a": "1", "io.kubernetes.pod.name": "web-0", "annotation.b": "2", "c": "3"},
+    labels={"a": "1", "io.kubernetes.pod.name": "web-0", "annotation.b": "2", "c": "3", "bare": ""},
     mounts=(Mount("/srv/data", "/data", "z", True, "rprivate"), Mount("/etc", "/host/etc", "", False)),
     shares=frozenset({"pid"}),
-    pod=Pod(sandbox="f" * 64, labels={"tier": "front"}),
+    pod=Pod(sandbox="f" * 64, labels={"tier": "front", "bare": ""}),
 )
 
 
@@ -25,7 +25,8 @@ ROW = Row(
         ("container.image.digest", None, None),
         ("container.host_pid", None, True),
         ("container.host_ipc", None, False),
-        ("container.labels", None, "a:1, c:3"),
+        ("container.labels", None, "a:1, c:3, bare"),
+        ("k8s.pod.labels", None, "tier:front, bare"),
         ("container.label", "annotation.b", "2"),
         ("container.label", "none", None),
         ("container.mounts", None, "/srv/data:/data:z:true:rprivate,/etc:/host/etc::false:"),

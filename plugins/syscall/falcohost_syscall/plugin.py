@@ -18,10 +18,12 @@ from falcohost import (
     hookimpl,
 )
 from falcohost.recording import Recorder
+from falcohost_syscall.calls.base_syscalls import COSTLY
 from falcohost_syscall.calls.rows import BY_NAME, NOT_BY_DEFAULT
 from falcohost_syscall.captured import CAPTURED
 from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
+from falcohost_syscall.fields.container import IN_CAPTURES, NOWHERE
 from falcohost_syscall.fields.rows import FIELDS
 
 #: Version of the plugin API that this plugin uses.
@@ -100,6 +102,8 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             make=_make,
             event_types=frozenset(BY_NAME),
             on_request=NOT_BY_DEFAULT,
+            costly=COSTLY,
+            absent=NOWHERE if drivers.replays(settings) else NOWHERE | IN_CAPTURES,
             event_params=_event_params,
             capabilities=drivers.capabilities(settings),
             helpers=drivers.helpers(settings),

@@ -17,8 +17,11 @@ from falcohost_syscall.calls.rows import BY_NAME, CALLS, EVENT_NAMES, NOT_BY_DEF
 
 #: Event types of which Falco knows the name alone.
 _BARE: Final = frozenset(row.name for row in CALLS if row.generic)
-#: Event types that occur very often, whatever programs do.
-_OFTEN: Final = frozenset({"page_fault", "switch"})
+#: Event types that occur very often, whatever programs do, with what that means.
+COSTLY: Final = dict.fromkeys(
+    ("page_fault", "switch"), "occurs many thousand times a second, and each time a filter is run for it"
+)
+_OFTEN: Final = frozenset(COSTLY)
 
 _log = logging.getLogger("falcohost.syscall")
 
@@ -43,7 +46,7 @@ class BaseSyscalls:
         return replace(plan, event_types=types - self.never)
 
     def remarks(self, plan: Plan) -> Iterator[str]:
-        """Yield what people should know of *plan*: which event types it does not get, and which cost much."""
+        """Yield what people should know of *plan*: which event types it does not get."""
         if plan.event_types is None and not self.all:
             left = NOT_BY_DEFAULT - self.never
             yield (
@@ -51,8 +54,6 @@ class BaseSyscalls:
                 f"such as read, write, close and mmap, and {len(_BARE - self.never)} of which Falco knows the name "
                 "alone are collected for rules that name them, or with base_syscalls.all: true."
             )
-        for name in sorted(_OFTEN & (plan.event_types or frozenset())):
-            yield f"A rule names {name}, which occurs many thousand times a second: each time a filter is run for it."
 
 
 def parse(block: Any) -> BaseSyscalls:

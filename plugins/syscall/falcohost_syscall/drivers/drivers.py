@@ -13,6 +13,7 @@ from falcohost.needs import INSPECT
 from falcohost_syscall.drivers.driver import Driver
 
 KEY: Final = "engine.kind"
+_REPLAY: Final = "replay"
 DEFAULT: Final = "modern_ebpf"
 _PACKAGE: Final = "falcohost_syscall"
 _DRIVER: Final = f"drivers.{DEFAULT}"
@@ -151,7 +152,7 @@ DRIVERS: Final = (
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", "drivers.kmod.driver")),
     ),
     DriverSpec(
-        name="replay",
+        name=_REPLAY,
         description="The events of a capture of Falco or sysdig (.scap).",
         chosen_by=KEY,
         make=_make_replay,
@@ -232,6 +233,11 @@ def ask(settings: Mapping[str, Any], plan: Plan) -> bytes | None:
     """
     found = configured(settings).ask
     return None if found is None else found(settings, plan)
+
+
+def replays(settings: Mapping[str, Any]) -> bool:
+    """Return whether the events are those of a capture."""
+    return _kind(settings) == _REPLAY
 
 
 def _named(settings: Mapping[str, Any]) -> DriverSpec | None:

@@ -114,6 +114,10 @@ def _nothing(_: SyscallEvent, __: Arg) -> None:
 _NEVER: Final = always(constant(None))
 
 
+#: Fields that only events of captures have, and those that none has unless a lookup fills them.
+IN_CAPTURES: Final = frozenset({"container.cni.json", "k8s.pod.cni.json"})
+NOWHERE: Final = frozenset({"k8s.deployment.name", "k8s.daemonset.name", "k8s.node.name"})
+
 _LATER = "absent in containers, unless a lookup fills it or a capture tells it"
 
 _SUGGESTED = frozenset({"container.name", "container.image.repository", "container.image.tag"})
