@@ -23,14 +23,24 @@ ROOT: Final = Path(__file__).parent.parent
 PAGE: Final = ROOT / "docs" / "kernels.md"
 BEGIN: Final = "<!-- kernels: written by script/kernels -->"
 END: Final = "<!-- end of kernels -->"
-HEAD: Final = ("kernel", "passed", "skipped", "failed", "which failed", "seen")
+HEAD: Final = ("kernel", "driver", "passed", "skipped", "failed", "which failed", "seen")
 
 DRIVERS: Final = "plugins/syscall/tests/drivers"
-#: What is run if nothing else is named: the probe, calls of 32 bits, whole agents.
-TESTS: Final = (
-    *(f"{DRIVERS}/test_{name}.py" for name in ("probe_compat", "probe_processes", "entered", "hooks")),
-    "plugins/syscall/tests/test_e2e.py",
-)
+#: Whole agents: what they do, and the triggers of all public rules.
+AGENTS: Final = tuple(f"plugins/syscall/tests/test_{name}.py" for name in ("e2e", "public_rules"))
+#: By driver: what is run if nothing else is named. Of the probe: its loading, where calls are seen, calls of 32 bits.
+TESTS: Final = {
+    "modern_ebpf": (
+        *(f"{DRIVERS}/test_{name}.py" for name in ("ahead", "functions", "probe_compat", "probe_processes")),
+        *(f"{DRIVERS}/test_{name}.py" for name in ("entered", "hooks")),
+        *AGENTS,
+        "plugins/syscall/tests/test_shared_evasions.py",
+    ),
+    "kmod": AGENTS,
+    "ebpf": AGENTS,
+}
+#: The first kernel of Debian's at whose functions programs can stand: from there on, no test may be skipped for that.
+FUNCTIONS_SINCE: Final = (6, 9)
 #: Modules that a guest needs for its files, in the order in which they depend on each other; kernels lack some of them.
 MODULES: Final = (
     *("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"),
@@ -42,7 +52,8 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for module in {modules}; do insmod /modules/$module.ko; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /host || poweroff -f
 mount -t tmpfs -o size=1500m tmpfs /up; mkdir /up/upper /up/work
-mount -t overlay -o lowerdir=/host,upperdir=/up/upper,workdir=/up/work overlay /new || poweroff -f
+mkdir /over; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro over /over
+mount -t overlay -o lowerdir=/over:/host,upperdir=/up/upper,workdir=/up/work overlay /new || poweroff -f
 for one in proc sys dev; do mount --move /$one /new/$one; done
 mkdir -p /new/dev/shm /new/dev/pts
 for one in dev/shm tmp run; do mount -t tmpfs tmpfs /new/$one; done
@@ -53,8 +64,9 @@ ip link set lo up
 exec switch_root /new /bin/bash {script}
 """
 SCRIPT: Final = """export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export FALCOHOST_SLOWNESS={slowness} PYTHONDONTWRITEBYTECODE=1
+export FALCOHOST_SLOWNESS={slowness} FALCOHOST_DRIVER={driver} FALCOHOST_REQUIRE={require} PYTHONDONTWRITEBYTECODE=1
 ulimit -n 65536; cd {root}
+for file in {modules}; do insmod $file; done
 .venv/bin/python -m pytest -v -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE {tests}
 echo o > /proc/sysrq-trigger; sleep 60
 """
@@ -64,6 +76,7 @@ class Row(NamedTuple):
     """What came of the tests on one kernel."""
 
     kernel: str
+    driver: str
     passed: str
     skipped: str
     failed: str
@@ -71,75 +84,124 @@ class Row(NamedTuple):
     seen: str
 
 
-def made_guest(package: Path, folder: Path, script: Path) -> tuple[str, Path, Path]:
-    """Unpack a kernel's Debian *package*; return its release, the kernel, and an initial ramdisk that runs *script*."""
-    unpacked, disk = folder / "kernel", folder / "disk"
-    subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
-    (kernel,) = (unpacked / "boot").glob("vmlinuz-*")
+class Asked(NamedTuple):
+    """What is to be run.
+
+    :ivar over: a folder whose files lie over this machine's, if they exist; *modules*: kernel modules to load.
+    """
+
+    driver: str
+    tests: list[str]
+    seconds: float
+    slowness: int
+    over: Path | None
+    modules: list[Path]
+
+
+def unpacked(package: Path, folder: Path) -> tuple[str, Path]:
+    """Unpack a kernel's Debian *package*, and that of its modules if it is apart; return the release and the kernel."""
+    release = package.name.removeprefix("linux-binary-").partition("_")[0]
+    for one in (package, *package.parent.glob(f"linux-modules-{release}_*.deb")):
+        subprocess.run(["dpkg-deb", "-x", one, folder], check=True)
+    found = {one.parent.name: one for one in folder.glob("usr/lib/modules/*/vmlinuz")}
+    found |= {one.name.removeprefix("vmlinuz-"): one for one in folder.glob("boot/vmlinuz-*")}
+    if not found:
+        sys.exit(f"{package} has no kernel; since Linux 7 it is in linux-binary-*.deb, beside linux-modules-*.deb")
+    return found.popitem()
+
+
+def made_guest(folder: Path, script: Path) -> Path:
+    """Return an initial ramdisk that runs *script*, with the modules of the kernel that is unpacked in *folder*."""
+    disk = folder / "disk"
     for name in ("bin", "dev", "host", "modules", "new", "proc", "sys", "up"):
         (disk / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox") or sys.exit("busybox is missing: apt install busybox-static"), disk / "bin")
-    found = [name for name in MODULES if _put_module(unpacked, name, disk / "modules")]
+    found = [name for name in MODULES if _put_module(folder / "kernel", name, disk / "modules")]
     init = disk / "init"
     init.write_text(INIT.format(modules=" ".join(found), script=script))
     init.chmod(0o755)
     image = folder / "disk.gz"
     pack = f"find . | cpio --quiet -o -H newc | gzip -1 > {shlex.quote(str(image))}"
     subprocess.run(["sh", "-c", pack], cwd=disk, check=True)
-    return kernel.name.removeprefix("vmlinuz-"), kernel, image
+    return image
 
 
-def _put_module(unpacked: Path, name: str, folder: Path) -> bool:
+def _put_module(kernel: Path, name: str, folder: Path) -> bool:
     """Put the kernel module of that name into *folder*; return False if the kernel has none."""
-    for path in unpacked.rglob(f"{name}.ko*"):
+    for path in kernel.rglob(f"{name}.ko*"):
         data = path.read_bytes()
         (folder / f"{name}.ko").write_bytes(lzma.decompress(data) if path.suffix == ".xz" else data)
         return True
     return False
 
 
-def ran(package: Path, tests: list[str], seconds: float, slowness: int) -> Row:
-    """Return what came of *tests* on the kernel in *package*; print what the guest prints."""
+def written_script(asked: Asked, release: str, folder: Path) -> Path:
+    """Write what the guest runs."""
+    files = [shutil.copy(one, folder) for one in asked.modules]  # a guest has another /tmp
+    require = "fexit" if tuple(map(int, re.findall(r"\d+", release)[:2])) >= FUNCTIONS_SINCE else ""
+    text = SCRIPT.format(
+        slowness=asked.slowness,
+        driver=asked.driver,
+        require=require,
+        modules=shlex.join(map(str, files)),
+        root=shlex.quote(str(ROOT)),
+        tests=shlex.join(asked.tests),
+    )
+    script = folder / "script"
+    script.write_text(text)
+    return script
+
+
+def ran(package: Path, asked: Asked) -> Row:
+    """Return what came of the tests on the kernel in *package*; print what the guest prints."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # a guest has another /tmp
         folder = Path(name)
-        script = folder / "script"
-        script.write_text(SCRIPT.format(slowness=slowness, root=shlex.quote(str(ROOT)), tests=shlex.join(tests)))
-        release, kernel, image = made_guest(package, folder, script)
+        release, kernel = unpacked(package, folder / "kernel")
+        image = made_guest(folder, written_script(asked, release, folder))
+        (folder / "nothing").mkdir()
+        shares = {"host": Path("/"), "over": asked.over or folder / "nothing"}
         command = [
             *("qemu-system-x86_64", "-cpu", "max", "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),
             *("-kernel", kernel, "-initrd", image, "-append", "console=ttyS0 quiet mitigations=off panic=-1"),
-            *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
         ]
+        for tag, path in shares.items():
+            how = "security_model=none,readonly=on,multidevs=remap"
+            command += ["-virtfs", f"local,path={path.resolve()},mount_tag={tag},{how}"]
         print(f"{release}:", flush=True)
         said = []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as guest:
             assert guest.stdout is not None
-            timer = threading.Timer(seconds, guest.kill)
+            timer = threading.Timer(asked.seconds, guest.kill)
             timer.start()
             for line in guest.stdout:
                 said.append(line.decode(errors="replace").rstrip())
                 print("   ", said[-1], flush=True)
             timer.cancel()
-    return row(release, said)
+    return row(release, asked.driver, said)
 
 
-def row(release: str, said: list[str]) -> Row:
+def row(release: str, driver: str, said: list[str]) -> Row:
     """Return the row of what pytest has *said*."""
     last = next((line for line in reversed(said) if re.search(r"\d+ (passed|failed|error).* in ", line)), "")
     counts = {what.rstrip("s"): number for number, what in re.findall(r"(\d+) (passed|skipped|failed|errors?)", last)}
     which = [line.split()[1].rpartition("/")[2] for line in said if line.startswith(("FAILED ", "ERROR "))]
     failed = str(int(counts.get("failed", 0)) + int(counts.get("error", 0))) if last else "did not end"
     names = ", ".join(f"`{one}`" for one in which) or "-"
-    return Row(release, counts.get("passed", "0"), counts.get("skipped", "0"), failed, names, time.strftime("%Y-%m-%d"))
+    numbers = (counts.get("passed", "0"), counts.get("skipped", "0"), failed)
+    return Row(release, driver, *numbers, names, time.strftime("%Y-%m-%d"))
 
 
 def written(rows: list[Row], text: str) -> str:
-    """Return the page's *text* with these rows, in place of former ones of the same kernels."""
+    """Return the page's *text* with these rows, in place of former ones of the same kernels and drivers."""
     before, _, rest = text.partition(BEGIN)
     table, _, after = rest.partition(END)
     former = [Row(*(cell.strip() for cell in line.strip("|").split("|"))) for line in table.split("\n")[3:] if line]
-    new = {one.kernel: one for one in (*former, *rows)}
-    ordered = sorted(new.values(), key=lambda one: [int(part) for part in re.findall(r"\d+", one.kernel)[:4]])
+    new = {(one.driver, one.kernel): one for one in (*former, *rows)}
+    drivers = list(TESTS)
+    ordered = sorted(
+        new.values(),
+        key=lambda one: (drivers.index(one.driver), [int(part) for part in re.findall(r"\d+", one.kernel)[:4]]),
+    )
     lines = [HEAD, ["---"] * len(HEAD), *ordered]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
@@ -149,14 +211,23 @@ def main() -> None:
     """Run the tests on each kernel, then write the page."""
     parser = argparse.ArgumentParser(prog="script/kernels", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "packages", nargs="+", type=Path, metavar="PACKAGE", help="linux-image-*.deb, as Debian has them"
+        "packages",
+        nargs="+",
+        type=Path,
+        metavar="PACKAGE",
+        help="linux-image-*.deb, or since Linux 7 linux-binary-*.deb, with linux-modules-*.deb beside it",
     )
-    parser.add_argument("--tests", nargs="+", default=list(TESTS), help="what pytest is to run, in place of the usual")
+    parser.add_argument("--driver", choices=list(TESTS), default="modern_ebpf", help="with which agents observe calls")
+    parser.add_argument("--tests", nargs="+", help="what pytest is to run, in place of the usual")
     parser.add_argument("--seconds", type=float, default=7200.0, help="after which a guest is ended")
     parser.add_argument("--slowness", type=int, default=10, help="FALCOHOST_SLOWNESS in the guest")
+    parser.add_argument("--over", type=Path, help="a folder whose files lie over this machine's: unpacked headers, BCC")
+    parser.add_argument("--module", nargs="+", type=Path, default=[], help="kernel modules that the guest is to load")
     given = parser.parse_args()
-    rows = [ran(package, given.tests, given.seconds, given.slowness) for package in given.packages]
-    if given.tests == list(TESTS):
+    usual = list(TESTS[given.driver])
+    asked = Asked(given.driver, given.tests or usual, given.seconds, given.slowness, given.over, given.module)
+    rows = [ran(package, asked) for package in given.packages]
+    if asked.tests == usual:
         PAGE.write_text(written(rows, PAGE.read_text()))
     for one in rows:
         print(" ".join(one))

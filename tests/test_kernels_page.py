@@ -1,6 +1,7 @@
 """The table of kernels is written from what pytest says in guests."""
 
 import importlib.util
+import subprocess
 
 import pytest
 
@@ -23,25 +24,56 @@ def page(root):
 
 def test_a_run(page):
     """A row has the numbers of pytest's last line, with errors among the failures, and names what failed."""
-    found = page.row("6.1.0-50-amd64", SAID.splitlines())
+    found = page.row("6.1.0-50-amd64", "kmod", SAID.splitlines())
 
     which = "`test_entered.py::test_text[tracepoint]`, `test_e2e.py::test_public_rules`"
-    assert ("6.1.0-50-amd64", "130", "17", "3", which) == found[:5]
+    assert ("6.1.0-50-amd64", "kmod", "130", "17", "3", which) == found[:6]
 
 
 def test_a_guest_that_does_not_end(page):
     """A guest that was ended before pytest was done has no numbers, and does not count as good."""
-    assert ("0", "0", "did not end") == page.row("6.1.0-50-amd64", SAID.splitlines()[:2])[1:4]
+    assert ("0", "0", "did not end") == page.row("6.1.0-50-amd64", "kmod", SAID.splitlines()[:2])[2:5]
 
 
 def test_rows_of_other_kernels_stay(page, root):
-    """A run takes the place of the former run of its kernel, and leaves other rows; kernels are in order."""
+    """A run takes the place of the former run of its kernel and driver, and leaves other rows; kernels are in order."""
     text = (root / "docs" / "kernels.md").read_text()
-    rows = [page.Row(f"6.{minor}.0-1-amd64", "1", "0", "0", "-", "2026-11-28") for minor in (12, 1, 9)]
-    later = page.written(rows[:1], page.written(rows, text).replace("| 1 | 0 | 0 |", "| 7 | 0 | 0 |"))
+    rows = [page.Row(f"6.{minor}.0-1-amd64", "modern_ebpf", "1", "0", "0", "-", "2026-11-28") for minor in (12, 1, 9)]
+    other = rows[0]._replace(driver="ebpf")
+    former = page.written([*rows, other], text).replace("| 1 | 0 | 0 |", "| 7 | 0 | 0 |")
+    later = page.written(rows[:1], former)
 
     (table,) = [part.partition(page.END)[0] for part in later.split(page.BEGIN)[1:]]
     ours = [line for line in table.splitlines() if "-1-amd64" in line]
-    assert ["| 6.1.0", "| 6.9.0", "| 6.12."] == [line[:7] for line in ours]
-    assert ["7", "7", "1"] == [line.split(" | ")[1] for line in ours]
+    assert ["| 6.1.0", "| 6.9.0", "| 6.12.", "| 6.12."] == [line[:7] for line in ours]
+    assert ["7", "7", "1", "7"] == [line.split(" | ")[2] for line in ours]
     assert later == page.written([], later)
+
+
+def test_a_kernel_in_two_packages(page, tmp_path):
+    """Since Linux 7, Debian has modules in a package apart; that of the same release beside it is unpacked, too."""
+    files = {"binary-7.3.4-amd64": "vmlinuz", "modules-7.3.4-amd64": "9p.ko", "modules-7.2-amd64": "x"}
+    for name, file in files.items():
+        package = f"linux-{name}"
+        folder = tmp_path / package
+        path = folder / "usr/lib/modules" / name.partition("-")[2] / file
+        path.parent.mkdir(parents=True)
+        path.write_text(package)
+        (folder / "DEBIAN").mkdir()
+        control = {"Package": package, "Version": 1, "Architecture": "all", "Maintainer": "x", "Description": "x"}
+        (folder / "DEBIAN/control").write_text("".join(f"{key}: {value}\n" for key, value in control.items()))
+        subprocess.run(["dpkg-deb", "-b", folder, tmp_path / f"{package}_1_all.deb"], check=True)
+    release, kernel = page.unpacked(tmp_path / "linux-binary-7.3.4-amd64_1_all.deb", tmp_path / "kernel")
+
+    assert ("7.3.4-amd64", "vmlinuz") == (release, kernel.name)
+    assert ["9p.ko", "vmlinuz"] == sorted(path.name for path in (tmp_path / "kernel").rglob("*") if path.is_file())
+
+
+def test_functions_are_required(page, tmp_path):
+    """From the kernel on whose functions show calls, a test that cannot use them fails; before, it is skipped."""
+    asked = page.Asked("kmod", ["tests"], 1, 1, None, [])
+
+    def required(release):
+        return "REQUIRE=fexit" in page.written_script(asked, release, tmp_path).read_text()
+
+    assert [False, False, True, True] == [*map(required, ("5.10.0-46", "6.1.0-50", "6.12.117+deb13", "7.3.4+deb13"))]

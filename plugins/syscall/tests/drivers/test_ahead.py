@@ -29,7 +29,7 @@ def loaded(machine):
     """Return a function that has another process load a probe and send it; returns the socket to that process."""
     made, links = [], []
 
-    def loaded(how, send=ahead.send):
+    def loaded(how, send=ahead.send, *, by_function=False):
         here, there = socket.socketpair()
         links.append(here)
         pid = os.fork()
@@ -37,7 +37,7 @@ def loaded(machine):
             here.close()
             try:
                 library = Library()
-                send(there, prepare(library, Kernel(library), how, OPTIONS, by_function=False), b"for these")
+                send(there, prepare(library, Kernel(library), how, OPTIONS, by_function=by_function), b"for these")
             finally:
                 os._exit(0)
         there.close()
@@ -56,10 +56,12 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
-@pytest.mark.parametrize("twice", [False, True])
-def test_what_another_process_has_loaded(loaded, watching, twice):
+@pytest.mark.parametrize(("twice", "by_function"), [(False, False), (True, False), (False, True)])
+def test_what_another_process_has_loaded(loaded, watching, request, twice, by_function):
     """Calls are told, also by programs that are copied with the numbers that maps have here; the other one is gone."""
-    link = loaded(settings(twice))
+    if by_function:
+        request.getfixturevalue("functions")
+    link = loaded(settings(twice), by_function=by_function)
     others = [os.dup(0) for _ in range(100)]  # so that maps have other numbers
     try:
         found = ahead.received(link, b"for these")
@@ -68,6 +70,7 @@ def test_what_another_process_has_loaded(loaded, watching, twice):
             os.close(one)
     with ReadProbe(settings(twice), OPTIONS, prepared=found) as driver:
         driver.set_calls(calls(frozenset({"chdir"})))
+        assert driver.by_function is by_function
         records = watching(driver).python("os.chdir('/')\nos.chdir('/tmp')")
 
     assert 2 == sum(one.header.kind == R.KIND_CALL and one.header.call == CHDIR for one in records)
