@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from falcohost_syscall.processes.boot_clock import ticks
@@ -32,10 +32,14 @@ _ROOT: Final = 0
 
 
 class Names:
-    """The accounts of one container (:class:`~falcohost_syscall.events.event.UserNames`)."""
+    """The accounts of one container (:class:`~falcohost_syscall.events.event.UserNames`).
 
-    def __init__(self) -> None:
+    :param started: returns the start of a process in the unit of ``/proc``; None: it has ended.
+    """
+
+    def __init__(self, started: Callable[[Process], int | None]) -> None:
         self.due = 0.0
+        self._started = started
         self._state = b""
         self._users: dict[int, list[str]] = {}
         self._groups: dict[int, list[str]] = {}
@@ -60,7 +64,8 @@ class Names:
     def look(self, process: Process, now: float) -> None:
         """Read the files, if they have changed, through the root of *process* or of an ancestor in the container."""
         for one in _with_ancestors(process):
-            found = READING.reader.accounts(one.pid, ticks(one.start), self._state)
+            start = self._started(one)
+            found = None if start is None else READING.reader.accounts(one.pid, start, self._state)
             if found:
                 self._take(found)
                 self.due = now + INTERVAL
@@ -76,10 +81,13 @@ class Names:
 class ContainerAccounts:
     """The accounts of containers by their ids.
 
+    :param started: returns the start of a process in the unit of ``/proc``, or None if it has ended, for tables whose
+        times of starts are not the kernel's.
     :ivar dropped: number of containers whose accounts had to make room for those of others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, started: Callable[[Process], int | None] = lambda process: ticks(process.start)) -> None:
+        self._started = started
         self.dropped = 0
         self._names: OrderedDict[str, Names] = OrderedDict()
 
@@ -91,7 +99,7 @@ class ContainerAccounts:
         """Return the accounts of the container with this id, in which *process* is."""
         names = self._names.get(container)
         if names is None:
-            names = self._names[container] = Names()
+            names = self._names[container] = Names(self._started)
             if len(self._names) > LIMIT:
                 self._names.popitem(last=False)
                 self.dropped += 1

@@ -9,10 +9,12 @@ from typing import Final
 
 from falcohost import ProcessSubject
 from falcohost_syscall.processes import procfs
-from falcohost_syscall.processes.boot_clock import TICK, boot_time, since_boot
+from falcohost_syscall.processes.boot_clock import TICK, boot_time, since_boot, ticks
+from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.listing import cgroup_lines
 from falcohost_syscall.processes.subject import live_subject
+from falcohost_syscall.processes.table import Process
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.scap.event import CapturedEvent
 from falcohost_syscall.scap.lists import descriptors, threads
@@ -40,6 +42,7 @@ class LiveTables(Tables):
     def __init__(self) -> None:
         self.own_users = Users()
         super().__init__(self.own_users, Containers())
+        self.context.inside = ContainerAccounts(_started)
         self.unknown = 0
         self.is_behind = False
         self._second = self._left = 0
@@ -133,6 +136,17 @@ class LiveTables(Tables):
         except TooShortError:  # it was cut off
             pass
         return tid in self.threads
+
+
+def _started(process: Process) -> int | None:
+    """Return the start of a process in the unit of ``/proc``; None: it has ended, and its id may be another's.
+
+    The tables know when its start was told, which is a moment later, or when it was listed.
+    """
+    found = procfs.status(process.pid)
+    if found is None or found.start + boot_time() > process.start + TICK:
+        return None
+    return ticks(found.start)
 
 
 def _has_no_controllers() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -143,3 +144,44 @@ def test_looking_up_takes_a_share_of_each_second(waiting, monkeypatch):
     now[0] = 101.0
     tables.look_up_later()
     assert 101.12 == pytest.approx(now[0])
+
+
+@pytest.fixture
+def rooted(tmp_path):
+    """Return a process whose root is a folder with accounts of its own."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_text("web:x:33:33::/srv:/bin/sh\n")
+    ready, done = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.chroot(tmp_path)
+            os.write(done, b"x")
+            signal.pause()
+        finally:
+            os._exit(0)
+    os.close(done)
+    os.read(ready, 1)
+    os.close(ready)
+    yield pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
+def test_accounts_of_a_container_are_its_own(applying, rooted):
+    """Users of a container are looked up in its own files, though its start is known as the moment when it was told."""
+    cgroups = b"pids=/docker/" + b"ab" * 32 + b"\0"
+    event = apply(applying, VFORK, rooted, vfork(rooted, b"maker\0", cgroups))
+    users = event.ctx.users_of(event)
+
+    assert ("web", "/srv", "root") == (users.name(33), users.home(33), users.name(0))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
+def test_accounts_are_not_those_of_a_later_process(applying, rooted):
+    """A process that began after the one that the tables know has its number, and is not asked."""
+    event = apply(applying, VFORK, rooted, vfork(rooted, b"maker\0", b"pids=/docker/" + b"ab" * 32 + b"\0"))
+    event.proc.start -= 3600 * 10**9
+
+    assert "<NA>" == event.ctx.users_of(event).name(33)
