@@ -33,9 +33,9 @@ class Disk:
         """Return the alerts that were posted."""
         return [json.loads(body) for body in self.receiver.bodies]
 
-    def told(self, rule):
-        """Wait for an alert of the agent about itself."""
-        wait_until(lambda: any(one["rule"] == rule for one in self.alerts()), lambda: self.agent.stderr)
+    def told(self, rule, times=1):
+        """Wait for an alert of the agent about itself, or for several."""
+        wait_until(lambda: [one["rule"] for one in self.alerts()].count(rule) >= times, lambda: self.agent.stderr)
 
     def goes_on(self):
         """Wait until ten more numbers have arrived; return all of them."""

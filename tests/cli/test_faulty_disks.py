@@ -6,6 +6,7 @@ The tests share an agent, and follow each other.
 import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
@@ -83,12 +84,28 @@ def test_deleted_database(disk):
     wait_until(lambda: wanted <= disk.stored())
 
 
+def test_torn_pages(disk):
+    """Pages that nobody needs any more are torn: that is told, and alerts are stored in a new database."""
+    path = disk.state / "state.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    pages = path.stat().st_size // 4096
+    with path.open("r+b") as file:
+        file.seek(pages // 2 * 4096)
+        file.write(bytes(4096) * (pages // 4))
+    disk.told(DAMAGED)
+    wanted = set(disk.goes_on()[-5:])
+
+    wait_until(lambda: wanted <= disk.stored())
+    assert [*disk.state.glob("state.db.broken-*")]
+
+
 def test_damaged(disk):
     """A database with torn pages is put aside, which is told, and alerts are stored in a new one."""
     for file in disk.state.glob("state.db*"):
         with file.open("r+b") as opened:
             opened.write(os.urandom(file.stat().st_size))
-    disk.told(DAMAGED)
+    disk.told(DAMAGED, 2)
     wanted = set(disk.goes_on()[-5:])
 
     wait_until(lambda: wanted <= disk.stored())

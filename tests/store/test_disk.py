@@ -6,6 +6,7 @@ import msgspec
 
 from falcohost.store.arrival import Arrival
 from falcohost.store.limits import Limits
+from falcohost.store.room import give_back
 from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
 
@@ -180,3 +181,58 @@ def test_an_alert_that_could_not_be_looked_up_is_stored_once(store, path, clock,
 
     assert ["a", "b"] == [one.id for _, one in Store(path, Limits()).read(0, 10)]
     assert [] == list(path.parent.glob("*.broken*"))
+
+
+def big_alerts(count):
+    """Return so many alerts of 4 KiB each, one arrival."""
+    text = alert("x" * 1000)
+    return Arrival("source", [msgspec.structs.replace(text, id=f"{number}") for number in range(count)])
+
+
+def test_a_flood_leaves_no_large_journal(path):
+    """After a transaction that was much larger than others the journal is as large as it is at other times."""
+    store = Store(path, Limits())
+    journal = path.with_name("state.db-wal")
+    store.append([big_alerts(20_000)])
+    most = path.stat().st_size + journal.stat().st_size
+
+    for _ in range(3):
+        store.append([big_alerts(1)])
+    assert 60 << 20 < most
+    assert 24 << 20 >= journal.stat().st_size
+
+
+def test_a_lower_limit_makes_the_file_smaller(path, clock, names):
+    """Where the limit was lowered, the file gives its room back, while alerts are stored; none is lost by that."""
+    before = Store(path, Limits(megabytes=64), clock=clock)
+    before.append([big_alerts(10_000)])
+    before.close()
+    assert 30 << 20 < path.stat().st_size
+
+    store = Store(path, Limits(megabytes=4), clock=clock)
+    for _ in range(60):
+        store.append([big_alerts(1)])
+        store.tend()
+        clock.advance(1)
+    store._disk.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert 6 << 20 > path.stat().st_size
+    assert [("ok",)] == store._disk.query("PRAGMA integrity_check")
+    assert 600 < len(names(store, 9_000, 2_000)) - 60
+
+
+def test_free_room_below_the_limit_stays(path, clock):
+    """Pages that the next alerts fill again are not given back, and a file of an earlier version stays as it is."""
+    store = Store(path, Limits(megabytes=8), clock=clock)
+    store.append([big_alerts(500)])
+    store._disk.query("DELETE FROM alerts WHERE seq < 300")
+    before = store._disk.query("PRAGMA page_count")
+    store.tend()
+    assert before == store._disk.query("PRAGMA page_count")
+
+    for number in (0, 2):
+        with sqlite3.connect(":memory:", isolation_level=None) as connection:
+            connection.execute(f"PRAGMA auto_vacuum = {number}")
+            connection.execute("CREATE TABLE t (x)")
+            connection.execute("INSERT INTO t VALUES (zeroblob(4000000))")
+            connection.execute("DROP TABLE t")
+            assert bool(number) == give_back(connection, 1)

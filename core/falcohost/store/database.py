@@ -26,6 +26,13 @@ _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NO
 #: index that a transaction changes. The more transactions there are between two copies, the fewer pages are copied.
 _CHECKPOINT = 4000
 
+#: Bytes of the WAL that stay when it is begun anew: it has more after transactions that were large, or while somebody
+#: reads for long.
+_WAL_KEPT = 24 << 20
+
+#: Errors about the content of a file. There is another one if its log was cut off.
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 #: *last*: the number of an alert with it; until metadata are written again, alerts that are not many later have it too.
 _METADATA = "CREATE TABLE metadata (key INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 
@@ -152,7 +159,7 @@ def one(connection: sqlite3.Connection, sql: str, *values: int) -> int:
 def is_broken(error: sqlite3.Error) -> bool:
     """Return whether *error* is about the content of the file, not about the disk or the file system."""
     code = getattr(error, "sqlite_errorcode", None)  # missing if Python itself raised the error
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return code is not None and (code & 0xFF in _BROKEN or code == sqlite3.SQLITE_IOERR_SHORT_READ)
 
 
 def broken_name(path: Path) -> Path:
@@ -160,8 +167,11 @@ def broken_name(path: Path) -> Path:
     return path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
 
 
-def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> None:
-    """Rename a corrupt file, so that a new one can be created and the old one examined; messages call it *shown*."""
+def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> Path:
+    """Rename a corrupt file, so that a new one can be created and the old one examined; return its new path.
+
+    Messages call it *shown*.
+    """
     aside = broken_name(path)
     for ending in ("", "-wal", "-shm"):
         part = path.with_name(path.name + ending)
@@ -170,6 +180,7 @@ def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> No
     shown = shown or path
     text = "the state in %s is corrupt (%s); it was renamed to %s, and a new one is created"
     log.error(text, shown, error, shown.with_name(aside.name))
+    return aside
 
 
 def _make_private(name: str) -> None:
@@ -191,7 +202,9 @@ def _prepared(name: str, shown: Path | None) -> sqlite3.Connection:
         _make_private(name)
     connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5)
     try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file (falcohost.store.room)
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         connection.execute("PRAGMA synchronous = NORMAL")
         # For each page that a statement changes, its content before, in case the statement fails.
         connection.execute("PRAGMA temp_store = MEMORY")

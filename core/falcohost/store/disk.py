@@ -5,6 +5,7 @@ Failed writes are retried after a pause. A corrupt file is renamed and a new one
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,23 +14,32 @@ from typing import Any, TypeVar
 from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
-from falcohost.store.database import connect, is_broken, opened, put_aside
+from falcohost.store.database import connect, is_broken, one, opened, put_aside
+from falcohost.store.examine import Reader, copy_readable
+from falcohost.store.limits import Limits
 from falcohost.store.presence import Presence, write_again
+from falcohost.store.room import give_back
+from falcohost.store.scrub import Scrub
 
 T = TypeVar("T")
 
 #: Seconds between retries after a failure.
 RETRY = 1.0
 
+#: Most alerts that are taken over from a corrupt file, which takes a second or two.
+MOST_SALVAGED = 50_000
+
 
 class Disk:
-    """The database in *path*; None: in memory. Messages call it *shown*.
+    """The database in *path*; None: in memory. Messages call it *shown*; it is to have so many *megabytes* at most.
 
     :ivar failing: the last access failed.
     :ivar begun: number of new files that replaced a corrupt one, also when this was opened.
     """
 
-    def __init__(self, path: Path | None, clock: Clock, shown: Path | None = None) -> None:
+    def __init__(
+        self, path: Path | None, clock: Clock, shown: Path | None = None, megabytes: int = Limits.megabytes
+    ) -> None:
         self.failing = False
         self._path = path
         self._shown = shown or path
@@ -38,6 +48,9 @@ class Disk:
         self._connection, replaced = opened(path, self._shown)
         self.begun = int(replaced)
         self._presence = Presence(path)
+        self._megabytes = megabytes
+        self._scrub = Scrub(path, clock)
+        self._aside: Path | None = None
 
     @property
     def worth_trying(self) -> bool:
@@ -95,7 +108,24 @@ class Disk:
         """Return all of a database in memory, as a file would have it."""
         return self._connection.serialize()
 
-    def regain(self) -> bool:
+    def tend(self) -> bool:
+        """Look after the file, for some milliseconds; return whether it was gone and was written again.
+
+        What is damaged is put aside, and what is too large becomes smaller.
+        """
+        if self._regain():
+            return True
+        if self._path is not None and not self.failing:
+            try:
+                self._scrub.look()
+            except sqlite3.Error as error:
+                if is_broken(error):
+                    self._fails(error)
+            else:
+                self.change(lambda connection: give_back(connection, self._megabytes))
+        return False
+
+    def _regain(self) -> bool:
         """Write the state to a new file if somebody has deleted or replaced the file; return whether that was done."""
         if self._path is None or not self._presence.is_lost:
             return False
@@ -107,6 +137,21 @@ class Disk:
             return False
         self._presence.renew()
         return True
+
+    def salvage(self, after: int) -> int:
+        """Take over what can be read of a corrupt file; return how many of its alerts after number *after*."""
+        aside, self._aside = self._aside, None
+        if aside is None:
+            return 0
+        try:
+            with Reader(aside) as reader:
+                copy_readable(reader, self._connection, lambda count: None, after, MOST_SALVAGED)
+            return one(self._connection, "SELECT count(*) FROM alerts")
+        except (sqlite3.Error, StateError) as error:
+            log.error("nothing of %s can be taken over: %s", self._shown, error)
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            return 0
 
     def close(self) -> None:
         """Release the file."""
@@ -122,7 +167,7 @@ class Disk:
                 self._connection.execute("ROLLBACK")
             if is_broken(error) and self._path is not None:
                 self._connection.close()
-                put_aside(self._path, error, self._shown)
+                self._aside = put_aside(self._path, error, self._shown)
                 self._connection = connect(self._path, self._shown)
                 self._presence.renew()
                 self.begun += 1

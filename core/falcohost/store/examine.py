@@ -100,7 +100,7 @@ def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
     :raises StateError: there is none, or it cannot be read.
     """
     path = database(directory)
-    with _Reader(path) as reader:
+    with Reader(path) as reader:
         sources = reader.rows(
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
         )
@@ -133,7 +133,7 @@ def problems(directory: Path, progress: Progress = lambda count: None) -> list[s
     :param progress: called with the number of alerts that were checked.
     :raises StateError: there is none.
     """
-    with _Reader(database(directory)) as reader:
+    with Reader(database(directory)) as reader:
         try:
             check = reader.connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
             found = [text for (text,) in check if text != "ok"]
@@ -153,12 +153,12 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
     try:
         for part in _files(fresh):
             part.unlink()
-        with _Reader(path) as reader:
+        with Reader(path) as reader:
             if reader.version != SCHEMA:
                 raise StateError(f"{path} has format {reader.version}, not {SCHEMA}; only that can be repaired")
             new = connect(fresh)
             try:
-                unreadable = _copy(reader, new, progress)
+                unreadable = copy_readable(reader, new, progress)
                 count = one(new, "SELECT count(*) FROM alerts")
             finally:
                 new.close()
@@ -173,7 +173,7 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
     return Repaired(count, unreadable, str(aside))
 
 
-class _Reader:
+class Reader:
     """Reads the file at *path*, and changes nothing."""
 
     def __init__(self, path: Path) -> None:
@@ -207,7 +207,7 @@ class _Reader:
             raise StateError(f"the state in {self._path} cannot be read: {error}; {mend}") from error
 
 
-def _undecodable(reader: _Reader, progress: Progress) -> Iterator[str]:
+def _undecodable(reader: Reader, progress: Progress) -> Iterator[str]:
     """Yield a line about each alert that cannot be decoded."""
     sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
     count, after = 0, 0
@@ -221,8 +221,14 @@ def _undecodable(reader: _Reader, progress: Progress) -> Iterator[str]:
         progress(count)
 
 
-def _copy(reader: _Reader, new: sqlite3.Connection, progress: Progress) -> int:
-    """Copy what can be read; return how many numbers of alerts may have had one that cannot."""
+def copy_readable(
+    reader: Reader, new: sqlite3.Connection, progress: Progress, after: int = 0, most: int | None = None
+) -> int:
+    """Copy what can be read, in one transaction; return how many numbers of alerts may have had one that cannot.
+
+    :param after: of alerts only those after this number; *most*: so many of them, about.
+    :raises sqlite3.Error: *new* cannot be written.
+    """
     new.execute("BEGIN")
     for table, columns in _SMALL.items():
         with contextlib.suppress(sqlite3.Error):
@@ -232,8 +238,8 @@ def _copy(reader: _Reader, new: sqlite3.Connection, progress: Progress) -> int:
             new.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", rows)
     metadata = StoredMetadata(lambda sql, values: new.execute(sql, values).fetchall())
     count = unreadable = 0
-    ranges = [*reversed(list(_ranges(reader)))]
-    while ranges:
+    ranges = [*reversed(list(_ranges(reader, after)))]
+    while ranges and (most is None or count < most):
         first, last = ranges.pop()
         sql = "SELECT * FROM alerts WHERE seq BETWEEN ? AND ?"
         try:
@@ -261,15 +267,15 @@ def _is_alert(body: bytes, metadata: ByKey) -> bool:
     return True
 
 
-def _ranges(reader: _Reader) -> Iterator[tuple[int, int]]:
-    """Yield ranges of numbers that together have those of all alerts, as far as the file says what these are."""
+def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges that together have the numbers of all alerts after *after*, as far as the file says these."""
     known: list[int] = []
     for sql in ("SELECT max(seq) FROM alerts", "SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
         with contextlib.suppress(sqlite3.Error):
             known.append(reader.connection.execute(sql).fetchone()[0] or 0)
-    first = 1
+    first = after + 1
     with contextlib.suppress(sqlite3.Error):
-        first = reader.connection.execute("SELECT min(seq) FROM alerts").fetchone()[0] or 1
+        first = reader.connection.execute("SELECT min(seq) FROM alerts WHERE seq > ?", (after,)).fetchone()[0] or first
     for begin in range(first, max(known, default=0) + 1, _PAGE):
         yield begin, begin + _PAGE - 1
 

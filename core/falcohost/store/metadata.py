@@ -36,16 +36,21 @@ def by_key(found: Iterable[RuleMetadata]) -> dict[int, RuleMetadata]:
 
 
 class StoredMetadata(dict[int, RuleMetadata]):
-    """Metadata by key, as the database has it; no metadata where it has none. Each is read once, by *query*."""
+    """Metadata by key, as the database has it; no metadata where it has none. Each is read once, by *query*.
 
-    def __init__(self, query: Query) -> None:
+    :param lenient: where they are damaged there are none; else a ValueError.
+    """
+
+    def __init__(self, query: Query, *, lenient: bool = False) -> None:
         super().__init__({NO_KEY: NO_METADATA})
         self._query = query
+        self._lenient = lenient
 
     def __missing__(self, key: int) -> RuleMetadata:
         """Read what is not known yet."""
         rows = self._query("SELECT body FROM metadata WHERE key = ?", (key,))
-        found = self[key] = _decode(rows[0][0]) if rows else NO_METADATA
+        usable = rows and not (self._lenient and not is_metadata(rows[0][0]))
+        found = self[key] = _decode(rows[0][0]) if usable else NO_METADATA
         return found
 
 

@@ -64,7 +64,7 @@ class Store:
         self._shown = shown or path
         self._clock = clock
         self._lock = threading.Lock()
-        self._disk = Disk(path, clock, self._shown)
+        self._disk = Disk(path, clock, self._shown, limits.megabytes)
         self.last: int = self._disk.query(_LAST)[0][0]
         self._waiting = Waiting()
         self._positions: dict[str, SubscriberPosition] = {}
@@ -78,7 +78,7 @@ class Store:
         self.noise = Noise(limits.rates, self._age, clock)
         self._disk.change(self.noise.load)
         self._surplus = Surplus(limits, self._age, clock)
-        self._metadata = StoredMetadata(self._disk.query)
+        self._metadata = StoredMetadata(self._disk.query, lenient=True)
 
     def append(self, arrivals: Iterable[Arrival], answers: Iterable[Answer] = ()) -> Stored:
         """Store *arrivals* and subscribers' *answers* in one transaction.
@@ -108,7 +108,7 @@ class Store:
     @property
     def behind(self) -> bool:
         """Return whether :meth:`append` has something to do even without new arrivals."""
-        return bool(self._waiting or self._to_acknowledge or self.noise.waiting)
+        return bool(self._waiting or self._to_acknowledge or self.noise.waiting or self._disk.begun != self._files)
 
     @property
     def age(self) -> int:
@@ -222,10 +222,10 @@ class Store:
         """Return the number of new files that have taken the place of one that was damaged."""
         return self._disk.begun
 
-    def regain(self) -> bool:
-        """Write the file again if somebody has deleted or replaced it; return whether that was done."""
+    def tend(self) -> bool:
+        """Look after the file; return whether somebody had deleted or replaced it, and it was written again."""
         with self._lock:
-            return self._disk.regain()
+            return self._disk.tend()
 
     def carry(self) -> tuple[bytes, ...]:
         """Return what is only in memory, in parts, for the store of the next run; empty: nothing is.
@@ -286,16 +286,13 @@ class Store:
 
     def _park(self, output: str, refusal: Refusal) -> None:
         """Keep an alert that *output* has refused."""
-        known = ChainMap(self._waiting.metadata, self._metadata)
         try:
-            for seq, body in self._bodies(refusal.seq - 1, 1):
-                if seq == refusal.seq:
-                    self._waiting.parked.append(Parked(output, seq, refusal.reason, decode(body, known)))
-                    return
-            error: Exception | str = "it is not in the store any more"
-        except (ValueError, KeyError, StateError) as failure:
-            error = failure
-        log.error("an alert that output '%s' has refused cannot be kept: %s", output, error)
+            found = dict(self._bodies(refusal.seq - 1, 1))
+            alert = decode(found[refusal.seq], ChainMap(self._waiting.metadata, self._metadata))
+            self._waiting.parked.append(Parked(output, refusal.seq, refusal.reason, alert))
+        except (ValueError, KeyError, StateError) as error:
+            why = "it is not in the store any more" if isinstance(error, KeyError) else error
+            log.error("an alert that output '%s' has refused cannot be kept: %s", output, why)
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []
@@ -351,10 +348,7 @@ class Store:
     def _write(self) -> None:
         """Write everything that waits in one transaction."""
         if self._disk.begun != self._files:
-            self._files = self._disk.begun
-            self._waiting.positions |= self._positions
-            self._waiting.written.clear()
-            self._surplus.renew()
+            self._begin_anew()
         waiting = self._waiting
         waiting.more = [self.noise.writing()] if self.noise.waiting else []
         if not waiting:
@@ -371,6 +365,17 @@ class Store:
         self._surplus.wrote(waiting.size)
         self.noise.written()
         waiting.clear()
+
+    def _begin_anew(self) -> None:
+        """Have in a new file what can be read of a damaged one, and what is known of it."""
+        behind, waiting, self._files = self._behind, self._waiting, self._disk.begun
+        there = self._disk.salvage(behind) + len(waiting.rows)
+        self._lose(self.last - behind - there, "its file was damaged")
+        waiting.positions |= self._positions
+        waiting.cursors = self._cursors | waiting.cursors
+        waiting.written.clear()
+        self._surplus.renew()
+        self._disk.change(self.noise.load)
 
     def _bound(self) -> None:
         """Give up alerts that wait for the disk, if there are too many."""
@@ -389,7 +394,7 @@ class Store:
         """Return the number of the last alert that every subscriber has."""
         return min((position.mark for position in self._positions.values()), default=self.last)
 
-    def _lose(self, count: int) -> None:
+    def _lose(self, count: int, why: str = "the store has reached its limits") -> None:
         if count > 0:
             self.lost += count
-            log.error("deleted %d alerts that an output has not taken: the store has reached its limits", count)
+            log.error("deleted %d alerts that an output has not taken: %s", count, why)

@@ -54,7 +54,10 @@ HELD_BACK: Final = "Falcohost internal: alerts held back"
 #: Tells that the file of the store was gone, and that it was damaged.
 DELETED: Final = "Falcohost internal: state deleted"
 DAMAGED: Final = "Falcohost internal: state damaged"
-_BEGUN_ANEW: Final = "the state was damaged, and a new database was begun; the log has the name of the old one"
+_BEGUN_ANEW: Final = (
+    "the state was damaged, and a new database was begun with what outputs still need, as far as it could be read;"
+    " the log has the name of the old one"
+)
 
 #: Arguments of :meth:`Intake.take_internal`.
 Internal: TypeAlias = tuple[str, Priority, str, Mapping[str, object]]
@@ -245,7 +248,7 @@ class StoreProcess:
         if not (self._store.kept or self._is_usable) and now >= self._try_at:
             self._try_at = now + TRIES
             self._is_usable = self._usable()
-        if self._store.regain():
+        if self._store.tend():
             text = "somebody has deleted or replaced the database of the state; it was written again, as it was"
             log.log.critical("%s", text)
             self._intake.take_internal(DELETED, Priority.CRITICAL, text, {})

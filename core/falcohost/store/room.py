@@ -1,0 +1,31 @@
+"""Gives room that the file of a store does not need any more back to the file system, a little at a time.
+
+Deleted alerts leave free pages, which the next ones fill. There are many more of them where the limit was lowered, or
+where single transactions were larger than the limit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from falcohost.store.database import one
+
+#: The part of the limit that may be free: a check deletes less than that at once.
+_PART: Final = 4
+
+#: Pages, of 4 KiB, that are given back at once, which takes a few milliseconds.
+_PAGES: Final = 512
+
+
+def give_back(connection: sqlite3.Connection, megabytes: int) -> bool:
+    """Give some of the free pages back if there are too many for a limit of *megabytes*; return whether it was done.
+
+    A file that an earlier version has made cannot do that, and stays as it is.
+    """
+    most = (megabytes << 20) // _PART // one(connection, "PRAGMA page_size")
+    pages = min(one(connection, "PRAGMA freelist_count") - most, _PAGES)
+    if pages <= 0 or not one(connection, "PRAGMA auto_vacuum"):
+        return False
+    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    return True
