@@ -39,18 +39,18 @@ def test_parked(agent, falcohost, setup, receiver, until):
 
     sent = [json.loads(body)["output"].partition("value=")[2] for body in receiver.bodies]
     assert ["1)", "2)", "3)", "4)"] == sent
-    assert "output 'http' has refused 1 alerts for good (413: too large); falcohost store parked" in running.stderr
-    assert "1 alerts are parked" in falcohost("store").stdout
+    assert "output 'http' has refused 1 alert for good (413: too large); falcohost store parked" in running.stderr
+    assert "1 alert is parked: " in falcohost("store").stdout
     shown = falcohost("store", "parked").stdout
     assert ("refused: 413: too large", "http: ") == (shown.splitlines()[1].strip(), shown[:6])
     (row,) = map(json.loads, falcohost("store", "parked", "--json").stdout.splitlines())
     assert ("http", "413: too large", "Every number") == (row["output"], row["reason"], row["rule"])
 
     again = falcohost(*command[:2], "store", "resend", "--output", "http")
-    assert (0, "0 parked alerts were delivered, 1 were refused again.\n") == (again.returncode, again.stdout)
+    assert (0, "0 parked alerts were delivered, 1 refused again.\n") == (again.returncode, again.stdout)
     receiver.answer = lambda body: (200, {}, b"")
     again = falcohost(*command[:2], "store", "resend", "--output", "http")
-    assert (0, "1 parked alerts were delivered.\n") == (again.returncode, again.stdout)
+    assert (0, "1 parked alert was delivered.\n") == (again.returncode, again.stdout)
     assert receiver.bodies[1] == receiver.bodies[-1]
     assert "Nothing is parked.\n" == falcohost("store", "parked").stdout
     again = falcohost(*command[:2], "store", "resend", "--output", "http", "--since", "1h")

@@ -3,12 +3,17 @@
 import random
 import sqlite3
 
+import msgspec
 import pytest
 
+from falcohost.alert import Priority
 from falcohost.errors import StateError
+from falcohost.store.arrival import Arrival
 from falcohost.store.examine import Mark, Part, overview, problems, repair
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
+from falcohost.subscribers.selection import Selection
+from falcohost.testing.outputs import alert
 
 TIME = 1_700_000_000_123_456_789
 
@@ -146,3 +151,22 @@ def test_lag(store, path, clock, arrival):
     assert [("output", 2, 150)] == [(one.name, one.waiting, one.lag) for one in overview(path.parent, clock).marks]
     store.answer("output", 3)
     assert [("output", 0, 0)] == [(one.name, one.waiting, one.lag) for one in overview(path.parent, clock).marks]
+
+
+def test_what_an_output_does_not_get_does_not_wait(store, path, clock):
+    """Only alerts that an output's filter lets through wait for it, and the first of them says for how long."""
+    store.subscribe("errors")
+    store.subscribe("all")
+    for number in range(4):
+        level = Priority.ERROR if number % 2 else Priority.NOTICE
+        one = msgspec.structs.replace(alert(f"{level.name}"), id=f"{number}", priority=level, rule=level.name)
+        store.append([Arrival("source", [one])])
+        clock.advance(100)
+    store.append([])
+    wanted = {"errors": Selection(Priority.ERROR).wants}
+
+    found = overview(path.parent, clock, wanted).marks
+    assert [("all", 4, 400), ("errors", 2, 300)] == [(one.name, one.waiting, one.lag) for one in found]
+    store.answer("errors", 4)
+    found = overview(path.parent, clock, wanted).marks
+    assert [("all", 4), ("errors", 0)] == [(one.name, one.waiting) for one in found]

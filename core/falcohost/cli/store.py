@@ -35,7 +35,8 @@ def command(ctx: click.Context, as_json: bool, state_dir: str | None) -> None:
     A running agent is not disturbed. falcohost alerts prints the alerts themselves.
     """
     if ctx.invoked_subcommand is None:
-        found = overview(_directory(ctx.obj, state_dir)[0])
+        directory, config = _directory(ctx.obj, state_dir)
+        found = overview(directory, wanted={name: one.selection.wants for name, one in config.outputs.enabled.items()})
         click.echo(pretty_json(msgspec.to_builtins(found)) if as_json else "\n".join(_lines(found)))
 
 
@@ -152,13 +153,17 @@ def _lines(found: Overview) -> Iterator[str]:
         waiting = "has all" if not mark.waiting else click.style(_waiting(mark), fg="yellow")
         yield f"  output {click.style(printable(mark.name), fg='cyan')}: {waiting}"
         if mark.parked:
-            yield click.style(f"    {mark.parked:,} alerts are parked: falcohost store parked", fg="yellow")
+            yield click.style(f"    {_alerts(mark.parked, 'is', 'are')} parked: falcohost store parked", fg="yellow")
     for source, cursor in found.cursors.items():
         yield f"  {click.style(printable(source), fg='cyan')} goes on after {_short(printable(cursor))}"
 
 
 def _waiting(mark: Mark) -> str:
-    return f"{mark.waiting:,} alerts wait for it, the first for {duration(mark.lag)}"
+    return f"{_alerts(mark.waiting, 'waits', 'wait')} for it, the first for {duration(mark.lag)}"
+
+
+def _alerts(count: int, one: str, several: str) -> str:
+    return f"1 alert {one}" if count == 1 else f"{count:,} alerts {several}"
 
 
 def _time(time: int) -> str:

@@ -63,7 +63,7 @@ def resend_parked(directory: Path, config: Config, name: str) -> str:
             parked.remove(gone)
             sent += len(gone)
     left = len(found) - sent
-    return f"{sent:,} parked alerts were delivered" + (f", {left:,} were refused again." if left else ".")
+    return f"{_were(sent, 'parked alert')} delivered" + (f", {left:,} refused again." if left else ".")
 
 
 def resend_since(directory: Path, config: Config, name: str, since: int) -> str:
@@ -77,7 +77,7 @@ def resend_since(directory: Path, config: Config, name: str, since: int) -> str:
         while some := list(islice(alerts, MOST_TAKEN)):
             refused = _deliver(output, some, sent)
             sent, left = sent + len(some) - len(refused), left + len(refused)
-    return f"{sent:,} alerts were delivered" + (f", {left:,} were refused." if left else ".")
+    return f"{_were(sent, 'alert')} delivered" + (f", {left:,} refused." if left else ".")
 
 
 @contextlib.contextmanager
@@ -107,6 +107,10 @@ def _deliver(output: ToOutput, alerts: Sequence[Alert], sent: int) -> frozenset[
         return frozenset(output.take(0, list(alerts)).refused)
     except OutputError as error:
         raise OutputError(f"{error}; {sent:,} alerts were delivered before, try again later") from error
+
+
+def _were(count: int, what: str) -> str:
+    return f"{count:,} {what}" + (" was" if count == 1 else "s were")
 
 
 def _pieces(found: Sequence[Parked]) -> Iterator[Sequence[Parked]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 from msgspec import Struct
 
+from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.store.age import stored_age
@@ -19,6 +20,9 @@ from falcohost.store.body import decode
 from falcohost.store.database import SCHEMA, broken_name, connect, one
 from falcohost.store.directory import database
 from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
+
+#: Returns whether an output gets an alert.
+Wants: TypeAlias = Callable[[Alert], bool]
 
 #: Called with a number of alerts, now and then.
 Progress: TypeAlias = Callable[[int], object]
@@ -54,15 +58,15 @@ class Part(Struct, frozen=True):
 class Mark(Struct, frozen=True):
     """How far an output or a subscriber is: the number of the last alert that it has taken, and how many wait.
 
-    :ivar parked: how many it has refused for good.
     :ivar lag: for so many seconds the first of those that wait has been stored.
+    :ivar parked: how many it has refused for good.
     """
 
     name: str
     mark: int
     waiting: int
-    parked: int = 0
     lag: int = 0
+    parked: int = 0
 
 
 class Overview(Struct, frozen=True):
@@ -94,23 +98,20 @@ class Repaired(Struct, frozen=True):
     aside: str
 
 
-def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
+def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants] = {}) -> Overview:
     """Return what is in the store in *directory*.
 
+    :param wanted: by output, which alerts it gets; others get all. The first alert of a rule that waits is asked of.
     :raises StateError: there is none, or it cannot be read.
     """
     path = database(directory)
     with Reader(path) as reader:
+        reader.rows("BEGIN")  # all of it at one moment: an agent may be deleting
         sources = reader.rows(
             "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
         )
         parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= 5 else "0"
-        delivered = " AND seq NOT IN (SELECT seq FROM held)" if reader.version >= 7 else ""
-        marks = reader.rows(
-            f"SELECT name, mark, (SELECT count(*) FROM alerts WHERE seq > mark{delivered}),"
-            f" {parked}, (SELECT stored FROM alerts WHERE seq > mark{delivered} ORDER BY seq LIMIT 1)"
-            " FROM subscribers ORDER BY name"
-        )
+        marks = reader.rows(f"SELECT name, mark, {parked} FROM subscribers ORDER BY name")
         now = stored_age(reader.rows, clock).now() if reader.version >= 4 else 0
         last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
         return Overview(
@@ -119,10 +120,7 @@ def overview(directory: Path, clock: Clock = SYSTEM) -> Overview:
             sum(row[1] for row in sources),
             last,
             [Part(*row) for row in sources],
-            [
-                Mark(name, mark, waiting, parked, max(0, now - (stored or now)))
-                for name, mark, waiting, parked, stored in marks
-            ],
+            [Mark(name, mark, *_waiting(reader, mark, now, wanted.get(name)), parked) for name, mark, parked in marks],
             dict(reader.rows("SELECT source, cursor FROM cursors ORDER BY source")),
         )
 
@@ -205,6 +203,25 @@ class Reader:
         except sqlite3.Error as error:
             mend = "falcohost store check says what is wrong"
             raise StateError(f"the state in {self._path} cannot be read: {error}; {mend}") from error
+
+
+def _waiting(reader: Reader, mark: int, now: int, wants: Wants | None) -> tuple[int, int]:
+    """Return how many alerts wait for an output, and the seconds for which the first has been stored."""
+    delivered = " AND seq NOT IN (SELECT seq FROM held)" if reader.version >= 7 else ""
+    sql = f"SELECT count(*), min(seq) FROM alerts WHERE seq > ?{delivered} GROUP BY source, rule"
+    groups = [group for group in reader.rows(sql, mark) if wants is None or _is_wanted(reader, group[1], wants)]
+    if not groups:
+        return 0, 0
+    ((stored,),) = reader.rows("SELECT stored FROM alerts WHERE seq = ?", min(first for _, first in groups))
+    return sum(count for count, _ in groups), max(0, now - stored) if now else 0
+
+
+def _is_wanted(reader: Reader, seq: int, wants: Wants) -> bool:
+    ((body,),) = reader.rows("SELECT alert FROM alerts WHERE seq = ?", seq)
+    try:
+        return wants(decode(body, reader.metadata))
+    except (ValueError, KeyError):
+        return True
 
 
 def _undecodable(reader: Reader, progress: Progress) -> Iterator[str]:

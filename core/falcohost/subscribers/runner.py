@@ -207,8 +207,8 @@ class Runner:
         self.refused += len(refused)
         if refused and self.refused >= self._tell_refused_at:
             self._tell_refused_at = 2 * self.refused
-            text = "%s has refused %d alerts for good (%s); falcohost store parked shows them"
-            log.error(text, self._label, self.refused, refused[-1].reason)
+            text = "%s has refused %d alert%s for good (%s); falcohost store parked shows them"
+            log.error(text, self._label, self.refused, "s"[: self.refused > 1], refused[-1].reason)
 
     def _insist(self, rows: list[tuple[int, Alert]]) -> tuple[list[tuple[int, Alert]], Taken]:
         """Deliver the alerts in *rows* again and again; return those of the last attempt, and what came of that."""
