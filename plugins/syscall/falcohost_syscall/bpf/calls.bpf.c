@@ -159,6 +159,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	int verdict = FOLDER_WANTED;
 	struct call_spec *spec;
 	struct scratch *s;
+	__u64 at;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
 	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
@@ -166,15 +167,23 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		return 0;
 	}
 	s = get_scratch(0);
+	if (!s) {
+		count_seen(spec->call);
+		count_lost(LOST_SCRATCH);
+		return 0;
+	}
+	/* At functions, where it is of a type, the verifier lets no function have it but as a number out of memory. */
+	*(volatile __u64 *)&s->task = (__u64)regs;
+	at = *(volatile __u64 *)&s->task;
 	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
-		verdict = verdict_on_folder(s, spec, (__u64)regs, ret);
+		verdict = verdict_on_folder(s, spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {
 			count_seen(spec->call);
 			count_time(spec->call, began);
 			return 0;
 		}
 	}
-	if (!take_call(spec, (__u64)regs, ret, began) || !s)
+	if (!take_call(spec, at, ret, began))
 		return 0;
 	s->names.judged = verdict == FOLDER_UNJUDGED;
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);

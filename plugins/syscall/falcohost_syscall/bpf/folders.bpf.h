@@ -61,6 +61,7 @@ static __always_inline bool is_named(struct dentry *dentry, const struct folder 
 {
 	const void *name = READ(struct dentry, dentry, d_name.name);
 
+	barrier_var(len); /* or the loop has no constant bound, which Linux 6.1 asks for */
 	for (__u32 done = 0; done < SHORT_NAME && done < len; done += sizeof(__u64)) {
 		__u64 bytes = folder ? folder_bytes(folder, at + done) : eight_bytes(s, at + done);
 		__u64 difference = bytes ^ number_at(name + done);
@@ -112,9 +113,12 @@ GLOBAL int how_passed(struct scratch *s, struct folder *folder, __u64 dentry_at,
 	before = folder->len;
 	if (before > FOLDER_LONGEST)
 		return PASSED_OTHER;
+	barrier_var(before); /* the same */
 	size = before + len + 1;
+	if (size < 2)
+		return PASSED_OTHER;
 	barrier_var(size); /* or the verifier is not shown the bound */
-	if (size < 2 || size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
+	if (size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
 		return PASSED_OTHER;
 	if (s->record[PASSED_AT] != '/')
 		return is_named(dentry, NULL, s, PASSED_AT, len) && !s->record[PASSED_AT + len] ? PASSED_NAME : PASSED_OTHER;
@@ -207,8 +211,10 @@ static __always_inline void keep_folder(struct scratch *s, bool wanted)
 	struct folder *folder = folder_at(s->names.folder, s->facts.flags);
 	__u32 version, len = path.len;
 
-	barrier_var(len);
-	if (!folder || !len || len > FOLDER_LONGEST)
+	if (!folder || !len)
+		return;
+	barrier_var(len); /* or one comparison of len - 1 takes the place of both, and Linux 6.12 is not shown the bound */
+	if (len > FOLDER_LONGEST)
 		return;
 	version = *(volatile __u32 *)&folder->version;
 	if (version & 1 || __sync_val_compare_and_swap(&folder->version, version, version + 1) != version)
