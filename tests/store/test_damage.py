@@ -160,3 +160,33 @@ def test_a_whole_file_stays(store, path, clock):
     fill(store, path, SIZES["large"])
 
     assert goes_on(store, clock, 600) is None
+
+
+def test_damaged_when_it_is_opened(path, clock, caplog):
+    """Of a file that cannot be opened any more, what can be read is taken over, too: cursors, marks, and what waits."""
+    store = Store(path, Limits(), clock=clock)
+    store.subscribe("output")
+    fill(store, path, 500)
+    store.answer("output", 400, state=b"state")
+    store._disk.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    with path.open("r+b") as file:
+        file.seek((pages(path, "alerts")[-1] - 1) * PAGE)
+        file.write(bytes(PAGE))
+
+    again = Store(path, Limits(), clock=clock)
+    assert (1, "0") == (again.begun, again.cursor("source"))
+    assert (400, b"state") == again.subscribe("output")
+    found = [seq for seq, _ in again.read(400, 500)]
+    assert 401 == found[0]
+    assert 80 < len(found) < 100
+    assert again.last == found[-1]
+
+
+def test_a_file_of_which_nothing_can_be_read(path, arrival):
+    """What is no database leaves nothing; a new one is begun, and works."""
+    path.write_bytes(b"no database" * 5000)
+    store = Store(path, Limits())
+    store.append([arrival("a")])
+
+    assert (1, 1) == (store.begun, store.last)

@@ -1,5 +1,6 @@
 """A store is looked at, checked, and repaired: all that a damaged file still has is in the new one."""
 
+import contextlib
 import random
 import sqlite3
 
@@ -135,6 +136,21 @@ def test_what_is_no_store(path, content):
         repair(path.parent)
     assert problems(path.parent)
     assert content == path.read_bytes()
+
+
+def test_the_last_page_is_damaged(filled, path):
+    """What is behind all marks is found also where the page with the last alerts cannot be read."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT pageno FROM dbstat WHERE name = 'alerts' ORDER BY path DESC LIMIT 1"
+        try:
+            ((page,),) = connection.execute(sql)
+        except sqlite3.OperationalError as error:
+            pytest.skip(f"this SQLite cannot say which pages are whose: {error}")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(4096))
+
+    assert 4900 < repair(path.parent).alerts < 5000
 
 
 def test_lag(store, path, clock, arrival):

@@ -127,8 +127,8 @@ def connect(path: Path | None, shown: Path | None = None) -> sqlite3.Connection:
     return opened(path, shown)[0]
 
 
-def opened(path: Path | None, shown: Path | None = None) -> tuple[sqlite3.Connection, bool]:
-    """Return a connection to the state in *path*, and whether it is new because the file was none or was corrupt.
+def opened(path: Path | None, shown: Path | None = None) -> tuple[sqlite3.Connection, Path | None]:
+    """Return a connection to the state in *path*, and where a file is now that was corrupt or none (else None).
 
     A missing file is created; None: in memory. Messages call it *shown*. A file that is not a database, or is corrupt,
     is renamed and a new one is created.
@@ -136,16 +136,16 @@ def opened(path: Path | None, shown: Path | None = None) -> tuple[sqlite3.Connec
     :raises StateError: the file cannot be used.
     """
     if path is None:
-        return _prepared(":memory:", None), False
+        return _prepared(":memory:", None), None
     shown = shown or path
     try:
-        return _prepared(str(path), shown), False
+        return _prepared(str(path), shown), None
     except sqlite3.DatabaseError as error:
         if not is_broken(error):
             raise StateError(f"the state in {shown} cannot be used: {error}") from error
-        put_aside(path, error, shown)
+        aside = put_aside(path, error, shown)
     try:
-        return _prepared(str(path), shown), True
+        return _prepared(str(path), shown), aside
     except sqlite3.Error as error:
         raise StateError(f"the state in {shown} cannot be used: {error}") from error
 

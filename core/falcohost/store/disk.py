@@ -26,6 +26,9 @@ T = TypeVar("T")
 #: Seconds between retries after a failure.
 RETRY = 1.0
 
+#: A number that no alert has.
+_NOWHERE = 1 << 62
+
 #: Most alerts that are taken over from a corrupt file, which takes a second or two.
 MOST_SALVAGED = 50_000
 
@@ -45,12 +48,12 @@ class Disk:
         self._shown = shown or path
         self._clock = clock
         self._retry_at = 0.0
-        self._connection, replaced = opened(path, self._shown)
-        self.begun = int(replaced)
+        self._connection, self._aside = opened(path, self._shown)
+        self.begun = int(self._aside is not None)
+        self.salvage(None)
         self._presence = Presence(path)
         self._megabytes = megabytes
         self._scrub = Scrub(path, clock)
-        self._aside: Path | None = None
 
     @property
     def worth_trying(self) -> bool:
@@ -138,13 +141,18 @@ class Disk:
         self._presence.renew()
         return True
 
-    def salvage(self, after: int) -> int:
-        """Take over what can be read of a corrupt file; return how many of its alerts after number *after*."""
+    def salvage(self, after: int | None) -> int:
+        """Take over what can be read of a corrupt file; return how many of its alerts after number *after*.
+
+        None: after the mark of the slowest subscriber, as that file has it.
+        """
         aside, self._aside = self._aside, None
         if aside is None:
             return 0
         try:
             with Reader(aside) as reader:
+                if after is None:
+                    ((after,),) = reader.rows("SELECT coalesce(min(mark), ?) FROM subscribers", _NOWHERE)
                 copy_readable(reader, self._connection, lambda count: None, after, MOST_SALVAGED)
             return one(self._connection, "SELECT count(*) FROM alerts")
         except (sqlite3.Error, StateError) as error:

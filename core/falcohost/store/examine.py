@@ -243,7 +243,7 @@ def copy_readable(
 ) -> int:
     """Copy what can be read, in one transaction; return how many numbers of alerts may have had one that cannot.
 
-    :param after: of alerts only those after this number; *most*: so many of them, about.
+    :param after: of alerts only those after this number; *most*: so many of them, about, also of unreadable ones.
     :raises sqlite3.Error: *new* cannot be written.
     """
     new.execute("BEGIN")
@@ -256,7 +256,7 @@ def copy_readable(
     metadata = StoredMetadata(lambda sql, values: new.execute(sql, values).fetchall())
     count = unreadable = 0
     ranges = [*reversed(list(_ranges(reader, after)))]
-    while ranges and (most is None or count < most):
+    while ranges and (most is None or count + unreadable < most):
         first, last = ranges.pop()
         sql = "SELECT * FROM alerts WHERE seq BETWEEN ? AND ?"
         try:
@@ -286,14 +286,20 @@ def _is_alert(body: bytes, metadata: ByKey) -> bool:
 
 def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
     """Yield ranges that together have the numbers of all alerts after *after*, as far as the file says these."""
-    known: list[int] = []
-    for sql in ("SELECT max(seq) FROM alerts", "SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
+    known = [after]
+    try:
+        known.append(reader.connection.execute("SELECT max(seq) FROM alerts").fetchone()[0] or 0)
+    except sqlite3.Error:  # the page with the last ones is damaged
+        with contextlib.suppress(sqlite3.Error):
+            for (known[0],) in reader.connection.execute("SELECT seq FROM alerts WHERE seq > ? ORDER BY seq", (after,)):
+                pass
+    for sql in ("SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
         with contextlib.suppress(sqlite3.Error):
             known.append(reader.connection.execute(sql).fetchone()[0] or 0)
     first = after + 1
     with contextlib.suppress(sqlite3.Error):
         first = reader.connection.execute("SELECT min(seq) FROM alerts WHERE seq > ?", (after,)).fetchone()[0] or first
-    for begin in range(first, max(known, default=0) + 1, _PAGE):
+    for begin in range(first, max(known) + 1, _PAGE):
         yield begin, begin + _PAGE - 1
 
 
