@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 import subprocess
 import sys
@@ -69,12 +70,16 @@ Key: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True)
 class Storm:
-    """All processes by their keys: as they were, and as the alerts say; and the way in which each was made."""
+    """All processes by their keys: as they were, and as the alerts say; and the way in which each was made.
+
+    :ivar lost: how many events the agent has told as lost; so many processes may be told as they were before, or not.
+    """
 
     true: dict[Key, Sample]
     told: dict[Key, Sample]
     ways: dict[Key, str]
     doubles: list[Key]
+    lost: int
 
 
 def from_truth(line: str) -> tuple[int, str, Sample]:
@@ -145,7 +150,13 @@ def storm(start_agent, command, container_cgroup, tmp_path_factory, process_cont
         told={key_of(alert): from_alert(alert["output_fields"]) for alert in marks},
         ways={key: way for key, (way, _) in true.items()},
         doubles=[key for key, count in told.items() if count > 1],
+        lost=lost_of(agent.log),
     )
+
+
+def lost_of(log: str) -> int:
+    """Return how many events have been lost, as the log says."""
+    return max((int(total) for total in re.findall(r"'syscall' has lost .*; (\d+) in total", log)), default=0)
 
 
 def test_all_ways_were_taken(storm, count):
@@ -157,21 +168,22 @@ def test_all_ways_were_taken(storm, count):
 
 
 def test_each_is_seen_once(storm):
-    """There is one alert for each marked moment, and none besides."""
-    assert storm.told.keys() == storm.true.keys()
+    """There is one alert for each marked moment, and none besides; as many may be missing as are told as lost."""
+    assert storm.told.keys() <= storm.true.keys()
+    assert len(storm.true) - len(storm.told) <= storm.lost
     assert storm.doubles == []
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 def test_is_as_it_was(storm, way):
-    """Ids, name, command line and ancestors in the alert are those that the kernel had at that moment."""
-    wrong = {
-        number: (storm.true[number], storm.told.get(number))
-        for number in storm.true
-        if storm.ways[number] == way and storm.told.get(number) != storm.true[number]
-    }
+    """Ids, name, command line and ancestors in the alert are those that the kernel had at that moment.
 
-    assert len(wrong) == 0, f"{len(wrong)} differ, as it was and as it was told: {list(wrong.values())[:3]}"
+    An event that is told as lost may have been the one that made a process what it was.
+    """
+    wrong = {key: (seen, storm.told.get(key)) for key, seen in storm.true.items() if storm.told.get(key) != seen}
+    own = [two for key, two in wrong.items() if storm.ways[key] == way]
+
+    assert not own or len(wrong) <= storm.lost, f"{len(own)} differ, as it was and as it was told: {own[:3]}"
 
 
 def test_table_is_bounded(bpf, command, process_context, count):
