@@ -13,7 +13,7 @@ from msgspec import structs
 from falcohost_containers.again import Again
 from falcohost_containers.known import Known
 from falcohost_containers.rows import Row
-from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, OnDisk, RuntimeFailed
+from falcohost_containers.runtimes.engine import Briefing, Engine, Incomplete, OnDisk, Owned, RuntimeFailed
 from falcohost_containers.threads import Later, Pool
 
 #: Threads for each runtime.
@@ -30,6 +30,9 @@ MOST_ASKED_INSIDE: Final = 64
 #: know everything of it yet; if it has none of this name.
 PATIENCE: Final = 3.0
 NONE: Final = 0.5
+
+#: The user who names the cgroups of most containers.
+ROOT: Final = "0"
 
 #: Seconds after which those who wait get a row that is not complete: docker does not answer while it starts one.
 ENOUGH: Final = 0.5
@@ -295,15 +298,27 @@ class Asking:
                     self.runtimes = [*self.runtimes, new := self._asked(place.make())]
                     new.all()
 
-    def ask(self, container: str, kind: str, tell: Tell) -> None:
-        """Call *tell* with the first row of *container* that is found, or with None when there is none."""
+    def ask(self, container: str, kind: str, tell: Tell, *, user: str = ROOT) -> None:
+        """Call *tell* with the first row of *container* that is found, or with None when there is none.
+
+        :param user: who has named its cgroup: what others' runtimes and files say of it does not count.
+        """
         self.look(kind)
         asked = [one for one in self.runtimes if kind in one.engine.types]
         first = First(len(asked), tell)
         if not asked:
             tell(None)
         for one in asked:
-            one.ask(container, first)
+            one.ask(container, functools.partial(_tell_own, user, one.engine, first))
+
+
+def _tell_own(user: str, engine: Engine, tell: Tell, row: Row | None) -> None:
+    """Tell what is known of a container by this user's own runtime or files."""
+    try:
+        owner = engine.owner() if isinstance(engine, Owned) else 0
+    except OSError:
+        owner = 0
+    tell(row if row is not None and str(row.owner or owner) == user else None)
 
 
 class First:

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from falcohost_containers.asking import Asked, Asking, First, Tell
 from falcohost_containers.rows import Mount, Question, Row
-from falcohost_containers.runtimes.engine import Engine, Owned, Rooted, RuntimeFailed
+from falcohost_containers.runtimes.engine import Engine, Rooted, RuntimeFailed
 
 #: Where podman and docker keep containers, as a container sees it; podman of its users, by the end of a mount's path.
 _STORAGE: Final = PurePosixPath("/var/lib/containers/storage")
@@ -50,21 +50,13 @@ class Inside:
         """Call *tell* with the row of a container in another one; what is not known of it is that one's."""
         kind, _, outer = question.outer.partition("/")
         if kind == USER:
-            self._ask_users(question, outer, tell)
+            self._asking.ask(question.id, question.type, tell, user=outer)
             return
         self._asking.ask(outer, kind, functools.partial(self._ask, question.id, question.type, outer, kind, tell))
 
-    def _ask_users(self, question: Question, user: str, tell: Tell) -> None:
-        asked = [one for one in self._asking.runtimes if question.type in one.engine.types]
-        first = First(len(asked), tell)
-        if not asked:
-            tell(None)
-        for one in asked:
-            one.ask(question.id, functools.partial(_tell_own, user, one.engine, first))
-
     def _ask(self, container: str, kind: str, outer: str, outer_kind: str, tell: Tell, row: Row | None) -> None:
-        if row is None or row.owner:  # a user's files say of a container what they like, also where its volumes are
-            tell(row and _of_outer(row))
+        if row is None:
+            tell(None)
             return
         asked = [one for one in self._within(outer, row, self._root(outer, outer_kind)) if kind in one.engine.types]
         first = First(len(asked), lambda found: tell(_of_outer(row) if found is None else _within(found, row)))
@@ -108,15 +100,6 @@ class Inside:
             self._of.popitem(last=False)
         self._asking.further = [one for _, asked in self._of.values() for one in asked]
         return made
-
-
-def _tell_own(user: str, engine: Engine, tell: Tell, row: Row | None) -> None:
-    """Tell what is known of a container by this user's own runtime or files."""
-    try:
-        owner = engine.owner() if isinstance(engine, Owned) else 0
-    except OSError:
-        owner = 0
-    tell(row if row is not None and str(row.owner or owner) == user else None)
 
 
 def _engines(mounts: list[Mount], root: Path | None, longest: int) -> Iterator[Engine]:

@@ -131,7 +131,7 @@ def test_cgroups_of_a_user(asking, tmp_path, user, found):
 
 
 def test_volumes_of_a_users_container(tmp_path):
-    """A user's files do not say where containers in theirs are read."""
+    """A user's files say nothing of a container that root has named, nor where containers in it are read."""
     store(tmp_path / "root", INNER, "web")
     store(tmp_path / "of user/storage", OUTER, "outer", (str(tmp_path), "/var/lib/containers"))
     (tmp_path / "root").rename(tmp_path / "storage")
@@ -139,7 +139,7 @@ def test_volumes_of_a_users_container(tmp_path):
         os.chown(path, USER, USER)
     asking = Asking([Podman([], [str(tmp_path / "of user/storage")], None)])
 
-    assert ("outer", "shop/outer:1", True) == named(told(Inside(asking, 100), INNER))
+    assert named(told(Inside(asking, 100), INNER)) is None
     assert [] == asking.further
 
 
@@ -151,3 +151,19 @@ def test_many_outer_containers(inside, asking, tmp_path):
         told(inside, UNKNOWN, f"{number:064x}")
 
     assert MOST == len(asking.further)
+
+
+def test_a_user_who_claims_a_container(tmp_path):
+    """What a user's storage has of a container whose cgroup root has named is not told, though no other has it."""
+    (tmp_path / "root/vfs-containers").mkdir(parents=True)
+    store(tmp_path / "of user/storage", OTHER, "web")
+    for path in (tmp_path / "of user").rglob("*"):
+        os.chown(path, USER, USER)
+    asking = Asking([Podman([tmp_path / "root"], [str(tmp_path / "of user/storage")], None)])
+    found: list[Row | None] = []
+    asking.ask(OTHER, "podman", found.append)
+    asking.ask(OTHER, "podman", found.append, user=str(USER))
+    wait_until(lambda: len(found) == 2)
+
+    assert {None, "web"} == {row and row.name for row in found}
+    assert found[0] is None or found[1] is None

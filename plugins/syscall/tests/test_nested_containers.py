@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
@@ -119,15 +120,17 @@ def begin(runtime: Any, name: str, folder: Path, script: str, *volumes: str) -> 
 
 
 @pytest.fixture
-def cgroup() -> Iterator[Callable[[str], Path]]:
-    """Return a function that makes the cgroup of version 2 with this name in those of a user."""
+def cgroup() -> Iterator[Callable[[str, str], Path]]:
+    """Return a function that makes a cgroup of version 2 among those of a user, by their names or their owner."""
     root = next(one for one in (Path(CGROUPS, "unified"), Path(CGROUPS)) if (one / "cgroup.procs").exists())
     made: list[Path] = []
 
-    def cgroup(name: str) -> Path:
-        place = Path("user.slice", f"user-{USER}.slice", f"user@{USER}.service", name)
+    def cgroup(around: str, name: str) -> Path:
+        place = Path(around, name)
         made.extend(root / one for one in [place, *place.parents[:-1]] if not (root / one).exists())
         (root / place).mkdir(parents=True)
+        if str(USER) not in around:
+            os.chown(root / around, USER, USER)
         return root / place
 
     yield cgroup
@@ -135,12 +138,15 @@ def cgroup() -> Iterator[Callable[[str], Path]]:
         one.rmdir()
 
 
-def test_a_users_cgroup_named_like_a_container(runtime_of, tell, tmp_path, cgroup):
+@pytest.mark.parametrize(
+    "around", [f"user.slice/user-{USER}.slice/user@{USER}.service", "system.slice/falcohost-delegated.service"]
+)
+def test_a_users_cgroup_named_like_a_container(runtime_of, tell, tmp_path, cgroup, around):
     """Who may name a cgroup like that of a container which runs is not told as that one's image."""
     runtime, mark = runtime_of(Docker), secrets.token_hex(4)
     ident = runtime.do("run", "-d", "--network", "none", IMAGE, "/bin/sleep", "1000").strip()
     try:
-        place = cgroup(f"docker-{ident}.scope")
+        place = cgroup(around, f"docker-{ident}.scope")
         told = tell(runtime.engines)
         shell = f"echo 0 > {place}/cgroup.procs; exec setpriv --reuid {USER} --clear-groups cat {FIRST}-{mark}"
         subprocess.run(["/bin/sh", "-c", shell], capture_output=True)

@@ -117,7 +117,7 @@ class Claim(NamedTuple):
 
         Users can have a program look like any other, so that this says nothing of cgroups that are theirs.
         """
-        return _OF_USER.search(self.path) is None and any(self._was_started_by(one) for one in ancestors)
+        return any(self._was_started_by(one) for one in ancestors)
 
     def _was_started_by(self, process: Process) -> bool:
         argv, program = process.image.argv, _program(process)
@@ -148,6 +148,11 @@ def _option(arguments: tuple[str, ...], name: str) -> str | None:
 def runtime_has(claim: Claim) -> bool:
     """Return whether a runtime of this machine has the container, by what it keeps in ``/run``."""
     return READING.reader.has_container(claim.namespace, claim.name, claim.path)
+
+
+def may_name(path: str) -> int:
+    """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
+    return READING.reader.may_name(path)
 
 
 def claims_of(path: str) -> Iterator[Claim]:
@@ -191,6 +196,13 @@ def _named(path: str) -> Container | None:
     return None
 
 
+class _User(NamedTuple):
+    """A user who may name cgroups; *above*: the path of a cgroup around those."""
+
+    uid: str
+    above: str
+
+
 #: The cgroups behind keys, as ``subsystem=path``.
 Cgroups: TypeAlias = dict[int, tuple[str, ...]]
 
@@ -223,12 +235,13 @@ class Containers:
     :ivar dropped: number of keys in use that were forgotten, since there were too many.
     """
 
-    def __init__(self, exists: Callable[[Claim], bool] = runtime_has) -> None:
-        """Ask *exists* whether a runtime has a container whose cgroup has this name."""
+    def __init__(self, exists: Callable[[Claim], bool] = runtime_has, owner: Callable[[str], int] = may_name) -> None:
+        """Ask *exists* whether a runtime has a container whose cgroup has this name, *owner* who may name it."""
         self.used: Callable[[], Set[int]] = frozenset
         self.dropped = 0
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._exists = exists
+        self._owner = owner
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
         self.undecided: dict[int, Claims] = {}
 
@@ -270,7 +283,8 @@ class Containers:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
-        claim = next((one for one in claims if one.is_below(ancestors)), None)
+        below = (one for one in claims if one.is_below(ancestors))
+        claim = next((one for one in below if self._user_of(one.path) is None), None)
         if claim is None:  # crun writes its state while the container begins
             claim = self._first(claims)
         self._find(key, HOST if claim is None else claim.container, self.cgroups(key))
@@ -296,15 +310,22 @@ class Containers:
     def _inside(self, named: Named) -> Container:
         """Return the first of *named*, with what it is in: of what a user named, only what is above that counts."""
         inner, at = named[0][1], named[-1][0]
-        user = _OF_USER.search(at)
+        user = self._user_of(at)
         outer = next((one for _, one in named if one != inner and user is None), None)
         if outer is None:
-            above = at[: user.start()] if user else at.rpartition("/")[0]
+            above = at.rpartition("/")[0] if user is None else user.above
             claim = self._first(tuple(claims_of(above))[:MOST_CLAIMS])
             outer = None if claim is None else claim.container
         if outer is not None:
             return replace(inner, outer=f"{outer.type}/{outer.full_id}")
-        return inner if user is None else replace(inner, outer=f"user/{user[1]}")
+        return inner if user is None else replace(inner, outer=f"user/{user.uid}")
+
+    def _user_of(self, path: str) -> _User | None:
+        """Return the user who may name the cgroup *path*; None: only root may, or that is not known."""
+        if match := _OF_USER.search(path):
+            return _User(match[1], path[: match.start()])
+        owner = self._owner(path)
+        return _User(str(owner), path.rpartition("/")[0]) if owner else None
 
     def _named(self, path: str) -> Named:
         """Return the containers that *path* names, with their cgroups, innermost first.

@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from sys import byteorder
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
@@ -95,6 +96,13 @@ class AskContainer(Struct, tag=True, array_like=True, frozen=True):
     path: _Path
 
 
+class AskOwner(Struct, tag=True, array_like=True, frozen=True):
+    """Asks for :meth:`ProcReader.may_name`."""
+
+    ident: _Number
+    path: _Path
+
+
 class Answer(Struct, array_like=True, frozen=True):
     """The answer to the request *ident*; None: there is none."""
 
@@ -102,7 +110,9 @@ class Answer(Struct, array_like=True, frozen=True):
     values: list[bytes | None] | None
 
 
-Request: TypeAlias = AskFiles | AskDescriptor | AskDescriptors | AskPids | AskListed | AskAccounts | AskContainer
+Request: TypeAlias = (
+    AskFiles | AskDescriptor | AskDescriptors | AskPids | AskListed | AskAccounts | AskContainer | AskOwner
+)
 
 # What it does before it is confined, and after that no more: the filter of its system calls would end it.
 _PREPARING: Final = ("clone", "setgroups", "setresgid", "setresuid", "capset", "seccomp")
@@ -146,6 +156,8 @@ def _answered(reader: ProcReader, request: Request) -> list[bytes | None] | None
         return reader.listed(request.tid)
     if isinstance(request, AskAccounts):
         return reader.accounts(request.pid, request.start, request.known)
+    if isinstance(request, AskOwner):
+        return [_PIDS.pack(reader.may_name(request.path))]
     return [b""] if reader.has_container(request.namespace, request.name, request.path) else None
 
 
@@ -221,6 +233,13 @@ class Remote:
         if not path.isascii() or len(path) > LONGEST_PATH:
             return False
         return self._ask(lambda ident: AskContainer(ident, namespace, name, path)) is not None
+
+    def may_name(self, path: str) -> int:
+        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
+        if len(path) > LONGEST_PATH:
+            return 0
+        found = self._ask(lambda ident: AskOwner(ident, path))
+        return int.from_bytes(found[0], byteorder) if found and found[0] else 0
 
     def _ask(self, make: Callable[[int], Request]) -> list[bytes | None] | None:
         return self._ask_all([make])[0]

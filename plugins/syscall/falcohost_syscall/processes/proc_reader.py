@@ -50,6 +50,7 @@ STATES: Final = tuple(map(str, (*_STATES, *_STATES_OF)))
 _FILES: Final = ("state.json", "status")
 _MOST_STATE: Final = 1 << 20
 _CGROUPS: Final = "/sys/fs/cgroup"
+_MOST_LEVELS: Final = 64
 _HEX: Final = re.compile("[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]{0,127}")
 
@@ -103,6 +104,9 @@ class ProcReader(Protocol):
 
         :param namespace: containerd's, for one of its tasks; empty: the runtime has none.
         """
+
+    def may_name(self, path: str) -> int:
+        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
 
 
 class Here:
@@ -172,6 +176,31 @@ class Here:
                 return bool(_NAME.fullmatch(namespace)) and _is_task(namespace, name, path)
             return any(_is_at(state, path) for state in _states(name))
         return False
+
+    def may_name(self, path: str) -> int:
+        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known.
+
+        That is who has the cgroup above; where that is gone already, the next one above it that there is.
+        """
+        above, folders = path, [*_hierarchies()] if "/../" not in f"{path}/" else []
+        for _ in range(_MOST_LEVELS if folders else 0):
+            above = above.rpartition("/")[0]
+            if owners := [*_owners(folders, above)]:
+                return max(owners)
+        return 0
+
+
+def _hierarchies() -> Iterator[str]:
+    """Yield where cgroups are: in the one hierarchy of version 2, or in several."""
+    yield _CGROUPS
+    with contextlib.suppress(OSError), os.scandir(_CGROUPS) as entries:
+        yield from (entry.path for entry in entries if os.path.ismount(entry.path))
+
+
+def _owners(folders: Sequence[str], path: str) -> Iterator[int]:
+    for folder in folders:
+        with contextlib.suppress(OSError, ValueError):
+            yield os.stat(f"{folder}{path}").st_uid  # noqa: PTH116 (a Path costs more than the call)
 
 
 def _is_task(namespace: str, name: str, path: str) -> bool:

@@ -155,7 +155,7 @@ class Tables:
         self.processes = _Processes(self.threads)
         self.users = CapturedUsers()
         self.interfaces = Interfaces()
-        known = Containers(exists=lambda claim: False) if containers is None else containers
+        known = Containers(exists=lambda claim: False, owner=lambda path: 0) if containers is None else containers
         self.context = Context(self.processes, self.users if users is None else users, known)
         self.described = DescribedContainers()
         self.accounts = CapturedAccounts(self.context.users)

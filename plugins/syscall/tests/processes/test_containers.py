@@ -299,3 +299,39 @@ def test_a_state_that_comes_late():
         containers.decide(key, process())
 
     assert ["web", "host"] == [containers.get(key).id for key in (5, 6)]
+
+
+#: A service that systemd runs as a user, and to which it has given its cgroup.
+OF_SERVICE = "/system.slice/shop.service"
+
+
+def owner(path):
+    """Return who may name cgroups beside *path*: user 7 in the service's own, only root elsewhere."""
+    return 7 if path.startswith(f"{OF_SERVICE}/") else 0
+
+
+@pytest.mark.parametrize(
+    ("path", "outer"),
+    [
+        (f"{OF_SERVICE}/docker-{ID}.scope", "user/7"),
+        (f"{OF_SERVICE}/x/docker-{'f' * 64}.scope/libpod-{ID}.scope", "user/7"),
+        (f"/docker/{'f' * 64}{OF_SERVICE}/docker-{ID}.scope", f"docker/{'f' * 64}"),
+        (f"/system.slice/docker-{ID}.scope", ""),
+    ],
+)
+def test_a_service_that_names_cgroups(path, outer):
+    """Who has been given a cgroup names those below: they are the user's, like those of a user's own systemd."""
+    containers = Containers(lambda claim: False, owner)
+    containers.learn(1, [f"={path}"])
+
+    assert (ID, outer) == (containers.get(1).full_id, containers.get(1).outer)
+
+
+@pytest.mark.parametrize(("path", "container"), [(f"{OF_SERVICE}/web", "host"), ("/system.slice/web", "web")])
+def test_programs_of_a_service(path, container):
+    """A program that looks like crun makes no container of what the service has named."""
+    containers = Containers(lambda claim: False, owner)
+    containers.learn(5, [f"={path}"])
+    containers.decide(5, process(parent=copied("crun", "run", "web")))
+
+    assert container == containers.get(5).id
