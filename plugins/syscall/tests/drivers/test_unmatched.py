@@ -175,6 +175,15 @@ def test_a_reader_that_only_paused():
     assert [R.Caller(1, ROW, 1)] == found.found(2.2)
 
 
+def test_what_occurs_all_the_time():
+    """Whose switches and page faults come is told at once, whether they match or not, and again before it is over."""
+    found, fault = Unmatched(), BY_NAME["page_fault"].call
+    for now, often in ((0.0, [R.Caller(7, fault, 1)]), (1.0, []), (6.0, [R.Caller(7, fault, 1)])):
+        assert 101 == len([*found.seen([call_of(7, fault)] * 100 + [call_of(8)])])
+        assert often == found.often(now)
+    assert [] == found.often(60.0)
+
+
 def count(found):
     """Count many calls of users 1 and 2, of which those of user 2 match, and few of user 3."""
     calls = {user: call_of(user) for user in (1, 2, 3)}
@@ -183,9 +192,9 @@ def count(found):
             found.matched(event)
 
 
-def call_of(user):
+def call_of(user, row=ROW):
     """Return a call of a user."""
-    values = dict.fromkeys(R.Header._fields, 0) | {"kind": R.KIND_CALL, "call": ROW, "uid": user, "comm": b""}
+    values = dict.fromkeys(R.Header._fields, 0) | {"kind": R.KIND_CALL, "call": row, "uid": user, "comm": b""}
     data = R.HEADER.pack(*members(values))
     return NamedEvent(BY_NAME["close"], R.HEADER.unpack(data), data, 0, None, Context(ProcessTable(), Users()))
 

@@ -17,6 +17,7 @@ from falcohost.agent import AgentProcess
 from falcohost.helpers import HELPERS, Helper
 from falcohost.needs import CONNECT, MAPS, PROBE, THREADS, WATCH, Needs
 from falcohost.sentinel import Heard
+from falcohost_syscall.calls.base_syscalls import COSTLY
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.modern_ebpf import config
@@ -242,6 +243,8 @@ class ModernEbpf:
                 self._received += len(records)
                 stored = functools.partial(reader.progress.stored, step)
                 events, matched = reader.not_told(records, self._decoder.events(records, step)), None
+                if not self._decoder.types.isdisjoint(COSTLY):
+                    events = self._unmatched.seen(events)
                 if reader.feed.rings.behind:
                     self._unmatched.begin(now)
                     events, matched = self._unmatched.counted(events), self._unmatched.matched
@@ -258,8 +261,8 @@ class ModernEbpf:
                 reader.feed.rings.wait(PERIOD)
 
     def _tell_unmatched(self, reader: Reader, now: float) -> None:
-        """Have the probe give small budgets to calls that pass filters and match nothing."""
-        for caller in self._unmatched.found(now):
+        """Have the probe give small budgets to calls that pass filters and match nothing, or occur all the time."""
+        for caller in (*self._unmatched.found(now), *self._unmatched.often(now)):
             until = time.clock_gettime_ns(time.CLOCK_BOOTTIME) + own_offset() + int(LASTS * 1e9)
             reader.feed.set_unmatched(caller, until)
 

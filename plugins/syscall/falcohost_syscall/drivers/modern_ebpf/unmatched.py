@@ -2,6 +2,9 @@
 
 What filters can know decides what passes them. A rule that asks for more lets every call of its kind pass, so that who
 makes many of these fills the ring. The reader alone sees that none of them matches.
+
+Events that occur all the time, whatever programs do, are told apart whether they match or not: they have budgets of
+their own then, and cost those of other rules nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from falcohost_syscall.calls.base_syscalls import COSTLY
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf.decoding.event import RecordEvent
 from falcohost_syscall.drivers.modern_ebpf.decoding.parts import CALL, CGROUP, FLAGS, KIND, UID
 from falcohost_syscall.events.event import SyscallEvent
@@ -26,6 +31,9 @@ SHARE: Final = 16
 #: Seconds for which it holds.
 LASTS: Final = 10.0
 
+#: Rows of events that occur all the time.
+OFTEN: Final = frozenset(BY_NAME[name].call for name in COSTLY)
+
 # Those have a budget of their own in any case.
 _DOUBTFUL: Final = FLAG_CUT | FLAG_UNREADABLE | FLAG_REWRITTEN
 
@@ -38,6 +46,8 @@ class Unmatched:
         self._matched: Counter[Caller] = Counter()
         self._counted: object = None
         self._since: float | None = None
+        self._often: set[Caller] = set()
+        self._told: dict[Caller, float] = {}
 
     def begin(self, now: float) -> None:
         """Count from now on, unless that has begun: the reader is behind."""
@@ -58,6 +68,21 @@ class Unmatched:
                 self._passed[caller] += 1
                 self._counted = event
             yield event
+
+    def seen(self, events: Iterable[SyscallEvent]) -> Iterator[SyscallEvent]:
+        """Yield *events*, and take note of whose events occur all the time."""
+        for place, event in enumerate(events):
+            if not place % STEP and (caller := _caller(event)) is not None and caller.call in OFTEN:
+                self._often.add(caller)
+            yield event
+
+    def often(self, now: float) -> list[Caller]:
+        """Return those whose events occur all the time, each again before it does not hold any more."""
+        found = [caller for caller in self._often if now - self._told.get(caller, -LASTS) > LASTS / 2]
+        self._told = {caller: told for caller, told in self._told.items() if now - told < LASTS}
+        self._told |= dict.fromkeys(found, now)
+        self._often.clear()
+        return found
 
     def matched(self, event: object) -> None:
         """Count an event that a rule may match, if it was counted."""
