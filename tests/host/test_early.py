@@ -60,14 +60,11 @@ def begin(ahead, source, name="early", **settings):
     """Have a process prepare for *source*; return its pid."""
     loading = Loading(f"plugin_with_loaders:{name}", [], json.dumps({"fails": False, **settings}).encode())
     data = seal_early(LoaderData(source, False, [], {b"MEANT": b"1"}, (), {}, b"", loading))
+    before = {*children()}
     ahead.begin(source, data)
     os.close(data)
-    (pid,) = {*children()} - {*begin.known}
-    begin.known.add(pid)
+    (pid,) = {*children()} - before
     return pid
-
-
-begin.known = set()
 
 
 def children():

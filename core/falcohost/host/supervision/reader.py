@@ -132,8 +132,10 @@ class Reader:
         :raises Bug: it has raised an unexpected exception.
         """
         self._begin = begin
+        poll = select.poll()
+        poll.register(self.link, select.POLLIN)
         try:
-            while select.select([self.link], [], [], SECOND)[0] == [] or self.read():
+            while not poll.poll(1000 * SECOND) or self.read():
                 meanwhile()
         except BaseException:
             self.cancel()

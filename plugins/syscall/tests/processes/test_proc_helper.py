@@ -19,6 +19,9 @@ from falcohost_syscall.processes.proc_reader import Here
 
 HERE = Here()
 
+#: A process id that no process has: more than pid_max can be.
+NOBODY = 0x7FFF_FFFF
+
 
 @pytest.fixture
 def ends():
@@ -152,10 +155,10 @@ def test_an_answer_that_is_late(ends):
     assert time.monotonic() - begun < 0.2
 
     ident = msgspec.msgpack.decode(there.recv(1000))[1]
-    there.send(msgspec.msgpack.encode([ident, [struct.pack("=I", 666)]]))
+    there.send(msgspec.msgpack.encode([ident, [struct.pack("=I", NOBODY)]]))
     thread = threading.Thread(target=serve, args=(there,))
     thread.start()
-    assert 666 not in (remote.pids() or ())
+    assert NOBODY not in (remote.pids() or ())
     assert os.getpid() in remote.pids()
     here.shutdown(socket.SHUT_RDWR)
     thread.join()
