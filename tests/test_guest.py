@@ -32,6 +32,7 @@ def test_an_agent_in_a_guest(root, package):
     page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(page)
 
-    found = page.ran(package, [f"plugins/syscall/tests/test_e2e.py::{name}" for name in TESTS], 800, 10)
+    tests = [f"plugins/syscall/tests/test_e2e.py::{name}" for name in TESTS]
+    found = page.ran(package, page.Asked("modern_ebpf", tests, seconds=800, slowness=10, over=None, modules=[]))
 
     assert (str(len(TESTS)), "0", "0") == (found.passed, found.skipped, found.failed)
