@@ -35,6 +35,9 @@ LEAST = 18
 #: Seconds between two rounds of what the test does.
 ROUND = 0.1
 
+#: Seconds in which a process that was forked runs its program, also on a busy machine.
+MOMENT = 3.0
+
 #: Alerts that come at once in the beginning, as after a moment in which the machine was busy with other things: as many
 #: as are kept for outputs. Python keeps the memory that these have needed.
 AT_ONCE = 1500
@@ -101,6 +104,14 @@ class Size(NamedTuple):
     lasting: int
     files: int
     threads: int
+
+
+def lasting_below(pid: int) -> dict[int, str]:
+    """Return the processes below *pid* without those that are about to run a program, and end with it."""
+    first = below(pid)
+    time.sleep(MOMENT)
+    later = below(pid)
+    return {one: name for one, name in first.items() if later.get(one) == name}
 
 
 def size_of(pid: int) -> Size:
@@ -259,7 +270,7 @@ def test_stays_as_it_is(start_agent, receiver, open_folder, soak):
         load = Load(folder, rules, ports, agent, lengths[-1])
         load.much_at_once()
         load.round(0.0)
-        begun = below(pid)
+        begun = lasting_below(pid)
         samples = sampled(load, pid, lengths)
     for port in held.values():
         port.close()
