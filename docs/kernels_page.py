@@ -66,7 +66,7 @@ exec switch_root /new /bin/bash {script}
 SCRIPT: Final = """export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export FALCOHOST_SLOWNESS={slowness} FALCOHOST_DRIVER={driver} FALCOHOST_REQUIRE={require} PYTHONDONTWRITEBYTECODE=1
 ulimit -n 65536; cd {root}
-for file in {modules}; do insmod $file; done
+for file in {modules}; do busybox insmod $file; done
 .venv/bin/python -m pytest -v -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE {tests}
 echo o > /proc/sysrq-trigger; sleep 60
 """
