@@ -146,6 +146,8 @@ GLOBAL int take_call(struct call_spec *spec, __u64 regs_at, __s64 ret, __u64 beg
 		take_left(s);
 	else if (s->spec.want & WANT_REACHED)
 		take_reached(s, 0);
+	if (gives_descriptor(&s->spec))
+		take_installed(s, task);
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);
 	return true;
@@ -178,6 +180,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
 		verdict = verdict_on_folder(s, spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {
+			forget_installed(task, ret);
 			count_seen(spec->call);
 			count_time(spec->call, began);
 			return 0;

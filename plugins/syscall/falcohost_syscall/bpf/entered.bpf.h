@@ -196,18 +196,6 @@ static __always_inline void keep_entered_file(struct entered *e, struct task_str
 		e->file.file = 0;
 }
 
-/* The call was for the file with which it began, whatever another thread has put behind its descriptor meanwhile. */
-static __always_inline void note_replaced(struct scratch *s, struct task_struct *task, struct entered *e)
-{
-	struct kept_file *kept = &e->file;
-
-	if (!kept->file || is_kept(kept, file_of_fd(task, arg(s, s->spec.fd_arg))))
-		return;
-	s->header.flags |= FLAG_REPLACED;
-	s->spec.want |= WANT_FILE;
-	s->file = is_kept(kept, (void *)kept->file) ? kept->file : 0;
-}
-
 /* Finds out whether a text was changed, or a descriptor's file replaced, before any filter is asked. */
 static __always_inline void note_rewritten(struct scratch *s, struct task_struct *task)
 {
@@ -224,7 +212,8 @@ static __always_inline void note_rewritten(struct scratch *s, struct task_struct
 	other |= differs(s, e, ENTERED_STR, s->spec.str_arg);
 	if (other)
 		s->header.flags |= FLAG_REWRITTEN;
-	note_replaced(s, task, e);
+	if (e->file.file)
+		tell_kept(s, task, &e->file, arg(s, s->spec.fd_arg));
 }
 
 /* Compares a text with what it was, and puts that into the record if it is another now. */

@@ -33,10 +33,21 @@ static __always_inline __u64 request_here(__u32 tid)
 	return bpf_map_lookup_elem(&requests, &req) ? req : 0;
 }
 
+/* The settings of the thread's call; NULL if it is in none, or nobody asks for it. */
+static __always_inline struct call_spec *spec_here(struct task_struct *task)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u32 nr;
+
+	if (task->flags & PF_IO_WORKER)
+		return NULL;
+	nr = table_nr(regs, is_compat(task), 0);
+	return bpf_map_lookup_elem(&calls, &nr);
+}
+
 /* The settings of the thread's call or request; NULL if nobody asks which files it reaches. */
 static __always_inline struct call_spec *wanted_here(struct task_struct *task, __u64 request)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	__u32 nr, tgid = task->tgid;
 	struct call_spec *spec;
 
@@ -44,10 +55,7 @@ static __always_inline struct call_spec *wanted_here(struct task_struct *task, _
 		nr = READ(struct io_kiocb, (void *)request, opcode);
 		spec = bpf_map_lookup_elem(&uring_calls, &nr);
 	} else {
-		if (task->flags & PF_IO_WORKER)
-			return NULL;
-		nr = table_nr(regs, is_compat(task), 0);
-		spec = bpf_map_lookup_elem(&calls, &nr);
+		spec = spec_here(task);
 	}
 	return !spec || !(spec->want & WANT_REACHED) || ignored(tgid) ? NULL : spec;
 }
@@ -144,6 +152,27 @@ GLOBAL int use_attribute(__u64 name)
 		return 0;
 	e->attribute = 0; /* file systems set others on top of each other */
 	keep_text_of(&e->texts[ENTERED_STR], text, bpf_probe_read_kernel_str(text->words, CHUNK, (void *)name));
+	return 0;
+}
+
+/* A file gets its descriptor, with which other threads can take it away before the call returns. */
+SEC("?fentry/fd_install")
+int fd_install(void *ctx)
+{
+	struct task_struct *task = current_task();
+	struct call_spec *spec;
+	struct installed *own;
+
+	if (!shares_descriptors(task))
+		return 0;
+	spec = spec_here(task);
+	if (!spec || !gives_descriptor(spec))
+		return 0;
+	own = bpf_task_storage_get(&installed, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!own)
+		return 0;
+	own->fd = given(ctx, 0);
+	keep_file(&own->file, (void *)given(ctx, 1));
 	return 0;
 }
 

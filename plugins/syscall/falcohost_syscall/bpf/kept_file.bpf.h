@@ -3,6 +3,7 @@
 #ifndef FALCOHOST_KEPT_FILE_BPF_H
 #define FALCOHOST_KEPT_FILE_BPF_H
 
+#include "scratch.bpf.h"
 #include "fd.bpf.h"
 
 struct kept_file {
@@ -25,6 +26,15 @@ static __always_inline bool is_kept(struct kept_file *kept, struct file *file)
 {
 	return (__u64)file == kept->file && NUMBER(struct file, file, f_inode) == kept->inode &&
 	       NUMBER(struct file, file, f_path.dentry) == kept->dentry;
+}
+
+/* The call is about the file that was kept, whatever is behind the descriptor by now. */
+static __always_inline void tell_kept(struct scratch *s, struct task_struct *task, struct kept_file *kept, __s32 fd)
+{
+	if (!is_kept(kept, file_of_fd(task, fd)))
+		s->header.flags |= FLAG_REPLACED;
+	s->spec.want |= WANT_FILE;
+	s->file = is_kept(kept, (void *)kept->file) ? kept->file : 0;
 }
 
 #endif

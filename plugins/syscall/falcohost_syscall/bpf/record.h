@@ -288,6 +288,8 @@ struct settings {
 	__u64 secret[2];       /* random: nobody can choose two texts with the same hash */
 	__u32 snaplen;         /* bytes of data that are sent (SEC_DATA), at most those of one section */
 	__u32 proc_ring_bytes; /* size of the ring of processes */
+	__u32 installs;        /* 1: the program at fd_install is loaded */
+	__u32 pad;
 };
 
 /* Settings that it may change at any time: bits of the variable `options`. */

@@ -1,9 +1,58 @@
 /* Whether the file behind a descriptor is the one that the thread has just opened: until the call returns, other threads may
- * put another one there. Then the name of what was opened is not known any more. */
+ * put another one there. Where programs can stand at the kernel's functions it is known which file it was. */
 #ifndef FALCOHOST_REPLACED_BPF_H
 #define FALCOHOST_REPLACED_BPF_H
 
 #include "kept_file.bpf.h"
+
+/* The file for which a thread's call got a descriptor, if others share its descriptors (hooks.bpf.c). */
+struct installed {
+	struct kept_file file;
+	__s32 fd; /* -1: none, or it was told */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct installed);
+} installed SEC(".maps");
+
+static __always_inline bool gives_descriptor(struct call_spec *spec)
+{
+	return spec->want & WANT_FD && spec->fd_arg == RET_ARG;
+}
+
+static __always_inline struct installed *installed_at(__s32 fd)
+{
+	struct installed *own;
+
+	if (!settings.installs)
+		return NULL;
+	own = bpf_task_storage_get(&installed, bpf_get_current_task_btf(), NULL, 0);
+	return own && own->fd == fd ? own : NULL;
+}
+
+/* The call that returns this descriptor has been looked at. */
+static __always_inline void forget_installed(struct task_struct *task, __s32 fd)
+{
+	struct installed *own = shares_descriptors(task) ? installed_at(fd) : NULL;
+
+	if (own)
+		own->fd = -1;
+}
+
+/* Tells of the file that the call has put behind the descriptor that it returns, if that was seen. */
+static __always_inline void take_installed(struct scratch *s, struct task_struct *task)
+{
+	__s32 fd = s->header.ret;
+	struct installed *own = fd >= 0 && shares_descriptors(task) ? installed_at(fd) : NULL;
+
+	if (!own)
+		return;
+	own->fd = -1;
+	tell_kept(s, task, &own->file, fd);
+}
 
 #define SLOTS 65536 /* of a table of descriptors that are looked at */
 
@@ -42,8 +91,13 @@ static __always_inline bool is_held(struct file *file)
  * that was opened there meanwhile is not told apart. */
 static __always_inline bool is_replaced(struct scratch *s, struct task_struct *task, struct file *file, __s32 fd)
 {
+	struct installed *own;
+
 	if (!shares_descriptors(task))
 		return false;
+	own = installed_at(fd);
+	if (own)
+		return !is_kept(&own->file, file);
 	s->file = (__u64)file; /* the verifier takes it for a number when it is read again */
 	return !file || (is_held(file) && has_another(s->file, fd));
 }

@@ -180,8 +180,13 @@ class Call(Struct, frozen=True):
 
     @property
     def keeps_file(self) -> bool:
-        """Whether the file behind its descriptor is looked up when it begins, too."""
-        return bool(self.want & WANT_ENTERED and self.want & WANT_FD) and self.fd_arg < NO_ARG - 1
+        """Whether the file behind its descriptor may be known from before it returns."""
+        return self.gives_file or bool(self.want & WANT_ENTERED and self.want & WANT_FD)
+
+    @property
+    def gives_file(self) -> bool:
+        """Whether it returns the descriptor of its file."""
+        return bool(self.want & WANT_FD) and self.fd_arg == RET_ARG
 
     @property
     def has_fd(self) -> bool:

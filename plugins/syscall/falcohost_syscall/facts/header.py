@@ -64,7 +64,7 @@ def _named_result() -> Fact:
 def rewritten(row: Call, _: Arg) -> Fact:
     """Describe whether what was passed in memory was changed meanwhile, or what a descriptor is of."""
     found = [Literal(Bits(_FLAGS, FLAG_REWRITTEN))] if row.want & WANT_ENTERED else []
-    if row.opens or row.keeps_file:
+    if row.keeps_file:
         found.append(Literal(Bits(FLAGS_OF_FILE, FLAG_REPLACED)))
     return truth(any_of(found)) if found else constant(False)
 

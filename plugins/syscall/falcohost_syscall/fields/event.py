@@ -293,8 +293,8 @@ FIELDS: tuple[SyscallField, ...] = (
         type=FieldType.BOOL,
         description="What the caller passed in its memory was changed while the call was under way; only for calls "
         "that leave nothing behind from which it can be told: rename, mount, setxattr, openat2 and the like. Or "
-        "another thread closed the descriptor of an open, connect, bind, sendto, sendmsg or sendmmsg before the call "
-        "returned, or put another file there.",
+        "another thread closed the descriptor that an open returns, or that a connect, bind, sendto, sendmsg or "
+        "sendmmsg was given, before the call returned, or put another file there.",
         get=lambda e, _: e.is_rewritten,
         fact=header.rewritten,
     ),

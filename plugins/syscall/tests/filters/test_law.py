@@ -58,7 +58,7 @@ class Inside(Names):
     """The accounts of the container: other users have the names that the machine's have."""
 
     def __init__(self, users: Users) -> None:
-        super().__init__()
+        super().__init__(lambda _: None)
         self._users = {1000: users.users.row(0), 0: users.users.row(1000), 7: users.users.row(1000)}
         self._groups = {5: users.groups.row(0), 0: users.groups.row(5)}
 

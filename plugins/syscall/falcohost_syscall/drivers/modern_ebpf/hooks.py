@@ -1,4 +1,4 @@
-"""Finds the kernel's hooks for security modules at which the probe learns which files the paths of a call lead to.
+"""Finds the kernel's functions, mostly hooks for security modules, where the probe learns which files a call is about.
 
 Not every kernel allows programs at its functions; see docs/decisions/0021-hooks.md.
 """
@@ -28,13 +28,15 @@ HOOKS: Final = frozenset(
 """The programs, named as the kernel's functions without ``security_``."""
 ATTRIBUTE: Final = "inode_setxattr"
 """The hook that has the kernel's own copy of an attribute's name."""
+INSTALLS: Final = "fd_install"
+"""The program at the kernel's function that puts a file behind a new descriptor, named as the function."""
 REQUESTS: Final = frozenset({"io_linkat", "io_mkdirat", "io_renameat", "io_symlinkat", "io_unlinkat"})
 """The programs that tell which io_uring request a thread performs, named as the kernel's functions."""
 
 
 def find(kernel: Kernel) -> frozenset[str]:
-    """Return the hooks and the functions for requests that programs can be attached to."""
-    functions = {f"security_{hook}": hook for hook in HOOKS} | {name: name for name in REQUESTS}
+    """Return the hooks and the other functions that programs can be attached to."""
+    functions = {f"security_{hook}": hook for hook in HOOKS} | {name: name for name in (INSTALLS, *REQUESTS)}
     return frozenset(functions[name] for name in kernel.enterable(functions))
 
 

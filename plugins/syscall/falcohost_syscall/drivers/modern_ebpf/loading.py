@@ -138,7 +138,7 @@ def _loaded(library: Library, wanted: _Wanted) -> Object:
 
 
 def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
-    settings = wanted.settings
+    settings = wanted.settings._replace(installs=hooks.INSTALLS in wanted.hooks)
     cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
     probe.resize("scratches", 2 * cpus)
     probe.resize("context_scratches", cpus)

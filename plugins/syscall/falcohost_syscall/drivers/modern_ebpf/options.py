@@ -27,6 +27,8 @@ class LoadSettings(NamedTuple):
     """Two programs are attached to the tracepoint (:mod:`.twice`)."""
     snaplen: int = 80
     """Number of bytes that are sent of the data that calls read and write."""
+    installs: bool = False
+    """The program at the kernel's function that installs descriptors is loaded (:mod:`.hooks`)."""
 
     @property
     def ring_sizes(self) -> tuple[int, int]:
@@ -38,7 +40,8 @@ class LoadSettings(NamedTuple):
         calls, processes = self.ring_sizes
         rows = (self.execve, self.procexit)
         secret = os.urandom(16)
-        return record.SETTINGS.pack(calls, *rows, self.functions, self.twice, secret, self.snaplen, processes)
+        ways = (self.functions, self.twice)
+        return record.SETTINGS.pack(calls, *rows, *ways, secret, self.snaplen, processes, self.installs)
 
 
 class Options(NamedTuple):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from falcohost import Plan
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, MOMENTS, Call
-from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
+from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE, INSTALLS
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.facts.folders import has_folders, modes
 from falcohost_syscall.facts.header import RET
@@ -157,10 +157,12 @@ def returning_twice(
 
 
 def hooks(types: frozenset[str]) -> frozenset[str]:
-    """Return the hooks that the paths of these event types pass, and the functions that perform requests."""
+    """Return the hooks and other functions that calls and requests of these event types pass."""
     passed = {hook for name in types for hook in BY_NAME[name].hooks}
     if any(BY_NAME[name].want & WANT_ATTRIBUTE for name in types):
         passed.add(ATTRIBUTE)
+    if any(BY_NAME[name].gives_file for name in types):
+        passed.add(INSTALLS)
     return frozenset(passed | {_PERFORMED[name] for name in types & _PERFORMED.keys()})
 
 
