@@ -39,8 +39,9 @@ TESTS: Final = {
     "kmod": AGENTS,
     "ebpf": AGENTS,
 }
-#: The first kernel of Debian's at whose functions programs can stand: from there on, no test may be skipped for that.
-FUNCTIONS_SINCE: Final = (6, 9)
+#: Debian's kernels at whose functions programs can stand: here, no test may be skipped for that. The second is the
+#: first one that may preempt lazily, which forbids it.
+WITH_FUNCTIONS: Final = ((6, 9), (6, 13))
 #: Modules that a guest needs for its files, in the order in which they depend on each other; kernels lack some of them.
 MODULES: Final = (
     *("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"),
@@ -138,7 +139,8 @@ def _put_module(kernel: Path, name: str, folder: Path) -> bool:
 def written_script(asked: Asked, release: str, folder: Path) -> Path:
     """Write what the guest runs."""
     files = [shutil.copy(one, folder) for one in asked.modules]  # a guest has another /tmp
-    require = "fexit" if tuple(map(int, re.findall(r"\d+", release)[:2])) >= FUNCTIONS_SINCE else ""
+    since, until = WITH_FUNCTIONS
+    require = "fexit" if since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until else ""
     text = SCRIPT.format(
         slowness=asked.slowness,
         driver=asked.driver,
