@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import os
-import select
 import signal
 import socket
 import stat
@@ -17,6 +16,7 @@ from falcohost.host.delivering.process import NAME as OUTPUTS
 from falcohost.host.storing.overseer import GONE, HANGS, WORKS
 from falcohost.host.storing.process import NAME as STORE
 from falcohost.host.supervision.signals import SAME
+from falcohost.readable import readable
 from falcohost.store.history import History, Wanted
 from falcohost.testing.waiting import wait_until
 
@@ -171,7 +171,7 @@ def test_a_supervisor_that_is_killed(agent, setup, tmp_path):
     ours = [os.pidfd_open(pid) for pid in running.children()]
     running.process.kill()
     running.process.wait()
-    wait_until(lambda: len(ours) == len(select.select(ours, [], [], 0)[0]))
+    wait_until(lambda: len(ours) == len(readable(ours, 0)))
     for one in ours:
         os.close(one)
     messages = stored(tmp_path)

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
 import traceback
@@ -24,6 +23,7 @@ from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
 from falcohost.host.shortage import no_process
 from falcohost.needs import Needs
+from falcohost.readable import readable
 
 #: Seconds until it is known how a helper has ended that has closed its socket.
 PATIENCE: Final = 1.0
@@ -68,7 +68,7 @@ class Helpers:
     def how_it_ended(self) -> tuple[str, bool]:
         """Return how one has ended, in words, and whether somebody else has ended it. Waits for that for a moment."""
         if self._ended is None:
-            select.select(self._ends, (), (), PATIENCE)
+            readable(self._ends, PATIENCE)
             with contextlib.suppress(HelperEnded):
                 self.check()
         return self._ended or ("a helper has closed its socket", False)

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import gc
 import os
-import select
 import signal
 import socket
 import struct
@@ -21,6 +20,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from falcohost.libc import die_with_parent, name_process, prctl
 from falcohost.programs import Way
+from falcohost.readable import readable
 
 # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
@@ -100,7 +100,7 @@ class Keeper:
 
         :raises OSError: the keeper is gone.
         """
-        if not select.select([self._link], [], [], seconds)[0]:
+        if not readable([self._link], seconds):
             return None
         if not (data := self._link.recv(_SAID.size)):
             raise OSError(errno.ECHILD, GONE)
@@ -187,7 +187,7 @@ class _Kept:
         """Run to the worker's end."""
         while True:
             waited = [self._link.fileno(), self._wakes, *([] if self._starting is None else [self._starting])]
-            ready = select.select(waited, [], [])[0]
+            ready = readable(waited)
             if self._starting in ready:
                 self._begun()
             if self._wakes in ready and signal.SIGTERM in os.read(self._wakes, 4096):

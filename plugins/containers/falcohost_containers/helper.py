@@ -172,8 +172,10 @@ class Watching:
             with self._lock:
                 self._look()
             with contextlib.suppress(OSError):
-                queue = [self._folders] if self._folders.fileno() >= 0 else []
-                if select.select(queue, [], [], LOOK)[0]:
+                poll = select.poll()
+                if self._folders.fileno() >= 0:
+                    poll.register(self._folders, select.POLLIN)
+                if poll.poll(1000 * LOOK):
                     with self._lock:
                         self._take()
 

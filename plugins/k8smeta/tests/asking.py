@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import sys
 import msgspec
 
 from falcohost.port import SocketPort
+from falcohost.readable import readable
 from falcohost.testing.waiting import PATIENCE, SLOWNESS, wait_until
 from falcohost_k8smeta.config import Config
 from falcohost_k8smeta.rows import Answer, Question, Row
@@ -36,7 +36,7 @@ class Watcher:
     def ask(self, uid: str = "", *, all: bool = True) -> Answer:
         """Return the answer to a question."""
         assert self._port.ask(Question(uid, all))
-        assert select.select([self._port.fileno()], [], [], PATIENCE * SLOWNESS)[0]
+        assert readable([self._port.fileno()], PATIENCE * SLOWNESS)
         found: list[Answer] = []
         wait_until(lambda: found.extend(self._port.answers()) or found)
         return found[0]

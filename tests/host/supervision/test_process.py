@@ -1,7 +1,6 @@
 """A worker's process: signalled while it is there, and the cause of its end in words."""
 
 import os
-import select
 import signal
 import socket
 
@@ -10,6 +9,7 @@ import pytest
 from falcohost.host.forked import say_why
 from falcohost.host.supervision.freezer import FROZEN
 from falcohost.host.supervision.process import ForkedProcess
+from falcohost.readable import readable
 from falcohost.testing.freezing import freezers, frozen
 from falcohost.testing.waiting import wait_until
 
@@ -36,7 +36,7 @@ def forked():
 
 def ended(process):
     """Wait until the process has ended."""
-    return bool(select.select([process.ended], [], [], 60)[0])
+    return bool(readable([process.ended], 60))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

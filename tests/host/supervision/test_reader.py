@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -22,6 +21,7 @@ from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.supervision import reader
 from falcohost.host.supervision.reader import Bug, LoadingError, Reader
 from falcohost.log import LogConfig
+from falcohost.readable import readable
 from falcohost.store.limits import Limits
 
 ASSIGNED = Assignment(
@@ -60,7 +60,7 @@ def raises(error):
 def result(load, **more):
     """Return the result of a silent reader once it has ended."""
     reader = Reader(load, silent=True, **more)
-    assert select.select([reader.finished], [], [], 30)[0]
+    assert readable([reader.finished], 30)
     return reader.result()
 
 

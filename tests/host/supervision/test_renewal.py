@@ -1,7 +1,6 @@
 """Certificates and secrets that are new: the source is opened anew where they can be used, and told of where not."""
 
 import os
-import select
 import signal
 import time
 
@@ -10,6 +9,7 @@ import pytest
 from falcohost.errors import ConfigError
 from falcohost.host import wire
 from falcohost.host.supervision.renewal import AGAIN, PATIENCE, Renewals
+from falcohost.readable import readable
 from falcohost.testing.shortages import no_free_descriptor
 
 
@@ -48,7 +48,7 @@ def look(stage, renewals):
     """Look at the files; return how many signals the worker has got once the checks have ended."""
     renewals.look()
     for errand in renewals._checks.values():
-        select.select([errand.finished], [], [], 60)
+        readable([errand.finished], 60)
     stage.turn()
     return len(stage.last().signals)
 

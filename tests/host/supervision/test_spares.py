@@ -2,15 +2,16 @@
 
 import json
 import os
-import select
 import signal
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.supervision.spares import Spares
+from falcohost.readable import readable
 
 USERS = WorkerUsers(61184, 61185, None, 61187)
 
@@ -68,7 +69,7 @@ def told(process):
     """Return what a process tells of itself, and wait until it has ended."""
     with process.link.makefile() as lines:
         found = json.loads(lines.readline())
-    assert select.select([process.ended], [], [], 60)[0]
+    assert readable([process.ended], 60)
     assert "ended with status 0" == process.reap()
     return found
 
@@ -127,7 +128,7 @@ def test_one_that_was_ended(spares, files):
     foreseen, (data,), store = spares(2), files("data", 1), socket.socketpair()
     first, second = waiting(foreseen)
     os.kill(first, signal.SIGKILL)
-    assert select.select([foreseen._waiting[0][0].ended], [], [], 60)[0]
+    assert readable([foreseen._waiting[0][0].ended], 60)
     process = foreseen.take(data, store[0].fileno(), {}, {}, USERS, None, None)
 
     assert second == process.pid
@@ -148,7 +149,7 @@ def test_descriptors_of_others(spares, files):
     for _ in range(6000):
         if not others():
             break
-        select.select([], [], [], 0.01)
+        time.sleep(0.01)
     assert [] == others()
     assert secret
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import select
 import socket
 import time
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from falcohost.host.capturing.messages import (
     Refused,
     encode,
 )
+from falcohost.readable import readable
 
 #: Bytes that are written at a time, unless so many seconds have passed before.
 CHUNK: Final = 1 << 18
@@ -53,7 +53,7 @@ def serve(link: socket.socket, settings: Mapping[str, Any], opened: Folder) -> N
     writing = Writing(opened, settings, lambda answer: _say(link, answer))
     due = 0.0
     while True:
-        if select.select([link], (), (), PAUSE)[0]:
+        if readable([link], PAUSE):
             packet = link.recv(MOST + 1)
             if not packet:
                 break

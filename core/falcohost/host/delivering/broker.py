@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import threading
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ import msgspec
 from falcohost.host.delivering.messages import FileOpened, OpenFile, RotateFile
 from falcohost.host.descriptors import receive_with
 from falcohost.opening import open_here
+from falcohost.readable import readable
 
 _SIZE = 64
 
@@ -53,7 +53,7 @@ class FileBroker:
     def _ask(self, request: OpenFile | RotateFile) -> list[int]:
         with self._lock:
             self._link.send(_encode(request))
-            select.select([self._link], [], [])
+            readable([self._link])
             data, descriptors = receive_with(self._link, _SIZE, 1)
         if error := _decode(data).error:
             raise OSError(error, os.strerror(error))

@@ -38,6 +38,7 @@ from falcohost.host.trimming import Trimming
 from falcohost.needs import CONNECT, THREADS, WRITE, Needs
 from falcohost.outputs.stdout import STDOUT
 from falcohost.programs import run_programs
+from falcohost.readable import readable
 from falcohost.rotation import Rotation
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.taker import RunnerStore
@@ -190,7 +191,7 @@ class _Supervisor:
                     self._heard += heard[:place] + heard[place + 1 :]
                     return self.store()
             self._heard += heard
-            select.select([self._link], [], [])
+            readable([self._link])
 
 
 class OutputsProcess:

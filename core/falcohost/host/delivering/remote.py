@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from falcohost.host import wire
 from falcohost.host.delivering.nearby import Nearby, Stretch
 from falcohost.host.storing import messages
 from falcohost.log import log
+from falcohost.readable import readable
 from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.store.body import decode, encode
 from falcohost.store.metadata import NO_KEY, by_key
@@ -69,7 +69,7 @@ class RemoteStore:
                     self.renew(self._next_store())
                     self._send(messages.Subscribe(name))
                 else:
-                    select.select([link], [], [])
+                    readable([link])
                     self.pump()
             self._marks[name] = self._positions[name].mark
         return self._positions[name]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -46,6 +45,7 @@ from falcohost.host.reader_link import (
 from falcohost.host.sealed import unsealed
 from falcohost.host.shortage import no_process, shortage
 from falcohost.libc import die_with_parent, name_process
+from falcohost.readable import readable
 
 #: The process's name, as ps(1) shows it.
 NAME: Final = "falcohost-read"
@@ -132,10 +132,8 @@ class Reader:
         :raises Bug: it has raised an unexpected exception.
         """
         self._begin = begin
-        poll = select.poll()
-        poll.register(self.link, select.POLLIN)
         try:
-            while not poll.poll(1000 * SECOND) or self.read():
+            while not readable([self.link], SECOND) or self.read():
                 meanwhile()
         except BaseException:
             self.cancel()
