@@ -262,9 +262,9 @@ class Rootless(Booted):
     def first(self, *command: str) -> tuple[str, str, str | None]:
         """Run a command in a container; return its type, its name and its image."""
         name = fresh()
-        how = (
-            f"--rm --name {name} --network none --pids-limit=0"  # this machine's version 2 may have no such controller
-        )
+        # Without --rm: a busy machine asks when podman has removed all that says the name. This machine's version 2 may
+        # have no controller of process ids.
+        how = f"--name {name} --network none --pids-limit=0"
         self.said = self.machine.run("/bin/sh", "-c", f"{self._podman} run {how} {IMAGE} {' '.join(command)}")
         return "podman", name, IMAGE
 
