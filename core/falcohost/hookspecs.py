@@ -8,9 +8,8 @@ what it offers; importing it has no effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import pluggy
@@ -108,7 +107,7 @@ class SourceSpec:
     make: Callable[[Mapping[str, Any]], Source]
     event_types: frozenset[str] | None = None
     on_request: frozenset[str] = frozenset()
-    costly: Mapping[str, str] = MappingProxyType({})
+    costly: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     event_params: Callable[[], Mapping[str, Sequence[EventParam]]] | None = None
     capabilities: frozenset[str] | None = None

@@ -59,7 +59,7 @@ def _pattern(text: str) -> Any:
     options.max_mem, options.log_errors = _MEMORY, False
     try:
         return re2.compile(text, options)
-    except re2.error:
+    except (re2.error, UnicodeEncodeError):
         return None
 
 

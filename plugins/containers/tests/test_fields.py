@@ -35,6 +35,7 @@ ROW = Row(
         ("container.mount", 2, None),
         ("container.mount", "^/srv", "/srv/data:/data:z:true:rprivate"),
         ("container.mount", "(", None),
+        ("container.mount", "\ud800", None),
         ("container.mount.source", "/host", "/etc"),
         ("container.mount.dest", "/etc$", "/host/etc"),
         ("container.mount.rdwr", "/etc", "false"),
