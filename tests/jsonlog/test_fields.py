@@ -83,7 +83,7 @@ def test_what_is_read(name, pointer, paths):
 def test_an_object_that_nests_deeply():
     """It is shown in one line: indented, a record of a few kilobytes would take a hundred megabytes."""
     record = {"wide": [0] * 10}
-    for _ in range(1000):
+    for _ in range(500):
         record = {"in": record}
 
     text = value("json.obj", record=record)
