@@ -230,6 +230,7 @@ PUBLIC = {
         "read_program",
         "shown_program",
     ],
+    "falcohost.readable": ["HasFileno", "readable"],
     "falcohost.recording": ["Recorded", "Recorder"],
     "falcohost.regular": ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"],
     "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],

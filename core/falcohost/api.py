@@ -38,6 +38,7 @@ MODULES: Final = {
     "falcohost.poll": STABLE,
     "falcohost.port": PROVISIONAL,
     "falcohost.program": STABLE,
+    "falcohost.readable": PROVISIONAL,
     "falcohost.recording": PROVISIONAL,
     "falcohost.regular": PROVISIONAL,
     "falcohost.sentinel": PROVISIONAL,

@@ -6,6 +6,8 @@ import select
 from collections.abc import Iterable
 from typing import Protocol
 
+__all__ = ["HasFileno", "readable"]
+
 
 class HasFileno(Protocol):
     """A file, socket or the like."""

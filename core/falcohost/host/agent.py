@@ -139,7 +139,9 @@ def _faults(children: Iterable[Child]) -> Counter[str]:
 def _summarize(summary: str, descriptor: int, *, patience: float) -> None:
     """Write *summary* to *descriptor*, which may be closed or blocked."""
     with contextlib.suppress(ShortWrite):
-        if select.select([], [descriptor], [], patience)[1]:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        if poll.poll(1000 * patience):
             write_all(descriptor, summary.encode("utf-8", "replace"))
         else:
             log.error("the summary is not printed: nobody reads the output")

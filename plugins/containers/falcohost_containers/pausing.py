@@ -8,7 +8,6 @@ was stopped, and allows all that waits once it is dead.
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import struct
 import time
@@ -19,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from falcohost.port import PortClosed, SocketPort
+from falcohost.readable import readable
 from falcohost_containers.config import Config
 from falcohost_containers.death import Death
 from falcohost_containers.fanotify import Queue
@@ -64,7 +64,7 @@ def serve(
 
 def _only_tell(port: SocketPort[Paused, Question], told: Paused) -> None:
     while True:
-        select.select([port.fileno()], [], [])
+        readable([port])
         for _ in port.answers():
             port.ask(told)
 
@@ -109,7 +109,7 @@ class Pausing:
                 self._look()
             self._end.after(self._patience() + _GRACE)
             source = self._port.fileno()
-            ready = select.select([self._queue.fileno(), self._other.fileno(), source], [], [], self._patience())[0]
+            ready = readable([self._queue, self._other, source], self._patience())
             if self._other.fileno() in ready:
                 self._hear()
             if self._queue.fileno() in ready:

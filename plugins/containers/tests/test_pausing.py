@@ -33,6 +33,14 @@ exec(sys.argv[4])
 pausing.serve(link, settings, opened=opened, other=other)
 """
 
+#: Its socket gets a number that select(2) does not take.
+HIGH = """
+import fcntl, resource
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+link = socket.socket(fileno=fcntl.fcntl(link.fileno(), fcntl.F_DUPFD_CLOEXEC, 1100))
+"""
+
 #: Longer than a test lasts: who pauses gives up only where that is tested.
 LONG = 2.0
 
@@ -119,6 +127,15 @@ def test_an_execution_waits(pauser, program, execute):
     told = paused.told()
     assert (1, 1, 0) == (told.files, told.count, told.given_up)
     assert 200_000 <= told.microseconds == told.longest
+
+
+def test_many_open_files(pauser, program, execute):
+    """It works beside more than 1,023 open files."""
+    paused = pauser(program, first=HIGH)
+    one = execute()
+    paused.answer()
+
+    assert 0 == one.wait(PATIENCE * SLOWNESS)
 
 
 def test_others_do_not_wait(pauser, program, tmp_path):

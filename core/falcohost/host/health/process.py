@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import select
 import signal
 import socket
 import ssl
@@ -31,6 +30,7 @@ from falcohost.host.health.machine import Machine
 from falcohost.host.memory import settle
 from falcohost.host.wire import LogLine
 from falcohost.opening import open_here
+from falcohost.readable import readable
 from falcohost.web.tls import server_context
 
 #: Most connections that wait to be accepted.
@@ -147,7 +147,7 @@ def _wait(supervisor: Channel[messages.FromSupervisor], heard: list[messages.Fro
 
     :raises SystemExit: the supervisor is gone.
     """
-    select.select([], [], [], _AGAIN)
+    readable([], _AGAIN)
     for message in supervisor.read():
         heard[:] = [one for one in heard if type(one) is not type(message)]
         heard += [] if isinstance(message, messages.Tell) else [message]
