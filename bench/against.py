@@ -3,7 +3,8 @@
 *start* runs the agent of each checkout on the public rules, or those of ``--rules``, until it is ready. It takes the
 time and the CPU time until then, and the memory of each process a second later. *deliver* looks through a file in which
 each record raises an alert, and through one with few records. The difference is what the records cost: reading,
-matching, storing, writing to stdout.
+matching, storing, writing to stdout. *loads* runs each load of ``bench overhead`` on one core without, then with
+an agent: how many times as long it takes.
 
 The checkouts take turns, and each round begins with the other one. A ratio is this checkout's figure over the other's;
 its 95% interval is that of the mean of the logarithms. Run ``script/setup --dev`` in both before.
@@ -26,7 +27,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from overhead import RULES, Agent, command, cpu_seconds, tree
+from overhead import BENCH, MODES, RULES, Agent, command, cpu_seconds, tree
+from overhead import measure as measure_loads
 
 HERE = Path(__file__).resolve().parent.parent
 CORPUS = HERE.parent / "shared/corpus"
@@ -88,6 +90,21 @@ class Delivery:
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+class Loads:
+    """The loads of ``bench overhead``, compiled into *folder*."""
+
+    def __init__(self, folder: Path, rules: str) -> None:
+        self._folder, self._rules, self._program = folder, rules, folder / "load"
+        subprocess.run(["gcc", "-O2", "-o", self._program, BENCH / "load.c"], check=True)
+
+    def __call__(self, root: Path) -> dict[str, float]:
+        """Run them beside a checkout's agent; return by how much each is slowed down."""
+        agent = command(self._rules, self._folder, root)
+        options = argparse.Namespace(agent=agent, ready="Ready", rounds=1, modes=MODES, cores=[1], seconds=2.0)
+        modes = measure_loads(options, self._program)["modes"]
+        return {mode: 1 / row["kept"] for mode, row in modes.items()}  # type: ignore[attr-defined]
+
+
 def ratio(here: list[float], there: list[float]) -> tuple[float, float, float]:
     """Return the ratio of paired figures with its 95% interval."""
     logarithms = [math.log(one / other) for one, other in zip(here, there, strict=True)]
@@ -128,7 +145,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--alerts", type=int, default=30_000)
     parser.add_argument("--rules", choices=RULES, default="public", help="of the agents that are started")
-    parser.add_argument("--only", choices=("start", "deliver"))
+    parser.add_argument("--only", choices=("start", "deliver", "loads"))
     given = parser.parse_args()
     other = given.checkout.resolve()
     print(f"{'':14} {'there':>9} {'here':>9} {'ratio':>7}   95% interval")
@@ -138,11 +155,14 @@ def main() -> None:
         "rounds": given.rounds,
         "rules": given.rules,
     }
-    if given.only != "deliver":
+    if given.only in (None, "start"):
         figures |= measure(functools.partial(start, rules=given.rules), other, given.rounds)
-    if given.only != "start":
+    if given.only in (None, "deliver"):
         with tempfile.TemporaryDirectory() as folder:
             figures |= measure(Delivery(Path(folder), given.alerts), other, given.rounds)
+    if given.only in (None, "loads"):
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= measure(Loads(Path(folder), given.rules), other, given.rounds)
     print(json.dumps(figures))
 
 

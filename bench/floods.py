@@ -124,7 +124,7 @@ def measure(agent: Agent, program: Path, floods: list[str], seconds: float, fold
         subprocess.Popen([program, flood], cwd=place, stdout=subprocess.PIPE, start_new_session=True)
         for flood in floods
     ]
-    most, ended = 0.0, time.monotonic() + seconds
+    most, began, ended = 0.0, time.time(), time.monotonic() + seconds
     while time.monotonic() < ended:
         mark = f"mark-{len(agent.told.read)}"
         read = subprocess.run([program, "victim", mark], stdout=subprocess.PIPE, text=True, check=True)
@@ -148,6 +148,7 @@ def measure(agent: Agent, program: Path, floods: list[str], seconds: float, fold
         "told": len(slow),
         "soon": sum(late <= SOON for late in slow.values()),
         "slowest": round(max(slow.values(), default=0.0), 2),
+        "late": {round(agent.told.read[mark] - began, 1): round(late, 2) for mark, late in slow.items() if late > SOON},
         "lost": {cause: count - before.get(cause, 0) for cause, count in now.items() if count > before.get(cause, 0)},
         "pss_mb": round(most, 1),
     }
@@ -159,6 +160,8 @@ def show(name: str, found: dict[str, object]) -> None:
     told = f"{found['told']} of {found['read']}"
     first = f"{name:16} {found['made']:>9} {told:>12} {found['soon']:>6}"
     print(f"{first} {found['slowest']:>7} {found['pss_mb']:>7}  {lost}", flush=True)
+    for when, late in dict(found["late"]).items():  # type: ignore[call-overload]
+        print(f"  read {when} s after the flood began, told {late} s later")
 
 
 def main() -> None:
