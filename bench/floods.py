@@ -3,7 +3,8 @@
 The floods (floods.c) match no rule, but each passes the filters of one, or has the probe send something else. While
 each runs, and then while all run at once, root reads /etc/shadow by a new process four times a second. Prints for each
 flood how many of these reads were told, how many within two seconds, the slowest, what was lost and by which cause, and
-how much memory the agent took at most. Exits with 1 if a read was not told within two seconds, or a ring was full.
+how much memory the agent took at most. Who reads the alerts goes before all others where processors are short, as if it
+were on another host. Exits with 1 if a read was not told within two seconds, or a ring was full.
 
 The long form of ten minutes: ``script/bench floods --floods --together 600``.
 """
@@ -11,6 +12,7 @@ The long form of ten minutes: ``script/bench floods --floods --together 600``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -56,6 +58,18 @@ class Told:
     loss_alerts: int = 0
 
 
+def go_first() -> None:
+    """Have the kernel give this process, and its session, a processor at once."""
+    os.setpriority(os.PRIO_PROCESS, 0, -20)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("-20")
+
+
+def go_on() -> None:
+    """Have the process that is about to be executed wait for a processor like others."""
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+
+
 class Agent:
     """A running agent whose alerts are read as they come."""
 
@@ -75,7 +89,9 @@ class Agent:
             *(part for setting in settings for part in ("-o", setting)),
         ]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, start_new_session=True, preexec_fn=go_on
+            )
         while "Ready" not in self.log:
             if self.process.poll() is not None:
                 sys.exit(self.log)
@@ -121,13 +137,14 @@ def measure(agent: Agent, program: Path, floods: list[str], seconds: float, fold
     place.mkdir(mode=0o777)
     place.chmod(0o777)
     running = [
-        subprocess.Popen([program, flood], cwd=place, stdout=subprocess.PIPE, start_new_session=True)
+        subprocess.Popen([program, flood], cwd=place, stdout=subprocess.PIPE, start_new_session=True, preexec_fn=go_on)
         for flood in floods
     ]
     most, began, ended = 0.0, time.time(), time.monotonic() + seconds
     while time.monotonic() < ended:
         mark = f"mark-{len(agent.told.read)}"
-        read = subprocess.run([program, "victim", mark], stdout=subprocess.PIPE, text=True, check=True)
+        victim = [program, "victim", mark]
+        read = subprocess.run(victim, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=go_on)
         agent.told.read[mark] = float(read.stdout)
         most = max(most, pss_mb(agent.process.pid))
         time.sleep(0.25)
@@ -181,6 +198,7 @@ def main() -> None:
         parser.add_argument("--before", default="", help="starts the agent, for example: nice -n -10")
         parser.add_argument("--set", action="append", default=[], metavar="KEY=VAL", help="a setting of the agent")
         options = parser.parse_args()
+        go_first()
         agent = Agent(folder, options.before.split(), options.set)
         figures: dict[str, dict[str, object]] = {}
         print("flood                 made         told   soon slowest  MB PSS  lost")

@@ -85,7 +85,7 @@ class Rings:
         :raises TamperedError: somebody else has written to a ring, which is set back; records may be lost.
 
         The position of the calls is noted before the processes are read, so a call is never returned before the fork or
-        exec that it follows. Process records newer than the last call in this batch wait for the next batch.
+        exec that it follows. Process records newer than all calls in this batch wait for the next batch.
         """
         calls, processes = self._rings
         if any([calls.set_back(), processes.set_back()]):
@@ -102,7 +102,8 @@ class Rings:
         if not batch or calls.read_up_to(until):
             self._pending = []
         else:
-            bound = self._bound = max(self._bound, time_of(batch[-1]))
+            # Calls of several processors may be in another order than that of their times.
+            bound = self._bound = max(self._bound, max(map(time_of, batch)))
             self._pending = [one for one in pending if time_of(one[1]) > bound]
             pending = [one for one in pending if time_of(one[1]) <= bound]
         first = self._pending[0][0] if self._pending else processes.position

@@ -85,6 +85,18 @@ def test_readers_in_turn(played, seed):
     assert sorted(numbers) == sorted(written)
 
 
+def test_calls_that_are_not_in_order_of_time(played):
+    """What is told of a process comes before its call, also if a call behind that, of another processor, is older."""
+    calls, processes = played
+    for time in (99, 94):
+        processes.write(record(time, time))
+    for time in (100, 95, 101):
+        calls.write(record(time, time))
+    rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE))
+
+    assert [94, 95, 99, 100] == [struct.unpack("=QQ", one)[1] for one in rings.read(limit=2)]
+
+
 def test_space_is_given_back_when_asked(played):
     """Until then the kernel sees nothing as read."""
     calls, processes = played
