@@ -26,6 +26,7 @@ from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.counts import by_type, unwanted
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
 from falcohost_syscall.drivers.modern_ebpf.decoding.own import OwnCalls
+from falcohost_syscall.drivers.modern_ebpf.feed import Feed
 from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
@@ -37,6 +38,7 @@ from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
+from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import boot_time, own_offset
 from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Container
@@ -44,6 +46,7 @@ from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.proc_helper import Remote, helper_job, reading_job
 from falcohost_syscall.processes.proc_reader import since
 from falcohost_syscall.processes.procfs import READING
+from falcohost_syscall.processes.table import Process
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
 
@@ -138,15 +141,35 @@ class ModernEbpf:
         """Add the running processes, and have the kernel cache their context."""
         every = not self._config.process_context
         for _ in range(LISTED):
-            some_unknown = self._decoder.list_tasks(reader.feed.tasks(), all_processes=every or reader.is_second)
+            some_unknown = self._decoder.list_tasks(
+                reader.feed.tasks(), all_processes=every or reader.is_second, lacks_program=reader.feed.lacks_program
+            )
             if every or not some_unknown:
                 break
-            refused = [p for p in self.processes.processes.values() if not reader.feed.keep(p.pid, *kept(p))]
+            refused = [p for p in self.processes.processes.values() if not self._keep(reader.feed, p)]
             if reader.is_second:
                 break
             if refused:  # they have ended, or the kernel has newer context
                 self.processes.sweep()
         reader.begin(self._decoder.passed)
+
+    @staticmethod
+    def _keep(feed: Feed, process: Process) -> bool:
+        """Have the kernel cache the context of a process, unless it knows its program already.
+
+        :return: whether it has been told of this one now.
+        """
+        context, large = kept(process)
+        is_new = feed.keep(process.pid, context, large)
+        if is_new or not feed.lacks_program(process.pid):
+            return is_new
+        feed.keep_instead(process.pid, context)
+        # Another program may have been executed meanwhile, or the process may have ended.
+        found, image = procfs.facts(process.pid, process.start), process.image
+        if found is None or found.image is None or found.image[::2] != (image.args_raw, image.exepath_raw):
+            feed.forget(process.pid)
+            return False
+        return True
 
     def _wait_for_all(self, reader: Reader) -> None:
         """Wait until events are collected for which the loader waits; who is ready has all."""

@@ -72,6 +72,22 @@ class Feed:
             access.add(self._maps["large_images"], key, record.LARGE_IMAGE.pack(*large))
         return access.add(self._maps["processes"], key, record.KEPT.pack(*kept))
 
+    def keep_instead(self, pid: int, kept: record.Kept) -> None:
+        """Have the kernel cache this context of a process instead of what it has."""
+        self._access.update(self._maps["processes"], _U32.pack(pid), record.KEPT.pack(*kept))
+
+    def lacks_program(self, pid: int) -> bool:
+        """Return whether the kernel has an entry of a process and does not know its program.
+
+        An event of a process that ran before makes such an entry, and children inherit it.
+        """
+        found = self._access.find(self._maps["processes"], _U32.pack(pid), record.KEPT.size)
+        return found is not None and not record.Kept._make(record.KEPT.unpack(found)).has_image
+
+    def forget(self, pid: int) -> None:
+        """Remove what the kernel has of a process."""
+        self._access.delete(self._maps["processes"], _U32.pack(pid))
+
     def set_container(self, key: int, place: int) -> None:
         """Tell filters what the cgroups behind *key* are (``facts.containers.told_of``)."""
         self._access.update(self._maps["containers"], _U64.pack(key), bytes([place]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXIT
@@ -75,13 +75,17 @@ class Decoder:
         self._processes = processes
         self._told = ProcessRecords(processes)
 
-    def list_tasks(self, records: Iterable[bytes], *, all_processes: bool) -> bool:
+    def list_tasks(
+        self, records: Iterable[bytes], *, all_processes: bool, lacks_program: Callable[[int], bool] = lambda _: False
+    ) -> bool:
         """Add running processes from the records that list them; return whether some were not known yet.
 
         Only those that the kernel has no context of are added, or all with *all_processes*.
+
+        :param lacks_program: returns whether the kernel's context of a process, given by its pid, lacks its program.
         """
         listed = [(HEADER.unpack_from(data), data) for data in records]
-        unknown = [(h, data) for h, data in listed if not h[ARG0 + 1] or all_processes]
+        unknown = [(h, data) for h, data in listed if all_processes or not h[ARG0 + 1] or lacks_program(h[PID])]
         arguments = procfs.read_each(((h[PID], h[START]) for h, _ in unknown), ARGUMENTS)
         learned: set[int] = set()
         for (h, data), one in zip(unknown, arguments, strict=True):
