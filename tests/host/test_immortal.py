@@ -32,6 +32,25 @@ del objects[::2]
 print(json.dumps([made, before, after, len(objects), sys.getrefcount(objects[0]) == sys.getrefcount(None)]))
 """
 
+CODE = """
+import json, runpy, sys
+make_immortal = runpy.run_path(sys.argv[1])["make_immortal"]
+copied = runpy.run_path(sys.argv[2])["copied"]
+
+def look():
+    for one in functions:
+        for constant in one.__code__.co_consts:
+            pass
+
+source = [f"def f{number}():\\n    return 'a text {number}', {number}.5, lambda: {number}" for number in range(20_000)]
+named = {}
+exec("\\n".join(source), named)
+functions = [named[f"f{number}"] for number in range(20_000)]
+before = copied(look)
+make_immortal()
+print(json.dumps([before, copied(look)]))
+"""
+
 
 def newer_python():
     """Return a Python that has immortal objects, or skip."""
@@ -45,8 +64,8 @@ def newer_python():
     return skip_or_fail("python3.12", "there is no Python 3.12 or newer on PATH")
 
 
-def run(python):
-    done = subprocess.run([python, "-c", SCRIPT, *MODULES], check=True, capture_output=True, text=True)
+def run(python, script=SCRIPT):
+    done = subprocess.run([python, "-c", script, *MODULES], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -58,6 +77,13 @@ def test_a_fork_that_only_looks_copies_nothing():
     assert before > 10 * after
     assert left == 25_000
     assert immortal_now
+
+
+def test_constants_of_code():
+    """A fork copies nothing when it looks at the constants of code, which the garbage collector does not know."""
+    before, after = run(newer_python(), CODE)
+
+    assert before > 10 * after
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python has immortal objects")

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections.abc import Iterable, Iterator
+from types import CodeType
 from typing import Final
 
 #: The count of an immortal object, and where it is: the lower half of the first word of an object (object.h).
@@ -26,18 +28,27 @@ def make_immortal() -> int:
     if not is_possible():
         return 0
     gc.collect()
+    made = 0
     objects: list[object] = gc.get_objects()
-    found: set[int] = set()
     while objects:
         new = []
         for one in objects:
-            if (place := id(one)) not in found:
-                found.add(place)
+            count = _count(id(one))
+            # What is so already is done, or refers to nothing else. A set of all would leave holes where it was.
+            if count.value != _IMMORTAL:
+                count.value = _IMMORTAL
                 new.append(one)
-        objects = gc.get_referents(*new)
-    for place in found:
-        _count(place).value = _IMMORTAL
-    return len(found)
+        made += len(new)
+        objects = [*gc.get_referents(*new), *_parts_of_code(new)]
+    return made
+
+
+def _parts_of_code(objects: Iterable[object]) -> Iterator[object]:
+    """Yield what code objects among these refer to, which the garbage collector does not know."""
+    for one in objects:
+        if isinstance(one, CodeType):
+            yield from (one.co_consts, one.co_names, one.co_name, one.co_qualname, one.co_filename)
+            yield from (one.co_linetable, one.co_exceptiontable)
 
 
 def is_possible() -> bool:
