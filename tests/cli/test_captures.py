@@ -74,6 +74,25 @@ def test_what_makes_no_sense(program, capture, arguments, problem):
     assert problem in done.stderr
 
 
+def test_types_that_only_captures_have(program, alerts, capture):
+    """Rules that name them are loaded without a warning for a capture, and "all but" has them."""
+    rules = capture.parent / "captured.yaml"
+    rules.write_text(RULES.replace("evt.type = open and fd.name startswith /etc", "evt.type in (procinfo, drop)"))
+    replay = ("-o", "engine.kind=replay", "-o", f"engine.replay.capture_file={capture}")
+    warned = "the rule can never fire: no event has the type drop or procinfo"
+    assert warned in program("-V", str(rules)).stderr
+    checked = program(*replay, "-V", str(rules))
+    assert (False, 0) == ("Warning" in checked.stderr, checked.returncode)
+
+    times = captures.event("procinfo", 7, cpu_usr=1, cpu_sys=1)
+    dropped = captures.event("drop", -1, ratio=1)
+    of_both = capture.parent / "both.scap"
+    of_both.write_bytes(captures.section() + LISTED + times + dropped)
+    for condition in ("evt.type in (procinfo, drop)", "evt.type != open"):
+        rules.write_text(RULES.replace("evt.type = open and fd.name startswith /etc", condition))
+        assert 2 == len(alerts("-r", rules, of_both)), condition
+
+
 def test_runtimes_of_this_host_are_not_asked(program, capture):
     """What a capture does not tell of a container is absent: those of this host are others."""
     cgroups = b"cpu=/docker/" + b"ab" * 32 + b"\0"

@@ -39,6 +39,14 @@ def _make(settings: Mapping[str, Any]) -> Source:
     return SyscallSource(settings)
 
 
+def _event_types(settings: Mapping[str, Any]) -> frozenset[str]:
+    if not drivers.replays(settings):
+        return frozenset(BY_NAME)
+    from falcohost_syscall.scap.captured_rows import ROWS
+
+    return frozenset(ROWS)
+
+
 def _event_params() -> Mapping[str, Sequence[EventParam]]:
     from falcohost_syscall.calls.event_list import event_params
 
@@ -100,9 +108,9 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             name=SOURCE,
             description="System calls of this machine, seen by eBPF when they return.",
             make=_make,
-            event_types=frozenset(BY_NAME),
+            event_types=_event_types(settings),
             on_request=NOT_BY_DEFAULT,
-            costly=COSTLY,
+            costly={} if drivers.replays(settings) else COSTLY,
             absent=NOWHERE if drivers.replays(settings) else NOWHERE | IN_CAPTURES,
             event_params=_event_params,
             capabilities=drivers.capabilities(settings),
