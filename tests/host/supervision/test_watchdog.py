@@ -131,6 +131,16 @@ def test_a_worker_that_was_stopped_for_a_moment(watched):
     assert [] == watched.last().signals
 
 
+def test_a_source_that_says_that_opening_takes_long(watched):
+    """One that compiles says so now and then and is left alone; when it says nothing any more, it is replaced."""
+    for _ in range(3):
+        watched.last().say(wire.LogLine(20, "still compiling"))
+        assert [] == watched.passed(50)
+    ((_, _, text, _),) = watched.passed(12)
+
+    assert text.endswith("it has not come back from being opened for more than 60 s; its worker is replaced")
+
+
 def test_a_source_that_does_not_open(watched):
     """Opening is held to the same."""
     ((_, _, text, _),) = watched.passed(61)

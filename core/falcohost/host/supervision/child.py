@@ -262,6 +262,8 @@ class Child:
             self.ready = self.was_ready = True
             self.to_keep.forget_former()
             self.heard = self._clock.monotonic()
+        elif isinstance(message, wire.LogLine) and not self.ready:
+            self.heard = self._clock.monotonic()  # opening takes long, as it says
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):

@@ -1,7 +1,8 @@
 """Notices workers and loaders that stand still, and has them replaced.
 
 A worker reports its numbers each second, between two batches. A source is stalled when it does not: its opening, its
-reading, or the processing of a batch does not end. A worker or loader that somebody has stopped (SIGSTOP) is noticed at
+reading, or the processing of a batch does not end. While it is being opened, what it logs counts, too: some sources
+compile for minutes, and say so. A worker or loader that somebody has stopped (SIGSTOP) is noticed at
 once, one that is traced or frozen after a moment. A worker is asked to end, which most can even then, and killed if it
 does not, or is frozen.
 """

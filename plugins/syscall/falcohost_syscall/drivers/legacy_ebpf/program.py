@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from falcohost import SourceError
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.legacy_ebpf import bcc
+from falcohost_syscall.drivers.legacy_ebpf import bcc, compiling
 from falcohost_syscall.drivers.legacy_ebpf.kernel_members import from_headers, from_kernel
 from falcohost_syscall.drivers.legacy_ebpf.recipes import CALLS, ENDED, EXECUTED, Recipe
 from falcohost_syscall.drivers.legacy_ebpf.rings import Rings
@@ -67,7 +67,7 @@ class Program:
 
     def __init__(self, text: str, cpus: list[int], size: int) -> None:
         module = bcc.module()
-        with _said() as said:
+        with compiling.told(f"its programs for Linux {os.uname().release}"), _said() as said:
             try:
                 self._bpf: Any = module.BPF(text=text.encode())
             except Exception as error:
