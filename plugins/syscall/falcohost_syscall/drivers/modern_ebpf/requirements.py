@@ -65,15 +65,19 @@ def _kernel() -> str | None:
     if tuple(numbers) >= OLDEST_KERNEL:
         return None
     oldest = ".".join(map(str, OLDEST_KERNEL))
-    return f"The syscall source needs Linux {oldest} or newer, this is {release}; boot a newer kernel."
+    return (
+        f"engine.kind: modern_ebpf needs Linux {oldest} or newer, this is {release}; boot a newer kernel, or set "
+        "engine.kind to ebpf (programs that BCC compiles here) or kmod (Falco's kernel module)."
+    )
 
 
 def _btf() -> str | None:
     if BTF.exists():
         return None
     return (
-        f"The kernel has no BTF ({BTF} is missing), which the syscall source needs; "
-        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's are."
+        f"The kernel has no BTF ({BTF} is missing), which engine.kind: modern_ebpf needs; "
+        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's are, or set engine.kind to ebpf "
+        "(programs that BCC compiles here) or kmod (Falco's kernel module)."
     )
 
 
