@@ -69,7 +69,7 @@ def test_fields_and_filter(inspected, work):
 def test_a_field_with_a_comma_in_its_argument(inspected, work):
     """A comma in brackets is a part of the argument."""
     assert ["proc.env[a,b]  evt.num", "               1"] == [
-        line.rstrip() for line in inspected(work, "-f", "proc.env[a,b],evt.num", "-n", "2")
+        line.rstrip() for line in inspected(work, "-f", "proc.env[a,b],evt.num", "-n", "1")
     ]
 
 
@@ -78,6 +78,33 @@ def test_json(inspected, work):
     assert [{"evt.num": 1, "fd.name": None}, {"evt.num": 2, "fd.name": None}] == [
         json.loads(line) for line in inspected(work, "-n", "2", "--json", "-f", "evt.num,fd.name")
     ]
+
+
+def test_a_count_is_one_of_lines_below_headings(inspected, work):
+    """-n does not count headings, so that -n 1 shows one event, process or line of a story."""
+    for options, headings in (((), 1), (("--tree",), 1), (("--pid", "1201"), 2), (("-p", "%evt.num"), 0)):
+        every = inspected(work, *options)
+        for count in (1, 2):
+            assert every[: headings + count] == inspected(work, *options, "-n", str(count)), options
+
+
+def test_the_first_process_has_no_parent(inspected, written):
+    """The story of a process without a parent says so, and names none."""
+    listed = captures.block(captures.PROCESSES, captures.thread(1, 1, 0, b"systemd", exe=b"systemd"))
+    capture = written(listed, captures.event("close", 1, res=0, fd=3))
+
+    assert inspected(capture, "--pid", "1")[1].startswith("  no parent, ")
+
+
+@pytest.mark.parametrize("name", ["nope", "", "a b"])
+def test_what_is_no_field(falcohost, work, name):
+    """What cannot be a field is named, with how fields look."""
+    done = falcohost("inspect", work, "--fields", f"evt.num,{name}")
+
+    assert 1 == done.returncode
+    assert (
+        f"--fields: expected a field such as proc.name, not '{name}'; 'falcohost fields syscall' lists" in done.stderr
+    )
 
 
 def test_a_format(inspected, work):

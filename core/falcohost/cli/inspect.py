@@ -41,7 +41,9 @@ _LESS = "FRX"
 @click.option(
     "--top", metavar="FIELD,…", shell_complete=complete.fields_of_calls, help="Count events by the values of FIELDs."
 )
-@click.option("-n", "--count", type=click.IntRange(min=1), metavar="COUNT", help="Show COUNT lines (--top: 20).")
+@click.option(
+    "-n", "--count", type=click.IntRange(min=1), metavar="COUNT", help="Show COUNT lines, without headings (--top: 20)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 @click.option("--from", "begin", metavar="TIME", help="Leave out events before this time.")
 @click.option("--to", "end", metavar="TIME", help="Leave out events behind this time.")
@@ -71,6 +73,7 @@ def command(
 
     Example: falcohost inspect --live 'evt.type = execve' -p '%proc.pname: %proc.cmdline'
     """
+    from falcohost.cli import inspect_story
     from falcohost.cli.inspect_events import Inspection
 
     file, words = _file(words, live=live)
@@ -91,7 +94,8 @@ def command(
         lines = _lines(
             inspection, fields, form, tree=tree, top=top, count=count, as_json=as_json, story=story, live=live
         )
-        _print(ctx, lines if count is None or top else _first(lines, count), paged=not live)
+        headings = 0 if as_json or form else inspect_story.HEADINGS if story else 1
+        _print(ctx, lines if count is None or top else _first(lines, headings + count), paged=not live)
     _sum_up(inspection, file)
 
 

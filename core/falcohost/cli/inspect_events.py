@@ -84,12 +84,14 @@ class Inspection:
     def ref(self, name: str) -> FieldRef:
         """Return the field *name*, which may have an argument.
 
-        :raises ConditionSyntaxError: it is no field.
-        :raises TypeCheckError: events do not have it.
+        :raises TypeCheckError: it is no field, or events do not have it.
         """
-        node = parse_operand(name)
+        try:
+            node = parse_operand(name)
+        except ConditionSyntaxError as error:
+            raise TypeCheckError(f"expected a field such as proc.name, not {name!r}") from error
         if not isinstance(node, FieldNode):
-            raise TypeCheckError(f"expected a field, not {name}")
+            raise TypeCheckError(f"expected a field such as proc.name, not {name!r}")
         return self.catalog.resolve(node.name, node.arg)
 
     def getters(self, names: Sequence[str]) -> list[Callable[[Any], Any]]:

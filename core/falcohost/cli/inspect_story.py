@@ -24,6 +24,8 @@ _PASSED: Final = ("evt.arg.name", "evt.arg.path")
 _MORE: Final = (*_PASSED, "fd.num")
 _EXECS: Final = frozenset(("execve", "execveat"))
 _FORKS: Final = frozenset(("clone", "clone3", "fork", "vfork"))
+#: Lines that say who it is.
+HEADINGS: Final = 2
 #: The longest text of parameters.
 _LONGEST: Final = 120
 
@@ -114,7 +116,8 @@ def _what(values: dict[str, Any]) -> str:
 
 def _head(values: dict[str, Any]) -> Iterator[str]:
     yield click.style(f"{values['proc.pid']} {printable(str(values['proc.cmdline']))}", bold=True)
-    parent = f"parent {text_of(values['proc.ppid'])} ({text_of(values['proc.pname'])})"
+    known = f"parent {text_of(values['proc.ppid'])} ({text_of(values['proc.pname'])})"
+    parent = known if values["proc.ppid"] else "no parent"
     facts = {"user": "user.name", "container": "container.id", "directory": "proc.cwd"}
     told = [f"{word} {text_of(values[name])}" for word, name in facts.items() if values[name]]
     yield click.style(f"  {', '.join((parent, *told))}", dim=True)
