@@ -33,7 +33,7 @@ def test_check_and_repair(ended, module_home):
     before = module_home.run("alerts", "--json").stdout
     done = module_home.run("store", "repair")
     assert re.fullmatch(
-        r"The new store has 5 alerts; all could be read\. The old one is /.*/state\.db\.broken-\w+\.\n", done.stdout
+        r"The new store has 5 alerts; all could be read\. The old one is /.*/state\.db\.broken-\w+\.1\.\n", done.stdout
     )
     assert before == module_home.run("alerts", "--json").stdout
 

@@ -190,3 +190,21 @@ def test_a_file_of_which_nothing_can_be_read(path, arrival):
     store.append([arrival("a")])
 
     assert (1, 1) == (store.begun, store.last)
+
+
+def test_damaged_files_do_not_fill_the_disk(path, arrival, caplog):
+    """The newest three stay, each with what belongs to it; the log says which are gone, and others' files stay."""
+    others = [path.with_name(name) for name in ("state.db.broken-by-hand", "state.db.broken-20200101T000000.old")]
+    for other in others:
+        other.write_bytes(b"kept")
+    path.with_name("state.db.broken-20200101T000000").write_bytes(b"of a former version")
+    path.with_name("state.db.broken-20200101T000000-wal").write_bytes(b"of a former version")
+    for number in range(1, 13):
+        path.write_bytes(b"no database %d" % number)
+        Store(path, Limits()).close()
+
+    left = [one.read_bytes() for one in path.parent.glob("state.db.broken-2*") if one not in others]
+    assert {b"no database 10", b"no database 11", b"no database 12"} == {*left}
+    assert 3 == len(left)
+    assert all(other.exists() for other in others)
+    assert "removed state.db.broken-20200101T000000, state.db.broken-20200101T000000-wal" in caplog.text

@@ -6,6 +6,7 @@ The file is in WAL mode, so that a process that dies loses no committed transact
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import time
@@ -29,6 +30,9 @@ _CHECKPOINT = 4000
 #: Bytes of the WAL that stay when it is begun anew: it has more after transactions that were large, or while somebody
 #: reads for long.
 _WAL_KEPT = 24 << 20
+
+#: So many corrupt files stay beside the database, each as large as it was.
+MOST_BROKEN = 3
 
 #: Errors about the content of a file. There is another one if its log was cut off.
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -163,8 +167,37 @@ def is_broken(error: sqlite3.Error) -> bool:
 
 
 def broken_name(path: Path) -> Path:
-    """Return a name for a corrupt file beside *path*."""
-    return path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+    """Return a new name for a corrupt file beside *path*, with a number that is larger than those of others."""
+    number = 1 + max((number for number, _, _ in _put_aside(path)), default=0)
+    return path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}.{number}")
+
+
+def remove_surplus(path: Path, shown: Path | None = None) -> list[str]:
+    """Remove corrupt files that were put aside, but for the newest; return the names of those that are gone.
+
+    Messages call *path* *shown*.
+    """
+    parts = sorted(_put_aside(path))
+    surplus = sorted({part[:2] for part in parts})[:-MOST_BROKEN]
+    gone = []
+    for name in (part[2] for part in parts if part[:2] in surplus):
+        try:
+            path.with_name(name).unlink()
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", (shown or path).with_name(name), error.strerror)
+        else:
+            gone.append(name)
+    return gone
+
+
+def _put_aside(path: Path) -> list[tuple[int, str, str]]:
+    """Return of each part of a corrupt file beside *path* the number, the time and the name.
+
+    They are ordered by their numbers, since somebody may set the clock. In former versions they had none.
+    """
+    form = re.compile(rf"{re.escape(path.name)}\.broken-([0-9]{{8}}T[0-9]{{6}})(?:\.([0-9]+))?(?:-wal|-shm)?")
+    there = [found for one in path.parent.iterdir() if (found := form.fullmatch(one.name)) and one.is_file()]
+    return [(int(found[2] or 0), found[1], found[0]) for found in there]
 
 
 def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> Path:
@@ -177,9 +210,12 @@ def put_aside(path: Path, error: sqlite3.Error, shown: Path | None = None) -> Pa
         part = path.with_name(path.name + ending)
         if part.exists():
             part.rename(aside.with_name(aside.name + ending))
+    gone = remove_surplus(path, shown)
     shown = shown or path
     text = "the state in %s is corrupt (%s); it was renamed to %s, and a new one is created"
     log.error(text, shown, error, shown.with_name(aside.name))
+    if gone:
+        log.warning("the newest %d corrupt files are kept; removed %s", MOST_BROKEN, ", ".join(gone))
     return aside
 
 

@@ -17,7 +17,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.store.age import stored_age
 from falcohost.store.body import decode
-from falcohost.store.database import SCHEMA, broken_name, connect, one
+from falcohost.store.database import SCHEMA, broken_name, connect, one, remove_surplus
 from falcohost.store.directory import database
 from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
 
@@ -90,12 +90,13 @@ class Repaired(Struct, frozen=True):
 
     :ivar alerts: number of alerts in the new file.
     :ivar unreadable: number of alerts that could not be read or decoded, about.
-    :ivar aside: path of the old file.
+    :ivar aside: path of the old file; *removed*: the names of older ones that are gone.
     """
 
     alerts: int
     unreadable: int
     aside: str
+    removed: list[str] = []
 
 
 def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants] = {}) -> Overview:
@@ -166,9 +167,10 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
         for part in _files(path):
             part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
         fresh.rename(path)
+        removed = remove_surplus(path)
     except (OSError, sqlite3.Error) as error:
         raise StateError(f"{path} cannot be repaired: {error}") from error
-    return Repaired(count, unreadable, str(aside))
+    return Repaired(count, unreadable, str(aside), removed)
 
 
 class Reader:
