@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from falcohost.host.response.processes import everyone, stat_of
 from falcohost.host.response.target import Target, hold
 from falcohost.host.supervision.images import image_of, open_freezer
 from falcohost.testing.acting import about, alive
+from falcohost.testing.descendants import below
 from falcohost.testing.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root sees what others run")
@@ -57,7 +59,12 @@ def test_processes_of_the_agent(protection, run):
     from falcohost.host.config.response import ProtectedConfig
     from falcohost.host.response.protection import Protection
 
-    assert "it is a process of the agent" == why(Protection(ProtectedConfig(()), family.pid, 0), int(family.said[0]))
+    try:
+        said = why(Protection(ProtectedConfig(()), family.pid, 0), int(family.said[0]))
+    finally:
+        for pid in below(family.pid):
+            os.kill(pid, signal.SIGKILL)
+    assert "it is a process of the agent" == said
 
 
 @pytest.fixture
