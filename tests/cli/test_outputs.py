@@ -172,7 +172,7 @@ def test_what_a_reader_never_took_comes_with_the_next_run(agent, setup):
     os.close(write)
     assert first.wait() == 0
     os.close(read)
-    (left,) = re.findall(r"(\d+) alerts will be delivered in the next run", first.stderr)
+    (left,) = re.findall(r"(\d+) alerts is delivered in the next run", first.stderr)
 
     second = agent(*setup(config, numbers={"count": 1}), *ONLY_NUMBERS)
 
@@ -332,3 +332,35 @@ def test_a_store_without_secrets(agent, setup, falcohost, home):
     assert 2 == sum("Counted (value=***)" in line for line in running.alerts)
     assert 2 == falcohost("alerts").stdout.count("Counted (value=***)")
     assert not any(b"(value=1" in file.read_bytes() for file in (home.folder / "state").glob("state.db*"))
+
+
+#: An output that is dead, and gets only one of the alerts.
+FILTERED = """
+stdout_output: {{enabled: true}}
+outputs:
+  dead: {{type: http, url: "http://127.0.0.1:{port}/", rules: ["Falcohost internal: agent started"]}}
+falcohost: {{internal: {{agent_started: true}}}}
+"""
+
+
+def test_what_waits_is_what_an_output_gets(home, until):
+    """Stats count for a dead output only what its filter lets through, also after a restart, as the store does."""
+    port = Port()
+    command = [*home.setup(FILTERED.format(port=port.number), numbers={"interval": 0.02}), *ONLY_NUMBERS]
+
+    def waiting():
+        found = json.loads(home.run("stats", "--json").stdout)
+        return {one["name"]: one["waiting"] for one in found["outputs"]}, found["store"]["last"]
+
+    def one_run(starts):
+        running = home.agent(*command)
+        running.wait_for_alerts(20)
+        until(lambda: waiting()[1] >= 20 * starts, lambda: (waiting(), running.stderr))
+        until(lambda: waiting()[0]["dead"] == starts, lambda: (waiting(), running.stderr))
+        found = json.loads(home.run(*command[:2], "store", "--json").stdout)["marks"]
+        assert starts == {one["name"]: one["waiting"] for one in found}["dead"]
+        running.end(signal.SIGTERM)
+
+    for starts in (1, 2):
+        one_run(starts)
+    port.close()

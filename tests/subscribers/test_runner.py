@@ -243,8 +243,8 @@ def test_growth_is_told(runner, caplog, monkeypatch):
         one.put(*["a"] * 600)
 
     assert [
-        "1200 alerts are waiting for the output 'test', which does not keep up",
-        "2400 alerts are waiting for the output 'test', which does not keep up",
+        "the output 'test' does not keep up: it is 1200 alerts behind",
+        "the output 'test' does not keep up: it is 2400 alerts behind",
     ] == [record.getMessage() for record in caplog.records]
 
 
@@ -275,7 +275,7 @@ def test_closing_does_not_wait_for_ever(runner, caplog):
     one.close(0.01)
 
     assert 2 == one.dropped
-    assert "discarding 2 alerts for it" in caplog.text
+    assert "discarding what it gets of the last 2 alerts" in caplog.text
 
 
 def test_the_next_run_delivers_what_is_left(runner, tmp_path, caplog):
@@ -284,7 +284,7 @@ def test_the_next_run_delivers_what_is_left(runner, tmp_path, caplog):
     before = runner(Output(*[OutputError("down")] * 1000), Store(path, Limits()))
     before.put("a", "b")
     before.close(0.01)
-    assert "2 alerts will be delivered in the next run" in caplog.text
+    assert "of the last 2 alerts is delivered in the next run" in caplog.text
 
     output, last = Output(), Output()
     close(runner(output, Store(path, Limits())))

@@ -102,6 +102,7 @@ def _given(assignment: Assignment, claiming: Claiming, maker: AlertMaker, *, rec
         redaction=assignment.redaction,
         user=claiming.user,
         takers=assignment.takers,
+        selections=assignment.selections,
         maker=maker,
         only_log=assignment.only_log,
         recalls=recalls,

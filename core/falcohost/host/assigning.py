@@ -93,6 +93,7 @@ class Assigning:
             hostname=self._hostname,
             iso8601=config.alerts.iso_8601,
             outputs=self._outputs,
+            selections={name: config.outputs.enabled[name].selection for name in self._outputs},
             subscribers=[*self._plugins.subscribers()],
             only_log=config.only_logs,
             version=falcohost_version(),

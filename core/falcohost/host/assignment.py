@@ -14,6 +14,7 @@ from falcohost.outputs.redaction_settings import Redaction
 from falcohost.rotation import Rotation
 from falcohost.specs import DropPolicy
 from falcohost.store.limits import Limits
+from falcohost.subscribers.selection import Selection
 
 
 class Drops(msgspec.Struct, frozen=True):
@@ -125,6 +126,7 @@ class Assignment(msgspec.Struct, frozen=True):
     watches: bool = True
     awaited: list[bytes] = []
     outputs: list[str] = []
+    selections: dict[str, Selection] = {}
     subscribers: list[str] = []
     files: list[bytes] = []
     connects: list[str] = []

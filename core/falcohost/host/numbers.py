@@ -150,7 +150,9 @@ NOTHING = Numbers()
 class OutputNumbers(msgspec.Struct, frozen=True):
     """The numbers of one output or other subscriber, by the names of the attributes of its runner."""
 
-    waiting: Annotated[int, number("alerts that it has not taken yet", over=Over.LAST, text="alerts waiting")] = 0
+    waiting: Annotated[
+        int, number("alerts that wait for it, of those that it gets", over=Over.LAST, text="alerts waiting")
+    ] = 0
     dropped: Annotated[
         int, number("alerts that it will never get", text="{:,} will not be delivered", colour="red")
     ] = 0

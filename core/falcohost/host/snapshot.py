@@ -59,13 +59,15 @@ class OutputState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     :ivar busy: seconds that the current delivery has taken.
     :ivar kind: ``output`` or ``subscriber``.
-    :ivar lag: seconds for which the first alert that it has not taken has been waiting; 0: none is.
+    :ivar lag: seconds for which the first alert that waits for it has been waiting; 0: none is.
+    :ivar mark: number of the last alert that it has taken, or that is not for it.
     """
 
     name: str
     busy: float
     kind: str = "output"
     lag: float = 0.0
+    mark: int = 0
 
 
 class OutputSnapshot(msgspec.Struct, frozen=True):

@@ -72,14 +72,22 @@ def key_in(body: bytes) -> int:
     return _HEAD.unpack_from(body)[2] if len(body) >= _HEAD.size and body[0] == _MARK else NO_KEY
 
 
-def priority_of(body: bytes) -> Priority:
-    """Return the priority of the alert in *body*, of any version."""
-    begin = _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
-    return _decode_priority(body[begin:]).priority
+class Kind(msgspec.Struct, frozen=True, gc=False):
+    """What decides who gets an alert."""
 
-
-class _OnlyPriority(msgspec.Struct):
+    source: str
+    rule: str
     priority: Priority
+    tags: tuple[str, ...] = ()
+
+
+def kind_of(body: bytes) -> Kind | None:
+    """Return the kind of the alert in *body*, of any version; None: it is damaged."""
+    begin = _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
+    try:
+        return _decode_kind(body[begin:])
+    except ValueError:
+        return None
 
 
 def _decode_older(body: bytes) -> Alert:
@@ -98,4 +106,4 @@ def _whole(alert: Alert, at: int) -> str:
 _pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode
-_decode_priority = msgspec.msgpack.Decoder(_OnlyPriority).decode
+_decode_kind = msgspec.msgpack.Decoder(Kind).decode

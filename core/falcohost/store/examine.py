@@ -12,17 +12,14 @@ from typing import Any, Final, Self, TypeAlias
 
 from msgspec import Struct
 
-from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.store.age import stored_age
-from falcohost.store.body import decode
+from falcohost.store.backlog import NOTHING, Backlogs, Behind, Wants
+from falcohost.store.body import decode, kind_of
 from falcohost.store.database import SCHEMA, broken_name, connect, one, remove_surplus
 from falcohost.store.directory import database
 from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
-
-#: Returns whether an output gets an alert.
-Wants: TypeAlias = Callable[[Alert], bool]
 
 #: Called with a number of alerts, now and then.
 Progress: TypeAlias = Callable[[int], object]
@@ -102,7 +99,7 @@ class Repaired(Struct, frozen=True):
 def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants] = {}) -> Overview:
     """Return what is in the store in *directory*.
 
-    :param wanted: by output, which alerts it gets; others get all. The first alert of a rule that waits is asked of.
+    :param wanted: by output, which alerts it gets; others get all.
     :raises StateError: there is none, or it cannot be read.
     """
     path = database(directory)
@@ -115,13 +112,17 @@ def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants]
         marks = reader.rows(f"SELECT name, mark, {parked} FROM subscribers ORDER BY name")
         now = stored_age(reader.rows, clock).now() if reader.version >= 4 else 0
         last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
+        behind = _behind(reader, {name: mark for name, mark, _ in marks}, last, wanted)
         return Overview(
             str(path),
             sum(part.stat().st_size for part in _files(path)),
             sum(row[1] for row in sources),
             last,
             [Part(*row) for row in sources],
-            [Mark(name, mark, *_waiting(reader, mark, now, wanted.get(name)), parked) for name, mark, parked in marks],
+            [
+                Mark(name, mark, behind[name].count, _lag(reader, behind[name], now), parked)
+                for name, mark, parked in marks
+            ],
             dict(reader.rows("SELECT source, cursor FROM cursors ORDER BY source")),
         )
 
@@ -207,23 +208,23 @@ class Reader:
             raise StateError(f"the state in {self._path} cannot be read: {error}; {mend}") from error
 
 
-def _waiting(reader: Reader, mark: int, now: int, wants: Wants | None) -> tuple[int, int]:
-    """Return how many alerts wait for an output, and the seconds for which the first has been stored."""
+def _behind(reader: Reader, marks: Mapping[str, int], last: int, wanted: Mapping[str, Wants]) -> dict[str, Behind]:
+    """Return what waits for each output."""
     delivered = " AND seq NOT IN (SELECT seq FROM held)" if reader.version >= 7 else ""
-    sql = f"SELECT count(*), min(seq) FROM alerts WHERE seq > ?{delivered} GROUP BY source, rule"
-    groups = [group for group in reader.rows(sql, mark) if wants is None or _is_wanted(reader, group[1], wants)]
-    if not groups:
-        return 0, 0
-    ((stored,),) = reader.rows("SELECT stored FROM alerts WHERE seq = ?", min(first for _, first in groups))
-    return sum(count for count, _ in groups), max(0, now - stored) if now else 0
+    sql = f"SELECT seq, alert FROM alerts WHERE seq > ? AND seq <= ?{delivered} ORDER BY seq LIMIT ?"
+    backlogs = Backlogs(wanted)
+    for name, mark in marks.items():
+        backlogs.begin(name, min(mark, last), last)
+    while backlogs.count(lambda *which: [(seq, kind_of(body)) for seq, body in reader.rows(sql, *which)], _PAGE):
+        pass
+    return backlogs.behind()
 
 
-def _is_wanted(reader: Reader, seq: int, wants: Wants) -> bool:
-    ((body,),) = reader.rows("SELECT alert FROM alerts WHERE seq = ?", seq)
-    try:
-        return wants(decode(body, reader.metadata))
-    except (ValueError, KeyError):
-        return True
+def _lag(reader: Reader, behind: Behind, now: int) -> int:
+    """Return the seconds for which the first alert that waits has been stored."""
+    if behind == NOTHING or not now:
+        return 0
+    return max(0, now - one(reader.connection, "SELECT stored FROM alerts WHERE seq = ?", behind.first))
 
 
 def _undecodable(reader: Reader, progress: Progress) -> Iterator[str]:

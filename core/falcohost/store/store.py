@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,8 @@ from falcohost.log import log
 from falcohost.store import carried
 from falcohost.store.age import stored_age
 from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
-from falcohost.store.body import decode, encode, key_in
+from falcohost.store.backlog import Backlogs, Behind, Wants
+from falcohost.store.body import Kind, decode, encode, key_in, kind_of
 from falcohost.store.disk import Disk
 from falcohost.store.latest import Kept, Latest
 from falcohost.store.limits import Limits
@@ -35,6 +36,11 @@ from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
 
+#: So many alerts that were there when a subscriber came are looked at in a turn.
+COUNTED = 5000
+
+_BODIES = "SELECT seq, alert FROM alerts WHERE seq > ?"
+_DELIVERED = " AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = alerts.seq)"
 _LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
 
@@ -44,10 +50,11 @@ class Store:
     :param path: the file; None for a store in memory.
     :param claimed: the descriptor that locks the directory, closed with the store.
     :param shown: how messages call the file, if not by *path*.
+    :param wants: by output, which alerts it gets; others get all.
     :ivar kept: the state is on disk.
     :ivar last: number of the last alert; the first is 1, and numbers are never reused.
     :ivar noise: decides what is delivered.
-    :ivar lost: number of alerts that were deleted before every subscriber had them, because of the limits.
+    :ivar lost: number of alerts that were deleted before all who get them had them, because of the limits.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Store:
         claimed: int | None = None,
         clock: Clock = SYSTEM,
         shown: Path | None = None,
+        wants: Mapping[str, Wants] = {},
     ) -> None:
         self.kept = path is not None
         self.lost = 0
@@ -68,6 +76,7 @@ class Store:
         self.last: int = self._disk.query(_LAST)[0][0]
         self._waiting = Waiting()
         self._positions: dict[str, SubscriberPosition] = {}
+        self._backlogs = Backlogs(wants)
         self._latest = Latest()
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
@@ -136,8 +145,10 @@ class Store:
             rows = self._disk.query("SELECT mark, state FROM subscribers WHERE name = ?", (name,))
             if rows:
                 self._positions[name] = SubscriberPosition(*rows[0])
+                self._count_behind(name)
             else:
                 self._move(name, self.last, None)
+                self._backlogs.begin(name, self.last, self.last)
                 self._settle()
             return self._positions[name]
 
@@ -171,6 +182,12 @@ class Store:
     def marks(self) -> dict[str, int]:
         """Return the mark of each subscriber."""
         return {name: position.mark for name, position in self._positions.items()}
+
+    @property
+    def behind_by(self) -> dict[str, Behind]:
+        """Return what waits for each subscriber, of what it gets."""
+        with self._lock:
+            return self._backlogs.behind()
 
     def recent(self, after: int) -> list[Kept] | None:
         """Return all alerts after number *after* that are to be delivered; None if they are not all in memory."""
@@ -225,6 +242,7 @@ class Store:
     def tend(self) -> bool:
         """Look after the file; return whether somebody had deleted or replaced it, and it was written again."""
         with self._lock:
+            self._count()
             return self._disk.tend()
 
     def carry(self) -> tuple[bytes, ...]:
@@ -268,13 +286,28 @@ class Store:
                 os.close(self._claimed)
 
     def _bodies(self, after: int, most: int, *, held: bool = False) -> list[tuple[int, bytes]]:
-        which = "" if held else " AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = alerts.seq)"
-        sql = f"SELECT seq, alert FROM alerts WHERE seq > ?{which} ORDER BY seq LIMIT ?"
+        sql = f"{_BODIES}{'' if held else _DELIVERED} ORDER BY seq LIMIT ?"
         found: list[tuple[int, bytes]] = self._disk.query(sql, (after, most))
         if len(found) < most and self._waiting.rows:
             rest = (row for row in self._waiting.rows if row.seq > after and (held or not row.held))
             found += [(row.seq, row.body) for row in islice(rest, most - len(found))]
         return found
+
+    def _count_behind(self, name: str) -> None:
+        """Begin to count what waits for a subscriber: at once what is in memory, and some of what is on the disk."""
+        rows = self._waiting.rows
+        mark, last = self._positions[name].mark, rows[0].seq - 1 if rows else self.last
+        self._backlogs.begin(name, min(mark, last), last)
+        self._backlogs.add_for(name, (row for row in rows if row.seq > mark))
+        self._count()
+
+    def _count(self) -> None:
+        with contextlib.suppress(StateError):  # it is counted later
+            self._backlogs.count(self._kinds, COUNTED)
+
+    def _kinds(self, after: int, until: int, most: int) -> list[tuple[int, Kind | None]]:
+        sql = f"{_BODIES} AND seq <= ?{_DELIVERED} ORDER BY seq LIMIT ?"
+        return [(seq, kind_of(body)) for seq, body in self._disk.query(sql, (after, until, most))]
 
     def _reply(self, answer: Answer) -> None:
         if answer.alerts:
@@ -297,6 +330,7 @@ class Store:
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []
         rows, latest, noise = self._waiting.rows, self._latest, self.noise
+        there = len(rows)
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
             known = stored_ids(self._disk.query, [alert.id for alert in arrival.alerts]) if rewinds else ()
@@ -327,12 +361,14 @@ class Store:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
                 self._waiting.ended.add(arrival.source)
+        self._backlogs.add(islice(rows, there, None))
         return taken
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)
         self._positions[name] = SubscriberPosition(mark, before.state if before and state is None else state)
         self._waiting.move(name, mark, state)
+        self._backlogs.move(name, mark)
         self._latest.forget(min(position.mark for position in self._positions.values()))
 
     def _settle(self) -> None:
@@ -376,18 +412,19 @@ class Store:
         waiting.written.clear()
         self._surplus.renew()
         self._disk.change(self.noise.load)
+        for name in self._positions:
+            self._count_behind(name)
 
     def _bound(self) -> None:
         """Give up alerts that wait for the disk, if there are too many."""
         gone = self._waiting.give_up()
         self._seen.difference_update((row.alert.source, row.alert.id) for row in gone)
-        behind = self._behind
-        self._lose(sum(row.seq > behind for row in gone))  # some may still be read from memory
+        self._lose(self._backlogs.lose(row.seq for row in gone))  # some may still be read from memory
 
     def _delete_surplus(self, connection: sqlite3.Connection) -> None:
         deleted = self._surplus.delete(connection, self.last, self._behind)
         self._latest.forget(deleted.until)
-        self._lose(deleted.missed)
+        self._lose(self._backlogs.lose(deleted.gone))
 
     @property
     def _behind(self) -> int:

@@ -7,12 +7,13 @@ their oldest alerts (:mod:`falcohost.store.shares`).
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from falcohost.clock import Clock
 from falcohost.store.age import Age
-from falcohost.store.body import priority_of
+from falcohost.store.body import kind_of
 from falcohost.store.database import one
 from falcohost.store.limits import Limits
 from falcohost.store.shares import Place, surplus
@@ -42,10 +43,10 @@ _READING = "INSERT OR REPLACE INTO age VALUES (1, ?, ?, ?, ?)"
 
 
 class Deleted(NamedTuple):
-    """What was deleted: all alerts up to number *until*, and *missed* alerts that not every subscriber had."""
+    """What was deleted: all alerts up to number *until*; *gone*: the numbers of those that not every subscriber had."""
 
     until: int
-    missed: int
+    gone: Sequence[int] = ()
 
 
 @dataclass
@@ -98,29 +99,30 @@ class Surplus:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute(_READING, self._age.reading())
         deleted = self._delete_old(connection, last, behind)
-        missed = self._delete_much(connection, last, behind)
-        if deleted.until or missed is not None:
+        gone = self._delete_much(connection, last, behind)
+        if deleted.until or gone is not None:
             first = one(connection, "SELECT coalesce(min(seq), ?) FROM alerts", last + 1)
             connection.execute("DELETE FROM metadata WHERE last < ?", (first - MOST_LATER,))
             connection.execute("DELETE FROM held WHERE seq < ?", (first,))
         connection.execute("COMMIT")
-        return Deleted(deleted.until, deleted.missed + (missed or 0))
+        return Deleted(deleted.until, [*deleted.gone, *(gone or ())])
 
     def _delete_old(self, connection: sqlite3.Connection, last: int, behind: int) -> Deleted:
         oldest = self._age.now() - self._limits.days * _DAY
         young = "SELECT seq FROM alerts WHERE stored >= ? ORDER BY seq LIMIT 1"
         until = one(connection, f"SELECT coalesce(({young}), ?)", oldest, last + 1) - 1
         if not one(connection, "SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= ?)", until):
-            return Deleted(0, 0)
+            return Deleted(0)
         if self._counted:
             for key, (_, size) in _added(connection, 0, min(until, self._counted)).items():
                 self._used[key].size -= size
-        missed = one(connection, "SELECT count(*) FROM alerts WHERE seq <= ? AND seq > ?", until, behind)
+        missed = connection.execute("SELECT seq FROM alerts WHERE seq <= ? AND seq > ? ORDER BY seq", (until, behind))
+        gone = [seq for (seq,) in missed]
         connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
-        return Deleted(until, missed)
+        return Deleted(until, gone)
 
-    def _delete_much(self, connection: sqlite3.Connection, last: int, behind: int) -> int | None:
-        """Return how many were deleted that not every subscriber had; None: nothing was deleted."""
+    def _delete_much(self, connection: sqlite3.Connection, last: int, behind: int) -> list[int] | None:
+        """Return the numbers of those deleted that not every subscriber had; None: nothing was deleted."""
         most = self._limits.megabytes << 20
         pages = one(connection, "PRAGMA page_count") - one(connection, "PRAGMA freelist_count")
         taken = pages * one(connection, "PRAGMA page_size")
@@ -135,14 +137,15 @@ class Surplus:
         above = surplus(used, room)
         gone = self._oldest(connection, {(place.source, place.rule): size for place, size in above.items()})
         connection.executemany("DELETE FROM alerts WHERE seq = ?", [(seq,) for seq in gone])
-        return sum(seq > behind for seq in gone)
+        return [seq for seq in gone if seq > behind]
 
     def _count(self, connection: sqlite3.Connection, last: int) -> None:
         """Count the alerts that were not counted yet."""
         for key, (first, size) in _added(connection, self._counted, last).items():
             used = self._used.setdefault(key, _Used(0, first))
             body = connection.execute("SELECT alert FROM alerts WHERE seq = ?", (first,)).fetchone()[0]
-            used.priority = priority_of(body)
+            if (kind := kind_of(body)) is not None:
+                used.priority = kind.priority
             used.size += size
         self._counted = last
 

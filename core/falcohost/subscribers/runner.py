@@ -29,7 +29,7 @@ LONGEST_DELAY = 30.0
 TICK = 1.0
 LOOK = 10.0
 
-#: Number of waiting alerts that is reported, and again each time it has doubled.
+#: Number of alerts that it is behind which is reported, and again each time it has doubled.
 LONG = 10_000
 
 
@@ -87,7 +87,7 @@ class Runner:
 
     @property
     def waiting(self) -> int:
-        """Return the number of alerts that were not taken yet."""
+        """Return the number of alerts that it has not been asked about yet, also those that are not for it."""
         return self._store.last - self.mark
 
     def notify(self) -> None:
@@ -96,7 +96,7 @@ class Runner:
             self._changed.notify_all()
         if self.waiting >= self._report_at:
             self._report_at = 2 * self.waiting
-            log.warning("%d alerts are waiting for the %s, which does not keep up", self.waiting, self._label)
+            log.warning("the %s does not keep up: it is %d alerts behind", self._label, self.waiting)
 
     def reopen(self) -> None:
         """Reopen the subscriber before the next delivery."""
@@ -122,9 +122,10 @@ class Runner:
         if not self._thread.is_alive() or not left:
             return
         if self._store.kept:
-            log.error("the %s is still blocked; %d alerts will be delivered in the next run", self._label, left)
+            text = "the %s is still blocked; what it gets of the last %d alerts is delivered in the next run"
+            log.error(text, self._label, left)
         else:
-            log.error("the %s is still blocked; discarding %d alerts for it", self._label, left)
+            log.error("the %s is still blocked; discarding what it gets of the last %d alerts", self._label, left)
             self.dropped += left
 
     def _run(self) -> None:

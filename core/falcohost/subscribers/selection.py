@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from msgspec import Struct
 
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Priority
+
+
+class Selected(Protocol):
+    """What of an alert decides."""
+
+    @property
+    def priority(self) -> Priority:
+        """Return its priority."""
+
+    @property
+    def rule(self) -> str:
+        """Return the name of its rule."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return its rule's tags."""
+
+    @property
+    def source(self) -> str:
+        """Return its source."""
 
 
 class Selection(Struct, frozen=True, omit_defaults=True):
@@ -23,7 +44,7 @@ class Selection(Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
-    def wants(self, alert: Alert) -> bool:
+    def wants(self, alert: Selected) -> bool:
         """Return whether the output gets *alert*."""
         return (
             alert.priority <= self.priority

@@ -13,14 +13,14 @@ class Watched:
 
     def __init__(self):
         self.clock, self.alerts = ManualClock(), []
-        self.waiting = self.last = self.refused = self.unwritten = 0
+        self.waiting = self.mark = self.refused = self.unwritten = 0
         self._lagging = Lagging(self._outputs, self._store, lambda *alert: self.alerts.append(alert), self.clock)
 
     def _outputs(self):
-        return [OutputSnapshot(OutputState("http", 0.0), OutputNumbers(self.waiting, 0, self.refused))]
+        return [OutputSnapshot(OutputState("http", 0.0, mark=self.mark), OutputNumbers(self.waiting, 0, self.refused))]
 
     def _store(self):
-        return StoreSnapshot(StoreState(True), StoreNumbers(self.last, self.unwritten))
+        return StoreSnapshot(StoreState(True), StoreNumbers(unwritten=self.unwritten))
 
     def pass_(self, seconds, **numbers):
         """Let time pass with these numbers; return the rules and fields of the alerts."""
@@ -40,17 +40,22 @@ def watched():
 
 def test_an_output_that_takes_nothing(watched):
     """It is told once, after a minute without progress, and so is that it has taken everything."""
-    assert [] == watched.pass_(5, last=10, waiting=0)
-    assert [] == watched.pass_(IDLE - 1, last=15, waiting=5)
-    assert [(LAGS, {"output": "http", "waiting": 9})] == watched.pass_(600, last=19, waiting=9)
-    assert [] == watched.pass_(5, last=19, waiting=3)
-    assert [(DELIVERS, {"output": "http"})] == watched.pass_(5, last=19, waiting=0)
+    assert [] == watched.pass_(5, mark=10, waiting=0)
+    assert [] == watched.pass_(IDLE - 1, mark=10, waiting=5)
+    assert [(LAGS, {"output": "http", "waiting": 9})] == watched.pass_(600, mark=10, waiting=9)
+    assert [] == watched.pass_(5, mark=16, waiting=3)
+    assert [(DELIVERS, {"output": "http"})] == watched.pass_(5, mark=19, waiting=0)
 
 
 def test_an_output_that_is_behind(watched):
     """One that takes some alerts does not lag, however many wait."""
-    for last in range(300):
-        assert [] == watched.pass_(1, last=100 * last, waiting=99 * last)
+    for mark in range(300):
+        assert [] == watched.pass_(1, mark=mark, waiting=99 * mark)
+
+
+def test_an_output_that_gets_nothing_of_what_comes(watched):
+    """However long its mark stands still, it does not lag as long as nothing waits for it."""
+    assert [] == watched.pass_(5 * IDLE, mark=10, waiting=0)
 
 
 def test_alerts_that_are_refused(watched):

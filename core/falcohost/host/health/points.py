@@ -69,7 +69,7 @@ UP: Final = Metric("source_up", "1 if the source is open, or has ended as it sho
 STARTS: Final = Metric("source_restarts_total", "how often its worker was started again", ("source",), rises=True)
 LAG: Final = Metric("source_lag_seconds", "seconds by which its worker is behind with reading, if known", ("source",))
 WAITS: Final = Metric(
-    "output_lag_seconds", "seconds for which the first alert that it has not taken has been waiting", ("output", "kind")
+    "output_lag_seconds", "seconds for which the first alert that waits for it has been waiting", ("output", "kind")
 )
 SIZE: Final = Metric("store_size_bytes", "size of the files of the store")
 BUSY: Final = Metric("output_busy_seconds", "seconds that the current delivery has taken", ("output", "kind"))

@@ -13,6 +13,7 @@ from falcohost.alert import RuleMetadata
 from falcohost.host.numbers import StoreNumbers
 from falcohost.host.wire import LogLine
 from falcohost.store.arrival import Refusal
+from falcohost.store.backlog import Behind
 
 
 class Attach(msgspec.Struct, tag=True, frozen=True):
@@ -74,14 +75,15 @@ class Counted(msgspec.Struct, tag=True, frozen=True):
 
 
 class StoreReport(msgspec.Struct, tag=True, frozen=True):
-    """To the supervisor: the numbers of the store, and the mark of each subscriber. *kept*: it is on disk.
+    """To the supervisor: the numbers of the store, the mark of each subscriber, and what waits for it.
 
-    *usable*: it is not, but could be by now.
+    *kept*: it is on disk; *usable*: it is not, but could be by now.
     """
 
     kept: bool
     numbers: StoreNumbers
     marks: dict[str, int]
+    behind: dict[str, Behind] = {}
     usable: bool = False
 
 

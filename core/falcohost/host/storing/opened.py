@@ -21,6 +21,7 @@ from falcohost.store.age import boot_id
 from falcohost.store.directory import DATABASE
 from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
+from falcohost.subscribers.selection import EVERYTHING
 
 
 class Opened(Struct, frozen=True):
@@ -48,14 +49,15 @@ def opened(given: StoreGiven, parent: int) -> Opened:
             directory = Path("/")
             needs = Needs(frozenset({WRITE}), None, None)  # there is nothing else that it could open
     confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
+    wants = {name: one.wants for name, one in given.selections.items() if one != EVERYTHING}
     if directory is None or shown is None:
-        return Opened(Store(None, IN_MEMORY), Aside(None))
-    open_file = functools.partial(Store, directory / DATABASE, given.limits, shown=shown / DATABASE)
+        return Opened(Store(None, IN_MEMORY, wants=wants), Aside(None))
+    open_file = functools.partial(Store, directory / DATABASE, given.limits, shown=shown / DATABASE, wants=wants)
     try:
         return Opened(open_file(), Aside(directory))
     except (StateError, sqlite3.Error, OSError) as error:
         log.warning("%s; keeping the state in memory only, until that is mended", error)
-        return Opened(Store(None, IN_MEMORY), Aside(None), lambda: _opens(open_file))
+        return Opened(Store(None, IN_MEMORY, wants=wants), Aside(None), lambda: _opens(open_file))
 
 
 def _opens(open_file: Callable[[], Store]) -> bool:

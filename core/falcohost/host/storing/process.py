@@ -318,7 +318,9 @@ class StoreProcess:
 
     def _numbers(self) -> messages.StoreReport:
         numbers = from_attributes(self._store, StoreNumbers)
-        return messages.StoreReport(self._store.kept, numbers, self._store.marks, self._is_usable)
+        return messages.StoreReport(
+            self._store.kept, numbers, self._store.marks, self._store.behind_by, self._is_usable
+        )
 
     def _report(self, *, last: bool = False) -> None:
         """Report what has changed, at intervals."""

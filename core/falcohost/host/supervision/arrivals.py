@@ -1,4 +1,4 @@
-"""Knows how long the first alert that an output has not taken has been waiting, within a second."""
+"""Knows how long an alert has been waiting, within a second."""
 
 from __future__ import annotations
 

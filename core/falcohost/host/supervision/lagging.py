@@ -57,7 +57,7 @@ class Lagging:
             name = output.state.name
             if name not in self._watched:
                 self._watched[name] = _Output(output.state.kind, name, self._raise_alert, now)
-            self._watched[name].look(output, store.numbers.last, now)
+            self._watched[name].look(output, now)
         self._look_at_store(store)
 
     def _look_at_store(self, store: StoreSnapshot) -> None:
@@ -84,9 +84,8 @@ class _Output:
         self._refused = 0
         self._refused_at = -QUIET
 
-    def look(self, output: OutputSnapshot, last: int, now: float) -> None:
-        waiting = output.numbers.waiting
-        mark = last - waiting
+    def look(self, output: OutputSnapshot, now: float) -> None:
+        waiting, mark = output.numbers.waiting, output.state.mark
         if mark != self._mark or not waiting:
             if self._told and not waiting:
                 self._told = False

@@ -32,6 +32,7 @@ from falcohost.host.supervision.service import Service
 from falcohost.host.supervision.suspects import Suspects
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
+from falcohost.store.backlog import NOTHING
 from falcohost.store.directory import size_of
 
 #: Most characters of an accusation.
@@ -215,9 +216,10 @@ class Services:
     def _output(self, one: delivering.Delivery) -> OutputSnapshot:
         last = self._stored.numbers.last
         mark = self._stored.marks.get(one.name, last)
-        lag = self._arrivals.lag(mark, self._loop.clock.monotonic())
+        behind = self._stored.behind.get(one.name, NOTHING)
+        lag = self._arrivals.lag(behind.first - 1, self._loop.clock.monotonic()) if behind.count else 0.0
         return OutputSnapshot(
-            OutputState(one.name, one.busy, one.kind, lag), OutputNumbers(last - mark, one.dropped, one.refused)
+            OutputState(one.name, one.busy, one.kind, lag, mark), OutputNumbers(behind.count, one.dropped, one.refused)
         )
 
     def store(self) -> StoreSnapshot:
