@@ -27,8 +27,8 @@ def started() -> Iterator:
             ["bash", "-c", 'exec -a sleep tail -f /dev/null "$@"', *command], env={"E": "e" * environment}
         )
         running.append(child)
-        while b"tail" not in (procfs.read(child.pid, "comm") or b""):
-            pass
+        while not (procfs.read(child.pid, ARGUMENTS) or b"").startswith(b"sleep\0"):
+            pass  # between the two there is a moment in which it has its name, and no arguments yet
         start = procfs.status(child.pid).start
         image = Image(procfs.read(child.pid, ARGUMENTS), procfs.read(child.pid, ENVIRONMENT), b"/bin/tail")
         image.args_cut = image.env_cut = True
