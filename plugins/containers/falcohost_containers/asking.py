@@ -270,12 +270,14 @@ class Asking:
     :param places: where others may be. They cost nothing until they are there.
     :ivar again: tells of names that containers are made with.
     :ivar found: gets the id and the row of each container of which something becomes known.
+    :ivar came: is called when there are others of :attr:`further`.
     :ivar further: runtimes whose folders are watched as well, and that are not asked for all containers of their type.
     """
 
     def __init__(self, engines: Iterable[Engine] = (), places: Iterable[Place] = ()) -> None:
         self.again = Again()
         self.found: Callable[[str, Row], object] = lambda container, row: None
+        self.came: Callable[[], object] = lambda: None
         self.further: list[Asked] = []
         self._later = Later()
         self._lock = threading.Lock()

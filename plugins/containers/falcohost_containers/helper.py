@@ -26,11 +26,14 @@ from falcohost_containers.asking import Asked, Asking, Place
 from falcohost_containers.config import HAS_HTTP2, Config
 from falcohost_containers.inside import Inside
 from falcohost_containers.rows import Answer, Question, Row
-from falcohost_containers.runtimes.engine import Engine
+from falcohost_containers.runtimes.engine import Awaited, Engine
 from falcohost_containers.watching import Folders
 
 #: Seconds between two looks for folders that are not watched yet, and for runtimes that have come.
 LOOK: Final = 1.0
+
+#: Least seconds between two such looks, however often something comes.
+AGAIN: Final = 0.02
 
 #: Seconds for which files of a container that is being made are read again at each pause, and of how many at most.
 FRESH: Final = 10.0
@@ -165,19 +168,28 @@ class Watching:
         self._made: OrderedDict[Path, tuple[Asked, ...]] = OrderedDict()
         self._fresh: OrderedDict[Path, tuple[float, tuple[Asked, ...]]] = OrderedDict()
         self._lock = threading.Lock()
+        self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        asking.came = functools.partial(os.eventfd_write, self._wakes, 1)
 
     def run(self) -> None:
         """Run until the process ends. Folders come and go, such as those of namespaces."""
+        poll = select.poll()
+        poll.register(self._wakes, select.POLLIN)
+        if self._folders.fileno() >= 0:
+            poll.register(self._folders, select.POLLIN)
+        due = 0.0
         while True:
-            with self._lock:
-                self._look()
-            with contextlib.suppress(OSError):
-                poll = select.poll()
-                if self._folders.fileno() >= 0:
-                    poll.register(self._folders, select.POLLIN)
-                if poll.poll(1000 * LOOK):
-                    with self._lock:
-                        self._take()
+            if (now := time.monotonic()) >= due:
+                with self._lock:
+                    self._look()
+                now = time.monotonic()
+                due, soon = now + LOOK, now + AGAIN
+            if poll.poll(1000 * max(due - now, 0.0)):
+                due = min(due, soon)
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._wakes)
+                with contextlib.suppress(OSError), self._lock:
+                    self._take()
 
     def read(self) -> None:
         """Read from disk what there is of the containers that are being made; nobody is asked for anything."""
@@ -203,6 +215,8 @@ class Watching:
         for one in self._asking.runtimes + self._asking.further:
             one.forget_old()
             with contextlib.suppress(OSError):
+                for folder in one.engine.awaited() if isinstance(one.engine, Awaited) else ():
+                    self._folders.wait_for(folder)
                 for folder in one.engine.folders():
                     found.setdefault(folder, []).append(one)
         for folder, owners in found.items():
@@ -213,7 +227,11 @@ class Watching:
         """Watch *folder*, and ask for what was made in it before."""
         have_come = owners != self._owners.get(folder)
         self._owners[folder] = owners
-        if not (self._folders.watch(folder, ends=True) or have_come):
+        is_new = self._folders.watch(folder, ends=True)
+        if not is_new and not folder.exists():
+            self._folders.wait_for(folder)
+            is_new = self._folders.watch(folder, ends=True)  # it may have come meanwhile
+        if not (is_new or have_come):
             return
         with os.scandir(folder) as entries:
             for _, entry in zip(range(MOST), entries, strict=False):

@@ -99,6 +99,7 @@ class Inside:
         if len(self._of) > MOST:
             self._of.popitem(last=False)
         self._asking.further = [one for _, asked in self._of.values() for one in asked]
+        self._asking.came()
         return made
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 # linux/inotify.h
 _IN_MOVED_FROM, _IN_MOVED_TO, _IN_CREATE, _IN_DELETE = 0x40, 0x80, 0x100, 0x200
-_IN_Q_OVERFLOW, _IN_IGNORED, _IN_ONLYDIR = 0x4000, 0x8000, 0x1000000
+_IN_Q_OVERFLOW, _IN_IGNORED, _IN_ONLYDIR, _IN_MASK_ADD = 0x4000, 0x8000, 0x1000000, 0x20000000
 _COMES: Final = _IN_MOVED_TO | _IN_CREATE
 _GOES: Final = _IN_MOVED_FROM | _IN_DELETE
 _EVENT: Final = struct.Struct("iIII")
@@ -27,7 +27,7 @@ class Folders:
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._queue: int = self._libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._folders: dict[int, Path] = {}
+        self._folders: dict[int, tuple[Path, bool]] = {}
 
     def fileno(self) -> int:
         """Return the descriptor that can be read when there are new entries; -1: the kernel allows no more queues."""
@@ -35,13 +35,21 @@ class Folders:
 
     def watch(self, folder: Path, *, ends: bool = False) -> bool:
         """Watch *folder*, if it is there, with *ends* also what goes; return whether it was not watched before."""
-        mask = _COMES | _IN_ONLYDIR | (_GOES if ends else 0)
+        mask = _COMES | _IN_ONLYDIR | _IN_MASK_ADD | (_GOES if ends else 0)
         number = self._libc.inotify_add_watch(self._queue, bytes(folder), mask)
         if number < 0:
             return False
-        is_new = self._folders.get(number) != folder
-        self._folders[number] = folder
+        known, had_ends = self._folders.get(number, (folder, None))
+        is_new = known != folder or had_ends is None or ends > had_ends
+        self._folders[number] = folder, ends or (known == folder and bool(had_ends))
         return is_new
+
+    def wait_for(self, folder: Path) -> None:
+        """Watch the innermost folder above *folder* that there is, so that there is something to read when it comes."""
+        before = None
+        while (there := next((one for one in folder.parents if one.exists()), None)) not in (None, before):
+            before = there
+            self.watch(there)  # the next one may have come before this was watched
 
     def read(self, tell: Callable[[Path, bool], None]) -> bool:
         """Call *tell* with the path of each entry and whether it came or went; return whether some were lost."""
@@ -62,8 +70,8 @@ class Folders:
             lost = lost or bool(mask & _IN_Q_OVERFLOW)
             if mask & _IN_IGNORED:
                 self._folders.pop(number, None)
-            elif (folder := self._folders.get(number)) is not None and name:
-                tell(folder / os.fsdecode(name), bool(mask & _COMES))
+            elif (watched := self._folders.get(number)) is not None and name:
+                tell(watched[0] / os.fsdecode(name), bool(mask & _COMES))
         return lost
 
     def close(self) -> None:

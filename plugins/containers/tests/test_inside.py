@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from falcohost.testing.waiting import wait_until
+from falcohost_containers import helper
 from falcohost_containers.asking import Asking
+from falcohost_containers.helper import Watching
 from falcohost_containers.inside import MOST, Inside
 from falcohost_containers.rows import Question, Row
 from falcohost_containers.runtimes.storage import Podman
@@ -51,10 +56,10 @@ def inside(asking) -> Inside:
     return Inside(asking, 100)
 
 
-def told(inside: Inside, container: str, outer: str = OUTER) -> Row | None:
+def told(inside: Inside, container: str, outer: str = OUTER, kind: str = "podman") -> Row | None:
     """Return the row of a container in another."""
     found: list[Row | None] = []
-    inside.ask(Question(container, "podman", f"podman/{outer}"), found.append)
+    inside.ask(Question(container, kind, f"podman/{outer}"), found.append)
     wait_until(lambda: found)
     return found[0]
 
@@ -167,3 +172,47 @@ def test_a_user_who_claims_a_container(tmp_path):
 
     assert {None, "web"} == {row and row.name for row in found}
     assert found[0] is None or found[1] is None
+
+
+@pytest.fixture
+def only_told(monkeypatch) -> None:
+    """Have nothing found by chance, by looking for folders from time to time."""
+    monkeypatch.setattr(helper, "LOOK", 1000.0)
+
+
+def keep_for_docker(containers: Path, ident: str, name: str) -> None:
+    """Keep a container that runs, as docker does."""
+    config = {"ID": ident, "Name": f"/{name}", "Image": "", "Config": {"Image": f"shop/{name}:1"}}
+    (containers / ident).mkdir(parents=True)
+    (containers / ident / "hostconfig.json").write_text("{}")
+    (containers / ident / "config.v2.json").write_text(json.dumps({**config, "State": {"Running": True}}))
+
+
+def test_a_folder_that_comes_with_the_first_container(tmp_path, only_told):
+    """Containers of a docker that has just begun are noticed, however soon they are gone."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    store(tmp_path / "root", OUTER, "outer", (str(volume), "/var/lib/docker"))
+    asking = Asking([Podman([tmp_path / "root"], [], None)])
+    inside = Inside(asking, 100)
+    threading.Thread(target=Watching(asking).run, daemon=True).start()
+    wait_until(lambda: asking.further)
+    (docker,) = (one for one in asking.further if one.engine.name == "docker")
+    time.sleep(0.1)
+    keep_for_docker(volume / "containers", INNER, "inner")
+    wait_until(lambda: docker._known.get(INNER))
+    shutil.rmtree(volume / "containers" / INNER)
+
+    assert Row(name="inner", image="shop/inner:1").name == (told(inside, INNER, kind="docker") or Row()).name
+
+
+def test_a_storage_that_comes_with_the_first_container(tmp_path, asking, inside, only_told):
+    """The same with podman, whose folders in the volume come one after the other."""
+    threading.Thread(target=Watching(asking).run, daemon=True).start()
+    wait_until(lambda: asking.further)
+    (podman,) = asking.further
+    time.sleep(0.1)
+    (tmp_path / "volume").mkdir()
+    time.sleep(0.1)
+    store(tmp_path / "volume/storage", INNER, "inner")
+    wait_until(lambda: podman._known.get(INNER))

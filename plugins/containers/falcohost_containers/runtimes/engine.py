@@ -77,6 +77,14 @@ class OnDisk(Protocol):
 
 
 @runtime_checkable
+class Awaited(Protocol):
+    """A runtime that tells of its folders when they are there."""
+
+    def awaited(self) -> Iterable[Path]:
+        """Yield a path below each place in which a folder may come."""
+
+
+@runtime_checkable
 class Rooted(Protocol):
     """A runtime whose containers' roots can be looked into."""
 

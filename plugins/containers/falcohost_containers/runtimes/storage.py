@@ -5,6 +5,7 @@ podman writes them before it starts a container (https://github.com/containers/s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,9 @@ from falcohost_containers.runtimes.files import read
 from falcohost_containers.runtimes.oci import Spec, spec
 
 _DRIVERS: Final = ("overlay", "vfs", "btrfs", "zfs")
+
+#: A character that stands for itself in a pattern, as ``glob.escape`` writes it.
+_ESCAPED: Final = re.compile(r"\[([*?[])\]")
 
 #: Most storages of users.
 _MOST: Final = 64
@@ -110,6 +114,13 @@ class Podman:
     def folders(self) -> Sequence[Path]:
         """Return the folders in which podman makes one for each container."""
         return [folder for _, folder in folders_of([*self._storages, *self._of_users()])]
+
+    def awaited(self) -> Iterable[Path]:
+        """Yield a folder of each storage that has none. Of users' storages, patterns are not waited for."""
+        users = [Path(_ESCAPED.sub(r"\1", one)) for one in self._users if "*" not in _ESCAPED.sub("", one)]
+        for storage in (*self._storages, *users):
+            if not any(folders_of([storage])):
+                yield storage / f"{_DRIVERS[0]}-containers"
 
     def root(self, container: str) -> Path | None:
         """Return the root of one of root's containers."""
