@@ -186,3 +186,31 @@ def test_the_first_instruction(runtime_of, tell, tmp_path, soak, case):
         assert Told(kind.type, name, IMAGE, "") == Told(*(around[f"container.{key}"] for key in Told._fields))
         assert [Told(inner, *((name, IMAGE) if more else (f"inner-{mark}", IMAGE)), outer) for mark in marks] == found
         assert len(ids) == 1 + len(marks)
+
+
+#: Bare runc, and crun, in a container.
+IN_BARE = f"""mkdir -p /bundle/rootfs/bin; cp /bin/cat /bundle/rootfs/bin/; cd /bundle
+cat {FIRST}-{{name}}
+for mark in {{marks}}; do
+    rm -f config.json; runc spec
+    sed -i "s|\\"terminal\\": true|\\"terminal\\": false|; s|\\"sh\\"|\\"/bin/cat\\",\\"{FIRST}-$mark\\"|" config.json
+    {{program}} run inner-$mark
+done
+"""
+
+
+@pytest.mark.parametrize("kind", [Docker, Podman])
+@pytest.mark.parametrize("program", ["runc", "crun"])
+def test_bare_containers(runtime_of, tell, tmp_path, soak, kind, program):
+    """A container that runc or crun has started in another is one of its own, with the name and image of that one."""
+    need("crun", program, "runc")
+    runtime = runtime_of(kind)
+    told = tell(runtime.engines)
+    name, marks = f"falcohost-{secrets.token_hex(4)}", [secrets.token_hex(4) for _ in range(soak(20, 2))]
+    begin(runtime, name, tmp_path, IN_BARE.format(name=name, marks=" ".join(marks), program=program))
+    around, *within = (told(mark) for mark in (name, *marks))
+    found = [(one["container.full_id"], one["container.type"], one["container.outer"]) for one in within]
+    named = {(one["container.name"], one["container.image"]) for one in within}
+
+    assert [(f"inner-{mark}", "runc", f"{kind.type}/{around['container.full_id']}") for mark in marks] == found
+    assert {(name, IMAGE)} == named

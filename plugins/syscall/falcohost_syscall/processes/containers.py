@@ -140,6 +140,12 @@ def _program(process: Process) -> str:
     return PurePosixPath(path).name if path.startswith(_INSTALLED) else ""
 
 
+def _is_in_namespace(process: Process) -> bool:
+    """Return whether *process* has been seen to run in a pid namespace of its own, by the number of its group there."""
+    _, group, _, inner_group, _ = process.session
+    return group != inner_group
+
+
 def _option(arguments: tuple[str, ...], name: str) -> str | None:
     """Return the argument after *name*."""
     return next((value for option, value in pairwise(arguments) if option == name), None)
@@ -162,6 +168,14 @@ def claims_of(path: str) -> Iterator[Claim]:
             yield Claim(match[1], match[2], one)
         if (match := _BARE.search(one)) and (match["scope"] or not match["name"].endswith(_UNITS)):
             yield Claim("", match["scope"] or match["name"], one)
+
+
+def _claims_below(path: str, at: str) -> Iterator[Claim]:
+    """Yield what *path* may be the cgroup of, or below the cgroup of, in the container whose cgroup is *at*."""
+    if path.startswith(f"{at}/"):
+        for claim in claims_of(path[len(at) :]):
+            if claim.name != HOST.id:
+                yield claim._replace(path=at + claim.path)
 
 
 def _upwards(path: str) -> Iterator[str]:
@@ -227,7 +241,8 @@ class Containers:
 
     Whether a runtime has a container of a cgroup's name is asked when its paths are told. The container may have ended
     by then, or its state may come later; what no runtime has is decided when a process of the cgroup is at hand, by its
-    ancestors, or by another question.
+    ancestors, or by another question. Of containers of bare runtimes in a container, no runtime of this machine knows:
+    there only programs of a pid namespace that is not the machine's can be the ones that have started them.
 
     :ivar on_found: gets each key and its container, once that is known.
     :ivar undecided: the keys whose container is not known yet.
@@ -256,15 +271,17 @@ class Containers:
         # A runtime inside of a container may have made cgroups in some hierarchies of version 1 only.
         named = max(map(self._named, paths), key=len, default=[])
         if named:
-            self._find(key, self._inside(named), lines)
+            self._find_in(key, self._inside(named), named[0][0], paths, lines)
             return
         claims = tuple(dict.fromkeys(claim for path in paths for claim in claims_of(path)))[:MOST_CLAIMS]
         known = self._first(claims)
-        if known is not None or not claims:
-            self._find(key, HOST if known is None else known.container, lines)
-            return
-        self._known[key] = (HOST, lines)
-        self.undecided[key] = claims
+        if known is not None:
+            self._find_in(key, known.container, known.path, paths, lines)
+        elif not claims:
+            self._find(key, HOST, lines)
+        else:
+            self._known[key] = (HOST, lines)
+            self.undecided[key] = claims
 
     def _make_room(self) -> None:
         """Forget the oldest keys: those of which no process runs, and others only if that does not suffice."""
@@ -283,6 +300,13 @@ class Containers:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
+        around = self.get(key)
+        if not around.is_host:
+            inner = tuple(filter(_is_in_namespace, ancestors))
+            within = next((one.container for one in claims if one.is_below(inner)), None)
+            outer = f"{around.type}/{around.full_id}"
+            self._find(key, around if within is None else replace(within, outer=outer), self.cgroups(key))
+            return
         below = (one for one in claims if one.is_below(ancestors))
         claim = next((one for one in below if self._user_of(one.path) is None), None)
         if claim is None:  # crun writes its state while the container begins
@@ -341,6 +365,15 @@ class Containers:
                 break
             del found[0]
         return found
+
+    def _find_in(self, key: int, container: Container, at: str, paths: Iterable[str], lines: tuple[str, ...]) -> None:
+        """Remember that *container*, whose cgroup is *at*, is behind *key*, or one in it by another name."""
+        claims = tuple(dict.fromkeys(claim for path in paths for claim in _claims_below(path, at)))[:MOST_CLAIMS]
+        if claims and not container.outer.startswith("user/"):
+            self._known[key] = (container, lines)
+            self.undecided[key] = claims
+        else:
+            self._find(key, container, lines)
 
     def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
         self._known[key] = (container, cgroups)

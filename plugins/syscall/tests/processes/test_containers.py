@@ -212,6 +212,9 @@ def test_a_running_task():
     containers.learn(7, ["=/default/web/child"])
 
     assert Container("web", "web", "containerd") == containers.get(5)
+    assert ([(5, "web")], {6, 7}) == (found, {*containers.undecided})
+    containers.decide(7, process())
+    assert Container("web", "web", "containerd") == containers.get(7)
     assert [(5, "web"), (7, "web")] == found
     assert {6} == {*containers.undecided}
 
@@ -226,6 +229,65 @@ def test_a_running_container_of_runc():
     assert [("web", "runc"), ("web", "runc"), ("job", "runc"), (SHORT, "docker"), ("host", "host")] == [
         (containers.get(key).id, containers.get(key).type) for key in range(5)
     ]
+
+
+def in_namespace(made: Process) -> Process:
+    """Return the process with the numbers that it has in a pid namespace of its own."""
+    made.session = (700, 700, 7, 7, 0)
+    return made
+
+
+#: The cgroup of a task of ctr, which a runtime of this machine has.
+OF_CTR = "/default/outer"
+
+
+@pytest.mark.parametrize("at", [f"/docker/{ID}", OF_CTR, f"/docker/{'f' * 64}/docker/{ID}"])
+@pytest.mark.parametrize(
+    ("below", "ancestor", "found"),
+    [
+        ("/web", process("/usr/sbin/runc", "run", "web"), ("web", "runc")),
+        ("/web/x/y", process("/usr/sbin/runc", "run", "web"), ("web", "runc")),
+        ("/system.slice/runc-web.scope", copied("runc", "run", "web"), ("web", "runc")),
+        ("/web", copied("crun", "run", "web"), ("web", "runc")),
+        ("/default/web", shim(), ("web", "containerd")),
+        ("/default/web", shim("-namespace", "other", "-id", "web"), None),
+        ("/web", process("/usr/sbin/runc", "run", "other"), None),
+        ("/web", process(), None),
+        ("/host", process("/usr/sbin/runc", "run", "host"), None),
+        ("", process("/usr/sbin/runc", "run", "web"), None),
+    ],
+)
+def test_a_bare_container_in_another(at, below, ancestor, found):
+    """It is known by the program that has started it, which runs in the outer one."""
+    containers = Containers(lambda claim: claim.path == OF_CTR and bool(claim.namespace))
+    containers.learn(4, [f"={at}"])
+    containers.learn(5, ["=/", f"={at}{below}"])
+    outer = containers.get(4)
+    if 5 in containers.undecided:
+        assert outer == containers.get(5)
+        containers.decide(5, process(parent=in_namespace(ancestor)))
+    inner = containers.get(5)
+
+    assert (inner.full_id, inner.type) == (found or (outer.full_id, outer.type))
+    assert inner.outer == (f"{outer.type}/{outer.full_id}" if found else outer.outer)
+
+
+def test_who_starts_a_container_around_another():
+    """What runs on the host, such as ``runc init``, has started none in this one, whatever its arguments are."""
+    containers = Containers(lambda claim: False)
+    containers.learn(5, [f"=/docker/{ID}/init"])
+    containers.decide(5, process(parent=copied("runc", "init")))
+
+    assert ID == containers.get(5).full_id
+
+
+def test_a_bare_container_in_one_of_a_users():
+    """Nobody's programs count in cgroups that a user names."""
+    containers, at = Containers(lambda claim: False), f"/user.slice/user-7.slice/user@7.service/docker-{ID}.scope"
+    containers.learn(4, [f"={at}"])
+    containers.learn(5, [f"={at}/web"])
+
+    assert (ID, "user/7", {}) == (containers.get(5).full_id, containers.get(5).outer, containers.undecided)
 
 
 def test_a_cgroup_named_like_another_container():
