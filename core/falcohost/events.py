@@ -163,6 +163,7 @@ class Batch:
         that of a later batch can be called at once.
     :ivar again: an earlier worker may have read these events, so that the store may have their alerts already.
     :ivar matched: called with each of these events that a rule matches, or may match, before the next is requested.
+    :ivar more: with a cursor: another batch follows at once, so alerts of this one may be stored together with its.
     """
 
     events: Iterable[Event]
@@ -171,6 +172,7 @@ class Batch:
     stored: Callable[[], object] | None = None
     again: bool = False
     matched: Callable[[Event], object] | None = None
+    more: bool = False
 
 
 #: A field's name, and its argument or None.

@@ -45,6 +45,11 @@ class Link:
         """Return the sizes of these messages."""
         return [len(message.alerts) for message in self.messages]
 
+    @property
+    def sizes_and_cursors(self):
+        """Return the sizes of these messages, each with its cursor."""
+        return [(len(message.alerts), message.sent.cursor) for message in self.messages]
+
     def say(self, message):
         """Say something as the store."""
         self.store.sendall(wire.packed(message))
@@ -89,6 +94,47 @@ def test_none_waits_long_for_the_end_of_its_batch(link):
     assert [MOST_GATHERED] == link.arrived
     link.uplink.flush(None)
     assert [1] == link.arrived
+
+
+def test_a_cursor_waits_for_the_batch_that_follows_at_once(link):
+    """Alerts and cursors of batches that follow each other at once are one message, when the first has waited."""
+    link.uplink.more = True
+    for name in "abc":
+        link.uplink.add(alert(name))
+        link.uplink.flush(f"cursor {name}")
+    assert [] == link.arrived
+
+    link.clock.advance(1.1 * GATHER)
+    link.uplink.flush("cursor d")
+    assert [(3, "cursor d")] == link.sizes_and_cursors
+
+
+def test_a_cursor_that_waits_leaves_when_nothing_follows(link):
+    """A batch that nothing follows, and whoever sends without a cursor, send what was held back."""
+    link.uplink.more = True
+    link.uplink.add(alert("a"))
+    link.uplink.flush("cursor a")
+    link.uplink.more = False
+    link.uplink.flush("cursor a")
+    assert [(1, "cursor a")] == link.sizes_and_cursors
+
+    link.uplink.more = True
+    link.uplink.flush("cursor b")
+    link.uplink.flush(None)
+    assert [(0, "cursor b")] == link.sizes_and_cursors
+
+
+def test_a_cursor_without_alerts_does_not_wait_for_ever(link):
+    """It leaves when it has waited, too, and only once."""
+    link.uplink.more = True
+    link.uplink.flush("cursor a")
+    link.clock.advance(1.1 * GATHER)
+    link.uplink.flush("cursor a")
+    assert [(0, "cursor a")] == link.sizes_and_cursors
+
+    link.clock.advance(1.1 * GATHER)
+    link.uplink.flush("cursor a")
+    assert [] == link.sizes_and_cursors
 
 
 def test_what_waits_until_the_store_has_it(link):

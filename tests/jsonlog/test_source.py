@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from falcohost import SourceError
-from falcohost.jsonlog import JsonLog, Limits
+from falcohost.events import Plan
+from falcohost.jsonlog import JsonLog, JsonSource, Limits, file_input
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_AN_OBJECT, NOT_JSON, TOO_DEEP, TOO_LARGE
 
 LOG = JsonLog(source="app", plugin="tester", time="at", wrappers=("Records",))
@@ -54,6 +55,16 @@ def test_a_folder(tmp_path, read):
     assert numbers(read(tmp_path)[0]) == ["e.txt", "b.json.gz", "a.json", "c.json"]
     assert numbers(read(tmp_path, suffixes=(".json",))[0]) == ["a.json", "c.json"]
     assert numbers(read(tmp_path, suffixes=(".json",), recursive=True)[0]) == ["a.json", "c.json", "f.json"]
+
+
+def test_files_are_read_without_waiting(tmp_path):
+    """Each batch of files says that what follows is there, so that alerts of several can be stored at once."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b'{"n":1}\n')
+    source = JsonSource(LOG, file_input(str(tmp_path), plugin="tester"))
+    source.open(Plan("app"), None)
+
+    assert {True} == {batch.more for batch in source.batches()}
 
 
 def test_more_files_than_a_process_may_open_at_first(tmp_path, read):

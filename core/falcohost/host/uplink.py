@@ -20,7 +20,8 @@ from falcohost.host.store_link import StoreLink
 from falcohost.host.worker_data import WorkerData, unseal
 from falcohost.store.admission import MOST_CURSOR
 
-#: Gathered alerts are sent at the end of their batch, or when the first is this many seconds old, or there are so many.
+#: Gathered alerts are sent at the end of their batch, unless another follows at once; in any case when the first is
+#: this many seconds old, or there are so many.
 GATHER = 0.05
 MOST_GATHERED = 512
 
@@ -36,10 +37,11 @@ class Uplink:
 
     :param link: the socket to the supervisor; *store*: the link to the store.
     :ivar rewinds: the current batch has a cursor.
+    :ivar more: another batch follows the current one at once.
     """
 
     def __init__(self, link: socket.socket, store: StoreLink, clock: Clock = SYSTEM) -> None:
-        self.rewinds = False
+        self.rewinds = self.more = False
         self._now = clock.monotonic
         self._link = link
         self._store = store
@@ -47,6 +49,7 @@ class Uplink:
         self._alerts: list[Alert] = []
         self._first = 0.0
         self._cursor: str | None = None
+        self._held: str | None = None
         self._received: wire.Received[wire.Down] = wire.Received(wire.Down)
         self._heard: list[wire.Down] = []
         self._attached: deque[int] = deque()
@@ -85,7 +88,7 @@ class Uplink:
     def add(self, alert: Alert) -> None:
         """Add an alert to those that are sent next."""
         alerts, now = self._alerts, self._now()
-        if not alerts:
+        if not alerts and self._held is None:
             self._first = now
         alerts.append(alert)
         if len(alerts) >= MOST_GATHERED or now - self._first > GATHER:
@@ -94,17 +97,29 @@ class Uplink:
     def flush(self, cursor: str | None) -> None:
         """Send the gathered alerts with *cursor*, unless it is the one that was sent last.
 
+        If another batch follows at once, a cursor and what belongs to it may wait for that.
+
         :raises SourceError: the cursor is too long.
         """
-        new = None if cursor == self._cursor else cursor
+        new = self._held if cursor is None or cursor == self._cursor else cursor
         if new is not None and len(new) > MOST_CURSOR:
             raise SourceError(f"its cursor has {len(new)} characters, more than the limit of {MOST_CURSOR}.")
-        if self._alerts or new is not None:
-            alerts, self._alerts = self._alerts, []
-            self._cursor = new or self._cursor
-            self._store.send(alerts, new, rewinds=self.rewinds)
-            while self._store.full:
-                self._wait()
+        if not self._alerts and new is None:
+            return
+        if self.more and cursor is not None and self._may_wait():
+            self._held = new
+            return
+        alerts, self._alerts = self._alerts, []
+        self._cursor, self._held = new or self._cursor, None
+        self._store.send(alerts, new, rewinds=self.rewinds)
+        while self._store.full:
+            self._wait()
+
+    def _may_wait(self) -> bool:
+        now = self._now()
+        if not self._alerts and self._held is None:
+            self._first = now
+        return now - self._first <= GATHER
 
     def finish(self, *, ended: bool) -> None:
         """Wait until all alerts are stored, and what waits for that is run, for at most :data:`LAST` seconds.

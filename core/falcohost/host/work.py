@@ -118,6 +118,7 @@ class Work:
                     break
 
     def _take(self, batch: Batch) -> None:
+        self._uplink.more = batch.more
         self._pipeline.take(batch)
         self._acknowledge()
         for message in self._uplink.received():

@@ -196,11 +196,11 @@ class FileInput:
                     offset, text = items[-1]
                     file.position = replace(file.position, offset=offset + len(text))
                     self._pace.move()
-                yield Texts(file.origin, items, self._pace.cursor())
+                yield Texts(file.origin, items, self._pace.cursor(), more=True)
         except Refused as refused:
             self._refusals.add(str(refused), file.position.path)
             if refused.rest:
-                yield Texts(file.origin, refused.rest, self._pace.cursor(), is_cut_off=True)
+                yield Texts(file.origin, refused.rest, self._pace.cursor(), is_cut_off=True, more=True)
         except OSError as error:
             self._refusals.add(UNREADABLE, f"{file.position.path}: {error.strerror}")
 

@@ -54,12 +54,14 @@ class Texts:
 
     :ivar cursor: the cursor to store once all of their events are handled; None: no new one.
     :ivar is_cut_off: the end of the last text is missing, which has been counted.
+    :ivar more: what follows, or the end, is there already: nothing has to be waited for.
     """
 
     origin: Origin
     items: list[tuple[int, bytes]]
     cursor: str | None = None
     is_cut_off: bool = False
+    more: bool = False
 
 
 class Input(Protocol):

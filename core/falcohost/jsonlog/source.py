@@ -86,7 +86,7 @@ class JsonSource:
     def batches(self) -> Iterator[Batch]:
         """Yield the events of the input's texts."""
         for texts in self._input.texts():
-            yield Batch(self._events(texts) if texts.items else (), texts.cursor)
+            yield Batch(self._events(texts) if texts.items else (), texts.cursor, more=texts.more)
 
     def update(self, plan: Plan) -> None:
         """Decode the fields that *plan* needs, from the next text on."""

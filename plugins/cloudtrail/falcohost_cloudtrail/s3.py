@@ -68,6 +68,7 @@ class S3Input:
         self._failures = Failures(name, BackOff(longest=60), clock, once=not settings.every)
         self._pace = Pace(lambda: self._cursor)
         self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()), clock)
+        self._ahead: deque[tuple[Listed, Future[ObjectBody]]] = deque()
         self._done: float | None = None
         self.needs = Needs()
 
@@ -162,7 +163,7 @@ class S3Input:
         page = yield from self._waiting.call(lambda: self._bucket.page(prefix, begin, None))
         now = Round(prefix, state, page.at, self._settings.late)
         yield from self._read_missed(now)
-        ahead: deque[tuple[Listed, Future[ObjectBody]]] = deque()
+        self._ahead = ahead = deque[tuple[Listed, Future[ObjectBody]]]()
         while True:
             following = self._following(prefix, page, end)
             for listed in page.objects:
@@ -214,4 +215,5 @@ class S3Input:
     def _texts(self, fetched: Future[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
         for texts in body.texts(self._limits, self._refusals):
-            yield replace(texts, cursor=self._pace.cursor())
+            is_next_there = bool(self._ahead) and self._ahead[0][1].done()
+            yield replace(texts, cursor=self._pace.cursor(), more=is_next_there)

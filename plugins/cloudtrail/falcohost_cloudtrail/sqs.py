@@ -229,7 +229,8 @@ class SqsInput:
         try:
             body = yield from self._waiting.end(fetched)
             for texts in body.texts(self._limits, self._refusals):
-                yield replace(texts, cursor=self._cursor)
+                is_next_there = bool(self._ahead) and self._ahead[0][2].done()
+                yield replace(texts, cursor=self._cursor, more=is_next_there)
         except AwsError as error:
             if not message.failed:
                 self._object_failed(messages, message, one, error)

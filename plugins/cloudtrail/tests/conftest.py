@@ -43,12 +43,12 @@ class Reader:
         self.source = make(settings, clock)
         self.source.open(Plan(source=LOG.source), cursor)
         self.cursor = cursor
-        self._batches = iter(self.source.batches())
+        self.batches = iter(self.source.batches())
 
     def read(self, count=None):
         """Return *count* events, or all until the end."""
         events = []
-        for batch in self._batches:
+        for batch in self.batches:
             events += self._taken(batch)
             if count is not None and len(events) >= count:
                 break
@@ -59,7 +59,7 @@ class Reader:
         events = []
 
         def is_so_now():
-            events.extend(self._taken(next(self._batches)))
+            events.extend(self._taken(next(self.batches)))
             return is_so()
 
         wait_until(is_so_now)

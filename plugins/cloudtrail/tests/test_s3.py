@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import Future
 
 import pytest
 from trail import ACCOUNT, BUCKET, OTHER, ids, key, packed, record
@@ -11,6 +12,7 @@ from trail import ACCOUNT, BUCKET, OTHER, ids, key, packed, record
 from falcohost import SourceError
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.objects import Bucket
+from falcohost_cloudtrail.waiting import Waiting
 
 
 @pytest.fixture
@@ -36,6 +38,23 @@ def test_once(read_bucket, bucket, monkeypatch):
 
     assert sorted(["b", "c", "d", *(f"a{number}" for number in range(105))]) == sorted(ids(source.read()))
     assert {} == source.dropped
+
+
+def test_what_is_fetched_already(read_bucket, bucket, monkeypatch):
+    """A batch says whether the next object was fetched already, so that nothing has to wait for it."""
+    for name in "abc":
+        bucket.put(key(name=name), packed(name))
+    monkeypatch.setattr(Waiting, "begin", done_at_once)
+
+    batches = [batch for batch in read_bucket().batches if [*batch.events]]
+    assert [True, True, False] == [batch.more for batch in batches]
+
+
+def done_at_once(waiting, call):
+    """Return what *call* returns, without a thread."""
+    future = Future()
+    future.set_result(call())
+    return future
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class TextSource:
         records = self._records
         for texts in self._input.texts():
             if records is None:
-                yield Batch(self._events(texts) if texts.items else (), texts.cursor)
+                yield Batch(self._events(texts) if texts.items else (), texts.cursor, more=texts.more)
             else:
                 yield self._batch(*records.take(texts))
         if records is not None:
