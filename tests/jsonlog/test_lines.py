@@ -58,6 +58,20 @@ def test_a_broken_first_line_is_no_document():
     assert found == [(0, b'{"a":\n{"b":2}\n'), (14, b'{"c":3}\n')]
 
 
+def test_a_large_block_is_not_copied():
+    """A text that is one block, as most packed documents are, is that block itself."""
+    document = b'{"Records":[' + b",".join([b'{"n":1}'] * 1000) + b"]}"
+
+    ((offset, text),) = [placed for some in texts(iter([document]), 1 << 20, refuse) for placed in some]
+    assert 0 == offset
+    assert text is document
+
+
+def refuse(cause, offset):
+    """Refuse nothing."""
+    raise AssertionError((cause, offset))
+
+
 @pytest.mark.parametrize("size", [10, 999, 5000])
 def test_long_lines_are_refused(size):
     """A line above the limit is refused once; the next is read."""

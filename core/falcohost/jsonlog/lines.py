@@ -53,6 +53,7 @@ def texts(
         seen = []
         yield from _first_line(rest, seen, limit)
         begun = b"".join(seen)
+        seen[:] = [begun, b""] if seen and not seen[-1] else [begun]  # one object, which is not copied again
         first = _beginning(begun).partition(b"\n")[0]
         if not (len(first) < _LONG and first[:1] in (b"{", b"[") and not _is_closed(first)):
             break
@@ -186,7 +187,7 @@ def _whole_lines(
         _, _, lines = rest.partition(b"\n")
         offset += size + len(rest) - len(lines)
     else:
-        lines = b"".join([*begun, rest])
+        lines = b"".join([*begun, rest] if rest else begun)
     if len(lines) <= limit and (len(lines) <= _TOGETHER or lines.find(b"\n", 0, -1) < 0):
         if lines and not lines.isspace():
             yield offset, lines
