@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from falcohost.engine.paths import at, json_text
+from falcohost.engine.paths import at, json_text, path_keys
 from falcohost.jsonlog.decode import whole_record
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Origin
@@ -72,10 +72,13 @@ def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
             return ts
 
         return read
-    walks = [at(path) for path in log.time_paths or ()]
-    if len(walks) == 1:
-        walk = walks[0]
-        return lambda event: parse_time(walk(event.record))
+    paths = log.time_paths or ()
+    walks = [at(path) for path in paths]
+    if len(paths) == 1:
+        (key, *below), walk = path_keys(paths[0]), walks[0]
+        if below:
+            return lambda event: parse_time(walk(event.record))
+        return lambda event: parse_time(event.record.get(key))
     return lambda event: next((ts for walk in walks if (ts := parse_time(walk(event.record))) is not None), None)
 
 
@@ -85,7 +88,7 @@ class Text:
     :ivar context: data that its events share.
     """
 
-    __slots__ = ("_arrival", "_data", "_is_cut_off", "_offset", "_pieces", "context", "origin")
+    __slots__ = ("_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "context", "origin")
 
     def __init__(self, context: Context, origin: Origin, offset: int, data: bytes, *, is_cut_off: bool = False) -> None:
         self.context = context
@@ -94,6 +97,8 @@ class Text:
         self._data = data
         self._is_cut_off = is_cut_off
         self._pieces: Sequence[Piece] | None = None
+        self._at = -1
+        self._piece: Piece
         self._arrival = ""
 
     @property
@@ -107,6 +112,13 @@ class Text:
         if self._pieces is None:
             self._pieces = self.context.cutter.cut(self._data, self._offset, refuse, is_cut_off=self._is_cut_off)
         return self._pieces
+
+    def piece(self, index: int) -> Piece:
+        """Return one of the records."""
+        if index != self._at:  # an alert asks several times
+            self._piece = self.pieces()[index]
+            self._at = index
+        return self._piece
 
 
 class JsonEvent(msgspec.Struct, gc=False, eq=False):
@@ -147,16 +159,16 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def raw(self) -> bytes:
         """The record's text."""
-        return self.text.pieces()[self.index].raw
+        return self.text.piece(self.index).raw
 
     def __str__(self) -> str:
         """Return the place of the record, for messages."""
-        return f"{self.text.origin.name}, byte {self.text.pieces()[self.index].offset}"
+        return f"{self.text.origin.name}, byte {self.text.piece(self.index).offset}"
 
     @property
     def key(self) -> str:
         """Identifies the record by its place and content, or as its origin says."""
-        piece, origin = self.text.pieces()[self.index], self.text.origin
+        piece, origin = self.text.piece(self.index), self.text.origin
         if origin.id_of is not None and (ident := origin.id_of(piece.raw)) is not None:
             return f"{origin.ident}:{ident}"
         if origin.by_content:
