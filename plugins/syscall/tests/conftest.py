@@ -32,6 +32,7 @@ from falcohost_syscall.source import SyscallSource
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # for the modules beside the tests
 
+from container_runtimes import runtime_of  # noqa: E402, F401
 from provocations import Provocations  # noqa: E402
 from turns import Turns  # noqa: E402
 

@@ -9,13 +9,15 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import PROGRAM, Agent
-from falcohost.testing.images import IMAGE, write_image
+from falcohost.testing.images import IMAGE, is_static, write_image
 from falcohost.testing.waiting import PATIENCE
 
 #: containerd's own places: the plugin knows a task of ctr by them.
@@ -265,3 +267,27 @@ def podman(folder: Path, driver: str, files: Mapping[str, bytes] | None = None) 
     need("podman", "podman", "runc", "busybox")
     write_image(folder / "image.tar", files=files or {})
     return Podman(folder, folder / "image.tar", driver)
+
+
+#: What each kind takes.
+PROGRAMS = {Ctr: ("containerd", "ctr"), Docker: ("dockerd", "docker", "containerd"), Podman: ("podman",)}
+
+
+@pytest.fixture(scope="module")
+def runtime_of(bpf, tmp_path_factory) -> Iterator[Callable[[Any], Any]]:
+    """Return a function that starts a runtime of a kind, with the image in it."""
+    started: dict[Any, Any] = {}
+
+    def runtime_of(kind: Any) -> Any:
+        need(kind.type, *PROGRAMS[kind], "runc", "busybox")
+        if not is_static():
+            skip_or_fail(kind.type, "busybox is linked dynamically: apt-get install busybox-static")
+        if kind not in started:
+            folder = tmp_path_factory.mktemp(kind.type)
+            write_image(folder / "image.tar")
+            started[kind] = kind(folder, folder / "image.tar")
+        return started[kind]
+
+    yield runtime_of
+    for runtime in started.values():
+        runtime.close()

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from container_runtimes import NAMESPACE, Ctr, Docker, Podman, need
 
-from falcohost.testing import skip_or_fail
-from falcohost.testing.images import IMAGE, is_static, write_image
+from falcohost.testing.images import IMAGE, write_image
 
 FIRST = "/etc/falcohost-first"
 RULES = f"""
@@ -48,7 +47,6 @@ cat {FIRST}-{{name}}
 for mark in {{marks}}; do docker run --rm --name inner-$mark --network none {IMAGE} /bin/cat {FIRST}-$mark; done
 kill $!; wait
 """
-PROGRAMS = {Ctr: ("containerd", "ctr"), Docker: ("dockerd", "docker", "containerd"), Podman: ("podman",)}
 
 
 class Told(NamedTuple):
@@ -58,26 +56,6 @@ class Told(NamedTuple):
     name: str | None
     image: str | None
     outer: str
-
-
-@pytest.fixture(scope="module")
-def runtime_of(bpf, tmp_path_factory) -> Iterator[Callable[[Any], Any]]:
-    """Return a function that starts a runtime of a kind, with the image in it."""
-    started: dict[Any, Any] = {}
-
-    def runtime_of(kind: Any) -> Any:
-        need(kind.type, *PROGRAMS[kind], "podman", "runc", "busybox")
-        if not is_static():
-            skip_or_fail(kind.type, "busybox is linked dynamically: apt-get install busybox-static")
-        if kind not in started:
-            folder = tmp_path_factory.mktemp(kind.type)
-            write_image(folder / "image.tar")
-            started[kind] = kind(folder, folder / "image.tar")
-        return started[kind]
-
-    yield runtime_of
-    for runtime in started.values():
-        runtime.close()
 
 
 @pytest.fixture

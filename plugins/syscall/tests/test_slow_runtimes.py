@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from container_runtimes import SOCKET, STATE, Ctr, Docker, Podman, need, source_stats
+from container_runtimes import SOCKET, STATE, Ctr, Docker, Podman, source_stats
 from slow_sockets import SlowSocket
 
-from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import Agent
-from falcohost.testing.images import IMAGE, is_static, write_image
+from falcohost.testing.images import IMAGE
 from falcohost.testing.waiting import wait_until
 
 RULES = """
@@ -27,29 +25,6 @@ SLOW, NEVER = 2.0, 1000.0
 
 #: Of a wait of 2.9 s, one answer that takes two leaves little on a busy machine: of so many containers, one is known.
 TRIES = 8
-
-
-PROGRAMS = {Ctr: ("containerd", "ctr"), Docker: ("dockerd", "docker", "containerd"), Podman: ("podman",)}
-
-
-@pytest.fixture(scope="module")
-def runtime_of(bpf, tmp_path_factory) -> Iterator[Callable[[Any], Any]]:
-    """Return a function that starts a runtime of a kind, with the image in it."""
-    started: dict[Any, Any] = {}
-
-    def runtime_of(kind: Any) -> Any:
-        need(kind.type, *PROGRAMS[kind], "runc", "busybox")
-        if not is_static():
-            skip_or_fail(kind.type, "busybox is linked dynamically: apt-get install busybox-static")
-        if kind not in started:
-            folder = tmp_path_factory.mktemp(kind.type)
-            write_image(folder / "image.tar")
-            started[kind] = kind(folder, folder / "image.tar")
-        return started[kind]
-
-    yield runtime_of
-    for runtime in started.values():
-        runtime.close()
 
 
 @pytest.fixture

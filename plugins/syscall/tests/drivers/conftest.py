@@ -127,7 +127,7 @@ def roomy(machine) -> Iterator[Watched]:
         yield Watched(driver)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def watching() -> type[Watched]:
     """Return what watches programs by a loaded probe."""
     return Watched

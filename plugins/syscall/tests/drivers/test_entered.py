@@ -6,7 +6,6 @@ import os
 from errno import EEXIST
 
 import pytest
-from conftest import Watched
 from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
@@ -57,7 +56,7 @@ TYPES = frozenset({"setxattr", "rename", "openat2", "clone3", "unlink"})
 
 
 @pytest.fixture(scope="module", params=["tracepoint", "function"])
-def seen(machine, request):
+def seen(machine, watching, request):
     """Return a probe with large rings, at the tracepoint and at the kernel's functions."""
     if os.uname().machine != "x86_64":
         skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
@@ -70,7 +69,7 @@ def seen(machine, request):
         driver.set_calls(
             calls(TYPES), entered=entered(TYPES), passing=hooks, traced=calls(frozenset({"clone3"})).keys()
         )
-        yield Watched(driver)
+        yield watching(driver)
 
 
 @pytest.fixture
