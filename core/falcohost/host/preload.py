@@ -10,15 +10,16 @@ import importlib
 from collections.abc import Iterable
 
 from falcohost.host import data, wire
-from falcohost.host.confine.confinement import import_lazy
+from falcohost.host.confine.confinement import import_lazy, rehearse
 from falcohost.host.confine.files import know_packages
 from falcohost.host.delivering import messages as delivering
 from falcohost.host.plugins.registry import prepare_registry
 from falcohost.host.storing import messages as storing
 from falcohost.log import log
 
-#: What the processes that are forked receive.
+#: What the processes that are forked receive, and the supervisor from them.
 _RECEIVED = (
+    wire.Up,
     wire.Down,
     data.ToSource,
     data.PackedAlerts,
@@ -45,3 +46,4 @@ def preload(modules: Iterable[str]) -> None:
     for kinds in _RECEIVED:
         wire.decoder(kinds)
     know_packages()
+    rehearse()

@@ -16,12 +16,16 @@ from msgspec import Struct
 
 from falcohost.errors import SourceError
 from falcohost.host.confine import landlock, seccomp
-from falcohost.host.confine.capabilities import drop_privileges
+from falcohost.host.confine.capabilities import drop_privileges, identity, permitted_capabilities
 from falcohost.host.confine.files import know_packages, readable, writable
+from falcohost.host.confine.numbers import this_machine
 from falcohost.host.confine.ports import ports
 from falcohost.libc import die_with_parent
 from falcohost.log import log
 from falcohost.needs import ALL, INSPECT, PROGRAM, SIGNAL, Needs
+
+#: How often code runs until Python has changed it for good.
+_TIMES = 4
 
 
 class Confinement(Struct, frozen=True, kw_only=True):
@@ -86,6 +90,21 @@ def import_lazy() -> None:
         _import_lazy()
         _Lazy.imported = True
     know_packages()
+
+
+def rehearse() -> None:
+    """Compute what :func:`confine` computes, to no effect. Called by who is about to fork for the first time.
+
+    Python changes code where it has run a few times, so that each fork would have its own copy of what all of them run.
+    """
+    machine = this_machine()
+    needs = Needs()
+    for _ in range(_TIMES):
+        readable(needs), writable(needs), ports(needs)
+        identity(os.getuid())
+        permitted_capabilities()
+        if machine is not None:
+            seccomp.program_for(needs.calls, machine, os.getpid())
 
 
 class _Lazy:
