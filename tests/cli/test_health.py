@@ -4,20 +4,18 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
 from endpoints import CONFIG, SOURCE, Client, serving, value
 
 from falcohost.host.health.endpoints import LIMITS
-from falcohost.testing import skip_or_fail
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.ports import Port
+from falcohost.testing.prometheus import scraping
 
 TOKEN = "a-token-of-a-test-0123456789"
 
@@ -178,37 +176,9 @@ def test_many_scrapes_are_few_questions(client, until):
 
 def test_prometheus_scrapes(client, tmp_path, until):
     """Prometheus takes the metrics: the target is up, and has the values."""
-    if (prometheus := shutil.which("prometheus")) is None:
-        skip_or_fail("prometheus", "prometheus is missing: apt-get install prometheus")
-    port = Port()
-    target = f"127.0.0.1:{client.port}"
-    scrape = {"job_name": "falcohost", "static_configs": [{"targets": [target]}]}
-    config = {"global": {"scrape_interval": "500ms"}, "scrape_configs": [scrape]}
-    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
-    command = [
-        prometheus, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-        f"--web.listen-address=127.0.0.1:{port.number}",
-    ]  # fmt: skip
-    port.close()
-
-    def query(text):
-        link = http.client.HTTPConnection("127.0.0.1", port.number, timeout=60)
-        with contextlib.closing(link):
-            try:
-                link.request("GET", f"/api/v1/query?query={text}")
-                return [one["value"][1] for one in json.loads(link.getresponse().read())["data"]["result"]]
-            except (OSError, KeyError, ValueError):
-                return []
-
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, stderr=log, stdout=log)
-        try:
-            until(lambda: query("up") == ["1"], lambda: (tmp_path / "log").read_text())
-            assert ["3"] == until(lambda: query("falcohost_source_lost_total"))
-            assert ["1"] == query("falcosecurity_falco_version_info")
-        finally:
-            process.kill()
-            process.wait()
+    with scraping(client.port, tmp_path) as query:
+        assert ["3"] == until(lambda: query("falcohost_source_lost_total"))
+        assert ["1"] == query("falcosecurity_falco_version_info")
 
 
 def test_a_token(home, until):
