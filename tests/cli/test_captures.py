@@ -93,6 +93,21 @@ def test_types_that_only_captures_have(program, alerts, capture):
         assert 2 == len(alerts("-r", rules, of_both)), condition
 
 
+def test_the_state_in_which_a_capture_begins(alerts, capture):
+    """Accounts that are told before the first other event are no events for rules, as for Falco; later ones are."""
+    rules = capture.parent / "accounts.yaml"
+    rules.write_text(RULES.replace("evt.type = open and fd.name startswith /etc", "evt.type in (useradded, open)"))
+    told = captures.event("useradded", -1, uid=7, gid=7, name=b"anna", home=b"/", shell=b"/sh", container_id=b"")
+    opened = captures.event("open", 7, fd=3, name=b"/etc/first", flags=1, mode=0)
+    begun = capture.parent / "begun.scap"
+    begun.write_bytes(captures.section() + LISTED + told + told + opened + told)
+
+    assert [
+        "opened (file=/etc/first process=bash number=3)",
+        "opened (file=<NA> process=<NA> number=4)",
+    ] == alerts("-r", rules, begun)
+
+
 def test_runtimes_of_this_host_are_not_asked(program, capture):
     """What a capture does not tell of a container is absent: those of this host are others."""
     cgroups = b"cpu=/docker/" + b"ab" * 32 + b"\0"

@@ -23,6 +23,7 @@ class Applying:
     :ivar tables: the state of the machine so far; *calls*: the calls that have begun.
     :ivar uses: what becomes of the events of each type.
     :ivar number: the number of the last event (``evt.num``); *passed*: how many were returned.
+    :ivar is_initial: events only tell of the state in which a capture begins, and none is returned.
     :ivar begin_at: events before this time are applied, but not returned; those after *end_at* set *ended*.
     """
 
@@ -32,7 +33,7 @@ class Applying:
         self.uses: list[Use] = uses(None)
         self.number = self.passed = 0
         self.begin_at, self.end_at = 0, _NEVER
-        self.ended = False
+        self.ended = self.is_initial = False
         self.begin()
 
     def begin(self) -> None:
@@ -77,7 +78,7 @@ class Applying:
         use = self.uses[call.type.code]
         if call.name == _ASYNC and call.number("plugin_id"):  # of a plugin with a source of its own
             return None
-        if call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
+        if self.is_initial or call.state_only or not (use.is_wanted if use.named is None else call.name in use.named):
             return None
         return self._event(call, thread, -1 if call.is_generic else len(call.values))
 

@@ -15,7 +15,7 @@ from falcohost_syscall.drivers.replay.period import Period, moment
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.scap import lists
 from falcohost_syscall.scap.applying import Applying
-from falcohost_syscall.scap.event_types import MOST
+from falcohost_syscall.scap.event_types import MOST, TYPES
 from falcohost_syscall.scap.events import EVENTS, time_of
 from falcohost_syscall.scap.reader import TooShortError
 from falcohost_syscall.scap.tables import Tables
@@ -34,6 +34,9 @@ _HEAD: Final = Struct("<IIHQqIHI")
 #: Bytes of the event's header, and of what is in front of and behind an event in its block.
 _HEADER, _BEFORE, _AROUND = 26, 10, 14
 _BEHIND: Final = _BEFORE + _HEADER
+#: Types of events that at the beginning of a capture only tell in which state it begins; Falco has no rule see them.
+_STATE: Final = frozenset(("container", "useradded", "userdeleted", "groupadded", "groupdeleted", "asyncevent"))
+_INITIAL: Final = frozenset(code for code, kind in TYPES.items() if kind.name in _STATE)
 
 _log = logging.getLogger("falcohost")
 
@@ -93,13 +96,14 @@ class Replay:
         self._capture: Capture | None = None
         self._place = 0
         self._applying = Applying()
-        self._is_listing = True
+        self._applying.is_initial = True
+        self._is_beginning = self._is_listing = True
         self._received = self._damaged = 0
 
     def _begin(self) -> None:
         """Forget all of a machine."""
         self._applying.begin()
-        self._is_listing = True
+        self._is_beginning = self._is_listing = True
 
     @property
     def tables(self) -> Tables:
@@ -150,8 +154,8 @@ class Replay:
                 if applying.ended:
                     return
                 continue
-            if self._is_listing:
-                self._end_lists(ts)
+            if self._is_beginning:
+                self._see(ts, code)
                 begin = applying.calls.begin
             use = use_of[code]
             if use.counts:
@@ -219,8 +223,6 @@ class Replay:
     def _block(self, capture: Capture, block: Block) -> SyscallEvent | None:
         try:
             if block.type in EVENTS:
-                if self._is_listing:
-                    self._end_lists(time_of(block.type, block.body))
                 self._received += 1
                 return self._old_event(block)
             if block.type == SECTION:  # another capture is appended
@@ -240,6 +242,8 @@ class Replay:
         """Return the event of a block with flags, or as older captures have them."""
         applying = self._applying
         code, call = applying.calls.call(block.type, block.body)
+        if self._is_beginning:
+            self._see(time_of(block.type, block.body), code)
         if code < MOST and applying.uses[code].counts:
             applying.number += 1
         return None if call is None else applying.apply(call)
@@ -257,6 +261,14 @@ class Replay:
         elif kind in lists.INTERFACES:
             for interface in lists.interfaces(block.body, lists.INTERFACES[kind]):
                 tables.interfaces.add(interface.address, interface.mask)
+
+    def _see(self, ts: int, code: int) -> None:
+        """Note an event at the beginning: lists end with the first, what tells of the state with the first other."""
+        if self._is_listing:
+            self._end_lists(ts)
+        if code not in _INITIAL:
+            self._applying.is_initial = False
+        self._is_beginning = self._applying.is_initial
 
     def _end_lists(self, ts: int) -> None:
         """Link what the lists have told, since the first event, of *ts*, comes."""
