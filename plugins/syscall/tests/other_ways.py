@@ -113,6 +113,10 @@ MORE = {
         "@runc cgroup $cgroup exec @escape agent-new-calls",
     ),
     "in memory": ("Kernel module loaded by an unusual program", "@rootkit module init"),
+    "a script of a shell": (
+        "Program in shared memory handed to another",
+        f"{IN_BIN}/dash folder $tmp/x installed /usr/bin/bash $shm/x noop",
+    ),
     "by cron in a container": (
         "Scheduled job written",
         "@runc cgroup $cgroup exec @implant private /var folder /var/spool/cron open write /var/spool/cron/root",
