@@ -1,4 +1,5 @@
-/* Commands about files: opening, modes, links, removal. `made` and `folder` make one and run the rest of the line. */
+/* Commands about files: opening, modes, links, removal. `made`, `folder` and `linked` make one and run the
+ * rest of the line. */
 #define _GNU_SOURCE
 #include "tester.h"
 #include <errno.h>
@@ -108,24 +109,98 @@ static int run_link(int argc, char **argv)
 	return unlink(argv[2]);
 }
 
-static int run_handle(int argc, char **argv)
+/* As programs are made: executable from the start. */
+static int run_open_executable(int argc, char **argv)
+{
+	int fd = open(argv[1], O_WRONLY | O_CREAT, 0755);
+
+	if (fd < 0)
+		die(argv[1]);
+	close(fd);
+	return 0;
+}
+
+/* A named pipe, which can be opened for both without waiting. */
+static int run_pipe(int argc, char **argv)
+{
+	int fd;
+
+	if (mkfifo(argv[1], 0600) || (fd = open(argv[1], O_RDWR)) < 0)
+		die(argv[1]);
+	close(fd);
+	return unlink(argv[1]);
+}
+
+static int run_rename(int argc, char **argv)
+{
+	if (rename(argv[1], argv[2]))
+		die(argv[2]);
+	return 0;
+}
+
+static int run_renameat(int argc, char **argv)
+{
+	if (renameat(AT_FDCWD, argv[1], AT_FDCWD, argv[2]))
+		die(argv[2]);
+	return 0;
+}
+
+static int run_symlinkat(int argc, char **argv)
+{
+	if (symlinkat(argv[1], AT_FDCWD, argv[2]))
+		die(argv[2]);
+	return unlink(argv[2]);
+}
+
+static int run_linkat(int argc, char **argv)
+{
+	if (linkat(AT_FDCWD, argv[1], AT_FDCWD, argv[2], 0))
+		die(argv[2]);
+	return unlink(argv[2]);
+}
+
+static int run_linked(int argc, char **argv)
+{
+	if (symlink(argv[1], argv[2]))
+		die(argv[2]);
+	return dispatch(argc - 3, argv + 3);
+}
+
+static int open_handle(const char *path, int flags)
 {
 	union {
 		struct file_handle handle;
 		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
 	} u = {.handle.handle_bytes = MAX_HANDLE_SZ};
-	int mount_id, fd, mount = open(argv[1], O_RDONLY);
+	int mount_id, fd, mount = open(path, O_RDONLY);
 
-	if (mount < 0 || name_to_handle_at(AT_FDCWD, argv[1], &u.handle, &mount_id, 0))
-		die(argv[1]);
-	fd = open_by_handle_at(mount, &u.handle, O_RDONLY);
+	if (mount < 0 || name_to_handle_at(AT_FDCWD, path, &u.handle, &mount_id, 0))
+		die(path);
+	fd = open_by_handle_at(mount, &u.handle, flags);
 	if (fd < 0)
 		die("open_by_handle_at");
 	return 0;
 }
 
+static int run_handle(int argc, char **argv)
+{
+	return open_handle(argv[1], O_RDONLY);
+}
+
+static int run_handle_write(int argc, char **argv)
+{
+	return open_handle(argv[1], O_WRONLY);
+}
+
 const struct command file_commands[] = {
 	{"open", 2, "read|write|truncate|append FILE", run_open},
+	{"open-executable", 1, "FILE", run_open_executable},
+	{"pipe", 1, "FILE (and remove it)", run_pipe},
+	{"rename", 2, "FILE NAME", run_rename},
+	{"renameat", 2, "FILE NAME", run_renameat},
+	{"symlinkat", 2, "TARGET LINK (and remove it)", run_symlinkat},
+	{"linkat", 2, "FILE LINK (and remove it)", run_linkat},
+	{"linked", 3, "TARGET LINK COMMAND...", run_linked},
 	{"made", 2, "FILE COMMAND...", run_made},
 	{"folder", 1, "FOLDER [COMMAND...]", run_folder},
 	{"chmod", 2, "MODE FILE", run_chmod},
@@ -135,5 +210,6 @@ const struct command file_commands[] = {
 	{"symlink", 2, "TARGET LINK (and remove it)", run_symlink},
 	{"link", 2, "FILE LINK (and remove it)", run_link},
 	{"handle", 1, "FILE", run_handle},
+	{"handle-write", 1, "FILE", run_handle_write},
 	{0},
 };

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void own_mounts(void)
@@ -30,6 +31,31 @@ static int run_private(int argc, char **argv)
 	if (mount("none", argv[1], "tmpfs", 0, NULL))
 		die(argv[1]);
 	return dispatch(argc - 2, argv + 2);
+}
+
+/* A root directory of its own, in which /bin, /sbin and /lib are folders and no links, and /snap and /nix/store are there;
+ * all others are the machine's. */
+static int run_root(int argc, char **argv)
+{
+	const char *const folders[] = {"bin", "sbin", "lib", "snap", "nix", "nix/store", "old", NULL};
+	const char *const shared[] = {"usr", "etc", "var", "tmp", "dev", "proc", "sys", "run", "opt", "root", NULL};
+	char root[] = "/tmp/falcohost-root-XXXXXX", from[64];
+
+	own_mounts();
+	if (!mkdtemp(root) || mount("none", root, "tmpfs", 0, NULL) || chdir(root))
+		die(root);
+	for (int i = 0; folders[i]; i++)
+		mkdir(folders[i], 0755);
+	for (int i = 0; shared[i]; i++) {
+		snprintf(from, sizeof(from), "/%s", shared[i]);
+		if (mkdir(shared[i], 0755) || mount(from, shared[i], NULL, MS_BIND | (strcmp(shared[i], "tmp") ? MS_REC : 0), NULL))
+			die(from);
+	}
+	if (symlink("usr/lib64", "lib64") || syscall(SYS_pivot_root, ".", "old") || chdir("/"))
+		die("pivot_root");
+	if (umount2("/old", MNT_DETACH) || rmdir(root))
+		die(root);
+	return dispatch(argc - 1, argv + 1);
 }
 
 /* This program under another path, which has to be in a private folder. */
@@ -165,6 +191,7 @@ static int run_overlay(int argc, char **argv)
 
 const struct command place_commands[] = {
 	{"private", 2, "FOLDER COMMAND...", run_private},
+	{"root", 1, "COMMAND...", run_root},
 	{"installed", 2, "PATH COMMAND...", run_installed},
 	{"in-memory", 2, "NAME COMMAND...", run_in_memory},
 	{"cgroup", 2, "FOLDER COMMAND...", run_cgroup},

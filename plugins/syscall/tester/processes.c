@@ -1,6 +1,7 @@
 /* Commands about processes: ways to start programs, names, tracing, changes of user. */
 #define _GNU_SOURCE
 #include "tester.h"
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,15 @@ extern char **environ;
 
 static int run_noop(int argc, char **argv)
 {
+	return 0;
+}
+
+/* What programs do when they run: a call that succeeds, and a start of a program that does not. */
+static int run_goes_on(int argc, char **argv)
+{
+	if (unshare(CLONE_FS))
+		die("unshare");
+	execv("/nowhere/at-all", argv);
 	return 0;
 }
 
@@ -125,6 +135,7 @@ static int run_become(int argc, char **argv)
 
 const struct command process_commands[] = {
 	{"noop", 0, "[ANYTHING...]", run_noop},
+	{"goes-on", 0, "[ANYTHING...]", run_goes_on},
 	{"after", 2, "SECONDS COMMAND...", run_after},
 	{"exec", 1, "PROGRAM [ARGUMENT...]", run_exec},
 	{"exec-as", 2, "PROGRAM ARGV0 [ARGUMENT...]", run_exec_as},

@@ -11,12 +11,16 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from other_hands import FURTHER, by_other_hands
+from conftest import remove_cgroup
+from further_lines import BASES, FURTHER, OTHER_SERVICES, SERVERS
+from other_hands import by_other_hands
 from other_ways import MORE, QUIET
 from test_own_rules import LINES, OWN
 
@@ -83,10 +87,34 @@ class Decided:
         return sorted({name for name, _, _ in found})
 
 
-def test_record_other_hands(bpf, provocations, open_folder, capsys):
+@pytest.fixture
+def services(container_cgroup, service_cgroup):
+    """Make the cgroups of other services, beside that of the web server and in the container's."""
+    names = [*(f"{name}.service" for name in SERVERS), *OTHER_SERVICES]
+    folders = [*(service_cgroup.parent / name for name in names), container_cgroup / "nginx.service"]
+    for folder in folders:
+        folder.mkdir()
+    yield
+    for folder in folders:
+        remove_cgroup(folder)
+
+
+def test_record_other_hands(bpf, provocations, services, open_folder, capsys):
     """Record the lines by other hands, and write what decides more than the tests do that are there."""
-    for path in FOLDER.glob("other_hands_*_test.yaml"):
+    for path in FOLDER.glob("*_hands_*_test.yaml"):
         path.unlink()
+    record_hands("other", provocations, open_folder)
+
+
+def test_record_more_hands(bpf, provocations, services, open_folder, capsys):
+    """Record those lines again that may decide what the tests do not that are there, other hands' too."""
+    for path in FOLDER.glob("more_hands_*_test.yaml"):
+        path.unlink()
+    record_hands("more", provocations, open_folder)
+
+
+def record_hands(which: str, provocations: Any, open_folder: Path) -> None:
+    """Record the lines by other hands into files that are called *which* hands."""
     loaded = _loaded(plugin, ())
     runner = Runner(loaded)
     probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
@@ -95,6 +123,7 @@ def test_record_other_hands(bpf, provocations, open_folder, capsys):
             runner.run(case, [probes])
     found = [*by_others(probes)]
     lines = {f"{rule}, {way}": line for rule, way, line in found}
+    assert [] == [name for name, count in Counter((rule, way) for rule, way, _ in found).items() if count > 1]
     rules = [rule for rule, _, _ in found]
     folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
     decided = OfLine(runner, probes, rules, folder)
@@ -104,14 +133,17 @@ def test_record_other_hands(bpf, provocations, open_folder, capsys):
             of.setdefault([*lines][int(close[0])], []).append((_cleaned(written, folder), close))
     rule_of = dict(zip(lines, rules, strict=True))
     texts = [[*_test(runner, name, rule_of[name], lines[name], events, folder)] for name, events in of.items()]
-    _write({"falcohost_other_hands_rules": texts})
+    _write({f"falcohost_{which}_hands_rules": texts})
 
 
 def by_others(probes: Probes) -> Iterator[tuple[str, str, str]]:
     """Yield rules, the ways in which lines do what they are about, and the lines."""
     for rule, (line, _) in LINES.items():
         if rule in probes.conditions and rule not in NOT_BY_OTHERS:
-            yield from ((rule, way, other) for way, other in by_other_hands(line, undecided(probes, rule)))
+            base, checks = BASES.get(rule, line), undecided(probes, rule)
+            yield from ((rule, way, other) for way, other in by_other_hands(base, checks))
+            if base != line:
+                yield rule, "in another place", base
     for rule, ways in FURTHER.items():
         yield from ((rule, way, line) for way, line in ways.items())
 
@@ -225,7 +257,7 @@ def _cleaned(written: Mapping[str, Any], folder: str) -> dict[str, Any]:
     found["cgroups"] = [
         re.sub(r"falcohost-[0-9a-f]+", "falcohost", one)
         for one in found.get("cgroups", ())
-        if "docker" in one or "nginx" in one
+        if "docker" in one or "falcohost-" in one
     ]
     params = found.get("params", {})
     for key in _BYTES & set(params):
