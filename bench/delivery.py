@@ -3,7 +3,7 @@
 A process opens files that are not there, so many a second, and each of them is an alert. Printed are how many of them
 arrived at each output, what was lost, CPU time and memory, and how long after the flood the last alert arrived. With
 ``--dead`` nobody listens for HTTP until the flood is over; then the order is looked at, too. With ``--falco PATH``
-Falco runs after falcohost, on the same rule and the same flood, with its ``http_output`` alone.
+Falco runs after falcohost, on the same rule, the same flood and with the same receiver, with its ``http_output`` alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -145,6 +145,41 @@ def per_100_000(cpu: Counter[str], alerts: int) -> dict[str, float]:
     return {name: round(seconds * 100_000 / max(alerts, 1), 2) for name, seconds in of_each}
 
 
+def flooded(
+    pid: int, folder: Path, rate: int, seconds: float, files: Sequence[Path], then: Callable[[], None]
+) -> tuple[dict[str, object], Counter[str]]:
+    """Flood the agent *pid*, and *then* wait until the *files* do not grow any more.
+
+    :return: the figures, and the CPU time of each process.
+    """
+    before = cpu_by_process(pid)
+    with multiprocessing.Pool(1) as pool:
+        begun = time.monotonic()
+        flooding = pool.apply_async(flood, (str(folder), rate, seconds))
+        most = watched(pid, flooding.ready)
+        made, took = flooding.get(), time.monotonic() - begun
+    during = cpu_by_process(pid) - before
+    then()
+    last, quiet = -1, time.monotonic()
+    while True:  # an output that was dead is tried again every 30 s
+        sizes = [path.stat().st_size if path.exists() else 0 for path in files]
+        if sum(sizes) != last:
+            last, quiet = sum(sizes), time.monotonic()
+        if time.monotonic() - quiet > (10 if all(sizes) else 60):
+            break
+        time.sleep(0.2)
+    whole = cpu_by_process(pid) - before
+    figures: dict[str, object] = {
+        "opened": made,
+        "per_second": round(made / took),
+        "cpu_of_the_flood": round(during.total(), 1),
+        "cpu_in_all": round(whole.total(), 1),
+        "pss_mb": round(most, 1),
+        "last_after_s": round(quiet - begun - took, 1),
+    }
+    return figures, whole
+
+
 def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dict[str, object]:
     """Flood an agent; return the figures."""
     rules = folder / "rules.yaml"
@@ -157,48 +192,22 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
         agent.wait_until_ready()
         if not dead:
             receiver.start()
+        files = (to, folder / "filed", folder / "piped")
         pid = agent.process.pid
-
-        def numbers() -> dict[str, object]:
-            done = subprocess.run(
-                [sys.executable, "-m", "falcohost", "stats", "--json", "--state-dir", str(folder / "state")],
-                capture_output=True,
-                text=True,
-            )
-            return json.loads(done.stdout) if done.returncode == 0 else {}
-
-        before = cpu_by_process(pid)
-        with multiprocessing.Pool(1) as pool:
-            begun = time.monotonic()
-            flooding = pool.apply_async(flood, (str(folder), rate, seconds))
-            most = watched(pid, flooding.ready)
-            made, took = flooding.get(), time.monotonic() - begun
-        during = cpu_by_process(pid) - before
-        if dead:
-            receiver.start()
-        last, quiet = -1, time.monotonic()
-        while True:  # until nothing arrives any more; an output that was dead is tried again every 30 s
-            now = sum(path.stat().st_size for path in (to, folder / "filed", folder / "piped") if path.exists())
-            if now != last:
-                last, quiet = now, time.monotonic()
-            if time.monotonic() - quiet > (10 if to.exists() and to.stat().st_size else 60):
-                break
-            time.sleep(0.2)
-        whole = cpu_by_process(pid) - before
-        stats = numbers()
+        figures, cpu = flooded(pid, folder, rate, seconds, files, receiver.start if dead else lambda: None)
+        done = subprocess.run(
+            [sys.executable, "-m", "falcohost", "stats", "--json", "--state-dir", str(folder / "state")],
+            capture_output=True,
+            text=True,
+        )
+        stats = json.loads(done.stdout)
         arrived = {"file": counted(folder / "filed", marks), "program": counted(folder / "piped", marks)}
         arrived["http"] = to.read_text().split()
-        return {
-            "opened": made,
-            "per_second": round(made / took),
+        return figures | {
             **{name: len(set(found)) for name, found in arrived.items()},
             "doubles": {name: len(found) - len(set(found)) for name, found in arrived.items()},
             "in_order": {name: found == sorted(found) for name, found in arrived.items()},
-            "cpu_of_the_flood": round(during.total(), 1),
-            "cpu_in_all": round(whole.total(), 1),
-            "cpu_per_100_000": per_100_000(whole, stats["store"]["last"]),
-            "pss_mb": round(most, 1),
-            "last_after_s": round(quiet - begun - took, 1),
+            "cpu_per_100_000": per_100_000(cpu, stats["store"]["last"]),
             "lost": stats["sources"][0]["lost"],
         }
     finally:
@@ -208,50 +217,40 @@ def run_falcohost(folder: Path, rate: int, seconds: float, *, dead: bool) -> dic
         held.close()
 
 
-def run_falco(program: str, folder: Path, rate: int, seconds: float) -> dict[str, object]:
+def falcos_losses(metrics: Path) -> dict[str, int]:
+    """Return what Falco says it has lost: in the kernel, and before its outputs."""
+    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    counts = json.loads(lines[-1])["output_fields"] if lines else {}
+    return {name: counts[name] for name in ("scap.n_drops", "falco.outputs_queue_num_drops") if name in counts}
+
+
+def run_falco(program: str, folder: Path, rate: int, seconds: float, *, dead: bool) -> dict[str, object]:
     """Flood Falco; return the figures."""
     rules, config, to = folder / "falco_rules.yaml", folder / "falco.yaml", folder / "falco-received"
     rules.write_text(RULE.format(folder=folder))
     held = Port()
     config.write_text(FALCO.format(port=held.number, rules=rules, folder=folder))
     receiver = multiprocessing.Process(target=receive, args=(held.number, str(to)), daemon=True)
-    receiver.start()
+    if not dead:
+        receiver.start()
     with (folder / "falco.log").open("wb") as log:
         falco = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
     try:
         time.sleep(10)
-        before = cpu_by_process(falco.pid)
-        with multiprocessing.Pool(1) as pool:
-            begun = time.monotonic()
-            flooding = pool.apply_async(flood, (str(folder), rate, seconds))
-            most = watched(falco.pid, flooding.ready)
-            made, took = flooding.get(), time.monotonic() - begun
-        during = cpu_by_process(falco.pid) - before
-        last, quiet = -1, time.monotonic()
-        while time.monotonic() - quiet < 10:
-            now = to.stat().st_size if to.exists() else 0
-            if now != last:
-                last, quiet = now, time.monotonic()
-            time.sleep(0.2)
-        whole = cpu_by_process(falco.pid) - before
+        figures, cpu = flooded(falco.pid, folder, rate, seconds, (to,), receiver.start if dead else lambda: None)
         found = to.read_text().split() if to.exists() else []
-        return {
-            "opened": made,
-            "per_second": round(made / took),
+        return figures | {
             "http": len(set(found)),
             "doubles": len(found) - len(set(found)),
             "in_order": found == sorted(found),
-            "cpu_of_the_flood": round(during.total(), 1),
-            "cpu_in_all": round(whole.total(), 1),
-            "cpu_per_100_000": per_100_000(whole, len(set(found))),
-            "pss_mb": round(most, 1),
-            "last_after_s": round(quiet - begun - took, 1),
+            "cpu_per_100_000": per_100_000(cpu, len(set(found))),
+            "lost": falcos_losses(folder / "falco-metrics"),
         }
     finally:
         falco.send_signal(signal.SIGTERM)
         falco.wait(30)
         print((folder / "falco.log").read_text(errors="replace")[-1500:], file=sys.stderr)
-        receiver.kill()
+        receiver.kill() if receiver.pid else None
         held.close()
 
 
@@ -263,7 +262,7 @@ def main() -> None:
     parser.add_argument("--dead", action="store_true", help="nobody listens for HTTP until the flood is over")
     parser.add_argument("--falco", help="the program of Falco, to be measured too")
     given = parser.parse_args()
-    figures: dict[str, object] = {}
+    figures: dict[str, dict[str, object]] = {}
     with tempfile.TemporaryDirectory(prefix="falcohost-delivery-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -272,7 +271,7 @@ def main() -> None:
             (folder / file).chmod(0o666)
         figures["falcohost"] = run_falcohost(folder, given.rate, given.seconds, dead=given.dead)
         if given.falco:
-            figures["falco"] = run_falco(given.falco, folder, given.rate, given.seconds)
+            figures["falco"] = run_falco(given.falco, folder, given.rate, given.seconds, dead=given.dead)
     for who, found in figures.items():
         print(who)
         for figure, value in found.items():
