@@ -3,8 +3,9 @@
 *start* runs the agent of each checkout on the public rules, or those of ``--rules``, until it is ready. It takes the
 time and the CPU time until then, and the memory of each process a second later. *deliver* looks through a file in which
 each record raises an alert, and through one with few records. The difference is what the records cost: reading,
-matching, storing, writing to stdout. *loads* runs each load of ``bench overhead`` on one core without, then with
-an agent: how many times as long it takes.
+matching, storing, writing to stdout. *loads* runs each load of ``bench overhead``, or those of ``--modes``, on one core
+without, then with an agent: how many times as long it takes. Short loads in many rounds (``--seconds 0.5``) are the
+least disturbed by what else the machine does.
 
 The checkouts take turns, and each round begins with the other one. A ratio is this checkout's figure over the other's;
 its 95% interval is that of the mean of the logarithms. Run ``script/setup --dev`` in both before.
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from overhead import BENCH, MODES, RULES, Agent, command, cpu_seconds, tree
@@ -91,16 +92,19 @@ class Delivery:
 
 
 class Loads:
-    """The loads of ``bench overhead``, compiled into *folder*."""
+    """The loads of ``bench overhead`` that *modes* name, each for so many *seconds*, compiled into *folder*."""
 
-    def __init__(self, folder: Path, rules: str) -> None:
+    def __init__(self, folder: Path, rules: str, modes: Sequence[str], seconds: float) -> None:
         self._folder, self._rules, self._program = folder, rules, folder / "load"
+        self._modes, self._seconds = modes, seconds
         subprocess.run(["gcc", "-O2", "-o", self._program, BENCH / "load.c"], check=True)
 
     def __call__(self, root: Path) -> dict[str, float]:
         """Run them beside a checkout's agent; return by how much each is slowed down."""
         agent = command(self._rules, self._folder, root)
-        options = argparse.Namespace(agent=agent, ready="Ready", rounds=1, modes=MODES, cores=[1], seconds=2.0)
+        options = argparse.Namespace(
+            agent=agent, ready="Ready", rounds=1, modes=self._modes, cores=[1], seconds=self._seconds
+        )
         modes = measure_loads(options, self._program)["modes"]
         return {mode: 1 / row["kept"] for mode, row in modes.items()}  # type: ignore[attr-defined]
 
@@ -146,6 +150,8 @@ def main() -> None:
     parser.add_argument("--alerts", type=int, default=30_000)
     parser.add_argument("--rules", choices=RULES, default="public", help="of the agents that are started")
     parser.add_argument("--only", choices=("start", "deliver", "loads"))
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES, help="the loads that are run")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each load runs")
     given = parser.parse_args()
     other = given.checkout.resolve()
     print(f"{'':14} {'there':>9} {'here':>9} {'ratio':>7}   95% interval")
@@ -162,7 +168,8 @@ def main() -> None:
             figures |= measure(Delivery(Path(folder), given.alerts), other, given.rounds)
     if given.only in (None, "loads"):
         with tempfile.TemporaryDirectory() as folder:
-            figures |= measure(Loads(Path(folder), given.rules), other, given.rounds)
+            loads = Loads(Path(folder), given.rules, given.modes, given.seconds)
+            figures |= measure(loads, other, given.rounds)
     print(json.dumps(figures))
 
 
