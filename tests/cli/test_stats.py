@@ -130,6 +130,9 @@ def test_cost_is_measured_only_meanwhile(home, agent, setup, falcohost, connect,
 
     assert found["timed"] > 0
     assert found["ns"] == 100 * found["timed"]
+    assert found["worked"] > 0
+    assert found["read_ns"] > 0
+    assert found["match_ns"] > 0
     link = connect(home)
     link.sendall(b'{"measure":true}\n')
     until(lambda: running.stderr.count("measures: True") == 2)

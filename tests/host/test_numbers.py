@@ -4,6 +4,7 @@ import pytest
 
 from falcohost import SourceStats, TypeCount
 from falcohost.host.numbers import Numbers, RuleNumbers, TypeNumbers, counted
+from falcohost.pipeline.spent import Spent
 
 
 def test_both_are_put_together():
@@ -23,6 +24,13 @@ def test_both_are_put_together():
         {"open": TypeNumbers(5, 1, 4, 2, 3, 7, matched=6, unmatched=1), "rare": TypeNumbers(matched=2)},
         fill={"ring": 0.0}, notes=("said",), failed=1, rules={"A rule": RuleNumbers(8, 5)},
     )  # fmt: skip
+
+
+def test_what_the_worker_takes():
+    """What events cost in the worker stands in the row of their type, also where the source counts no types."""
+    found = counted(SourceStats(), matched={}, hit={}, rules={}, folded={}, spent={"open": Spent(2, 30, 50)})
+
+    assert {"open": TypeNumbers(worked=2, read_ns=30, match_ns=50)} == found.types
 
 
 def test_what_no_rule_wants():

@@ -123,6 +123,9 @@ def _types(numbers: Numbers, span: float | None, full: bool) -> Iterator[str]:
         costs["ns each"] = lambda kind: f"{kind.ns / kind.timed:,.0f}" if kind.timed else ""
         if span:
             costs["of a core"] = lambda kind: f"{kind.cost / span / 1e7:.2f}%" if kind.timed else ""
+    if any(kind.worked for kind in shown.values()):
+        costs["read ns"] = lambda kind: f"{kind.read_ns / kind.worked:,.0f}" if kind.worked else ""
+        costs["match ns"] = lambda kind: f"{kind.match_ns / kind.worked:,.0f}" if kind.worked else ""
     if any(kind.seen or kind.passed or kind.lost for kind in shown.values()):
         yield from _table("event type", TypeNumbers, shown, costs)
     else:  # the numbers of a source that does not count them are unknown, not 0

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
 
 from falcohost.counters import Over, Shape, Unit, by_name, counters, number, rows
+from falcohost.pipeline.spent import Spent
 from falcohost.stats import SourceStats, TypeCount
 
 
@@ -24,6 +26,18 @@ class TypeNumbers(TypeCount, frozen=True):
     ] = 0
     unmatched: Annotated[
         int, number("events passed on that no rule matched: what the kernel could not decide", before="lost")
+    ] = 0
+    worked: Annotated[int, number("events whose cost in the worker was measured", text=None)] = 0
+    read_ns: Annotated[
+        int, number("total time that the worker took to read those events", unit=Unit.NANOSECONDS, text=None)
+    ] = 0
+    match_ns: Annotated[
+        int,
+        number(
+            "total time that the worker took to match those events, with what follows a match",
+            unit=Unit.NANOSECONDS,
+            text=None,
+        ),
     ] = 0
 
     @property
@@ -232,6 +246,7 @@ def counted(
     hit: Mapping[str, int],
     rules: Mapping[str, int],
     folded: Mapping[str, int],
+    spent: Mapping[str, Spent] = MappingProxyType({}),
     **own: Any,
 ) -> Numbers:
     """Return the source's numbers together with what its worker has counted.
@@ -240,14 +255,15 @@ def counted(
     :param hit: events that matched at least one rule, by event type.
     :param rules: matches by rule.
     :param folded: matches by rule that are only counted in another alert.
+    :param spent: what events cost in the worker, by event type.
     :param own: the worker's other counters, by field name.
     """
     told = stats.types
     types = {
-        name: _type(told.get(name, _NONE), matched.get(name, 0), hit.get(name, 0))
-        for name in dict.fromkeys((*told, *matched))
+        name: _type(told.get(name, _NONE), matched.get(name, 0), hit.get(name, 0), spent.get(name, _FREE))
+        for name in dict.fromkeys((*told, *matched, *spent))
     }
-    unwanted = {name: _type(count, 0, 0) for name, count in stats.unwanted.items()}
+    unwanted = {name: _type(count, 0, 0, _FREE) for name, count in stats.unwanted.items()}
     done = {name: RuleNumbers(count, folded.get(name, 0)) for name, count in rules.items()}
     values = {name: getattr(stats, name) for name in _PLAIN}
     for name in _LAST:
@@ -257,8 +273,9 @@ def counted(
     return Numbers(types=types, unwanted=unwanted, rules=done, **own, **values)
 
 
-def _type(count: TypeCount, matched: int, hit: int) -> TypeNumbers:
-    values: tuple[int, ...] = (*_values(count), matched, max(count.passed - hit, 0))
+def _type(count: TypeCount, matched: int, hit: int, spent: Spent) -> TypeNumbers:
+    own = (matched, max(count.passed - hit, 0), spent.events, spent.read_ns, spent.match_ns)
+    values: tuple[int, ...] = (*_values(count), *own)
     return TypeNumbers(*values)
 
 
@@ -267,4 +284,5 @@ _PLAIN = [one.name for one in _told if one.shape in (Shape.NUMBER, Shape.SENTENC
 _SUMMED = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.SUM]
 _LAST = [one.name for one in _told if one.shape is Shape.BY_NAME and one.over is Over.LAST]
 _NONE = TypeCount()
+_FREE = Spent()
 _values = attrgetter(*TypeCount.__struct_fields__)

@@ -164,7 +164,7 @@ class Work:
         self._due = 0.0  # they may have opened lookups
 
     def _measure(self, on: bool) -> None:
-        self._measuring = on
+        self._measuring = self._pipeline.spending.on = on
         if isinstance(self._source, MeasuredSource):
             self._source.measure(on)
         self._due = 0.0
@@ -192,6 +192,7 @@ class Work:
             self._source.stats(),
             matched=tally.matched,
             hit=tally.hit,
+            spent=self._pipeline.spending.types,
             rules=tally.rules,
             failed=tally.failed,
             faults=tally.faults,

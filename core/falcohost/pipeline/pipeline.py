@@ -25,6 +25,7 @@ from falcohost.pipeline.pending import Pending, Take
 from falcohost.pipeline.positions import Keeper, Positions
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
+from falcohost.pipeline.spent import Spending
 from falcohost.pipeline.tally import Tally
 from falcohost.pipeline.undecided import UndecidedTally
 
@@ -86,6 +87,7 @@ class Pipeline:
     :ivar pending: holds candidates that wait for lookups.
     :ivar fold: folds similar matches.
     :ivar last: the last event that was matched.
+    :ivar spending: measures on request what events cost here.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Pipeline:
         self.fold = Fold(config.fold, self._made, sink.add, self._tell_counts, clock=clock)
         self._positions = Positions(self.fold, sink, keeper, clock)
         self.last: Event | None = None
+        self.spending = Spending()
         self._rules = rules
         self._sink = sink
         self._folds = config.fold.enabled
@@ -151,6 +154,8 @@ class Pipeline:
         events = batch.events
         if self.recording is not None:
             events, take = self.recording.watch(events), self._recorded(take, self.recording)
+        if self.spending.on:
+            events = self.spending.watch(events)
         matched = self._may_match if may_wait else self._matched
         told = batch.matched
         for event in cast("Iterable[Viewed]", events):

@@ -33,7 +33,7 @@ _OTHERS: Final = {
     "turned_away": "plugins_metrics_enabled",
     "unwanted": "libbpf_stats_enabled",
 }
-_COSTS: Final = ("timed", "ns")
+_COSTS: Final = ("timed", "ns", "worked", "read_ns", "match_ns")
 
 _SUFFIXES: Final = {Unit.BYTES: "bytes", Unit.SECONDS: "seconds", Unit.NANOSECONDS: "seconds", Unit.SHARE: "ratio"}
 
