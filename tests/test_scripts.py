@@ -7,7 +7,7 @@ import pytest
 
 from falcohost.testing.waiting import PATIENCE
 
-SCRIPTS = ("bench", "check", "docs", "evasion", "kernels", "lock", "run", "security", "setup", "test")
+SCRIPTS = ("bench", "check", "docs", "evasion", "kernels", "lock", "oldest", "run", "security", "setup", "test")
 
 
 def script(root, name, *args):

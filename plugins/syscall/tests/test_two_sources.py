@@ -53,6 +53,7 @@ def test_killed_syscall_worker(numbers, start_agent, syscall_worker, tmp_path):
         assert time.monotonic() < killed + limit, agent.log
         subprocess.run([mark, "/etc/shadow"], stdout=subprocess.DEVNULL, check=True)
         time.sleep(0.05)
+    agent.wait_for(lambda alert: alert["rule"] == "Every number" and alert["output_fields"]["number.value"] > 20)
     assert agent.stop() == 0
     values = [a["output_fields"]["number.value"] for a in agent.alerts if a["rule"] == "Every number"]
     assert list(range(1, len(values) + 1)) == values

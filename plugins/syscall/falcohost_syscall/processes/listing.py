@@ -26,6 +26,8 @@ _MOST_DESCRIPTORS: Final = 16384
 _MOST_THREADS: Final = 1024
 #: Seconds for which the sockets of a network namespace are remembered.
 _FRESH: Final = 2.0
+#: Seconds after which they are read again for one that is not among them.
+_AGAIN: Final = 0.25
 
 _UNSET: Final = 0xFFFFFFFF
 _OF_THREAD: Final = 0x2001  # Falco's flags of clone(2): a thread that shares files
@@ -67,10 +69,19 @@ _Sockets = dict[str, bytes]
 
 
 @dataclass(slots=True)
+class _Known:
+    """The sockets of a network namespace when they were read, and when one was last looked for again."""
+
+    since: float
+    sockets: _Sockets
+    again: float = 0.0
+
+
+@dataclass(slots=True)
 class Lister:
     """Lists processes, and remembers for a moment which sockets there are."""
 
-    _sockets: dict[int, tuple[float, _Sockets]] = field(default_factory=dict)
+    _sockets: dict[int, _Known] = field(default_factory=dict)
 
     def listed(self, tid: int) -> list[bytes | None] | None:
         """Return the entries of the threads of the process of a thread, those of its descriptors, and its start.
@@ -88,7 +99,7 @@ class Lister:
             return None
 
     def _descriptors(self, pid: int) -> Iterator[bytes]:
-        sockets: _Sockets | None = None
+        sockets: _Known | None = None
         folder = f"/proc/{pid}/fd"
         for number in _numbers(folder, _MOST_DESCRIPTORS):
             try:
@@ -97,20 +108,28 @@ class Lister:
                     if sockets is None:
                         sockets = self._sockets_of(pid)
                     inode = target[8:-1]
-                    yield _entry(number, int(inode), sockets.get(inode, pack("<B", _UNSUPPORTED) + _string(b"")))
+                    yield _entry(number, int(inode), _socket(inode, sockets, pid))
                 else:
                     yield _file(pid, number, target)
             except OSError:
                 continue
 
-    def _sockets_of(self, pid: int) -> _Sockets:
+    def _sockets_of(self, pid: int) -> _Known:
         namespace = os.stat(f"/proc/{pid}/ns/net").st_ino  # noqa: PTH116
         now = time.monotonic()
         known = self._sockets.get(namespace)
-        if known is None or now - known[0] > _FRESH:
-            self._sockets = {key: one for key, one in self._sockets.items() if now - one[0] <= _FRESH}
-            known = self._sockets[namespace] = (now, dict(_all_sockets(pid)))
-        return known[1]
+        if known is None or now - known.since > _FRESH:
+            self._sockets = {key: one for key, one in self._sockets.items() if now - one.since <= _FRESH}
+            known = self._sockets[namespace] = _Known(now, dict(_all_sockets(pid)))
+        return known
+
+
+def _socket(inode: str, known: _Known, pid: int) -> bytes:
+    """Return the entry of a socket. One that is not known is new, or was left out as others came and went meanwhile."""
+    if inode not in known.sockets and (now := time.monotonic()) - known.again > _AGAIN:
+        known.again = now
+        known.sockets.update(_all_sockets(pid))
+    return known.sockets.get(inode, pack("<B", _UNSUPPORTED) + _string(b""))
 
 
 def _up_to(entries: Iterator[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes import listing, procfs
 from falcohost_syscall.processes.listing import Lister
 from falcohost_syscall.scap.interfaces import OwnAddresses
 from falcohost_syscall.scap.live import MOST_LOOKED_UP, LiveTables
@@ -63,6 +64,7 @@ def test_descriptors_are_what_they_lead_to(tmp_path):
     client.connect(listening.getsockname())
     server, _ = listening.accept()
     here, there = socket.socketpair()
+    time.sleep(0.3)  # what was not found is looked for again
     tables = LiveTables()
     tables.list_running()
     found = tables.threads[os.getpid()].descriptors
@@ -79,6 +81,25 @@ def test_descriptors_are_what_they_lead_to(tmp_path):
         os.close(one)
     for one in (listening, client, server, here, there):
         one.close()
+
+
+def test_new_sockets(monkeypatch):
+    """A socket that is not among those that were read a moment ago is looked for again, but not all the time."""
+    every, looks = listing._all_sockets, []
+    monkeypatch.setattr(listing, "_all_sockets", lambda pid: looks.append(pid) or every(pid))
+    lister = Lister()
+    lister.listed(os.getpid())
+    here, there = socket.socketpair()
+    with here, there, socket.socket(socket.AF_VSOCK):  # of a kind that is in no list
+        time.sleep(0.3)
+        entries = lister.listed(os.getpid())[1]
+        for _ in range(10):
+            lister.listed(os.getpid())
+
+        for one in (here, there):
+            number, inode = one.fileno(), os.fstat(one.fileno()).st_ino
+            assert entries.count(struct.pack("<qQB", number, inode, 8)) == 1
+    assert len(looks) <= 4
 
 
 def test_threads_share_descriptors():
