@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from falcohost import SourceError
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.legacy_ebpf import bcc, compiling
+from falcohost_syscall.drivers.legacy_ebpf import bcc, compiling, refused
 from falcohost_syscall.drivers.legacy_ebpf.kernel_members import from_headers, from_kernel
 from falcohost_syscall.drivers.legacy_ebpf.recipes import CALLS, ENDED, EXECUTED, Recipe
 from falcohost_syscall.drivers.legacy_ebpf.rings import Rings
@@ -22,7 +22,6 @@ _SOURCE: Final = Path(__file__).parent / "program.bpf.c"
 _PARTS: Final = 24
 #: The first kernel with bpf_get_current_cgroup_id.
 _CGROUP_IDS: Final = (4, 18)
-_LAST_LINES: Final = 12
 _OFF: Final = Recipe(flags=0)
 
 
@@ -110,6 +109,5 @@ def _said() -> Iterator[Path]:
 
 
 def _failed(said: Path, error: Exception) -> str:
-    lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "error:" in line][:3] or lines[-_LAST_LINES:]
-    return f"BCC cannot load its program for Linux {os.uname().release}: {error}. {' | '.join(errors)}".strip()
+    why = refused.reason(said.read_text(errors="replace"))
+    return f"BCC cannot load its program for Linux {os.uname().release}: {error}: {why}".removesuffix(": ")
