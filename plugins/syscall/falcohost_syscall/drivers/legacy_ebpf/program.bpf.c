@@ -205,9 +205,13 @@ TRACEPOINT_PROBE(raw_syscalls, sys_enter)
 	return 0;
 }
 
-static inline u64 argument(struct begun *of, u8 place)
+/* Read in the record, not in a copy on the stack: before Linux 5.12, the verifier allows only fixed places there. */
+static inline u64 argument(struct record *of, u64 place)
 {
-	return place < 6 ? of->arguments[place & 7] : 0;
+	if (place > 5)
+		return 0;
+	HOLD(place);
+	return of->arguments[place & 7];
 }
 
 TRACEPOINT_PROBE(raw_syscalls, sys_exit)
@@ -238,7 +242,7 @@ TRACEPOINT_PROBE(raw_syscalls, sys_exit)
 	record->result = result;
 	__builtin_memcpy(record->arguments, call.arguments, sizeof(call.arguments));
 	if (recipe.fd != NO_ARGUMENT) {
-		long fd = recipe.fd == OF_RETURN ? result : argument(&call, recipe.fd);
+		long fd = recipe.fd == OF_RETURN ? result : argument(record, recipe.fd);
 		char *file = fd < 0 ? 0 : file_of(task, fd);
 		if (file) {
 			tell_file(record, file);
@@ -250,22 +254,22 @@ TRACEPOINT_PROBE(raw_syscalls, sys_exit)
 	for (int i = 0; i < 3; i++) {
 		if (recipe.text[i] == NO_ARGUMENT)
 			continue;
-		u32 added = put_text(found, size, (void *)argument(&call, recipe.text[i]));
+		u32 added = put_text(found, size, (void *)argument(record, recipe.text[i]));
 		record->length[i] = added;
 		size += added;
 	}
 	if (recipe.address != NO_ARGUMENT) {
-		u64 length = recipe.length == NO_ARGUMENT ? 128 : argument(&call, recipe.length) & 0xffffffff;
-		u32 added = put_bytes(found, size, (void *)argument(&call, recipe.address), length, 128);
+		u64 length = recipe.length == NO_ARGUMENT ? 128 : argument(record, recipe.length) & 0xffffffff;
+		u32 added = put_bytes(found, size, (void *)argument(record, recipe.address), length, 128);
 		record->length[3] = added;
 		size += added;
 	}
 	if (recipe.data != NO_ARGUMENT) {
-		u64 length = recipe.size == OF_RETURN ? result : argument(&call, recipe.size);
+		u64 length = recipe.size == OF_RETURN ? result : argument(record, recipe.size);
 		if (recipe.size >= BYTES && recipe.size != OF_RETURN)
 			length = recipe.size - BYTES;
 		if ((long)length > 0) {
-			u32 added = put_bytes(found, size, (void *)argument(&call, recipe.data), length, SNAPLEN);
+			u32 added = put_bytes(found, size, (void *)argument(record, recipe.data), length, SNAPLEN);
 			record->length[4] = added;
 			size += added;
 		}
