@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from overhead import TICKS, pss_mb, tree
 
@@ -56,8 +56,21 @@ metrics: {{enabled: true, interval: 5s, output_rule: false, output_file: {folder
 """
 
 
-def flood(folder: str, rate: int, seconds: float) -> int:
-    """Open *rate* files a second; return how many."""
+class Flood(NamedTuple):
+    """What a flood was.
+
+    :ivar made: how many files were opened.
+    :ivar ran: the seconds of CPU that its process took; *waited*: those for which it was to run, and others did.
+    """
+
+    made: int
+    ran: float
+    waited: float
+
+
+def flood(folder: str, rate: int, seconds: float) -> Flood:
+    """Open *rate* files a second."""
+    before = schedstat()
     begun, made = time.monotonic(), 0
     while (now := time.monotonic() - begun) < seconds:
         due = min(int(rate * now) + rate // SLICES, int(rate * seconds))
@@ -66,7 +79,14 @@ def flood(folder: str, rate: int, seconds: float) -> int:
                 os.open(f"{folder}/mark-{number:07}", os.O_RDONLY)
         made = max(made, due)
         time.sleep(max(0.0, 1 / SLICES - (time.monotonic() - begun - now)))
-    return made
+    ran, waited = (after - former for after, former in zip(schedstat(), before, strict=True))
+    return Flood(made, ran, waited)
+
+
+def schedstat() -> tuple[float, float]:
+    """Return for how many seconds this process has run, and has waited for a CPU."""
+    ran, waited, _ = Path("/proc/self/schedstat").read_text().split()
+    return int(ran) / 1e9, int(waited) / 1e9
 
 
 def receive(port: int, to: str) -> None:
@@ -157,7 +177,7 @@ def flooded(
         begun = time.monotonic()
         flooding = pool.apply_async(flood, (str(folder), rate, seconds))
         most = watched(pid, flooding.ready)
-        made, took = flooding.get(), time.monotonic() - begun
+        (made, ran, waited), took = flooding.get(), time.monotonic() - begun
     during = cpu_by_process(pid) - before
     then()
     last, quiet = -1, time.monotonic()
@@ -172,6 +192,8 @@ def flooded(
     figures: dict[str, object] = {
         "opened": made,
         "per_second": round(made / took),
+        "opens_ran_us": round(ran * 1e6 / made, 1),
+        "opens_waited_us": round(waited * 1e6 / made, 1),
         "cpu_of_the_flood": round(during.total(), 1),
         "cpu_in_all": round(whole.total(), 1),
         "pss_mb": round(most, 1),
