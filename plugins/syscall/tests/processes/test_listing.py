@@ -88,7 +88,8 @@ def test_new_sockets(monkeypatch):
     every, looks = listing._all_sockets, []
     monkeypatch.setattr(listing, "_all_sockets", lambda pid: looks.append(pid) or every(pid))
     lister = Lister()
-    lister.listed(os.getpid())
+    with socket.socket():
+        lister.listed(os.getpid())
     here, there = socket.socketpair()
     with here, there, socket.socket(socket.AF_VSOCK):  # of a kind that is in no list
         time.sleep(0.3)
