@@ -46,6 +46,17 @@ def test_files_that_are_made(watch, tmp_path):
     assert ["openat"] == [event.split()[0] for event in seen(source, run(lines[-1]))]
 
 
+def test_bits_of_modes(watch, tmp_path):
+    """The mode of a new file is compared as a text by any pattern; those with bits that the kernel leaves out pass."""
+    source = watch('evt.type = openat and evt.is_open_create = true and evt.arg.mode glob "*[2-7]???"')
+    modes = (0o644, 0o1755, 0o5755, 0o100755, 0o104755)
+    lines = [f"os.open('{tmp_path}/{mode:o}', os.O_CREAT | os.O_RDWR, {mode})" for mode in modes]
+
+    passed = [f"openat {tmp_path}/{mode}" for mode in ("5755", "100755", "104755")]
+
+    assert passed == seen(source, run("\n".join(lines)))
+
+
 def test_any_spelling(watch, tmp_path):
     """A file is wanted by the name that the kernel finds, however the caller spells it."""
     (tmp_path / "link").symlink_to("/etc/passwd")
