@@ -33,7 +33,8 @@ LONGEST_PATH: Final = 512
 AT_ONCE: Final = 32
 
 _Number: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 32)]
-_Pid: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 22)]
+# 0 is a processor's idle task, which gives the processor to others (`switch`); it has no files.
+_Pid: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 22)]
 _Start: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 _Word: TypeAlias = Annotated[str, Meta(max_length=128)]
 _Path: TypeAlias = Annotated[str, Meta(max_length=LONGEST_PATH)]

@@ -108,6 +108,16 @@ def test_another_process(remote, child):
     assert [None] == remote.read(1 << 22, None, ("exe",), 100)
 
 
+def test_the_idle_task(remote, child):
+    """Of what runs where nothing else does, process 0, nothing can be read; the helper goes on."""
+    found = [remote.read(0, None, ("cgroup",), 100), remote.read(0, 0, ("cgroup",), 100), remote.descriptor(0, 0, 0)]
+
+    assert [[None], None, None] == found
+    assert [] == remote.descriptors(0) == HERE.descriptors(0)
+    assert HERE.listed(0) == remote.listed(0)
+    assert [None] != remote.read(child, None, ("cgroup",), 100)
+
+
 @pytest.mark.parametrize("namespace", ["..", "a/b", "", "a" * 128, ".", "-x", "a\0b"])
 def test_no_path_is_made_of_names(remote, namespace):
     """A name that would leave the folder of tasks is none."""
