@@ -83,8 +83,8 @@ def drain(terminal: int) -> str:
 def daemon(what: str, folder: Path, command: Sequence[str], asked: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a daemon; return it when it answers what is *asked*."""
     path = folder / f"{command[0]}.log"
-    with path.open("wb") as log:
-        started = subprocess.Popen(command, stdout=log, stderr=log)
+    with path.open("wb") as log:  # not in this session: who is at the terminal would end it before it is asked to
+        started = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     end = time.monotonic() + PATIENCE
     while subprocess.run(asked, capture_output=True).returncode != 0:
         if started.poll() is not None or time.monotonic() > end:
@@ -187,9 +187,9 @@ class Docker:
         """Run docker with *arguments*; return what it writes."""
         return run(*self._docker, *arguments, fails=fails)
 
-    def execute(self, *command: str, fails: bool = False) -> str:
+    def execute(self, *command: str, fails: bool = False, name: str = "") -> str:
         """Run a command in a container that is gone with it; return the container's name."""
-        name = f"falcohost-{secrets.token_hex(4)}"
+        name = name or f"falcohost-{secrets.token_hex(4)}"
         self.do("run", "--name", name, "--rm", "--network", "none", IMAGE, *command, fails=fails)
         return name
 
@@ -228,9 +228,9 @@ class Podman:
         """Run podman with *arguments*; return what it writes."""
         return run(*self._podman, *arguments, env=self._env, fails=fails)
 
-    def execute(self, *command: str, fails: bool = False) -> str:
+    def execute(self, *command: str, fails: bool = False, name: str = "") -> str:
         """Run a command in a container that is gone with it; return the container's name."""
-        name = f"falcohost-{secrets.token_hex(4)}"
+        name = name or f"falcohost-{secrets.token_hex(4)}"
         self.do("run", "--name", name, "--rm", "--network", "none", IMAGE, *command, fails=fails)
         return name
 
