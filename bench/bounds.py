@@ -4,7 +4,8 @@ In turn: processes that sleep, a bomb of processes that fork, programs in cgroup
 the agent's memory (PSS) before, the most meanwhile and after, the kernel's memory of the probe's tables, what was lost,
 and whether a read of /etc/shadow is told at the end of each. And how long a start takes beside processes that sleep.
 
-The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``.
+The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``. With
+*--pairs* only starts are measured, so many alone and so many beside the processes, by turns.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ def tables_mb(pid: int) -> float:
     return sum(found.values()) / (1 << 20)
 
 
-def seconds_to_ready(folder: Path) -> float:
-    """Return how long it takes until an agent is ready: the shortest of three times."""
+def seconds_to_ready(folder: Path, times: int = 3) -> float:
+    """Return how long it takes until an agent is ready: the shortest of some times."""
     found = []
-    for _ in range(3):
+    for _ in range(times):
         begun = time.monotonic()
         agent = Agent(folder, [], [f"falcohost.state_dir={folder}/other"])
         found.append(time.monotonic() - begun)
@@ -112,12 +113,25 @@ def asleep(program: Path, count: int, folder: Path, ready: dict[str, float]) -> 
         yield str(made)
 
 
+def in_turn(program: Path, count: int, folder: Path, pairs: int) -> dict[str, list[float]]:
+    """Return how long so many starts take alone, and beside *count* processes that sleep."""
+    seconds_to_ready(folder, 1)  # reads the rules for the others
+    found: dict[str, list[float]] = {"alone": [], "beside_them": []}
+    for number in range(pairs):
+        found["alone"].append(seconds_to_ready(folder, 1))
+        with sleeping(program, count):
+            found["beside_them"].append(seconds_to_ready(folder, 1))
+        print(f"ready: alone {found['alone'][number]} s, beside {count} processes {found['beside_them'][number]} s")
+    return found
+
+
 def main() -> None:
     """Print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=2000, help="how many sleep")
     parser.add_argument("--seconds", type=float, default=10, help="for how long the bomb forks")
     parser.add_argument("--cgroups", type=int, default=10_000, help="how many there are, one after the other")
+    parser.add_argument("--pairs", type=int, default=0, help="measure only so many pairs of starts")
     options = parser.parse_args()
     root = next((one for one in _CGROUPS if (one / "cgroup.procs").exists()), None)
     if root is None:
@@ -128,6 +142,9 @@ def main() -> None:
         program, victim = folder / "bounds", folder / "floods"
         for source, to in (("bounds.c", program), ("floods.c", victim)):
             subprocess.run(["gcc", "-O2", "-pthread", "-o", to, BENCH / source], check=True)
+        if options.pairs:
+            print(json.dumps({"bench": "bounds", "pairs": in_turn(program, options.processes, folder, options.pairs)}))
+            return
         ready = {"alone": seconds_to_ready(folder)}
         agent = Agent(folder, [], [])
         loads = {
