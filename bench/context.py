@@ -3,7 +3,9 @@
 A server at a socket answers as docker does, and programs are started in a cgroup that is named like docker's. *ready*
 is how long a start takes, *start* the processor time of it; *exec* is the agent's processor time for each program that
 is started in the container: by a rule that names no field of containers, where the kernel decides one that does, where
-the worker does without asking anybody, and where it reads what a runtime knows. *memory* is that of all processes of
+the worker does without asking anybody, and where it reads what a runtime knows. *unit* and *named* are the same where
+each program has a cgroup of its own below the container's, one by a name that no container has (``1.service``) and one
+by any name, whose first event is decided by ancestors. *memory* is that of all processes of
 the agent (PSS) after that. Memory per container is that of its cgroup and its row, with ten labels and five mounts, in
 the worker, and of the row in the process that asks. Memory per process is that of one entry of the worker's table.
 """
@@ -14,6 +16,7 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import socketserver
 import statistics
 import subprocess
@@ -53,10 +56,22 @@ RULE = """
 """
 SPAWN = """
 import os, sys
-open(sys.argv[1], "w").write(str(os.getpid()))
-for _ in range(int(sys.argv[2])):
+group, count, end = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+def enter(group):
+    with open(group + "/cgroup.procs", "w") as file:
+        file.write(str(os.getpid()))
+enter(group)
+for number in range(count):
+    if end:
+        os.mkdir(own := f"{group}/s{number}{end}")
+        enter(own)
     os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+    if end:
+        enter(group)
+        os.rmdir(own)
 """
+#: What the names of cgroups below the container's end with; empty: there are none.
+ENDS = {"exec": "", "unit": ".service", "named": "-x"}
 
 
 class Docker(socketserver.ThreadingUnixStreamServer):
@@ -96,9 +111,12 @@ def container() -> Iterator[Path]:
     tops = (Path("/sys/fs/cgroup") / name for name in ("", "memory", "pids"))
     group = next(top for top in tops if (top / "cgroup.procs").exists()) / "docker" / secrets.token_hex(32)
     group.mkdir(parents=True)
-    yield group
-    wait_until(lambda: not (group / "cgroup.procs").read_text())
-    group.rmdir()
+    try:
+        yield group
+    finally:
+        for one in (*group.glob("*/"), group):
+            wait_until(lambda one=one: not (one / "cgroup.procs").read_text())
+            one.rmdir()
 
 
 def measured(condition: str, folder: Path, path: Path, group: Path, count: int) -> dict[str, float]:
@@ -112,11 +130,13 @@ def measured(condition: str, folder: Path, path: Path, group: Path, count: int) 
     with Agent([program, "-c", str(folder / "falco.yaml"), "-r", str(folder / "rules.yaml")], "Ready") as agent:
         start = cpu_seconds(agent.process.pid)
         spawn(group, 10)  # the container is known from now on
-        before = cpu_seconds(agent.process.pid)
-        spawn(group, count)
-        used = cpu_seconds(agent.process.pid) - before
+        used = {}
+        for name, end in ENDS.items():
+            before = cpu_seconds(agent.process.pid)
+            spawn(group, count, end)
+            used[name] = (cpu_seconds(agent.process.pid) - before) / count * 1e6
         memory = pss_mb(agent.process.pid)
-        return {"ready": agent.seconds_to_ready, "start": start, "exec": used / count * 1e6, "memory": memory}
+        return {"ready": agent.seconds_to_ready, "start": start, **used, "memory": memory}
 
 
 def cpu_seconds(pid: int) -> float:
@@ -125,9 +145,9 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(path.read_text().split()[0]) for path in threads) / 1e9
 
 
-def spawn(group: Path, count: int) -> None:
-    """Start programs in the container."""
-    command = [sys.executable, "-c", SPAWN, str(group / "cgroup.procs"), str(count)]
+def spawn(group: Path, count: int, end: str = "") -> None:
+    """Start programs in the container, each in a cgroup of its own if *end* is what their names end with."""
+    command = [sys.executable, "-c", SPAWN, str(group), str(count), end]
     subprocess.run(command, check=True)
     time.sleep(1.0)  # until the worker has read what is left
 
@@ -178,6 +198,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=2000, help="programs to start in each round")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in RULES}
     with tempfile.TemporaryDirectory() as name, docker(Path(name)) as path, container() as group:
         for _ in range(given.rounds):
@@ -186,9 +207,11 @@ def main() -> None:
     rows = {
         kind: {key: statistics.median(run[key] for run in found) for key in found[0]} for kind, found in runs.items()
     }
-    print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{'exec (us)':>12}{'memory (MB)':>14}")
+    titles = "".join(f"{f'{name} (us)':>12}" for name in ENDS)
+    print(f"{'':10}{'ready (s)':>12}{'start (CPU-s)':>16}{titles}{'memory (MB)':>14}")
     for kind, row in rows.items():
-        print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{row['exec']:12.1f}{row['memory']:14.1f}")
+        used = "".join(f"{row[name]:12.1f}" for name in ENDS)
+        print(f"{kind:10}{row['ready']:12.2f}{row['start']:16.2f}{used}{row['memory']:14.1f}")
     (worker, asks), process = container_bytes(), process_bytes()
     print(f"a container takes {worker:,.0f} bytes in the worker and {asks:,.0f} in the process that asks")
     print(f"a process takes {process:,.0f} bytes in the worker")
