@@ -23,6 +23,7 @@ from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import unseal, unseal_for_loader
 from falcohost.kept import LoadAgain
 from falcohost.needs import needs_of
+from falcohost.pipeline.patterns import load_re2
 
 #: Seconds between two looks at what may change by itself.
 PAUSE = 0.5
@@ -53,6 +54,7 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
     loader.hand_up()
     uplink.send_descriptors()
     needs = needs_of(loader)
+    load_re2()  # which is impossible later, when what rules ask for is worked out anew
     confine(Confinement(user=user, capabilities=task.capabilities, needs=needs, only_log=given.only_log), parent)
     del given
     settle()
