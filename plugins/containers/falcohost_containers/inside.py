@@ -18,16 +18,13 @@ from typing import Final
 from msgspec import structs
 
 from falcohost_containers.asking import Asked, Asking, First, Tell
-from falcohost_containers.rows import Mount, Question, Row
+from falcohost_containers.rows import USER, Mount, Question, Row
 from falcohost_containers.runtimes.engine import Engine, Rooted, RuntimeFailed
 
 #: Where podman and docker keep containers, as a container sees it; podman of its users, by the end of a mount's path.
 _STORAGE: Final = PurePosixPath("/var/lib/containers/storage")
 _DOCKERS: Final = PurePosixPath("/var/lib/docker/containers")
 _OF_USERS: Final = "/.local/share/containers"
-
-#: What is instead of a runtime's type if the cgroups are a user's.
-USER: Final = "user"
 
 #: Most containers with runtimes in them that are remembered; the folders of each are looked for once a second.
 MOST: Final = 64

@@ -11,7 +11,7 @@ from falcohost.helpers import HelperPort, port_in
 from falcohost.lookups import GIVEN_UP, PENDING, Key
 from falcohost.port import Port
 from falcohost_containers.config import NAME, PAUSING
-from falcohost_containers.rows import Answer, Paused, Question, Row
+from falcohost_containers.rows import LONGEST_ID, USER, Answer, Paused, Question, Row
 
 #: Seconds between two questions to it.
 STATE: Final = 1.0
@@ -22,6 +22,9 @@ MOST: Final = 4096
 #: Seconds after which a row is asked for again; after which a container is that nobody knew.
 OLD: Final = 300.0
 NOT_KNOWN: Final = 5.0
+
+#: The type of what is in no container. All alerts read fields of pods, also those about the host.
+HOST: Final = "host"
 
 #: Runtimes that name a cgroup after the container, and are not asked.
 NAMED: Final = frozenset({"lxc", "libvirt_lxc", "systemd-nspawn", "bpm"})
@@ -58,6 +61,8 @@ class Containers:
 
     def find(self, key: Key) -> Any:
         """Return the row of the container with this id and type; one that is not known is asked for."""
+        if key[1] == HOST:
+            return None
         known = self._rows.get(key)
         if known is None:
             return self._first(key)
@@ -67,7 +72,7 @@ class Containers:
         return known[1]
 
     def _first(self, key: Key) -> Any:
-        if key[1] in NAMED:
+        if key[1] in NAMED and (not self._port or not _is_around(str(key[2]))):
             return Row(name=str(key[0]))
         if not self._port:
             return None
@@ -75,7 +80,7 @@ class Containers:
         return PENDING
 
     def _ask(self, key: Key) -> None:
-        if key not in self._asked and self._port.ask(Question(*(str(part)[:256] for part in key))):
+        if key not in self._asked and self._port.ask(Question(*(str(part)[:LONGEST_ID] for part in key))):
             self._asked.add(key)
 
     def __len__(self) -> int:
@@ -142,7 +147,7 @@ class Containers:
             return  # nobody has asked that
         self._asked.discard(key)
         known = self._rows.get(key, (0.0, GIVEN_UP))[1]
-        if answer.row is None and known is GIVEN_UP and answer.type in NAMED_BY_ID:
+        if answer.row is None and known is GIVEN_UP and answer.type in NAMED_BY_ID | NAMED:
             known = Row(name=answer.id, partial=True)
         found = known if answer.row is None else answer.row
         lasts = NOT_KNOWN if answer.row is None or answer.row.partial else OLD
@@ -160,3 +165,11 @@ class Containers:
         """Close the sockets: the helpers end."""
         self._port.close()
         self._pausing.close()
+
+
+def _is_around(outer: str) -> bool:
+    """Return whether *outer* is a container of which a runtime may know more than the name of its cgroup.
+
+    Whoever is root in it can name cgroups there like a container of any runtime, and would be rid of its image so.
+    """
+    return bool(outer) and outer.partition("/")[0] not in NAMED | {USER}

@@ -14,7 +14,13 @@ from msgspec import Meta, Struct
 MOST_TEXT: Final = 4096
 MOST_ENTRIES: Final = 256
 
-_Id: TypeAlias = Annotated[str, Meta(max_length=256)]
+#: Most characters of the name of a cgroup, behind the type of a runtime.
+LONGEST_ID: Final = 512
+
+#: What is instead of a runtime's type where a user names the cgroups.
+USER: Final = "user"
+
+_Id: TypeAlias = Annotated[str, Meta(max_length=LONGEST_ID)]
 
 
 class Mount(Struct, array_like=True, frozen=True):

@@ -14,7 +14,7 @@ from falcohost.testing.clock import ManualClock
 from falcohost.testing.waiting import wait_until
 from falcohost_containers import lookup
 from falcohost_containers.lookup import NOT_KNOWN, OLD, Containers
-from falcohost_containers.rows import Answer, Question, Row
+from falcohost_containers.rows import LONGEST_ID, Answer, Question, Row
 
 WEB = ("f" * 64, "docker", "")
 
@@ -167,6 +167,51 @@ def test_few_are_kept(containers, asked, monkeypatch):
     found = [containers.find((name, "docker", "")) for name in "acb"]
     assert ["a", "c", PENDING] == [one if one is PENDING else one.name for one in found]
     assert 1 == containers.dropped
+
+
+def test_the_host(containers, asked):
+    """Nobody is asked about what is in no container, and nothing waits for it."""
+    assert containers.find(("host", "host", "")) is None
+
+    assert PENDING is containers.find(WEB)
+    asked.answer(Row(name="web"))
+    wait_until(containers.poll)
+    assert not asked.waiting
+
+
+@pytest.mark.parametrize(
+    ("outer", "row", "found"),
+    [
+        ("docker/x", Row(name="outer", image="shop/web:1"), Row(name="outer", image="shop/web:1")),
+        ("docker/x", None, Row(name="inner", partial=True)),
+        (f"containerd/{'x' * 255}", Row(name="outer"), Row(name="outer")),
+    ],
+)
+def test_a_name_that_a_container_has_chosen(containers, asked, outer, row, found):
+    """Who is root in a container can name a cgroup in it like LXC does: its own image is asked for all the same."""
+    name = ("inner", "lxc", outer)
+    assert PENDING is containers.find(name)
+    asked.answer(row)
+    wait_until(containers.poll)
+
+    assert found == containers.find(name)
+
+
+@pytest.mark.parametrize("outer", ["", "lxc/x", "systemd-nspawn/x", "user/1000"])
+def test_a_name_of_which_no_runtime_knows_more(containers, outer):
+    """Containers of LXC, in none of another runtime, have their name at once."""
+    assert Row(name="inner") == containers.find(("inner", "lxc", outer))
+
+
+@pytest.mark.parametrize("length", [257, LONGEST_ID])
+def test_a_long_name(containers, asked, length):
+    """The answer is found again, so that nothing waits for it for ever."""
+    key = ("n" * length, "lxc", "docker/x")
+    containers.find(key)
+    asked.answer(Row(name="outer"))
+    wait_until(containers.poll)
+
+    assert "outer" == containers.find(key).name
 
 
 def test_a_process_that_has_ended(containers, asked):

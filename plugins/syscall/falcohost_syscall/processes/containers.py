@@ -206,7 +206,8 @@ def _named(path: str) -> Container | None:
     for runtime, pattern in _NAMES:
         if match := pattern.search(path):
             name = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), match[1])
-            return Container(name, name, runtime)
+            if name != HOST.id:  # it would be outside of containers for rules
+                return Container(name, name, runtime)
     return None
 
 

@@ -147,6 +147,17 @@ def test_the_container_around_it(path, outer):
     assert (ID, outer) == (containers.get(1).full_id, containers.get(1).outer)
 
 
+@pytest.mark.parametrize("name", ["lxc/host", "machine.slice/machine-host.scope", "machine.slice/machine-\\x68ost.scope"])
+def test_a_container_called_host(name):
+    """Nobody gets out of a container, or of the sight of rules, by a cgroup whose name would make ``host`` the id."""
+    containers = Containers()
+    containers.learn(1, [f"=/docker/{ID}/{name}"])
+    containers.learn(2, [f"=/{name}"])
+
+    assert [ID, "host"] == [containers.get(key).full_id for key in (1, 2)]
+    assert containers.get(2).is_host
+
+
 def test_innermost_of_all_hierarchies():
     """A runtime in a container that makes cgroups in hierarchies of version 1 only has containers of its own there."""
     containers, inner = Containers(), "b" * 64
