@@ -24,8 +24,13 @@ from falcohost_syscall.processes.table import Process
 LIMIT = 16_384
 LEFT = 12_288
 
-#: Most levels of a path that are looked at.
+#: Most levels of a path that are looked at, at either end. Who is root in a container may make as many as they like in
+#: it, so that the innermost are not enough, and as few above it as on any machine.
 DEPTH = 16
+
+#: From so many levels and bytes on, a path may lack its beginning: the kernel's program tells the end of a longer one.
+CUT: Final = 64
+CUT_BYTES: Final = 3500
 
 
 class Container(Struct, frozen=True):
@@ -179,12 +184,17 @@ def _claims_below(path: str, at: str) -> Iterator[Claim]:
 
 
 def _upwards(path: str) -> Iterator[str]:
-    """Yield *path* and those above it; of a deep one, its innermost :data:`DEPTH`."""
-    for _ in range(DEPTH):
-        if path in ("", "/"):
-            return
-        yield path
+    """Yield *path* and those above it, innermost first; of a deep one, :data:`DEPTH` at each end."""
+    levels = path.count("/") if path != "/" else 0
+    for level in range(levels):
+        if not DEPTH <= level < levels - DEPTH:
+            yield path
         path = path.rpartition("/")[0]
+
+
+def _is_cut(path: str) -> bool:
+    """Return whether the beginning of *path* may be missing, and with it the container's cgroup or the user's."""
+    return path.count("/") >= CUT or len(path.encode()) >= CUT_BYTES
 
 
 def from_path(path: str) -> Container | None:
@@ -264,7 +274,8 @@ class Containers:
     def learn(self, key: int, cgroups: Iterable[str]) -> None:
         """Remember the *cgroups* (``subsystem=path``) behind *key*."""
         lines = tuple(map(_shared, cgroups))
-        paths = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
+        told = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
+        paths = tuple(path for path in told if not _is_cut(path))
         self.undecided.pop(key, None)
         self._known.pop(key, None)  # the latest stand last
         if len(self._known) >= LIMIT:
@@ -278,7 +289,7 @@ class Containers:
         known = self._first(claims)
         if known is not None:
             self._find_in(key, known.container, known.path, paths, lines)
-        elif not claims:
+        elif not claims and paths == told:
             self._find(key, HOST, lines)
         else:
             self._known[key] = (HOST, lines)
@@ -301,6 +312,10 @@ class Containers:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
+        if any(_is_cut(line.partition("=")[2]) for line in self.cgroups(key)) and self.get(key).is_host:
+            others = (self.get(one.cgroup) for one in (process, *ancestors) if one.cgroup != key)
+            self._find(key, next((one for one in others if not one.is_host), HOST), self.cgroups(key))
+            return
         around = self.get(key)
         if not around.is_host:
             inner = tuple(filter(_is_in_namespace, ancestors))

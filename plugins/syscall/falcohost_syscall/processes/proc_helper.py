@@ -236,10 +236,12 @@ class Remote:
         return self._ask(lambda ident: AskContainer(ident, namespace, name, path)) is not None
 
     def may_name(self, path: str) -> int:
-        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
-        if len(path) > LONGEST_PATH:
-            return 0
-        found = self._ask(lambda ident: AskOwner(ident, path))
+        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known.
+
+        Of a long path only the beginning is asked for: who owns what is there may name what is below.
+        """
+        beginning = path.encode()[:LONGEST_PATH].decode(errors="ignore")
+        found = self._ask(lambda ident: AskOwner(ident, beginning))
         return int.from_bytes(found[0], byteorder) if found and found[0] else 0
 
     def _ask(self, make: Callable[[int], Request]) -> list[bytes | None] | None:

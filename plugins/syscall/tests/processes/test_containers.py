@@ -158,6 +158,41 @@ def test_a_container_called_host(name):
     assert containers.get(2).is_host
 
 
+@pytest.mark.parametrize("levels", [15, 16, 40, 60])
+def test_deep_in_a_container(levels):
+    """However many cgroups its root makes below one another, what is in them is in the container."""
+    containers = Containers()
+    containers.learn(1, [f"=/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope{'/a' * levels}"])
+
+    assert ID == containers.get(1).full_id
+
+
+@pytest.mark.parametrize("below", ["/a" * 64, f"/{'n' * 250}" * 16], ids=["deep", "long"])
+@pytest.mark.parametrize("end", ["", f"/docker-{'f' * 64}.scope"])
+def test_a_path_that_lacks_its_beginning(below, end):
+    """The kernel's program tells the end of it: what its first process came from counts, not what the end is called."""
+    containers, inside, outside = Containers(), process(), process()
+    containers.learn(1, [f"=/docker/{ID}"])
+    for key in (2, 3, 4):
+        containers.learn(key, [f"={below}{end}"])
+    inside.cgroup, outside.cgroup = 1, 9
+    child = process(parent=inside)
+    child.cgroup = 4
+    assert [2, 3, 4] == [*containers.undecided]
+    for key, one in ((2, inside), (3, outside), (4, child)):
+        containers.decide(key, one)
+
+    assert [ID, "host", ID] == [containers.get(key).full_id for key in (2, 3, 4)]
+
+
+def test_a_path_of_another_hierarchy_lacks_its_beginning():
+    """What the others say counts."""
+    containers = Containers()
+    containers.learn(1, [f"=/docker/{ID}", f"pids={'/a' * 64}/lxc/x"])
+
+    assert (ID, {}) == (containers.get(1).full_id, containers.undecided)
+
+
 def test_innermost_of_all_hierarchies():
     """A runtime in a container that makes cgroups in hierarchies of version 1 only has containers of its own there."""
     containers, inner = Containers(), "b" * 64

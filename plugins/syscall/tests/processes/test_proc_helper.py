@@ -238,3 +238,7 @@ def test_who_may_name_cgroups(remote, tmp_path, monkeypatch):
             reader.may_name(path)
             for path in ("/a/of-user", "/a/of-user/x", "/a/of-user/b/x", "/a/of-user/gone/x", "/x", "/../outside/x", "")
         ]
+        assert [1000, 1000, 0] == [
+            reader.may_name(f"{above}{6 * ('/' + 85 * name)}/x")
+            for above, name in (("/a/of-user", "€"), ("/a/of-user", "long"), ("/a/gone", "€"))
+        ]
