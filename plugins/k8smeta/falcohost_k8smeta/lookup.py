@@ -31,11 +31,15 @@ STATE: Final = 1.0
 
 #: A pod's cgroup, as the kubelet names it with either driver; pods from files of the node have no dashes in their uid.
 _POD: Final = re.compile(
-    r"=/[^ ]*?kubepods[^ ]*?[/-]pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./ ]|$)"
+    r"(?:^| )[^ =/]*=/[^ ]*?kubepods[^ ]*?[/-]pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./ ]|$)"
 )
 
-#: Below this, users name cgroups as they like.
+#: Below the first, users name cgroups as they like, and where the container is in a user's cgroups.
 _OF_USERS: Final = "=/user.slice"
+_USER: Final = "user/"
+
+#: The type of what is in no container; all processes of pods are in one.
+_HOST: Final = "host"
 
 
 class _Kept(Struct):
@@ -66,7 +70,8 @@ class PodLookup:
 
     def find(self, key: Key) -> Any:
         """Return the row of the pod in whose cgroups a thread is; None: it is in no pod."""
-        uid = self._uid(str(key[0]))
+        cgroups, kind, outer = map(str, key)
+        uid = "" if kind == _HOST or outer.startswith(_USER) else self._uid(cgroups)
         if not uid or not self._port:
             return None
         known = self._rows.get(uid)

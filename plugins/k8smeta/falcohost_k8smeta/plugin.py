@@ -53,7 +53,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
         settings=msgspec.to_builtins(config),
     )
     about = "Knows pods, what they belong to, their services and namespaces."
-    key = {"syscall": ("thread.cgroups",)}
+    key = {"syscall": ("thread.cgroups", "container.type", "container.outer")}
     return [
         LookupSpec(
             name=NAME,

@@ -17,7 +17,8 @@ from falcohost_k8smeta.lookup import NOT_KNOWN, OLD, STALE, PodLookup, pod_of
 from falcohost_k8smeta.rows import Answer, Question, Row, Thing
 
 UID = "05869489-8c7f-45dc-9abd-1b1620787bb1"
-KEY = (f"cpu=/kubepods/besteffort/pod{UID}/abc memory=/",)
+CGROUPS = f"cpu=/kubepods/besteffort/pod{UID}/abc memory=/"
+KEY = (CGROUPS, "cri", "")
 
 
 def row(name="web", **more) -> Row:
@@ -104,6 +105,8 @@ def test_a_pods_cgroups(cgroups):
         f"=/user.slice/user-1000.slice/kubepods/pod{UID}/abc",
         f"=/user.slice/x cpu=/kubepods/pod{UID}/abc",
         f"=/libpod-x/x/xkubepods/opod{UID}",
+        f"=.../a/kubepods/pod{UID}/abc",
+        f"=.../a\\x20cpu=/kubepods/pod{UID}/abc",
     ],
 )  # fmt: skip
 def test_no_pods_cgroups(cgroups):
@@ -128,8 +131,10 @@ def test_a_row_comes(pods, asked):
 
 
 def test_outside_of_pods(pods, asked):
-    """Nobody is asked about other cgroups."""
-    assert pods.find(("cpu=/system.slice",)) is None
+    """Nobody is asked about other cgroups, nor about those that are named so and are no container's, or a user's."""
+    assert pods.find(("cpu=/system.slice", "cri", "")) is None
+    assert pods.find((CGROUPS, "host", "")) is None
+    assert pods.find((CGROUPS, "cri", "user/1000")) is None
     assert [] == asked.waiting
 
 
@@ -182,7 +187,7 @@ def test_few_are_kept(pods, asked, monkeypatch):
     """Those that were not read for the longest time are forgotten, of pods and of cgroups."""
     monkeypatch.setattr(lookup, "MOST", 2)
     uids = [UID.replace("1", one) for one in "234"]
-    keys = [(f"cpu=/kubepods/pod{uid}/a",) for uid in uids]
+    keys = [(f"cpu=/kubepods/pod{uid}/a", "cri", "") for uid in uids]
     for key, uid in zip(keys, uids, strict=True):
         pods.find(key)
         asked.answer(row(uid), uid)
@@ -215,7 +220,7 @@ def test_answers_to_no_question(pods, asked):
     asked.answer(row())
     wait_until(lambda: pods.poll() and pods.find(KEY) is not PENDING)
 
-    assert PENDING is pods.find((f"cpu=/kubepods/pod{other}",))
+    assert PENDING is pods.find((f"cpu=/kubepods/pod{other}", "cri", ""))
 
 
 def test_a_process_that_has_ended(pods, asked):

@@ -120,7 +120,9 @@ DIFFERS: Final[dict[str, str]] = {
     **dict.fromkeys(("proc.pidns_init_start_ts", "proc.exe_ino.ctime_duration_pidns_start"), _PIDNS),
     **dict.fromkeys(("proc.exe_ino.ctime", "proc.exe_ino.mtime", "proc.exe_ino.ctime_duration_proc_start"), _SHORT),
     "thread.cap_effective": "As it is at the event; Falco has it as it was at the latest fork, exec or capset.",
-    **dict.fromkeys(("thread.cgroups", "thread.cgroup"), "Cgroups at the root of their hierarchy are left out."),
+    "thread.cgroup": "Cgroups at the root of their hierarchy are left out.",
+    "thread.cgroups": "Cgroups at the root of their hierarchy are left out. A blank in a name is `\\x20`; "
+    "a path of 64 levels or more begins with `...`, since what is above is left out.",
     **dict.fromkeys(
         ("user.name", "user.homedir", "user.shell", "user.loginname", "group.name"),
         "The machine's name services (NSS) are not asked; their users may stand in /etc/falcohost/passwd. "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import UNSET, SyscallEvent
 from falcohost_syscall.facts import accounts, header, processes
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
+from falcohost_syscall.processes.containers import is_cut
 from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN
 
 T = FieldType
@@ -35,7 +38,14 @@ def _stored_caps(index: int) -> Get:
 
 
 def _cgroups(event: SyscallEvent, _: Arg) -> str | None:
-    return " ".join(event.cgroups) or None
+    return " ".join(map(_clear, event.cgroups)) or None
+
+
+@functools.lru_cache(1024)
+def _clear(line: str) -> str:
+    """Return *line* so that nobody who names a cgroup can have it look like several, or like one with its beginning."""
+    subsystem, _, path = line.replace(" ", r"\x20").partition("=")
+    return f"{subsystem}=...{path}" if is_cut(path) else f"{subsystem}={path}"
 
 
 def _cgroup(event: SyscallEvent, arg: Arg) -> str | None:

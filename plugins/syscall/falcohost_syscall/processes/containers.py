@@ -192,7 +192,7 @@ def _upwards(path: str) -> Iterator[str]:
         path = path.rpartition("/")[0]
 
 
-def _is_cut(path: str) -> bool:
+def is_cut(path: str) -> bool:
     """Return whether the beginning of *path* may be missing, and with it the container's cgroup or the user's."""
     return path.count("/") >= CUT or len(path.encode()) >= CUT_BYTES
 
@@ -275,7 +275,7 @@ class Containers:
         """Remember the *cgroups* (``subsystem=path``) behind *key*."""
         lines = tuple(map(_shared, cgroups))
         told = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
-        paths = tuple(path for path in told if not _is_cut(path))
+        paths = tuple(path for path in told if not is_cut(path))
         self.undecided.pop(key, None)
         self._known.pop(key, None)  # the latest stand last
         if len(self._known) >= LIMIT:
@@ -312,7 +312,7 @@ class Containers:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
-        if any(_is_cut(line.partition("=")[2]) for line in self.cgroups(key)) and self.get(key).is_host:
+        if any(is_cut(line.partition("=")[2]) for line in self.cgroups(key)) and self.get(key).is_host:
             others = (self.get(one.cgroup) for one in (process, *ancestors) if one.cgroup != key)
             self._find(key, next((one for one in others if not one.is_host), HOST), self.cgroups(key))
             return

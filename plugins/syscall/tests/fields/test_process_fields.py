@@ -85,6 +85,14 @@ def test_container(one, get):
     assert (CONTAINER[:12], CONTAINER, "docker", None) == tuple(get(inside, f"container.{x}") for x in names)
 
 
+def test_cgroups_that_look_like_others(one, get):
+    """A name with a blank does not look like another hierarchy, and what lacks its beginning says so."""
+    paths = (b"cpu=/x pids=/kubepods/y", b"pids=" + b"/a" * 64 + b"/kubepods")
+    event = one(handmade.cgroups(7, *paths), handmade.call("chdir", BASH, 0))
+
+    assert f"cpu=/x\\x20pids=/kubepods/y pids=...{'/a' * 64}/kubepods" == get(event, "thread.cgroups")
+
+
 def test_host(one, get):
     """Outside of containers all is host, and what a runtime would say is "", as in Falco."""
     outside = one(handmade.cgroups(7, b"memory=/user.slice"), handmade.call("chdir", BASH, 0))
