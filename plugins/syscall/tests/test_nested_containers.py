@@ -192,3 +192,59 @@ def test_bare_containers(runtime_of, tell, tmp_path, soak, kind, program):
 
     assert [(f"inner-{mark}", "runc", f"{kind.type}/{around['container.full_id']}") for mark in marks] == found
     assert {(name, IMAGE)} == named
+
+
+#: Who is root in a container makes cgroups below its own, in all hierarchies, and goes into them. The container stays
+#: for a moment: paths that are too long for the kernel are known by what a process came from only.
+IN_CGROUPS = f"""enter() {{{{
+    while IFS=: read -r number name path; do
+        at={CGROUPS}/${{{{name#name=}}}}
+        if [ "$number" = 0 ]; then at={CGROUPS}/unified; [ -d $at ] || at={CGROUPS}; fi
+        at=$at$path
+        [ "$name" != cpuset ] || echo 1 > $at/cgroup.clone_children
+        mkdir -p "$at/$1"
+        echo 0 > "$at/$1/cgroup.procs"
+    done < /proc/self/cgroup
+}}}}
+cat {FIRST}-{{name}}
+for below in {{below}}; do (enter $below; exec cat {FIRST}-{{name}}-$(echo $below | tail -c 9)); done
+sleep 5
+"""
+BELOW = {
+    "host-nsp": "machine.slice/machine-host.scope/host-nsp",
+    "host-lxc": "lxc/host/host-lxc",
+    "deeper20": "d/" * 20 + "deeper20",
+    "deeper70": "d/" * 70 + "deeper70",
+    "long-one": f"{'n' * 250}/" * 15 + "long-one",
+}
+
+
+def test_cgroups_that_root_in_a_container_makes(runtime_of, tell, tmp_path):
+    """Whatever they are called and however many are below one another, they are the container's."""
+    runtime, name = runtime_of(Podman), f"falcohost-{secrets.token_hex(4)}"
+    told = tell(runtime.engines)
+    script = IN_CGROUPS.format(name=name, below=" ".join(BELOW.values()))
+    begin(runtime, name, tmp_path, script, f"-v{CGROUPS}:{CGROUPS}", "--cgroupns=host")
+    around = told(name)
+    found = {mark: told(f"{name}-{mark}") for mark in BELOW}
+
+    assert Told("podman", name, IMAGE, "") == Told(*(around[f"container.{key}"] for key in Told._fields))
+    for mark, fields in found.items():
+        keys = ("full_id", "name", "image", "type")
+        assert (mark, *(around[f"container.{key}"] for key in keys)) == (
+            mark,
+            *(fields[f"container.{key}"] for key in keys),
+        )
+
+
+def test_a_cgroup_that_root_in_a_container_calls_like_lxc(runtime_of, tell, tmp_path):
+    """It keeps the image of the container that it is in, by which rules may know it."""
+    runtime, name = runtime_of(Podman), f"falcohost-{secrets.token_hex(4)}"
+    told = tell(runtime.engines)
+    script = IN_CGROUPS.format(name=name, below="lxc/an-inner")
+    begin(runtime, name, tmp_path, script, f"-v{CGROUPS}:{CGROUPS}", "--cgroupns=host")
+    around, inner = told(name), told(f"{name}-an-inner")
+
+    assert Told("lxc", name, IMAGE, f"podman/{around['container.full_id']}") == Told(
+        *(inner[f"container.{key}"] for key in Told._fields)
+    )

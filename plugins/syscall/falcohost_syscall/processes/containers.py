@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
 
@@ -52,6 +53,10 @@ class Container(Struct, frozen=True):
 
 
 HOST = Container("host", "host", "host")
+
+#: The container of a process in a pid namespace of its own whose paths nobody can tell, not even the kernel: they are
+#: longer than 4,096 bytes.
+UNKNOWN = Container("unknown", "unknown", "unknown")
 
 _HEX = "([0-9a-f]{64})"
 # The runtime, then the possible ends of a path around 64 hexadecimal digits. Where these stand alone, the cgroup above
@@ -166,6 +171,13 @@ def may_name(path: str) -> int:
     return READING.reader.may_name(path)
 
 
+def paths_now(process: Process) -> tuple[str, ...]:
+    """Return the paths of the cgroups that a process is in now, whole; none: it has ended, or one is too long."""
+    found = procfs.read_if_same(process.pid, process.start, "cgroup", MOST_READ)
+    lines = found.decode(errors="backslashreplace").splitlines()
+    return tuple(dict.fromkeys(line.split(":", 2)[2] for line in lines if line.count(":") > 1))
+
+
 def claims_of(path: str) -> Iterator[Claim]:
     """Yield what *path* may be the cgroup of, or below the cgroup of, innermost first."""
     for one in _upwards(path):
@@ -237,8 +249,12 @@ Claims: TypeAlias = tuple[Claim, ...]
 #: Containers with their cgroups, innermost first.
 Named: TypeAlias = list[tuple[str, Container]]
 
-#: Most of them that are asked for.
+#: Most of them that are asked for, and most ancestors.
 MOST_CLAIMS: Final = 8
+MOST_ASKED: Final = 16
+
+#: Most bytes of a process's list of cgroups: a dozen paths, none of which is longer than 4,096.
+MOST_READ: Final = 1 << 16
 
 
 @functools.lru_cache(1024)
@@ -261,13 +277,22 @@ class Containers:
     :ivar dropped: number of keys in use that were forgotten, since there were too many.
     """
 
-    def __init__(self, exists: Callable[[Claim], bool] = runtime_has, owner: Callable[[str], int] = may_name) -> None:
-        """Ask *exists* whether a runtime has a container whose cgroup has this name, *owner* who may name it."""
+    def __init__(
+        self,
+        exists: Callable[[Claim], bool] = runtime_has,
+        owner: Callable[[str], int] = may_name,
+        paths: Callable[[Process], tuple[str, ...]] = paths_now,
+    ) -> None:
+        """Ask *exists* whether a runtime has a container whose cgroup has this name, *owner* who may name it.
+
+        :param paths: returns the whole paths of what a process is in, if what was told of them lacks the beginning.
+        """
         self.used: Callable[[], Set[int]] = frozenset
         self.dropped = 0
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._exists = exists
         self._owner = owner
+        self._paths = paths
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
         self.undecided: dict[int, Claims] = {}
 
@@ -313,8 +338,7 @@ class Containers:
         ancestors = tuple(process.ancestors())
         claims = self.undecided.pop(key)
         if any(is_cut(line.partition("=")[2]) for line in self.cgroups(key)) and self.get(key).is_host:
-            others = (self.get(one.cgroup) for one in (process, *ancestors) if one.cgroup != key)
-            self._find(key, next((one for one in others if not one.is_host), HOST), self.cgroups(key))
+            self._find(key, self._behind_cut(key, process, ancestors), self.cgroups(key))
             return
         around = self.get(key)
         if not around.is_host:
@@ -328,6 +352,20 @@ class Containers:
         if claim is None:  # crun writes its state while the container begins
             claim = self._first(claims)
         self._find(key, HOST if claim is None else claim.container, self.cgroups(key))
+
+    def _behind_cut(self, key: int, process: Process, ancestors: Iterable[Process]) -> Container:
+        """Return the container of *process*, whose paths lack their beginnings, by ``/proc`` or what it came from."""
+        for one in (process, *islice(ancestors, MOST_ASKED)):
+            found = self.get(one.cgroup) if one.cgroup not in (0, key) else HOST
+            if not found.is_host:
+                return found
+            paths = self._paths(one)
+            named = max(map(self._named, paths), key=len, default=[])
+            if named:
+                return self._inside(named)
+            if paths and one is process:
+                return HOST
+        return HOST if process.vpid in (0, process.pid) else UNKNOWN
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""

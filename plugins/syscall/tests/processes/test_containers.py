@@ -147,9 +147,11 @@ def test_the_container_around_it(path, outer):
     assert (ID, outer) == (containers.get(1).full_id, containers.get(1).outer)
 
 
-@pytest.mark.parametrize("name", ["lxc/host", "machine.slice/machine-host.scope", "machine.slice/machine-\\x68ost.scope"])
+@pytest.mark.parametrize(
+    "name", ["lxc/host", "machine.slice/machine-host.scope", "machine.slice/machine-\\x68ost.scope"]
+)
 def test_a_container_called_host(name):
-    """Nobody gets out of a container, or of the sight of rules, by a cgroup whose name would make ``host`` the id."""
+    """Nobody gets out of a container by a cgroup whose name would make ``host`` the id."""
     containers = Containers()
     containers.learn(1, [f"=/docker/{ID}/{name}"])
     containers.learn(2, [f"=/{name}"])
@@ -168,21 +170,41 @@ def test_deep_in_a_container(levels):
 
 
 @pytest.mark.parametrize("below", ["/a" * 64, f"/{'n' * 250}" * 16], ids=["deep", "long"])
-@pytest.mark.parametrize("end", ["", f"/docker-{'f' * 64}.scope"])
-def test_a_path_that_lacks_its_beginning(below, end):
-    """The kernel's program tells the end of it: what its first process came from counts, not what the end is called."""
-    containers, inside, outside = Containers(), process(), process()
-    containers.learn(1, [f"=/docker/{ID}"])
-    for key in (2, 3, 4):
-        containers.learn(key, [f"={below}{end}"])
-    inside.cgroup, outside.cgroup = 1, 9
-    child = process(parent=inside)
-    child.cgroup = 4
-    assert [2, 3, 4] == [*containers.undecided]
-    for key, one in ((2, inside), (3, outside), (4, child)):
-        containers.decide(key, one)
+@pytest.mark.parametrize(
+    ("of_process", "of_parent", "vpid", "found"),
+    [
+        (f"/docker/{ID}", "", 2, ID),
+        ("/user.slice", f"/docker/{ID}", 2, "host"),
+        ("", f"/docker/{ID}/x", 7, ID),
+        ("", "/system.slice", 7, "unknown"),
+        ("", "", 2, "host"),
+    ],
+)
+def test_a_path_that_lacks_its_beginning(below, of_process, of_parent, vpid, found):
+    """What its end is called does not count, but what /proc says of the whole, or where the process came from."""
+    parent = process()
+    child = process(parent=parent)
+    child.vpid = vpid
+    paths = {id(child): of_process, id(parent): of_parent}
+    containers = Containers(
+        lambda claim: False, lambda path: 0, lambda one: tuple(f"{p}{below}" for p in (paths[id(one)],) if p)
+    )
+    containers.learn(2, [f"={below}/docker-{'f' * 64}.scope"])
+    assert [2] == [*containers.undecided]
+    containers.decide(2, child)
 
-    assert [ID, "host", ID] == [containers.get(key).full_id for key in (2, 3, 4)]
+    assert found == containers.get(2).full_id
+
+
+def test_what_a_process_came_from():
+    """Its former cgroup decides, or that of an ancestor, where it is known."""
+    containers, parent = Containers(paths=lambda one: ()), process()
+    containers.learn(1, [f"=/docker/{ID}"])
+    containers.learn(2, ["=" + "/a" * 64])
+    parent.cgroup = 1
+    containers.decide(2, process(parent=parent))
+
+    assert ID == containers.get(2).full_id
 
 
 def test_a_path_of_another_hierarchy_lacks_its_beginning():
