@@ -31,7 +31,8 @@ STATE: Final = 1.0
 
 #: A pod's cgroup, as the kubelet names it with either driver; pods from files of the node have no dashes in their uid.
 _POD: Final = re.compile(
-    r"(?:^| )[^ =/]*=/[^ ]*?kubepods[^ ]*?[/-]pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./ ]|$)"
+    r"(?:^| )[^ =/]*=/[^ ]*?kubepods[^ ]*?"
+    r"[/-]pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./ ]|$)"
 )
 
 #: Below the first, users name cgroups as they like, and where the container is in a user's cgroups.

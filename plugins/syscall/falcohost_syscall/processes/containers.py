@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.proc_reader import GONE
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
 
@@ -167,7 +168,7 @@ def runtime_has(claim: Claim) -> bool:
 
 
 def may_name(path: str) -> int:
-    """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
+    """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known; or GONE."""
     return READING.reader.may_name(path)
 
 
@@ -234,10 +235,16 @@ def _named(path: str) -> Container | None:
 
 
 class _User(NamedTuple):
-    """A user who may name cgroups; *above*: the path of a cgroup around those."""
+    """A user who may name cgroups; *above*: the path of a cgroup around those.
+
+    Without a *uid*, the one above is gone with whoever had it.
+    """
 
     uid: str
     above: str
+
+
+_NOBODY: Final = _User("", "")
 
 
 #: The cgroups behind keys, as ``subsystem=path``.
@@ -308,7 +315,11 @@ class Containers:
         # A runtime inside of a container may have made cgroups in some hierarchies of version 1 only.
         named = max(map(self._named, paths), key=len, default=[])
         if named:
-            self._find_in(key, self._inside(named), named[0][0], paths, lines)
+            inside = self._inside(named)
+            if inside is None:
+                self._find(key, HOST, lines)
+            else:
+                self._find_in(key, inside, named[0][0], paths, lines)
             return
         claims = tuple(dict.fromkeys(claim for path in paths for claim in claims_of(path)))[:MOST_CLAIMS]
         known = self._first(claims)
@@ -348,7 +359,7 @@ class Containers:
             self._find(key, around if within is None else replace(within, outer=outer), self.cgroups(key))
             return
         below = (one for one in claims if one.is_below(ancestors))
-        claim = next((one for one in below if self._user_of(one.path) is None), None)
+        claim = next((one for one in below if not (self._user_of(one.path) or _NOBODY).uid), None)
         if claim is None:  # crun writes its state while the container begins
             claim = self._first(claims)
         self._find(key, HOST if claim is None else claim.container, self.cgroups(key))
@@ -362,7 +373,7 @@ class Containers:
             paths = self._paths(one)
             named = max(map(self._named, paths), key=len, default=[])
             if named:
-                return self._inside(named)
+                return self._inside(named) or HOST
             if paths and one is process:
                 return HOST
         return HOST if process.vpid in (0, process.pid) else UNKNOWN
@@ -385,10 +396,17 @@ class Containers:
         """Return the first of *claims* that a runtime has."""
         return next(filter(self._exists, claims), None)
 
-    def _inside(self, named: Named) -> Container:
-        """Return the first of *named*, with what it is in: of what a user named, only what is above that counts."""
+    def _inside(self, named: Named) -> Container | None:
+        """Return the first of *named*, with what it is in: of what a user named, only what is above that counts.
+
+        None: nobody knows who has named it, and a runtime has that container elsewhere.
+        """
         inner, at = named[0][1], named[-1][0]
         user = self._user_of(at)
+        if user is not None and not user.uid:
+            if self._is_elsewhere(*named[-1]):
+                return None
+            user = None
         outer = next((one for _, one in named if one != inner and user is None), None)
         if outer is None:
             above = at.rpartition("/")[0] if user is None else user.above
@@ -398,12 +416,18 @@ class Containers:
             return replace(inner, outer=f"{outer.type}/{outer.full_id}")
         return inner if user is None else replace(inner, outer=f"user/{user.uid}")
 
+    def _is_elsewhere(self, at: str, container: Container) -> bool:
+        """Return whether a runtime has *container*, and that in another cgroup than *at*."""
+        places = (one for one in _upwards(at) if container.full_id in one)
+        anywhere, *here = (Claim("", container.full_id, one) for one in ("", *places))
+        return self._exists(anywhere) and not any(map(self._exists, here))
+
     def _user_of(self, path: str) -> _User | None:
         """Return the user who may name the cgroup *path*; None: only root may, or that is not known."""
         if match := _OF_USER.search(path):
             return _User(match[1], path[: match.start()])
         owner = self._owner(path)
-        return _User(str(owner), path.rpartition("/")[0]) if owner else None
+        return _User("" if owner == GONE else str(owner), path.rpartition("/")[0]) if owner else None
 
     def _named(self, path: str) -> Named:
         """Return the containers that *path* names, with their cgroups, innermost first.

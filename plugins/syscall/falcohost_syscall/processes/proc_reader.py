@@ -52,6 +52,8 @@ _MOST_STATE: Final = 1 << 20
 _CGROUPS: Final = "/sys/fs/cgroup"
 _MOST_LEVELS: Final = 64
 _HEX: Final = re.compile("[0-9a-f]{64}")
+#: No user has this number.
+GONE: Final = 0xFFFF_FFFF
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.+-]{0,127}")
 
 
@@ -106,7 +108,10 @@ class ProcReader(Protocol):
         """
 
     def may_name(self, path: str) -> int:
-        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known."""
+        """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known.
+
+        :data:`GONE`: the cgroup above is gone, whoever had it.
+        """
 
 
 class Here:
@@ -180,13 +185,14 @@ class Here:
     def may_name(self, path: str) -> int:
         """Return the user who may name cgroups beside the cgroup *path*; 0: only root, or it is not known.
 
-        That is who has the cgroup above; where that is gone already, the next one above it that there is.
+        That is who has the cgroup above; where that is gone already, the next one above it that there is, or
+        :data:`GONE` if that is root's.
         """
         above, folders = path, [*_hierarchies()] if "/../" not in f"{path}/" else []
-        for _ in range(_MOST_LEVELS if folders else 0):
+        for level in range(_MOST_LEVELS if folders else 0):
             above = above.rpartition("/")[0]
             if owners := [*_owners(folders, above)]:
-                return max(owners)
+                return max(owners) or (GONE if level else 0)
         return 0
 
 

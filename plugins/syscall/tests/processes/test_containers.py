@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 
 from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
+from falcohost_syscall.processes.proc_reader import GONE
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import EXE_FROM_MEMFD
 
@@ -455,6 +456,19 @@ def test_a_service_that_names_cgroups(path, outer):
     containers.learn(1, [f"={path}"])
 
     assert (ID, outer) == (containers.get(1).full_id, containers.get(1).outer)
+
+
+@pytest.mark.parametrize(
+    ("places", "container"),
+    [(["", "/docker/x"], "host"), (["", f"{OF_SERVICE}/docker-{ID}.scope"], ID), ([], ID)],
+    ids=["runs elsewhere", "runs there", "has ended"],
+)
+def test_a_service_that_ends_with_its_cgroup(places, container):
+    """Nobody knows who has named what is below: it is not a container that runs somewhere else."""
+    containers = Containers(lambda claim: claim.name == ID and claim.path in places, lambda path: GONE)
+    containers.learn(1, [f"={OF_SERVICE}/docker-{ID}.scope/x"])
+
+    assert (container, "") == (containers.get(1).full_id, containers.get(1).outer)
 
 
 @pytest.mark.parametrize(("path", "container"), [(f"{OF_SERVICE}/web", "host"), ("/system.slice/web", "web")])

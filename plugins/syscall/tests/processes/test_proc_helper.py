@@ -15,7 +15,7 @@ from falcohost.helpers import HelperEnded
 from falcohost_syscall.processes import proc_reader, procfs
 from falcohost_syscall.processes.boot_clock import ticks
 from falcohost_syscall.processes.proc_helper import AT_ONCE, LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
-from falcohost_syscall.processes.proc_reader import Here
+from falcohost_syscall.processes.proc_reader import GONE, Here
 
 HERE = Here()
 
@@ -226,7 +226,7 @@ def test_a_source_that_is_killed_before_it_has_read_an_answer(ends):
 
 
 def test_who_may_name_cgroups(remote, tmp_path, monkeypatch):
-    """It is who has the cgroup above, or what is left of those above; nothing outside is looked at."""
+    """It is who has the cgroup above, or what is left of those above; nobody is known if that is root's only."""
     for name in ("a/of-user/b", "x/a/of-user", "outside"):
         (tmp_path / "cgroup" / name if name != "outside" else tmp_path / name).mkdir(parents=True)
     os.chown(tmp_path / "cgroup/a/of-user", 1000, 1000)
@@ -234,11 +234,20 @@ def test_who_may_name_cgroups(remote, tmp_path, monkeypatch):
     monkeypatch.setattr(proc_reader, "_CGROUPS", str(tmp_path / "cgroup"))
 
     for reader in (HERE, remote):
-        assert [0, 1000, 0, 1000, 0, 0, 0] == [
+        assert [0, 1000, 0, GONE, 1000, 0, 0, 0] == [
             reader.may_name(path)
-            for path in ("/a/of-user", "/a/of-user/x", "/a/of-user/b/x", "/a/of-user/gone/x", "/x", "/../outside/x", "")
+            for path in (
+                "/a/of-user",
+                "/a/of-user/x",
+                "/a/of-user/b/x",
+                "/a/gone/x",
+                "/a/of-user/gone/x",
+                "/x",
+                "/../outside/x",
+                "",
+            )
         ]
-        assert [1000, 1000, 0] == [
+        assert [1000, 1000, GONE] == [
             reader.may_name(f"{above}{6 * ('/' + 85 * name)}/x")
             for above, name in (("/a/of-user", "€"), ("/a/of-user", "long"), ("/a/gone", "€"))
         ]
