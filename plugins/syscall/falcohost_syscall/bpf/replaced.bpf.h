@@ -87,6 +87,13 @@ static __always_inline bool is_held(struct file *file)
 	return NUMBER(struct file___counted, file, f_count.counter) != 1;
 }
 
+/* Whether a call may have returned this descriptor: tables grow only. A call that a seccomp filter traps (SECCOMP_RET_TRAP, as
+ * browsers do) opens nothing, and returns its number. */
+static __always_inline bool was_in_table(struct task_struct *task, __s32 fd)
+{
+	return (__u32)fd < task->files->fdt->max_fds;
+}
+
 /* The file that is at this descriptor now, or NULL, may be another than was opened. Only where threads share the table; one
  * that was opened there meanwhile is not told apart. */
 static __always_inline bool is_replaced(struct scratch *s, struct task_struct *task, struct file *file, __s32 fd)
@@ -98,8 +105,10 @@ static __always_inline bool is_replaced(struct scratch *s, struct task_struct *t
 	own = installed_at(fd);
 	if (own)
 		return !is_kept(&own->file, file);
+	if (!file)
+		return was_in_table(task, fd);
 	s->file = (__u64)file; /* the verifier takes it for a number when it is read again */
-	return !file || (is_held(file) && has_another(s->file, fd));
+	return is_held(file) && has_another(s->file, fd);
 }
 
 #endif

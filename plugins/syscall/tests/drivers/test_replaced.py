@@ -103,6 +103,52 @@ int main(int argc, char **argv)
 }
 """
 
+#: Opens a file while a thread waits, with a filter that has the kernel send a signal instead. Prints what came back.
+TRAPPED = """
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void trapped(int number)
+{
+}
+
+static void *wait_for_end(void *unused)
+{
+	pause();
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(steps) / sizeof(*steps), steps};
+	static char path[4096];
+	pthread_t thread;
+
+	snprintf(path, sizeof(path), "%s", argv[1]);
+	signal(SIGSYS, trapped);
+	if (pthread_create(&thread, NULL, wait_for_end, NULL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return 1;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		return 1;
+	printf("%ld", syscall(SYS_openat, AT_FDCWD, path, O_RDONLY, 0));
+	return 0;
+}
+"""
+
 
 @pytest.fixture
 def base() -> Iterator[Path]:
@@ -170,3 +216,15 @@ while any(one.is_alive() for one in threads):
         told = Counter(event.is_rewritten for event in mine if event.fdpath == f"{base}/wanted/f")
 
     assert {False: 4000} == told
+
+
+def test_what_a_filter_traps(sources, c_program, base):
+    """A call that a seccomp filter of its own traps opens nothing: what it returns was not taken by another thread."""
+    wanted = f"evt.arg.name = {base}/wanted/f or evt.is_rewritten = true"
+    source = sources.open(plan(f"evt.type = openat and ({wanted})"), {"engine": {}, "falcohost": {}})
+    with subprocess.Popen([c_program(TRAPPED), f"{base}/wanted/f"], stdout=subprocess.PIPE) as process:
+        mine = [event for event in events(source, process.pid) if event.type == "openat"]
+        returned = int(process.stdout.read())
+
+    assert returned > 200  # the call's number
+    assert [(returned, False)] == [(event.ret, event.is_rewritten) for event in mine if event.proc.pid == process.pid]
