@@ -104,9 +104,10 @@ class Btf:
 
     def enum(self, name: str) -> dict[str, int]:
         """Return the numbers of an enum by their names."""
-        for kind, place, _, _, tail in self._types:
+        for kind, place, signed, _, tail in self._types:
             if kind == 6 and self._name(place) == name:
-                return {self._name(text): number for text, number in struct.iter_unpack("<Ii", tail)}
+                pairs = struct.iter_unpack("<Ii" if signed else "<II", tail)
+                return {self._name(text): number for text, number in pairs}
         raise SystemExit(f"layouts.py: there is no enum {name}")
 
     def struct(self, name: str) -> tuple[int, list[Member]]:

@@ -104,6 +104,14 @@ def test_a_descriptor_is_taken(agent, syscall_worker, kind, part):
     wait_until(lambda: told(agent.alerts, REACHED, f"part={part}", "call=pidfd_getfd", f"file={kind}"))
 
 
+@pytest.mark.parametrize("kind", ["socket:", "state.db"])
+def test_any_descriptor_is_taken(agent, kind):
+    """What the kernel has no number for says out of which process it was taken: alerts can be forged with it."""
+    store = agent.service(STORE)
+    run(TAKE, kind, store)
+    wait_until(lambda: told(agent.alerts, REACHED, f"part=process {store} (store)", "call=pidfd_getfd"))
+
+
 def test_files_are_changed(agent, tmp_path):
     """A file of the state is made, renamed and removed, and settings are replaced by renaming."""
     folder = agent.folder

@@ -43,9 +43,11 @@ enum want {
 	WANT_LATELY = 268435456, /* only since a moment ago: threads may be in calls that its program does not run for */
 	WANT_BY_FUNCTION = 536870912, /* seen by the kernel's function for it, not by the tracepoint */
 	WANT_FILE = 1073741824, /* set by the probe itself: the file is not looked up by the descriptor's number */
+	WANT_TAKEN = 2147483648, /* args[0] is the pidfd of a process: args[TAKEN_AT] becomes its pid in the host's pid namespace */
 };
 #define RET_ARG 0xfe
 #define NAMED_AT 4
+#define TAKEN_AT 3
 /* With WANT_REACHED: how the file of the first path is found when the call returns; LEFT_NOTHING: at the kernel's hooks. */
 enum left { LEFT_NOTHING, LEFT_ROOT, LEFT_MOUNT };
 #define STRUCT_SIZE 32

@@ -86,6 +86,15 @@ static __always_inline void put_structure(struct scratch *s, __u64 address)
 		s->facts.structure = *room;
 }
 
+/* The pid (host's namespace) of the process that a pidfd stands for. Where pidfds have a file system (since Linux 6.9) the inode
+ * has it, before the file. */
+static __always_inline __u32 pid_behind(struct file *file)
+{
+	__u64 pid = NUMBER(struct inode, READ(struct file, file, f_inode), i_private);
+
+	return READ(struct upid, upid_at(pid ? pid : NUMBER(struct file, file, private_data), 0), nr);
+}
+
 /* What else lies in the caller's memory: a program of its own, or the verifier would follow it once for each way through
  * the names. */
 CALL_STAGE(gather_arguments)
@@ -113,6 +122,8 @@ CALL_STAGE(gather_arguments)
 		put_user_bytes(s, SEC_DATA, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1), snaplen());
 	if (want & WANT_IOV)
 		put_iov(s, arg(s, s->spec.data_arg), arg(s, s->spec.data_arg + 1));
+	if (want & WANT_TAKEN)
+		s->header.args[TAKEN_AT] = pid_behind(file_of_fd(task, arg(s, 0)));
 	if (want & WANT_STRUCT)
 		put_structure(s, arg(s, s->spec.str_arg));
 	if (want & WANT_ENTERED)

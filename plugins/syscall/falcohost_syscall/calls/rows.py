@@ -50,6 +50,7 @@ from falcohost_syscall.records.record import (
     WANT_SOCKADDR,
     WANT_STR,
     WANT_STRUCT,
+    WANT_TAKEN,
 )
 
 _EXEC = (
@@ -101,6 +102,7 @@ _SECTIONS = {
     "attribute": ("", WANT_ATTRIBUTE),
     "made": ("", WANT_MADE),
     "begin": ("", WANT_BEGIN),
+    "taken": ("", WANT_TAKEN),
 }
 #: Events that are no calls, each with the numbers of its programs in the probe's table (``enum moment``).
 MOMENTS: dict[str, int] = {"signaldeliver": MOMENT_SIGNAL, "switch": MOMENT_SWITCH, "page_fault": MOMENT_FAULT}

@@ -13,7 +13,7 @@ from __future__ import annotations
 # number: that argument). A row may name up to three values that the caller passed by their addresses:
 # value=ARGUMENT:SIZE, or :text, or :SIZE*ARGUMENT (so many), or :SIZE*@ARGUMENT (where the number is). They are read
 # only for rules that read such a parameter: v0.u32.4 is 32 bits of the first, from byte 4 on. With `begin` the event is
-# made when the call begins.
+# made when the call begins; with `taken` the pid behind the first argument, a pidfd, follows the arguments.
 TABLE = """
 # files: opening
 open | 2 - 5 | file | creates | path=0 fd=ret
@@ -241,7 +241,7 @@ bpf | 321 280 357 | other | creates | fd=ret
     fd:fd=ret cmd:enum/bpf=0
 pidfd_open | 434 434 434 | process | creates | fd=ret
     fd:fd=ret pid:pid=0 flags:flags/pidfd=1
-pidfd_getfd | 438 438 438 | process | creates | fd=ret
+pidfd_getfd | 438 438 438 | process | creates | fd=ret taken
     fd:fd=ret pid_fd:fd=0 target_fd:fd=1 flags:hex=2
 # processes
 execve | 59 221 11 | process | - | failed_only path=0

@@ -26,7 +26,9 @@ def agent_part(event: SyscallEvent, _: Arg) -> str | None:
     name, parts = event.type, event.ctx.agent
     file = event.file_name or ""
     if name in ("bpf", "pidfd_getfd"):
-        return f"memory {file}" if _OWN_MEMORY in file else _object(event, file)
+        part = f"memory {file}" if _OWN_MEMORY in file else _object(event, file)
+        taken_from = getattr(event, "taken_from", 0)
+        return parts.process(taken_from) if part is None and taken_from else part
     if (param := _OF_PROCESSES.get(name)) is not None:
         return parts.process(_value(event, param))
     path = event.file_name if event.row.opens else None
@@ -56,8 +58,8 @@ FIELDS = (
         name="evt.agent_part",
         type=FieldType.CHARBUF,
         description="The part of this agent that the event is about: a process that is traced or signalled or whose "
-        "memory is opened, a map, program or link that is opened by its number, a descriptor of such a thing that is "
-        "taken.",
+        "memory is opened, a map, program or link that is opened by its number, a process of which a "
+        "descriptor is taken.",
         get=agent_part,
     ),
 )

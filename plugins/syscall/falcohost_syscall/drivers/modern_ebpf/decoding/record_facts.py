@@ -34,6 +34,8 @@ from falcohost_syscall.records.record import (
     FLAG_REWRITTEN,
     FLAG_UNCOMPARED,
     FLAG_URING,
+    TAKEN_AT,
+    WANT_TAKEN,
     FdInfo,
 )
 from falcohost_syscall.records.text import text
@@ -164,6 +166,12 @@ class RecordFacts:
     def is_uncompared(self) -> bool:
         """Whether that could not be found out."""
         return bool(self.h[FLAGS] & FLAG_UNCOMPARED)
+
+    @property
+    def taken_from(self) -> int:
+        """The pid of the process out of which the event took a descriptor; 0: of none, or it is not known."""
+        value: int = self.h[ARG0 + TAKEN_AT] if self.row.want & WANT_TAKEN else 0
+        return value
 
     @property
     def sections(self) -> dict[int, bytes]:
