@@ -7,9 +7,9 @@ import pytest
 
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import FalcohostError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.checks import start_findings
 from falcohost.host.config import load_config
-from falcohost.host.given import AgentOptions
 from falcohost.host.loading import configured_plugins
 from falcohost.host.sources import check_settings
 

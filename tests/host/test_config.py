@@ -14,7 +14,8 @@ from falcohost.host.config.document import read_text
 from falcohost.host.config.key_table import KEYS
 from falcohost.host.config.keys import config_schema, key_tree, keys_without_effect, unknown_keys
 from falcohost.host.config.overrides import apply_option
-from falcohost.host.config.rules import MissingFiles, rules_files
+from falcohost.host.config.rules import rules_files
+from falcohost.host.missing_files import MissingFiles
 from falcohost.host.plugins import Plugin, Plugins, load_plugins
 
 

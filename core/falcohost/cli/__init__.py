@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from falcohost.cli.flags import Flags
 
 
 def main() -> NoReturn:
@@ -19,11 +24,25 @@ def main() -> NoReturn:
     from falcohost.host.environment import begin
 
     begin(sys.argv[1:])
-    from falcohost.cli.app import run
+    from falcohost.cli.plain import plain_flags
 
+    run = _command() if (flags := plain_flags(sys.argv[1:])) is None else _start(flags)
     if interrupts:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
+
+
+def _command() -> Callable[[], NoReturn]:
+    from falcohost.cli.app import run
+
+    return run
+
+
+def _start(flags: Flags) -> Callable[[], NoReturn]:
+    from falcohost.cli.ending import run_and_exit
+    from falcohost.cli.start import start
+
+    return functools.partial(run_and_exit, functools.partial(start, flags), verbose=flags.verbose)
 
 
 def _occupy_standard_descriptors() -> None:

@@ -127,7 +127,7 @@ def _bound(flags: Flags) -> tuple[ResponseConfig, Bound]:
 
     :raises FalcohostError: the configuration, the rules or a binding is wrong.
     """
-    from falcohost.cli.start import load_rules
+    from falcohost.cli.configured import load_rules
     from falcohost.host.loading import configured_plugins
     from falcohost.host.response.binding import bound_actions, check_actions
 

@@ -7,9 +7,7 @@ not falcohost's own is looked up among the plugins' commands (:mod:`falcohost.cl
 from __future__ import annotations
 
 import difflib
-import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,19 +15,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from falcohost.cli import complete, plugin_commands
+from falcohost.cli.ending import INTERRUPTED, complain, run_and_exit
 from falcohost.cli.flags import Flags
 from falcohost.cli.seconds import Seconds
-from falcohost.engine.texts import printable_lines
-from falcohost.errors import FalcohostError
 from falcohost.host.environment import restore
-from falcohost.host.shortage import shortage
 from falcohost.terminal import refuses_colour
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-#: The output cannot take any more: a full disk or quota, or a limit on the size of a file.
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 #: Subcommands: the module below :mod:`falcohost.cli`, and the line in the help.
 COMMANDS = {
@@ -198,39 +191,13 @@ def cli(ctx: click.Context, /, **given: Any) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: status 0 on success; otherwise print ``Error: `` and a sentence, status 1."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    try:
-        status = cli.main(given, prog_name="falcohost", standalone_mode=False)
-    except click.ClickException as error:
-        status = _complain(error.format_message())
-    except FalcohostError as error:
-        status = _complain(str(error), error.exit_status)
-    except (KeyboardInterrupt, click.Abort):
-        status = 130
-    except BrokenPipeError:
-        _discard_output()
-        status = 1
-    except Exception as error:
-        status = _failed(error, verbose=bool({"-v", "--verbose"} & set(given)))
-    sys.exit(status if isinstance(status, int) else 0)
 
+    def parsed() -> object:
+        try:
+            return cli.main(given, prog_name="falcohost", standalone_mode=False)
+        except click.ClickException as error:
+            return complain(error.format_message())
+        except click.Abort:
+            return INTERRUPTED
 
-def _discard_output() -> None:
-    """Discard what Python still buffers for stdout, which cannot be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _failed(error: Exception, *, verbose: bool) -> int:
-    """Say what is short, or that *error* is a bug; with *verbose*, raise a bug again."""
-    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
-        _discard_output()
-        return _complain(f"cannot write the output: {error.strerror}")
-    if (short := shortage(error)) is not None:
-        return _complain(short)
-    if verbose:
-        raise error
-    return _complain(f"this is a bug in falcohost: {type(error).__name__}: {error}. Add -v to see where.")
-
-
-def _complain(text: str, status: int = 1) -> int:
-    click.echo(f"Error: {printable_lines(text)}", err=True)
-    return status
+    run_and_exit(parsed, verbose=bool({"-v", "--verbose"} & set(given)))

@@ -10,10 +10,10 @@ import click
 from falcohost.cli.flags import Flags
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import FalcohostError, PluginError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.checks import Finding, start_findings
 from falcohost.host.code import code_findings
 from falcohost.host.config import Config
-from falcohost.host.given import AgentOptions
 from falcohost.host.loading import files_to_load, load_to_run, plugin_names
 from falcohost.host.plugins import Plugins, load_plugins
 from falcohost.host.trusted import configuration_problems, rules_problems

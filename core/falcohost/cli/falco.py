@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line, pretty_json
 from falcohost.errors import ConfigError
-from falcohost.host.config import Config
 from falcohost.host.environment import restore
+
+if TYPE_CHECKING:
+    from falcohost.host.config import Config
 
 
 def follow(flags: Flags) -> int:
@@ -28,9 +31,9 @@ def follow(flags: Flags) -> int:
     if printed is not None:
         click.echo(printed)
         return 0
-    from falcohost.cli import start
+    from falcohost.cli import configured, telling
 
-    config = start.configure(flags)
+    config = configured.configure(flags)
     printed = _with_configuration(flags, config)
     if printed is not None:
         click.echo(printed)
@@ -39,7 +42,7 @@ def follow(flags: Flags) -> int:
         from falcohost.cli.validate import validate
 
         return validate(flags, config)
-    return start.tell(flags, config)
+    return telling.tell(flags, config)
 
 
 def _without_configuration(flags: Flags) -> str | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from falcohost.errors import ConfigError
-from falcohost.host.config import Config, load_config
-from falcohost.rules.selection import Selection
+
+if TYPE_CHECKING:
+    from falcohost.host.agent_options import AgentOptions
+    from falcohost.host.config import Config
+    from falcohost.rules.selection import Selection
 
 _CONTRADICTION = "Runtime error: You can not specify both disabled (-D/-T) and enabled (-t) rules. Exiting."
 _BESIDE_RULES = (
@@ -61,11 +65,27 @@ class Flags:
         """Return whether ``--enable-source`` and ``--disable-source`` leave *source*."""
         return source in self.enable_source if self.enable_source else source not in self.disable_source
 
+    @property
+    def for_agent(self) -> AgentOptions:
+        """Return the options of a run."""
+        from falcohost.host.agent_options import AgentOptions
+
+        return AgentOptions(
+            enable_sources=self.enable_source,
+            disable_sources=self.disable_source,
+            seconds=self.seconds,
+            unbuffered=self.unbuffered,
+            verbose=self.verbose,
+            pidfile=self.pidfile,
+        )
+
     def configuration(self) -> Config:
         """Return the configuration that ``-c`` and ``-o`` name, with the rules that ``-D``, ``-T`` and ``-t`` select.
 
         :raises ConfigError: it cannot be read, or the flags contradict each other.
         """
+        from falcohost.host.config import load_config  # which the supervisor does without
+
         config = load_config(self.config, self.options)
         selections = self._selections()
         if not selections:
@@ -78,6 +98,8 @@ class Flags:
         """Return the rule selections of ``-D``, ``-T`` and ``-t``, which Falco had until 0.39."""
         if (self.disable_rules or self.disable_tags) and self.enable_tags:
             raise ConfigError(_CONTRADICTION)
+        from falcohost.rules.selection import Selection
+
         none = (Selection(enable=False, rule="*"),) if self.enable_tags else ()
         return (
             *(Selection(enable=False, rule=f"*{text}*") for text in self.disable_rules),

@@ -129,9 +129,11 @@ def command(
 def _start(flags: Flags, prepared: Callable[[Flags], Flags], *, as_json: bool, once: bool = False) -> None:
     """Run the agent, or check a start."""
     if flags.dry_run:
+        from falcohost.cli import configured, telling
+
         restore()
         flags = prepared(flags)
-        start.tell(flags, start.configure(flags))
+        telling.tell(flags, configured.configure(flags))
     else:
         progress = once and sys.stderr.isatty()
         start.start(flags, prepared, once=once, progress=progress, summary=STDERR, json_summary=as_json)

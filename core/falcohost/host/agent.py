@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterable
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import ConfigError, FalcohostError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.assignment import Assignment
 from falcohost.host.claiming import Claiming
 from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
-from falcohost.host.given import AgentOptions
 from falcohost.host.immortal import make_immortal
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence

@@ -15,6 +15,7 @@ from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.texts import valid
 from falcohost.helpers import HelperSpec
 from falcohost.hookspecs import SourceSpec
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.assignment import Assignment, Drops, HealthAssignment, ResponseAssignment, SourceAssignment
 from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.helper import helper as capture_helper
@@ -23,7 +24,7 @@ from falcohost.host.config.response import HTTP, OWN, PROGRAM
 from falcohost.host.early import loader_data
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
 from falcohost.host.encoded_rules import encode_rules
-from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.given import Configured
 from falcohost.host.health.data import HealthData, health_data
 from falcohost.host.outputs_data import OutputsData, outputs_data
 from falcohost.host.plugins import Plugins

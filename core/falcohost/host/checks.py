@@ -19,12 +19,12 @@ from falcohost.engine.event_fields import hostname
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import AddressTaken, FalcohostError, StateError
 from falcohost.hookspecs import OutputSpec, RetriedProblem, SourceSpec
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.capturing.folder import folder_problem
 from falcohost.host.config import Config
 from falcohost.host.confine.rights import rights_problem
 from falcohost.host.connection import Connection
 from falcohost.host.enabled_subscribers import alert_format, check_names, enabled_outputs, make_consumer, make_output
-from falcohost.host.given import AgentOptions
 from falcohost.host.listening import listens
 from falcohost.host.open_files import open_files_problem
 from falcohost.host.plugins import Plugins

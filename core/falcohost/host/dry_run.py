@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from falcohost.engine.buffers import show_as_base64
 from falcohost.engine.texts import printable
 from falcohost.errors import ConfigError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.assigning import Assigning
 from falcohost.host.checks import STATE, Finding, start_findings
-from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.given import Configured
 from falcohost.host.plugins import Plugins
 from falcohost.host.response.data import ActionsData
 from falcohost.log import log

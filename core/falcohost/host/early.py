@@ -7,8 +7,8 @@ import os
 
 from falcohost.environment import selected
 from falcohost.errors import FalcohostError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.config import Config
-from falcohost.host.given import AgentOptions
 from falcohost.host.plugins import Plugins
 from falcohost.host.reader_link import Early, Teller
 from falcohost.host.sources import chosen_sources, switched_off

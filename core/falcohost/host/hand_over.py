@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.assigning import Assigning, beside_rules, needed_sources
 from falcohost.host.assignment import encoded
-from falcohost.host.given import AgentOptions, Configured
+from falcohost.host.given import Configured
 from falcohost.host.health.data import seal_health
 from falcohost.host.outputs_data import seal_outputs
 from falcohost.host.plugins import Plugins

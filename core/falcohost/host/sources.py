@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from falcohost.engine.ruleset import Ruleset
 from falcohost.errors import ConfigError, FalcohostError
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.config import Config
 from falcohost.host.extras import owner
-from falcohost.host.given import AgentOptions
 from falcohost.host.plugins import Plugins, load_all, not_imported
 from falcohost.host.settings import source_settings
 from falcohost.log import log

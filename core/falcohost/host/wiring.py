@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from falcohost.engine.alerts import AlertMaker
+from falcohost.host.agent_options import AgentOptions
 from falcohost.host.assignment import SourceAssignment
 from falcohost.host.claiming import Claiming
 from falcohost.host.confine.programs import programs_of
@@ -15,7 +16,6 @@ from falcohost.host.control import Control
 from falcohost.host.delivering.process import OutputsGiven, open_outputs
 from falcohost.host.drops import DropMonitor
 from falcohost.host.functions import function
-from falcohost.host.given import AgentOptions
 from falcohost.host.health.given import HealthGiven
 from falcohost.host.kept_counts import make_memory
 from falcohost.host.progress import Progress

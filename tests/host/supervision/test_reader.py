@@ -15,7 +15,7 @@ import pytest
 from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.assignment import Assignment, SourceAssignment, encoded
-from falcohost.host.config.rules import MissingFiles
+from falcohost.host.missing_files import MissingFiles
 from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.supervision import reader

@@ -6,7 +6,7 @@ import pytest
 
 from falcohost.errors import RulesError
 from falcohost.host import wire
-from falcohost.host.config.rules import MissingFiles
+from falcohost.host.missing_files import MissingFiles
 from falcohost.host.sealed import sealed
 from falcohost.host.supervision.loop import Loop, Outcome
 from falcohost.host.supervision.reader import Reader

@@ -12,20 +12,10 @@ from falcohost.host.config.folders import SUFFIXES, yaml_files
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.sections import read_priority
 from falcohost.host.config.tree import Where
+from falcohost.host.missing_files import MissingFiles
 from falcohost.log import log
 from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.selection import Selection
-
-
-class MissingFiles(RulesError):
-    """Configured files do not exist.
-
-    :ivar paths: the missing files.
-    """
-
-    def __init__(self, text: str, paths: Sequence[str]) -> None:
-        super().__init__(text)
-        self.paths = tuple(paths)
 
 
 @dataclass(frozen=True, slots=True)

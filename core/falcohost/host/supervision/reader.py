@@ -21,11 +21,11 @@ from falcohost import log
 from falcohost.errors import FalcohostError
 from falcohost.host import wire
 from falcohost.host.assignment import read_assignment
-from falcohost.host.config.rules import MissingFiles
 from falcohost.host.confine.reading import confine_reader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.environment import command, restore
 from falcohost.host.forked import HANDLED, fork_held, let_go_of_descriptors, reaped
+from falcohost.host.missing_files import MissingFiles
 from falcohost.host.reader_link import (
     ACTIONS,
     ASSIGNMENT,
