@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -37,6 +37,7 @@ from falcohost.host.worker_data import WorkerData
 from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.log import log
 from falcohost.outputs.file import rotation_of
+from falcohost.pipeline.patterns import have_patterns
 from falcohost.pipeline.rules import lookups_of
 from falcohost.rules.pace import showing_seconds
 
@@ -155,7 +156,8 @@ class Assigning:
 
     def _worker(self, source: str) -> WorkerData:
         config, spec = self._given.config, self._plugins.sources()[source]
-        given, asked = loader_data(source, config, self._plugins), self._asked(source, spec)
+        given, rules = loader_data(source, config, self._plugins), self._collected(source, spec)
+        asked = self._asked(source, spec, rules)
         return WorkerData(
             source=source,
             only_log=given.only_log,
@@ -176,6 +178,7 @@ class Assigning:
             loading=given.loading if asked else None,
             actions=None if self.response is None else tuple(self.response.actions.bound.get(source, ())),
             capture=self._captures[source],
+            patterns=bool(asked) and have_patterns(rules),
         )
 
     @functools.cached_property
@@ -211,14 +214,18 @@ class Assigning:
         """Return the helpers that are of no use yet; what appears from now on, the supervisor notices."""
         return [one for helpers in self._helpers.values() for one in helpers if not one.is_of_use]
 
-    def _asked(self, source: str, spec: SourceSpec) -> bytes:
-        if spec.ask is None:
-            return b""
+    def _collected(self, source: str, spec: SourceSpec) -> list[Rule]:
+        """Return the rules for which the source collects: the enabled ones, and those of captures."""
         rules = list(self._given.ruleset.enabled(source))
-        if self._captures[source] is not None:
+        if spec.ask is not None and self._captures[source] is not None:
             from falcohost.host.capturing.collected import collected_rules
 
             rules += collected_rules(self._given.config.capture, spec, self._plugins)
+        return rules
+
+    def _asked(self, source: str, spec: SourceSpec, rules: Sequence[Rule]) -> bytes:
+        if spec.ask is None:
+            return b""
         plan = make_plan(source, rules)
         return spec.ask(source_settings(self._plugins)[source], plan) or b""
 

@@ -18,12 +18,12 @@ from falcohost.host import wire
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.jobs import job_of
 from falcohost.host.memory import release, settle, share_arena
-from falcohost.host.task import limit_environment, make_load_task
+from falcohost.host.task import LoadTask, limit_environment, make_load_task
 from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import unseal, unseal_for_loader
 from falcohost.kept import LoadAgain
 from falcohost.needs import needs_of
-from falcohost.pipeline.patterns import load_re2
+from falcohost.pipeline.patterns import lacks_re2, load_no_re2, load_re2
 
 #: Seconds between two looks at what may change by itself.
 PAUSE = 0.5
@@ -54,7 +54,10 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
     loader.hand_up()
     uplink.send_descriptors()
     needs = needs_of(loader)
-    load_re2()  # which is impossible later, when what rules ask for is worked out anew
+    if given.patterns:
+        load_re2()  # which is impossible later, when what rules ask for is worked out anew
+    else:
+        load_no_re2()
     confine(Confinement(user=user, capabilities=task.capabilities, needs=needs, only_log=given.only_log), parent)
     del given
     settle()
@@ -72,13 +75,26 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
             for found in loader.look():
                 uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
             if loader.outdated():
-                loader.update(task.ask(unseal(data)))
+                loader.update(_ask_anew(task, data))
                 release()
         except LoadAgain as reason:
             if str(reason) != last:
                 last = str(reason)
                 uplink.send(wire.LoadAgain(last))
         uplink.send_descriptors()
+
+
+def _ask_anew(task: LoadTask, data: int) -> bytes:
+    """Return what the rules in the memfd *data* ask for now.
+
+    :raises LoadAgain: new rules have patterns that take RE2, which this process can no longer load.
+    """
+    try:
+        return task.ask(unseal(data))
+    except ImportError as error:
+        if lacks_re2():
+            raise LoadAgain("the rules have patterns now, for which another library is needed") from error
+        raise
 
 
 def take_prepared(loader: SourceLoader, ahead: int) -> None:

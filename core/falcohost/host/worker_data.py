@@ -34,7 +34,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     :ivar programs: names of those that programs get which the source starts.
     :ivar static: the values of the fields ``static.*``.
     :ivar rules: the enabled rules of the source, encoded by :mod:`falcohost.host.encoded_rules`.
-    :ivar asked: what the rules ask of the source's loader.
+    :ivar asked: what the rules ask of the source's loader; *patterns*: they may take RE2.
     :ivar first: report only the first rule that an event matches.
     :ivar hostname: the name of this host in alerts.
     :ivar iso8601: write times in alerts as ISO 8601.
@@ -63,6 +63,7 @@ class WorkerData(msgspec.Struct, frozen=True):
     loading: Loading | None = None
     actions: tuple[str, ...] | None = None
     capture: CaptureData | None = None
+    patterns: bool = False
 
 
 class Loading(msgspec.Struct, frozen=True):
@@ -166,6 +167,7 @@ class LoaderData(msgspec.Struct, frozen=True):
     static: Mapping[bytes, bytes]
     asked: bytes
     loading: Loading | None = None
+    patterns: bool = False
 
 
 def unseal(descriptor: int) -> WorkerData:
