@@ -20,6 +20,9 @@ LONGEST_ID: Final = 512
 #: What is instead of a runtime's type where a user names the cgroups.
 USER: Final = "user"
 
+#: How mounts are propagated, by the numbers of runtime.v1.MountPropagation.
+PROPAGATION: Final = {0: "private", 1: "rslave", 2: "rshared"}
+
 _Id: TypeAlias = Annotated[str, Meta(max_length=LONGEST_ID)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from falcohost_containers.images import best
-from falcohost_containers.rows import MOST_ENTRIES, Mount, Pod, Row, text, texts
+from falcohost_containers.rows import MOST_ENTRIES, PROPAGATION, Mount, Pod, Row, text, texts
 from falcohost_containers.runtimes import protobuf as pb
 from falcohost_containers.runtimes.applied import probes
 from falcohost_containers.runtimes.docker import ID
@@ -16,8 +16,7 @@ from falcohost_containers.runtimes.grpc import Client
 _RUNTIME: Final = "/runtime.v1.RuntimeService"
 _IMAGES: Final = "/runtime.v1.ImageService"
 
-# runtime.v1.MountPropagation and NamespaceMode
-PROPAGATION: Final = {0: "private", 1: "rslave", 2: "rshared"}
+# runtime.v1.NamespaceMode
 _NODE: Final = 2
 
 

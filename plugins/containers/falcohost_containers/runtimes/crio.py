@@ -14,9 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from falcohost_containers.images import best
-from falcohost_containers.rows import MOST_ENTRIES, Mount, Pod, Row, text, texts
+from falcohost_containers.rows import MOST_ENTRIES, PROPAGATION, Mount, Pod, Row, text, texts
 from falcohost_containers.runtimes.applied import probes
-from falcohost_containers.runtimes.cri import PROPAGATION
 from falcohost_containers.runtimes.docker import ID
 from falcohost_containers.runtimes.engine import Incomplete
 from falcohost_containers.runtimes.files import read
