@@ -18,6 +18,7 @@ from typing import Final
 
 from falcohost.handed import FORMER, HELD, MOST_KEPT, taken
 from falcohost.host import wire
+from falcohost.host.memory import unused
 from falcohost.host.shortage import shortage
 
 _INT = struct.Struct("i")
@@ -82,7 +83,7 @@ class Kept:
         """
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         if not self._buffer:  # which is reused, since allocating it costs more than reading into it
-            self._buffer = memoryview(bytearray(_SIZE))
+            self._buffer = unused(_SIZE)
         size, ancillary, found, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(_MOST_SENT * _INT.size), flags)
         self.lacked_room = self.lacked_room or bool(found & socket.MSG_CTRUNC)
         for level, kind, data in ancillary:

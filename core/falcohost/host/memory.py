@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import mmap
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -30,6 +31,11 @@ _filled: list[Sequence[object]] = []
 
 #: What users are told when memory is refused.
 NO_MEMORY = "there is not enough memory; allow more (ulimit -v says how much is allowed; MemoryMax in a service)"
+
+
+def unused(size: int) -> memoryview:
+    """Return *size* bytes to read into. Only what is written takes memory: a bytearray is filled with zeros."""
+    return memoryview(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def settle() -> None:

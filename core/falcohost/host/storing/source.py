@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from falcohost.host import data, wire
+from falcohost.host.memory import unused
 from falcohost.host.outgoing import Outgoing
 from falcohost.store.admission import Admission, Refused
 
@@ -29,7 +30,7 @@ class SourceLink:
         self._link = link
         self._received = data.FromSource(admission)
         self._outgoing = Outgoing()
-        self._buffer = memoryview(bytearray(_SIZE))  # reused, since allocating it costs more than reading into it
+        self._buffer = unused(_SIZE)  # reused, since allocating it costs more than reading into it
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
