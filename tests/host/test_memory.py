@@ -43,7 +43,8 @@ class Stopped(Clock):
     def monotonic(self):
         return now
 
-trimming = Trimming(Stopped())
+freed = []
+trimming = Trimming(Stopped(), lambda: freed.append(now))
 assert trimming.left is None
 blocks = [bytes(1024) for _ in range(40_000)]
 trimming.used()
@@ -58,6 +59,7 @@ early = kib("Pss_Anon")
 now = PAUSE
 trimming.now_and_then()
 assert trimming.left is None
+assert freed == [PAUSE]
 print(busy, early, kib("Pss_Anon"))
 """
 
@@ -69,3 +71,25 @@ def test_what_a_busy_moment_has_needed():
 
     assert early > busy - 2_000
     assert late < busy - 20_000
+
+
+UNUSED = """
+from falcohost.host.memory import unused
+from falcohost.testing.rollup import kib
+
+before = kib("Pss_Anon")
+buffers = [unused(1 << 20) for _ in range(20)]
+made = kib("Pss_Anon")
+for one in buffers:
+    one[:100] = bytes(100)
+print(before, made, kib("Pss_Anon"))
+"""
+
+
+def test_what_nothing_was_read_into():
+    """Of memory to read into, only the pages that something was read into are taken."""
+    run = subprocess.run([sys.executable, "-c", UNUSED], check=True, capture_output=True, text=True)
+    before, made, used = map(int, run.stdout.split())
+
+    assert 500 > made - before
+    assert 80 <= used - made < 500

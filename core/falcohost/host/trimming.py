@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from falcohost.clock import SYSTEM, Clock
@@ -18,8 +19,10 @@ class Trimming:
     share of malloc's memory.
     """
 
-    def __init__(self, clock: Clock = SYSTEM) -> None:
+    def __init__(self, clock: Clock = SYSTEM, free: Callable[[], object] = lambda: None) -> None:
+        """Call *free* before; it frees what is kept for later."""
         self._clock = clock
+        self._free = free
         self._due: float | None = None
 
     @property
@@ -36,4 +39,5 @@ class Trimming:
         """Return what was freed, if it is time."""
         if self._due is not None and self._clock.monotonic() >= self._due:
             self._due = None
+            self._free()
             trim()

@@ -161,8 +161,13 @@ class Disk:
                 self._connection.execute("ROLLBACK")
             return 0
 
+    def release(self) -> None:
+        """Free the pages of the file that the connection keeps in memory."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._connection.close()
 
     def _fails(self, error: sqlite3.Error) -> None:

@@ -109,6 +109,12 @@ class Store:
         sql = "SELECT source, id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
         with self._lock, contextlib.suppress(StateError):
             self._recent = Recent(self._disk.query(sql, (self.last - MOST_RECENT,)))
+            self._disk.release()
+
+    def release(self) -> None:
+        """Free the pages of the file that were kept in memory: up to 2 MB, once so much was read or written."""
+        with self._lock:
+            self._disk.release()
 
     def cursor(self, source: str) -> str | None:
         """Return the stored cursor of *source*."""

@@ -160,7 +160,8 @@ class StoreProcess:
         self._overseer = Overseer(self._loop.clock)
         self._maker = given.maker
         self._counts = Counts()
-        self._trimming = Trimming(self._loop.clock)
+        self._trimming = Trimming(self._loop.clock, store.release)
+        self._trimming.used()  # for what is read first
         self._files = store.begun
         self._report_at = self._look_at = 0.0
         self._told = 0
