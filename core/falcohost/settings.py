@@ -6,7 +6,6 @@ know gets a warning; a value of the wrong type is an error.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -30,6 +29,8 @@ class Settings:
         self._settings = settings
         for key in settings:
             if key not in known and key not in (OPEN_PARAMS, AGENT_PID, HELPERS):
+                import difflib  # where something is wrong
+
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 # Each hook that reads the settings makes an object like this.

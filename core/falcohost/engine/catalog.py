@@ -5,7 +5,6 @@ Error messages are Falco's own, because people and scripts search for them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -89,6 +88,8 @@ class Catalog:
 
     def near(self, name: str) -> str | None:
         """Return the field name closest to *name*, if one is close."""
+        import difflib  # where something is wrong
+
         close = difflib.get_close_matches(name, self._fields, n=1, cutoff=0.75)
         return close[0] if close else None
 

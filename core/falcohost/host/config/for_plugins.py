@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as MappingABC
 from typing import Any
@@ -91,6 +90,8 @@ def _typed(reader: Reader, name: str, key: ConfigKey) -> Any:
 
 def _problem(value: Any, key: ConfigKey) -> str | None:
     if key.choices and value not in key.choices:
+        import difflib  # where something is wrong
+
         near = difflib.get_close_matches(str(value), key.choices, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         shown = "" if key.secret else f", not '{value}'"

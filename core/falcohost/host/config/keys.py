@@ -6,7 +6,6 @@ listed in one message, so that nobody relies on them.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -90,6 +89,8 @@ def _unknown(tree: Tree, known: KeyTree | ConfigKey | bool, path: str) -> Iterat
             if key in known:
                 yield from _unknown(value, known[key], f"{path}{key}.")
             else:
+                import difflib  # where something is wrong
+
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean {path}{near[0]}?" if near else ""
                 yield f"{tree.places.get(key, value.where)}: unknown key {path}{key}{hint}"

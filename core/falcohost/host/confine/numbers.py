@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from typing import Final
 
 from msgspec import Struct
@@ -75,4 +75,4 @@ MACHINES: Final = {"x86_64": Machine(0xC000003E, _column(1)), "aarch64": Machine
 
 def this_machine() -> Machine | None:
     """Return the machine that this process runs on; None if filters cannot be made for it."""
-    return MACHINES.get(platform.machine())
+    return MACHINES.get(os.uname().machine)

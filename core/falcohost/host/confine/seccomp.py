@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
@@ -116,7 +115,7 @@ def install(program: bytes) -> None:
 
     :raises OSError: the kernel has no such filters, or refuses this one.
     """
-    number = _SECCOMP[platform.machine()]
+    number = _SECCOMP[os.uname().machine]
     buffer = ctypes.create_string_buffer(program, len(program))
     given = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(buffer))
     # Without _SPEC_ALLOW (4.17), kernels before 5.16 slow the process down, against attacks that are not ours.

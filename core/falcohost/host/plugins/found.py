@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,6 +107,8 @@ def mend(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence about the missing plugin *name*: how to get it."""
     if name in _extras():
         return f": {how_to_install(name)}"
+    import difflib  # where something is wrong
+
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"

@@ -7,7 +7,7 @@ The names are in the order in which Falco prints them.
 from __future__ import annotations
 
 import errno
-import platform
+import os
 import signal
 from functools import lru_cache
 
@@ -231,7 +231,7 @@ def _flags(words: list[str]) -> Flags:
 TABLES: dict[str, Flags] = _parse(_TABLES)
 
 # fcntl.h: several flags of open(2) have other numbers on arm64.
-_ARM = platform.machine() == "aarch64"
+_ARM = os.uname().machine == "aarch64"
 _O_DIRECTORY, _O_DIRECT, _O_LARGEFILE = (0o40000, 0o200000, 0o400000) if _ARM else (0o200000, 0o40000, 0o100000)
 O_TMPFILE = 0o20000000 | _O_DIRECTORY
 _OPEN = (

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import fcntl
 import os
-import platform
 import struct
 from collections.abc import Iterator, Sequence
 from ctypes import c_char_p, c_int, c_long, c_void_p
@@ -84,9 +83,9 @@ class CallTracepoints:
 
     def _attach(self, number: int) -> int:
         attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, number, 1)
-        perf_event_open = _PERF_EVENT_OPEN.get(platform.machine())
+        perf_event_open = _PERF_EVENT_OPEN.get(os.uname().machine)
         if perf_event_open is None:
-            raise SourceError(f"The number of perf_event_open is not known on {platform.machine()}.")
+            raise SourceError(f"The number of perf_event_open is not known on {os.uname().machine}.")
         fd = self._call(perf_event_open, c_char_p(attributes), c_int(-1), c_int(0), c_int(-1), _PERF_FLAG_FD_CLOEXEC)
         try:
             fcntl.ioctl(fd, _SET_BPF, self._program)

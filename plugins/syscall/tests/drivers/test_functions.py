@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -203,7 +204,7 @@ def test_preconditions(bpf, tmp_path, monkeypatch, name, content, why):
     """A precondition that is not met is named."""
     (tmp_path / name).write_text(content)
     monkeypatch.setattr(call_functions, name, tmp_path / name)
-    monkeypatch.setattr(call_functions.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(call_functions.os, "uname", lambda: SimpleNamespace(machine="x86_64"))
 
     with pytest.raises(NotPossibleError, match=why):
         find(FunctionKernel(Library()))

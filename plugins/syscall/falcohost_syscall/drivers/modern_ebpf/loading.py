@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -114,7 +114,7 @@ def load(library: Library, prepared: Prepared) -> Loaded:
 
 def image() -> bytes:
     """Return the compiled probe for this machine."""
-    return (_FOLDER / OBJECTS[platform.machine()]).read_bytes()
+    return (_FOLDER / OBJECTS[os.uname().machine]).read_bytes()
 
 
 def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:

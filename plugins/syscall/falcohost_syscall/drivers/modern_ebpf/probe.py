@@ -6,7 +6,6 @@ The probe is told which calls to collect; nothing here knows what a record means
 from __future__ import annotations
 
 import os
-import platform
 import struct
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -262,7 +261,7 @@ class Probe(Controlled):
         for hook in self._hooked - passing:
             self.object.detach(hook)
         self._hooked = passing
-        self._attach_if(_RENAMED, _PRCTL.get(platform.machine()) in calls)
+        self._attach_if(_RENAMED, _PRCTL.get(os.uname().machine) in calls)
         self._attach_if(_FORESEEN, bool(foreseen))
         self._moments = frozenset(moments)
         self._attach_moments()

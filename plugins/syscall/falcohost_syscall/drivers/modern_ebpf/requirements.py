@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -54,9 +53,9 @@ def check() -> None:
 
 
 def _machine() -> str | None:
-    if platform.machine() in OBJECTS:
+    if os.uname().machine in OBJECTS:
         return None
-    return f"The syscall source runs on {' and '.join(OBJECTS)}, not on {platform.machine()}."
+    return f"The syscall source runs on {' and '.join(OBJECTS)}, not on {os.uname().machine}."
 
 
 def _kernel() -> str | None:

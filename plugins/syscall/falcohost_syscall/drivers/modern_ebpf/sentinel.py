@@ -8,7 +8,7 @@ for; its filter lets only the supervisor's pass (``WANT_SENTINEL`` in bpf/call_s
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 from collections.abc import Collection, Mapping
 from typing import Annotated, Final
 
@@ -32,9 +32,9 @@ _FIRST: Final = ctypes.c_void_p(ctypes.addressof(_ROOM))
 _SECOND: Final = ctypes.c_void_p(ctypes.addressof(_ROOM) + 32)
 _ZERO: Final = ctypes.c_long(0)
 _OWN: Final = [
-    ctypes.c_long(BY_NAME[name].numbers[platform.machine()][0])
+    ctypes.c_long(BY_NAME[name].numbers[os.uname().machine][0])
     for name in NAMES
-    if BY_NAME[name].numbers.get(platform.machine())
+    if BY_NAME[name].numbers.get(os.uname().machine)
 ]
 
 
@@ -72,7 +72,7 @@ def condition(of: Expected) -> Condition:
 
 def calls(of: Expected) -> dict[int, CallSpec]:
     """Return the probe's settings for its call, by number on this machine."""
-    return {number: CallSpec(of.row, WANT_SENTINEL) for number in CALLS[of.row - 1].numbers[platform.machine()]}
+    return {number: CallSpec(of.row, WANT_SENTINEL) for number in CALLS[of.row - 1].numbers[os.uname().machine]}
 
 
 class Watch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -119,7 +119,7 @@ def calls(
     :param only_successful: leave out calls that failed.
     :param hooks: the hooks at which the probe can find what paths lead to.
     """
-    machine = machine or platform.machine()
+    machine = machine or os.uname().machine
     specs: dict[int, CallSpec] = {}
     for row in CALLS:
         if row.name not in types or row.name == EXIT:

@@ -7,7 +7,6 @@ docs/decisions/0031-calls-at-their-functions.md.
 from __future__ import annotations
 
 import os
-import platform
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +76,8 @@ def find(kernel: FunctionKernel) -> CallFunctions:
 
 
 def _check_machine() -> None:
-    if platform.machine() != "x86_64":
-        raise NotPossibleError(f"on {platform.machine()} this is not supported")
+    if os.uname().machine != "x86_64":
+        raise NotPossibleError(f"on {os.uname().machine} this is not supported")
     if PID_NAMESPACE.stat().st_ino != _FIRST_NAMESPACE:
         raise NotPossibleError("in a pid namespace of its own the agent cannot find the threads that wait in calls")
     if "gcc" not in VERSION.read_text():
