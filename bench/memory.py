@@ -2,7 +2,8 @@
 
 *private* is what no other process has: what the process has made, and copies of pages that it shared with the
 supervisor until one of them wrote to them. *copies* are those of them that lie where the supervisor has a page too;
-*equal* those whose content is even the same, since a count of references went up and down again.
+*equal* those whose content is even the same, since a count of references went up and down again. *alone* is what all
+is where nobody else has the same files mapped, such as Python's: it does not depend on what else runs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import re
 import struct
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +22,7 @@ from against import CORPUS, HERE
 from overhead import Agent, tree
 
 PAGE = 4096
-_PRESENT, _FILE, _EXCLUSIVE = 1 << 63, 1 << 61, 1 << 56
+_PRESENT, _FILE, _EXCLUSIVE, _FRAME = 1 << 63, 1 << 61, 1 << 56, (1 << 55) - 1
 KINDS = ("python", "heap", "ring", "file", "memfd", "stack")
 _MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \S+\s*(.*)$")
 
@@ -66,6 +68,23 @@ def sizes(pid: int) -> dict[str, float]:
     return found
 
 
+def alone(pids: Sequence[int]) -> dict[int, float]:
+    """Return what each of the processes takes where a page is divided among them only, in MB."""
+    frames = {pid: [*_frames(pid)] for pid in pids}
+    shared = Counter(frame for those in frames.values() for frame in {*those})
+    return {pid: sum(1 / shared[frame] for frame in {*those}) * PAGE / (1 << 20) for pid, those in frames.items()}
+
+
+def _frames(pid: int) -> Iterator[int]:
+    """Yield the numbers of the page frames that a process has mapped."""
+    with Path(f"/proc/{pid}/pagemap").open("rb", 0) as pages:
+        for mapping in mappings(Path(f"/proc/{pid}/maps").read_text()):
+            if mapping.name not in ("[vsyscall]", "[vvar]", "[vvar_vclock]", "[vdso]"):
+                pages.seek(mapping.begin // PAGE * 8)
+                entries = pages.read((mapping.end - mapping.begin) // PAGE * 8)
+                yield from (entry & _FRAME for (entry,) in struct.iter_unpack("=Q", entries) if entry & _PRESENT)
+
+
 def copies(pid: int, parent: int) -> dict[str, float]:
     """Return how much private memory lies where *parent* has memory, and how much of it has the same content."""
     there = [(one.begin, one.end) for one in mappings(Path(f"/proc/{parent}/maps").read_text())]
@@ -109,7 +128,9 @@ def main() -> None:
         for pid in others:
             name = Path(f"/proc/{pid}/comm").read_text().strip()
             found.append((f"{name} {pid}", sizes(pid) | copies(pid, supervisor)))
-    heads = ("all", "private", "copies", "equal", *KINDS)
+        for (_, row), size in zip(found, alone([supervisor, *others]).values(), strict=True):
+            row["alone"] = size
+    heads = ("all", "alone", "private", "copies", "equal", *KINDS)
     print(f"{'':24}" + "".join(f"{head:>9}" for head in heads))
     total = {head: sum(row.get(head, 0.0) for _, row in found) for head in heads}
     for name, row in (*found, ("together", total)):

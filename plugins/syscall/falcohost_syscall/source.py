@@ -5,6 +5,7 @@ It has no cursor, since system calls cannot be read again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,14 +38,20 @@ def recorder_of(source: Source) -> Recorder:
 
 
 class SyscallSource:
-    """The system calls that a driver yields.
-
-    :ivar driver: the driver that ``engine.kind`` names.
-    """
+    """The system calls that a driver yields."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.driver: Driver = drivers.configured(settings).make(settings)
+        spec = drivers.configured(settings)
+        self._make = functools.partial(spec.make, settings)
+        if not drivers.checks(spec, settings):
+            self.driver = self._make()  # which finds what is wrong with its settings
         own_program()  # while its files may be looked at
+
+    @functools.cached_property
+    def driver(self) -> Driver:
+        """Return the driver that ``engine.kind`` names. It is imported when it is needed, and not for its settings."""
+        made: Driver = self._make()
+        return made
 
     @property
     def needs(self) -> Needs:

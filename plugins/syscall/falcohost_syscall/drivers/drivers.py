@@ -208,6 +208,19 @@ def sentinel(settings: Mapping[str, Any]) -> str:
     return "" if found is None else found.sentinel
 
 
+def checks(spec: DriverSpec, settings: Mapping[str, Any]) -> bool:
+    """Check the settings as the driver does, but without importing it; return whether that is possible.
+
+    :raises ConfigError: they are not valid.
+    """
+    if spec.make is not _make_modern_ebpf:
+        return False
+    from falcohost_syscall.drivers.modern_ebpf import config
+
+    config.parse(settings)
+    return True
+
+
 def modules(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the modules that the processes of the configured driver need."""
     found = _named(settings)
