@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from falcohost import log
+from falcohost.engine.texts import valid
 from falcohost.host import wire
 from falcohost.host.assignment import Assignment
 from falcohost.log import LogConfig
@@ -129,8 +130,8 @@ class Teller:
         self._send(Missing([os.fsencode(path) for path in paths]))
 
     def fail(self, failed: Failed) -> None:
-        """Send why loading has failed."""
-        self._send(failed)
+        """Send why loading has failed; names of files in it may be no UTF-8."""
+        self._send(msgspec.structs.replace(failed, text=valid(failed.text)))
 
     def _attach(self, message: Told, descriptor: int) -> None:
         data = wire.packed(message)

@@ -91,6 +91,8 @@ def test_what_is_wrong_is_told(get):
     before = opened()
     with pytest.raises(LoadingError, match="no such file") as told:
         get(raises(MissingFiles("no such file", ["/one", "/two\udc80"])))
+    with pytest.raises(LoadingError, match="no file \ufffd"):
+        get(raises(MissingFiles("no file \udcff.yaml", [])))
     with pytest.raises(Bug, match="KeyError: 'a bug'"):
         get(raises(KeyError("a bug")))
 
