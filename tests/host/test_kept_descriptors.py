@@ -1,8 +1,10 @@
 """Descriptors go from a worker to the supervisor, and on to the next worker."""
 
 import contextlib
+import ctypes
 import os
 import socket
+import struct
 from unittest.mock import patch
 
 import pytest
@@ -51,6 +53,38 @@ def test_the_next_worker_listens_on_the_same_socket(link):
     (again,) = listening_sockets("a", lambda: pytest.fail("bound again"))
     with waiting, again:
         assert waiting.getsockname() == again.accept()[1]
+
+
+def filtered(server):
+    """Have no packet reach *server*, for good (SO_ATTACH_FILTER, SO_LOCK_FILTER; the filter returns 0)."""
+    code = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0))
+    server.setsockopt(socket.SOL_SOCKET, 26, struct.pack("@HP", 1, ctypes.addressof(code)))
+    server.setsockopt(socket.SOL_SOCKET, 44, 1)
+
+
+SPOILT = {
+    "it listens no more": lambda server: server.shutdown(socket.SHUT_RDWR),
+    "it has a filter": filtered,
+    "it is bound to an interface": lambda server: server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo"),
+    "it wants senders that are near": lambda server: server.setsockopt(socket.IPPROTO_IP, 21, 255),
+    "it is no socket": lambda server: os.dup2(os.open(os.devnull, os.O_RDONLY), server.fileno()),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_socket_that_a_worker_has_spoilt(link, how, caplog):
+    """The next worker binds the address anew, while the supervisor still has its copy, and is reached."""
+    bound = socket.create_server(("127.0.0.1", 0))
+    address = bound.getsockname()
+    copy = bound.dup() if how != "it is no socket" else None
+    SPOILT[how](bound)
+    inherit({"listening on a": [bound.detach()]}, {})
+    (again,) = listening_sockets("a", lambda: [socket.create_server(address)])
+    with again, socket.create_connection(address, 5) as sender:
+        assert sender.getsockname() == again.accept()[1]
+    assert "a is bound anew" in caplog.text
+    if copy is not None:
+        copy.close()
 
 
 def test_what_is_no_longer_listened_on_is_closed(link):

@@ -11,7 +11,7 @@ from falcohost.host.confine.calls import allowed
 from falcohost.host.confine.numbers import MACHINES, NEWEST
 from falcohost.host.confine.seccomp import program_for, restrict
 from falcohost.libc import prctl
-from falcohost.needs import ALL, BENEATH, CODE, CONNECT, GENEROUS, MAPS, PROBE, PROGRAM, THREADS, WRITE
+from falcohost.needs import ALL, BENEATH, CODE, CONNECT, GENEROUS, LISTEN, MAPS, PROBE, PROGRAM, THREADS, WRITE
 
 NO_NEW_PRIVS = 38
 
@@ -72,6 +72,14 @@ MODEST_ATTACKS = {
     "accept": SYSCALL + "libc.accept(0, None, None)",
 }
 
+#: What one may not do that accepts connections, with a socket that the next process gets.
+ATTACKS_OF_SERVERS = {
+    "drop all packets": SYSCALL + "libc.setsockopt(0, 1, 26, ctypes.create_string_buffer(16), 16)",
+    "keep others from changing that": SYSCALL + "libc.setsockopt(0, 1, 44, ctypes.create_string_buffer(4), 4)",
+    "want signed packets": SYSCALL + "libc.setsockopt(0, 6, 14, ctypes.create_string_buffer(216), 216)",
+    "want senders that are near": SYSCALL + "libc.setsockopt(0, 0, 21, ctypes.create_string_buffer(4), 4)",
+}
+
 
 def outcome(code, needs):
     """Run *code* in a process with these *needs*; return how it ended: a negative signal, or its status."""
@@ -106,6 +114,15 @@ def test_what_no_job_needs(code):
 def test_what_this_job_does_not_need(code):
     """It ends the process of a job that has said what it needs."""
     assert -signal.SIGSYS == outcome(code, frozenset())
+
+
+@pytest.mark.parametrize("code", ATTACKS_OF_SERVERS.values(), ids=ATTACKS_OF_SERVERS)
+def test_what_servers_may_not_do_to_sockets(code):
+    """What would outlive the process, in a socket that the next one gets, ends it; what servers set works."""
+    usual = "import socket; a, b = socket.socketpair(); a.setsockopt(1, 9, 1); a.settimeout(1); a.shutdown(2)"
+
+    assert -signal.SIGSYS == outcome(code, frozenset({LISTEN, THREADS}))
+    assert 0 == outcome(usual, frozenset({LISTEN, THREADS}))
 
 
 @pytest.mark.parametrize("prot", [4, 5, 7])

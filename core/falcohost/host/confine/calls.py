@@ -104,6 +104,10 @@ _PERF_IOCTL: Final = frozenset({0x2400, 0x2401, 0x40042408})
 _MODULE_IOCTL: Final = frozenset(range(0x7300, 0x7340))
 _REQUESTS: Final = {PROBE: _PERF_IOCTL, MODULE: _MODULE_IOCTL}
 
+# setsockopt(2) by who only listens, with sockets that the next process gets: TCP_NODELAY, SO_KEEPALIVE, SO_LINGER and
+# SO_RCVTIMEO; of other levels nothing harmful. No filters or keys (SO_ATTACH_FILTER, TCP_MD5SIG), no least distance.
+_OF_SERVED: Final = Argument(2, frozenset({1, 9, 13, 20}))
+
 _UNIX: Final = Argument(0, frozenset({socket.AF_UNIX}))
 _FAMILIES: Final = frozenset({socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK})
 
@@ -141,6 +145,8 @@ def allowed(needs: Iterable[str], pid: int) -> Mapping[str, Conditions]:
         found["clone"] = (_THREAD,)
     if CONNECT in needs:
         found["socket"] = (Argument(0, _FAMILIES),)
+    elif LISTEN in needs:
+        found["setsockopt"] = (_OF_SERVED,)
     if MAPS in needs:
         found["bpf"] = (Argument(0, _MAPS),)
     if PROBE in needs:
