@@ -58,6 +58,8 @@ def test_parked(agent, falcohost, setup, receiver, until):
     assert receiver.bodies[:4] == receiver.bodies[-4:]
     wrong = falcohost(*command[:2], "store", "resend", "--output", "nothing")
     assert "no output 'nothing' is enabled in the configuration; there are http" in wrong.stderr
+    forgotten = falcohost("store", "resend", "--output", "http")
+    assert "there are stdout (-c FILE before the command names the agent's configuration)" in forgotten.stderr
 
 
 def test_a_receiver_that_comes_late(agent, setup, until):

@@ -89,7 +89,9 @@ def _output(config: Config, name: str) -> Iterator[ToOutput]:
     plugins = load_plugins(plugin_names(config), config.for_plugins)
     enabled = enabled_outputs(config.outputs, plugins.outputs())
     if name not in enabled:
-        raise ConfigError(f"no output '{name}' is enabled in the configuration; there are {', '.join(enabled)}")
+        there = f"there are {', '.join(enabled)}" if enabled else "there is none"
+        hint = "-c FILE before the command names the agent's configuration"
+        raise ConfigError(f"no output '{name}' is enabled in the configuration; {there} ({hint})")
     # The users that the agent's programs have, unless it runs and has them.
     with programs_run(programs_of("outputs", Users(config.uids, config.state.directory))):
         output = make_output(enabled[name], config.outputs.enabled[name].block, alert_format(name, config))
