@@ -172,6 +172,24 @@ def test_a_daemon_that_is_restarted(local):
     output.close()
 
 
+def test_udp_without_a_server():
+    """On this machine no datagram counts as sent while nobody listens, so none is lost; later they all arrive."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        where = server.getsockname()
+    output = make(f"udp://127.0.0.1:{where[1]}")
+    for _ in range(3):
+        with pytest.raises(OutputError, match="Connection refused"):
+            output.deliver([alert("one")])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.settimeout(PATIENCE)
+        server.bind(where)
+        output.deliver([alert("one"), alert("two")])
+
+        assert [rfc5424("one"), rfc5424("two")] == [server.recv(65536) for _ in range(2)]
+    output.close()
+
+
 def test_udp():
     """A server gets a datagram per alert, with time and host of the alert; a long one is cut at a character."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
@@ -184,14 +202,6 @@ def test_udp():
         assert rfc5424("a") == server.recv(65536)
         cut = server.recv(65536)
         assert (True, "ü…") == (len(cut) < LONGEST + 4, cut.decode()[-2:])
-    for _ in range(2):  # the kernel tells the second that nobody took the first
-        try:
-            output.deliver([alert("c")])
-        except OutputError as error:
-            assert "Connection refused" in str(error)
-            break
-    else:
-        pytest.fail("a message was sent to nobody, twice")
     output.close()
 
 

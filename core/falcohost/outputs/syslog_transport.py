@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
@@ -115,7 +116,10 @@ class Local:
 
 
 class Udp:
-    """A server that takes a message per datagram, and never says that it has."""
+    """A server that takes a message per datagram, and never says that it has.
+
+    That nobody listens is heard of a datagram that was sent before: at once on this machine, later from others.
+    """
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -130,7 +134,10 @@ class Udp:
         """Send a datagram per message."""
         with self._connection.failures():
             for message in messages:
-                self._connection.get().send(message)
+                link = self._connection.get()
+                link.send(message)
+                if number := link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(number, os.strerror(number))
 
     def close(self) -> None:
         """Close the socket."""
