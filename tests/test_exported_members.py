@@ -66,6 +66,7 @@ PUBLIC = {
     "falcohost.action": ["Action", "ActionError", "ActionSpec"],
     "falcohost.agent": ["AgentProcess", "Job", "KnowsAgent", "TamperedError"],
     "falcohost.appending": ["open_appending"],
+    "falcohost.arguments": ["chosen"],
     "falcohost.aws": [
         "ENVIRONMENT",
         "KEYS",

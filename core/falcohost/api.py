@@ -24,6 +24,7 @@ MODULES: Final = {
     "falcohost.action": PROVISIONAL,
     "falcohost.agent": PROVISIONAL,
     "falcohost.appending": PROVISIONAL,
+    "falcohost.arguments": PROVISIONAL,
     "falcohost.aws": STABLE,
     "falcohost.clock": PROVISIONAL,
     "falcohost.digest": PROVISIONAL,

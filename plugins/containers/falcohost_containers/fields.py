@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from falcohost import Arg
+from falcohost.arguments import chosen
 from falcohost.lookups import GIVEN_UP, Beside
 from falcohost_containers.probes import Command, is_part
 from falcohost_containers.rows import Mount, Row
@@ -15,10 +15,6 @@ Read: TypeAlias = Callable[[Row, Arg], Any]
 
 #: Labels that Kubernetes' runtimes add, which ``container.labels`` leaves out.
 _OWN: Final = ("annotation.", "io.kubernetes.")
-
-#: Most patterns that are kept compiled, and the memory that one may take.
-_PATTERNS: Final = 64
-_MEMORY: Final = 1 << 20
 
 
 def _plain(name: str) -> Read:
@@ -40,29 +36,6 @@ def _pod(name: str, label: str = "") -> Read:
     return lambda row, _: getattr(row.pod, name) or row.labels.get(label) or None
 
 
-def _mount(row: Row, arg: Arg, path: Callable[[Mount], str]) -> Mount | None:
-    """Return the mount with this index, or the first whose *path* the pattern matches somewhere."""
-    mounts = row.mounts or ()
-    if isinstance(arg, int):
-        return mounts[arg] if arg < len(mounts) else None
-    if str(arg).isdecimal():
-        return mounts[int(str(arg))] if int(str(arg)) < len(mounts) else None
-    pattern = _pattern(str(arg))
-    return next((one for one in mounts if pattern is not None and pattern.search(path(one))), None)
-
-
-@functools.lru_cache(_PATTERNS)
-def _pattern(text: str) -> Any:
-    import re2  # only where a rule has such a pattern; workers have its library
-
-    options = re2.Options()
-    options.max_mem, options.log_errors = _MEMORY, False
-    try:
-        return re2.compile(text, options)
-    except (re2.error, UnicodeEncodeError):
-        return None
-
-
 def _source(mount: Mount) -> str:
     return mount.source
 
@@ -73,7 +46,7 @@ def _destination(mount: Mount) -> str:
 
 def _of_mount(get: Callable[[Mount], str], path: Callable[[Mount], str] = _source) -> Read:
     def read(row: Row, arg: Arg) -> str | None:
-        mount = _mount(row, arg, path)
+        mount = chosen(row.mounts or (), arg, path)
         return None if mount is None else get(mount)
 
     return read

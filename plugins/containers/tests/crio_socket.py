@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from crio_storage import IMAGE, NAMES, UID
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, RequestReceived, StreamEnded
+from stand_in_sockets import StandInSocket
 
 from falcohost_containers.runtimes import protobuf as pb
 
@@ -38,7 +37,7 @@ class _Refused(Exception):
     """The call ends with this status."""
 
 
-class CrioSocket:
+class CrioSocket(StandInSocket):
     """CRI-O at the socket *path*, with a pod; use it as a context manager.
 
     :ivar made: the containers of the pod, as they are made.
@@ -49,24 +48,7 @@ class CrioSocket:
         self.made = {*containers}
         self.reference = reference
         self._sandbox = sandbox
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(path))
-        self._server.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> CrioSocket:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                link, _ = self._server.accept()
-                threading.Thread(target=_serve, args=(link, self._answer), daemon=True).start()
+        super().__init__(path, lambda link: _serve(link, self._answer))
 
     def _answer(self, method: str, asked: pb.Values) -> bytes:
         """Return the answer to a call.

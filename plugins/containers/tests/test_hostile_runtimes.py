@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import socket
-import threading
 from pathlib import Path
 
 import pytest
+from stand_in_sockets import StandInSocket
 
 from falcohost_containers.runtimes import engine
 from falcohost_containers.runtimes.containerd import Containerd
@@ -25,34 +27,23 @@ def hostile(tmp_path, monkeypatch):
     """Return a function that listens at a socket, answers with some bytes again and again, and returns its path."""
     monkeypatch.setattr(engine, "PATIENCE", 0.2)
     monkeypatch.setattr(engine.Deadline.__init__, "__defaults__", (0.2,))
-    listening = []
+    with contextlib.ExitStack() as listening:
 
-    def hostile(data: bytes, times: int = 1) -> Path:
-        server = socket.socket(socket.AF_UNIX)
-        path = tmp_path / f"{len(listening)}.sock"
-        server.bind(str(path))
-        server.listen()
-        listening.append(server)
-        threading.Thread(target=_answer, args=(server, data, times), daemon=True).start()
-        return path
+        def hostile(data: bytes, times: int = 1) -> Path:
+            path = tmp_path / f"{next(numbers)}.sock"
+            listening.enter_context(StandInSocket(path, lambda link: _answer(link, data, times)))
+            return path
 
-    yield hostile
-    for server in listening:
-        server.close()
+        numbers = itertools.count()
+        yield hostile
 
 
-def _answer(server: socket.socket, data: bytes, times: int) -> None:
-    while True:
-        try:
-            link, _ = server.accept()
-            with link:
-                link.recv(1 << 16)
-                for _ in range(times):
-                    link.sendall(data)
-                link.recv(1 << 16)
-        except OSError:
-            if server.fileno() < 0:
-                return
+def _answer(link: socket.socket, data: bytes, times: int) -> None:
+    with link, contextlib.suppress(OSError):
+        link.recv(1 << 16)
+        for _ in range(times):
+            link.sendall(data)
+        link.recv(1 << 16)
 
 
 HTTP = b"HTTP/1.0 200 OK\r\n\r\n"
@@ -98,10 +89,7 @@ def test_hostile_runtimes(hostile, data, times):
 def test_answers_over_http(tmp_path, data, found):
     """An answer is read as RFC 9112 has it; what may not be answered to HTTP/1.0 is an error."""
     path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        server.listen()
-        threading.Thread(target=_answer_once, args=(server, data), daemon=True).start()
+    with StandInSocket(path, lambda link: _answer_once(link, data)):
         if found is RuntimeFailed:
             with pytest.raises(RuntimeFailed):
                 get(path, "/x", list[int])
@@ -109,8 +97,7 @@ def test_answers_over_http(tmp_path, data, found):
             assert found == get(path, "/x", list[int])
 
 
-def _answer_once(server: socket.socket, data: bytes) -> None:
-    link, _ = server.accept()
+def _answer_once(link: socket.socket, data: bytes) -> None:
     with link:
         assert link.recv(1 << 16).startswith(b"GET /x HTTP/1.0\r\n")
         link.sendall(data)

@@ -10,35 +10,21 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from stand_in_sockets import StandInSocket
 
-class SlowSocket:
+
+class SlowSocket(StandInSocket):
     """Passes on what comes to the socket *path* to the socket *behind*, and each answer after *seconds*."""
 
     def __init__(self, path: Path, behind: Path, seconds: float) -> None:
         self._behind = behind
         self._seconds = seconds
         self._ends = threading.Event()
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(path))
-        self._server.listen(64)
-        self.connections = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> SlowSocket:
-        return self
+        super().__init__(path, self._pass_on)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ends.set()
-        with contextlib.suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                link, _ = self._server.accept()
-                self.connections += 1
-                threading.Thread(target=self._pass_on, args=(link,), daemon=True).start()
+        super().__exit__(kind, error, at)
 
     def _pass_on(self, link: socket.socket) -> None:
         answers: queue.Queue[tuple[float, bytes]] = queue.Queue()

@@ -180,7 +180,11 @@ def paths_now(process: Process) -> tuple[str, ...]:
 
 
 def claims_of(path: str) -> Iterator[Claim]:
-    """Yield what *path* may be the cgroup of, or below the cgroup of, innermost first."""
+    """Yield what *path* may be the cgroup of, or below the cgroup of, innermost first; nothing is called ``host``."""
+    return (claim for claim in _all_claims(path) if claim.name != HOST.id)
+
+
+def _all_claims(path: str) -> Iterator[Claim]:
     for one in _upwards(path):
         if (match := _CTR.match(one)) and not match[2].endswith(_UNITS):
             yield Claim(match[1], match[2], one)
@@ -192,8 +196,7 @@ def _claims_below(path: str, at: str) -> Iterator[Claim]:
     """Yield what *path* may be the cgroup of, or below the cgroup of, in the container whose cgroup is *at*."""
     if path.startswith(f"{at}/"):
         for claim in claims_of(path[len(at) :]):
-            if claim.name != HOST.id:
-                yield claim._replace(path=at + claim.path)
+            yield claim._replace(path=at + claim.path)
 
 
 def _upwards(path: str) -> Iterator[str]:

@@ -5,12 +5,12 @@ Each has a container as JSON. Nothing in it is trusted: what is no such JSON tel
 
 from __future__ import annotations
 
-import functools
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from falcohost.arguments import chosen
 from falcohost_syscall.processes.containers import Container
 
 #: Names of the plugin's events.
@@ -28,9 +28,6 @@ _TYPES: Final = {
 }  # fmt: skip
 #: How many characters of an id make the short one.
 SHORT: Final = 12
-#: Most patterns that are kept compiled, and the memory that one may take.
-_PATTERNS: Final = 64
-_PATTERN_MEMORY: Final = 1 << 20
 
 
 class Mount(Struct, frozen=True, rename="pascal"):
@@ -84,27 +81,15 @@ class Described(Struct, frozen=True):
 
     def mount(self, which: int | str, *, by_destination: bool) -> Mount | None:
         """Return the mount with this index, or the first whose source or destination this pattern matches somewhere."""
-        mounts = self.mounts or ()
-        if str(which).isdecimal():
-            return mounts[int(which)] if int(which) < len(mounts) else None
-        pattern = _compiled(str(which))
-        for one in mounts:
-            if pattern is not None and pattern.search(one.destination if by_destination else one.source):
-                return one
-        return None
+        return chosen(self.mounts or (), which, _destination if by_destination else _source)
 
 
-@functools.lru_cache(_PATTERNS)
-def _compiled(pattern: str) -> Any:
-    """Return a pattern of a rule; None if it is none."""
-    import re2  # only where a rule has such a pattern; workers have its library then
+def _source(mount: Mount) -> str:
+    return mount.source
 
-    options = re2.Options()
-    options.max_mem, options.log_errors = _PATTERN_MEMORY, False
-    try:
-        return re2.compile(pattern, options)
-    except (re2.error, UnicodeEncodeError):
-        return None
+
+def _destination(mount: Mount) -> str:
+    return mount.destination
 
 
 class _Event(Struct, frozen=True):
