@@ -5,7 +5,8 @@ the agent's memory (PSS) before, the most meanwhile and after, the kernel's memo
 and whether a read of /etc/shadow is told at the end of each. And how long a start takes beside processes that sleep.
 
 The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``. With
-*--pairs* only starts are measured, so many alone and so many beside the processes, by turns.
+*--pairs* only starts are measured, so many alone and so many beside the processes, by turns. With *--every* only this:
+how late reads of /etc/shadow are told, four a second, beside a rule on every event of each of these types.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ from overhead import pss_mb, tree
 
 #: Seconds in which the read at the end of each has to be told.
 PATIENCE = 60.0
+
+#: Seconds between two reads beside a rule on every event of a type.
+PAUSE = 0.25
+EVERY = """
+- rule: Every
+  desc: Matches whatever happens.
+  condition: evt.type = {type}
+  output: every %evt.type
+  priority: NOTICE
+"""
 _CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/pids"))
 
 
@@ -125,6 +136,27 @@ def in_turn(program: Path, count: int, folder: Path, pairs: int) -> dict[str, li
     return found
 
 
+def beside_every(program: Path, folder: Path, kind: str, seconds: float) -> dict[str, object]:
+    """Return how late reads are told beside a rule on every event of the type *kind*."""
+    agent = Agent(folder, [], [], EVERY.format(type=kind))
+    try:
+        read: dict[str, float] = {}
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            mark = f"mark-{len(read)}"
+            read[mark] = float(subprocess.run([program, "victim", mark], stdout=subprocess.PIPE, check=True).stdout)
+            time.sleep(PAUSE)
+        late = time.monotonic() + PATIENCE
+        while read.keys() - agent.told.told.keys() and time.monotonic() < late:
+            time.sleep(PAUSE)
+        told = agent.told.told
+        lateness = sorted(told[mark] - since for mark, since in read.items() if mark in told)
+        figures = {"read": len(read), "told": len(lateness), "lost": agent.lost()}
+        return figures | {"median": round(lateness[len(lateness) // 2], 3), "slowest": round(lateness[-1], 3)}
+    finally:
+        agent.stop()
+
+
 def main() -> None:
     """Print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -132,6 +164,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for how long the bomb forks")
     parser.add_argument("--cgroups", type=int, default=10_000, help="how many there are, one after the other")
     parser.add_argument("--pairs", type=int, default=0, help="measure only so many pairs of starts")
+    parser.add_argument("--every", nargs="+", default=[], metavar="TYPE", help="measure only rules on all such events")
     options = parser.parse_args()
     root = next((one for one in _CGROUPS if (one / "cgroup.procs").exists()), None)
     if root is None:
@@ -142,6 +175,12 @@ def main() -> None:
         program, victim = folder / "bounds", folder / "floods"
         for source, to in (("bounds.c", program), ("floods.c", victim)):
             subprocess.run(["gcc", "-O2", "-pthread", "-o", to, BENCH / source], check=True)
+        if options.every:
+            every = {kind: beside_every(victim, folder, kind, options.seconds) for kind in options.every}
+            for kind, found in every.items():
+                print(kind, *(f"{name}={value}" for name, value in found.items()))
+            print(json.dumps({"bench": "bounds", "every": every}))
+            return
         if options.pairs:
             print(json.dumps({"bench": "bounds", "pairs": in_turn(program, options.processes, folder, options.pairs)}))
             return

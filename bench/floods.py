@@ -73,10 +73,10 @@ def go_on() -> None:
 class Agent:
     """A running agent whose alerts are read as they come."""
 
-    def __init__(self, folder: Path, before: list[str], settings: list[str]) -> None:
+    def __init__(self, folder: Path, before: list[str], settings: list[str], more: str = "") -> None:
         self.told = Told()
         rules, self._state, self._log = folder / "rules.yaml", folder / "state", folder / "stderr"
-        rules.write_text(RULES)
+        rules.write_text(RULES + more)
         command = [
             *before,
             FALCOHOST,
