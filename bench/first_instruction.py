@@ -72,6 +72,8 @@ def stopped(number: int, _: object) -> None:
 def nothing_left(*folders: Path) -> Iterator[None]:
     """End all processes that come from this one, also of daemons that are gone; remove their cgroups and *folders*."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    tops = (_CGROUPS, *_CGROUPS.iterdir())
+    before = {cgroup for top in tops for cgroup in top.iterdir()}
     try:
         yield
     finally:
@@ -87,10 +89,12 @@ def nothing_left(*folders: Path) -> Iterator[None]:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             time.sleep(0.05)
-        for top in (_CGROUPS, *_CGROUPS.iterdir()):
+        for top in tops:
             for cgroup in cgroups - {""}:
-                with contextlib.suppress(OSError):
-                    (top / cgroup).rmdir()
+                for path in (top / cgroup, *(top / one for one in Path(cgroup).parents)):  # such as of a namespace
+                    with contextlib.suppress(OSError):
+                        if path != top and path not in before:
+                            path.rmdir()
         for mount in [line.split()[4] for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines())]:
             if any(Path(mount).is_relative_to(folder) for folder in folders):
                 subprocess.run(["umount", "--lazy", mount], check=False)
