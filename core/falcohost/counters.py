@@ -91,9 +91,9 @@ def number(
     return Counter(help=help, shape=Shape.NUMBER, over=over, unit=unit, text=text, colour=colour, before=before)
 
 
-def progress(help: str) -> Counter:
-    """Declare a share from 0 to 1, or None, that is neither in the text nor in the JSON."""
-    return Counter(help=help, shape=Shape.NUMBER, over=Over.LAST, unit=Unit.SHARE, text=None, json=None)
+def progress(help: str, unit: Unit = Unit.SHARE) -> Counter:
+    """Declare a share from 0 to 1, or another number, or None, that is neither in the text nor in the JSON."""
+    return Counter(help=help, shape=Shape.NUMBER, over=Over.LAST, unit=unit, text=None, json=None)
 
 
 def by_name(

@@ -1,5 +1,6 @@
 """Lost events: Falco's threshold, token bucket, actions and alert, as the policy of a source says."""
 
+import msgspec.structs
 import pytest
 
 from falcohost.clock import SYSTEM
@@ -118,6 +119,19 @@ def test_simulated_drops(monitor):
     one.observe(totals(1000))
 
     assert alerts[0].fields["n_drops"] == "1"
+
+
+def test_simulated_drops_of_a_recording(monitor):
+    """A recording has one for each second of its own clock, however quickly it is read."""
+    one, alerts = monitor(simulate=True, threshold=0.0, burst=10.0)
+
+    one.observe(msgspec.structs.replace(totals(1000), elapsed=0))
+    assert 0 == one.occurrences
+    one.observe(msgspec.structs.replace(totals(2000, damaged=2), elapsed=3))
+    one.observe(msgspec.structs.replace(totals(3000, damaged=2), elapsed=4))
+
+    assert 4 == one.occurrences
+    assert ["3", "1", "1", "1"] == [alert.fields["n_drops"] for alert in alerts]
 
 
 def test_every_loss_is_logged(caplog):

@@ -70,11 +70,23 @@ class DropMonitor:
         dropped = Counter(totals.dropped) - Counter(self._last.dropped)
         count = dropped.total()
         events = totals.received - self._last.received + count
+        simulated = self._simulated(totals)
         self._last = totals
-        if self.policy.simulate:
+        self._judge(events + min(simulated, 1), count + min(simulated, 1), of_drops)
+        for _ in range(simulated - 1):
+            self._judge(1, 1, of_drops)
+
+    def _simulated(self, totals: Numbers) -> int:
+        """Return how many seconds have to lose an event: one, or as many as have passed in a recording."""
+        if not self.policy.simulate:
+            return 0
+        seconds = 1 if totals.elapsed is None else max(totals.elapsed - (self._last.elapsed or 0), 0)
+        for _ in range(seconds):
             log.info("Simulating %s", self.policy.what)
-            count += 1
-            events += 1
+        return seconds
+
+    def _judge(self, events: int, count: int, of_drops: Mapping[str, str]) -> None:
+        """Take the actions for what was lost in one second, if it is too much."""
         if count <= 0 or count <= events * self.policy.threshold:
             return
         self.occurrences += 1
