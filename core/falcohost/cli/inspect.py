@@ -107,7 +107,9 @@ def _file(words: Sequence[str], *, live: bool) -> tuple[str, Sequence[str]]:
         return "this host", words
     if not words:
         raise ConfigError("name a capture, or use --live for what happens on this host")
-    if not Path(words[0]).is_file():
+    if Path(words[0]).is_dir():
+        raise ConfigError(f"{words[0]} is a directory; name a capture")
+    if not Path(words[0]).exists():
         raise ConfigError(f"{words[0]}: there is no such file; the capture stands before the filter")
     return words[0], words[1:]
 

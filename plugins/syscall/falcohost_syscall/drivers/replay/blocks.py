@@ -22,6 +22,8 @@ LARGEST: Final = 64 << 20
 SECTION: Final = 0x0A0D0D0A
 _MAGIC: Final = 0x1A2B3C4D
 _MAJOR: Final = 1
+#: How a capture begins in the other byte order: type of the first block and, behind its size, the magic number.
+_OTHER_ORDER: Final = (SECTION.to_bytes(4, "big"), _MAGIC.to_bytes(4, "big"))
 _GZIP: Final = b"\x1f\x8b"
 _ANY_WRAPPER: Final = 32 + zlib.MAX_WBITS
 HEAD: Final = struct.Struct("<II")
@@ -103,7 +105,11 @@ class Capture:
     def _begin(self) -> None:
         """Read the first block."""
         found = self.block(0)
-        if found is None or (self.data and not self.data.startswith(SIZE.pack(SECTION))):
+        if found is None:
+            raise self.problem(0, "the file is empty")
+        if self.data.startswith(_OTHER_ORDER[0]) and self.data[HEAD.size :].startswith(_OTHER_ORDER[1]):
+            raise self.problem(0, "this capture has the other byte order, which Falco does not read either")
+        if self.data and not self.data.startswith(SIZE.pack(SECTION)):
             raise self.problem(0, "this is not a capture of Falco or sysdig")
         if isinstance(found, Damage):
             raise self.problem(found.place, found.text)
@@ -220,7 +226,12 @@ class Capture:
             if not self._packed:
                 self._packed = self._raw(READ)
             is_end = not self._packed
-            found = self._inflate.decompress(self._packed, _CHUNK)
+            before = self._inflate.copy()
+            try:
+                found = self._inflate.decompress(self._packed, _CHUNK)
+            except zlib.error as error:
+                self.broken = f"the file cannot be read: {error}"
+                return _before_damage(before, self._packed)
             if is_end and not found:
                 raise zlib.error("the compressed data ends too early")
             self._packed = self._inflate.unconsumed_tail
@@ -234,3 +245,18 @@ class Capture:
             if found:
                 return found
         return b""
+
+
+def _before_damage(inflate: zlib._Decompress, packed: bytes) -> bytes:
+    """Return what can be unpacked of *packed*, which is damaged somewhere, before the damage: at most a chunk."""
+    found = b""
+    size = len(packed)
+    while size and packed and len(found) < _CHUNK:
+        kept = inflate.copy()
+        try:
+            found += inflate.decompress(packed[:size], _CHUNK)
+            packed = inflate.unconsumed_tail + packed[size:]
+        except zlib.error:
+            inflate = kept
+            size //= 2
+    return found

@@ -23,12 +23,16 @@ CHDIR = captures.event("chdir", 7, res=0, path=b"/")
     ("content", "problem"),
     [
         (None, "No such file or directory"),
-        (b"", "byte 0: this is not a capture"),
+        (b"", "byte 0: the file is empty"),
         (b"root:x:0:0:root:/root:/bin/bash\n", "byte 0: this is not a capture"),
         (captures.block(0x0A0D0D0A, b""), "byte 0: this is not a capture"),
         (
             captures.section(magic=0x4D3C2B1A),
-            "byte 0: this is not a capture of Falco or sysdig, or has another byte order",
+            "byte 0: this capture has the other byte order, which Falco does not read either",
+        ),
+        (
+            struct.pack(">IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 2, -1, 28),
+            "byte 0: this capture has the other byte order, which Falco does not read either",
         ),
         (captures.section(major=2), "byte 0: version 2 of the capture format is not supported"),
         (captures.section()[:20], "byte 0: the file ends inside a block"),
@@ -138,6 +142,31 @@ def test_a_compressed_capture_that_is_cut_off(replayed, shown, caplog, tmp_path)
         assert 1900 < len(shown(driver)) < 1999
     (record,) = caplog.records
     assert "the file cannot be read: the compressed data ends too early" in record.getMessage()
+
+
+def test_a_compressed_capture_with_a_wrong_checksum(replayed, shown, caplog, tmp_path):
+    """What can be uncompressed before the damage is read, though all is unpacked at once."""
+    path = tmp_path / "wrong.scap"
+    path.write_bytes(gzip.compress(captures.section() + OPEN + CHDIR)[:-8] + bytes(8))
+    driver = replayed(path=path)
+
+    with caplog.at_level(logging.WARNING, "falcohost"):
+        assert [("open",), ("chdir",)] == shown(driver)
+    (record,) = caplog.records
+    assert "the file cannot be read: Error -3 while decompressing data" in record.getMessage()
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_damage_in_a_compressed_capture(replayed, shown, tmp_path, place):
+    """What is before the damage is read."""
+    path, count = tmp_path / "damaged.scap", 2000
+    opened = [captures.event("open", tid, fd=3, name=os.urandom(32).hex().encode()) for tid in range(1, count)]
+    packed = bytearray(gzip.compress(captures.section() + b"".join(opened)))
+    at = int(place * len(packed))
+    packed[at : at + 64] = bytes(range(0, 256, 4))
+    path.write_bytes(packed)
+
+    assert (place - 0.2) * count < len(shown(replayed(path=path)))
 
 
 def test_several_compressed_parts(replayed, shown, tmp_path):
