@@ -166,7 +166,10 @@ def test_run(content, tmp_path):
         return
     ruleset = _loaded(content, rules)
     _check_enabled(content, ruleset)
-    _check_matches(content, ruleset, _capture(content, tmp_path))
+    capture = _capture(content, tmp_path)
+    _check_matches(content, ruleset, capture)
+    if "conf_file" in content and ("stderr_contains" in content or "stderr_not_contains" in content):
+        _check_output(content, _falcohost(*arguments, *(part for key in _replay(capture) for part in ("-o", key))))
 
 
 def _opened(*names):
@@ -176,8 +179,20 @@ def _opened(*names):
     return b"".join((captures.section(), bash, *opens))
 
 
+def _sent(times):
+    """Return a capture in which a process sends something, each time a little more than a second later."""
+    sends = (
+        captures.at(captures.TS + number * 1_003_000_000, captures.event("sendmsg", 7, res=64, fd=3, size=64))
+        for number in range(times)
+    )
+    return captures.section() + b"".join(sends)
+
+
 #: What stands in for captures that the corpus lacks: made by hand after what their cases say of them.
-MADE = {"open-multiple-files.scap": _opened(*(b"/tmp/file-%d" % number for number in range(1, 14)))}
+MADE = {
+    "open-multiple-files.scap": _opened(*(b"/tmp/file-%d" % number for number in range(1, 14))),
+    "ping_sendto.scap": _sent(10),
+}
 
 
 def _capture(content, folder):
@@ -216,6 +231,21 @@ def _check_matches(content, ruleset, capture):
         assert {_LEVELS.get(level, level) for level in _several(content["detect_level"])} <= priorities
     for name, count in _counts(content).items():
         assert _OTHERWISE.get(name, count) == fired[name], name
+
+
+def _replay(capture):
+    return ("engine.kind=replay", f"engine.replay.capture_file={capture}", "webserver.enabled=false")
+
+
+def _check_output(content, done):
+    """Check what is printed about the capture, of lost events for example."""
+    assert 0 == done.returncode, done.stderr
+    for name in ("stdout", "stderr"):
+        printed = getattr(done, name)
+        for text in _several(content.get(f"{name}_contains")):
+            assert text in printed, printed
+        for text in _several(content.get(f"{name}_not_contains")):
+            assert text not in printed, printed
 
 
 _LEVELS = {"INFO": "INFORMATIONAL"}

@@ -37,6 +37,11 @@ def _relative_part(event: Any, *, seconds: bool) -> int | None:
     return relative // SECOND if seconds else relative % SECOND
 
 
+def _hostname(event: Any, arg: Arg) -> str:
+    captured: str | None = getattr(event, "hostname", None)
+    return hostname() if captured is None else captured
+
+
 GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.num",
@@ -136,7 +141,7 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.is_async",
         type=FieldType.BOOL,
-        description="Whether the event is asynchronous.",
+        description="Whether the event is asynchronous: no call is the cause of it.",
         get=lambda event, arg: getattr(event, "async_name", None) is not None,
     ),
     Field(
@@ -148,7 +153,7 @@ GENERIC_FIELDS: tuple[Field, ...] = (
     Field(
         name="evt.hostname",
         type=FieldType.CHARBUF,
-        description="Name of the host; the environment variable FALCO_HOSTNAME overrides it.",
-        get=lambda event, arg: hostname(),
+        description="Name of the host, or of the one whose capture is replayed; FALCO_HOSTNAME overrides this one's.",
+        get=_hostname,
     ),
 )

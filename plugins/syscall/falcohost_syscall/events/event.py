@@ -119,6 +119,13 @@ class OpenDescriptor(NamedTuple):
     socket: Socket | None
 
 
+#: poll.h: the kernel's bit for what a poll found, and Falco's for the same, from ``POLLIN`` to ``POLLWRBAND``.
+POLL_BITS: Final = (
+    *((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40)),
+    *((0x40, 0x80), (0x80, 0x100), (0x100, 0x200), (0x200, 0x400)),
+)
+
+
 class Polled(NamedTuple):
     """A descriptor that a poll waited for, with what was found (``POLLIN`` and others)."""
 

@@ -186,7 +186,7 @@ def other_name(which: str) -> Describe:
 
 
 def connected(row: Call, _: Arg) -> Fact | None:
-    """Describe whether the socket is connected, or, of a connect, whether it succeeded; other files are not."""
+    """Describe whether the socket is connected, or, of a connect, whether it succeeded or goes on; others are not."""
     if not row.has_fd:
         return constant(None)
     if row.want & (WANT_PAIR | WANT_MESSAGES):
@@ -194,7 +194,7 @@ def connected(row: Call, _: Arg) -> Fact | None:
     if not row.want & WANT_FD:
         return constant(False)
     if row.name in CONNECTS:
-        return Either(within(RET, (0, 0)), Untold(), constant(False))
+        return Either(within(RET, (0, 0), (-_EINPROGRESS, -_EINPROGRESS)), Untold(), constant(False))
     return truth(within(_CONNECTED, (record.CONNECTED_YES, record.CONNECTED_YES)))
 
 

@@ -90,6 +90,7 @@ DIFFERS: Final[dict[str, str]] = {
     "fd.connected": f"Also true of sockets of AF_UNIX, and false again after a shutdown. {_NO_FILE}",
     "fd.name_changed": "False after a bind and an open; true after a connect that changes where datagrams go.",
     "fd.is_server": _SERVES,
+    "evt.hostname": "In a replay, the name of the captured machine; Falco 0.44 shows none.",
     **dict.fromkeys(("fd.is_upper_layer", "fd.is_lower_layer"), _NO_FILE),
     **dict.fromkeys(("fd.dev", "fd.dev.major", "fd.dev.minor", "fd.ino"), _ALSO_OTHERS),
     **dict.fromkeys(
@@ -130,7 +131,8 @@ DIFFERS: Final[dict[str, str]] = {
     ),
     "evt.num": "Counts the events that pass the filters, not all.",
     **dict.fromkeys(
-        ("evt.reltime", "evt.reltime.s", "evt.reltime.ns"), "Since the first event that passed the filters."
+        ("evt.reltime", "evt.reltime.s", "evt.reltime.ns"),
+        "Since the first event that passed the filters; in a replay, since the first of a call, as in Falco.",
     ),
     "evt.deltatime": "Since the previous event for which the field was read; Falco keeps one time for each check.",
     "evt.deltatime.s": "As evt.deltatime.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from errno import EINPROGRESS
 from typing import Any
 
 from falcohost import Arg, ArgKind, FieldType
@@ -98,7 +99,7 @@ def _connected(event: SyscallEvent, _: Arg) -> bool | None:
     if socket is None:
         return False
     if event.type == "connect":
-        return bool(event.ret == 0)
+        return event.ret in (0, -EINPROGRESS)
     if socket.type == _STREAM:
         return bool(socket.state == _TCP_ESTABLISHED)
     return socket.connected

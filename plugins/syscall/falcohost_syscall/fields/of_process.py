@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import dropwhile
+from operator import not_
 from typing import Any, TypeAlias
 
 from falcohost import Arg, UnknownValueError
@@ -108,6 +110,17 @@ def of_ancestors(of: Of) -> Get:
         return tuple(of(process) for process in event.proc.ancestors()) or None
 
     return get
+
+
+def shown_ancestors(of: Of) -> Get:
+    """Return the getter for the text that outputs show of all ancestors: as in Falco, no blank is behind nothing."""
+    get = of_ancestors(of)
+
+    def shown(event: SyscallEvent, arg: Arg) -> Any:
+        found = get(event, arg)
+        return " ".join(dropwhile(not_, found)) or None if isinstance(found, tuple) else found
+
+    return shown
 
 
 def argument(event: SyscallEvent, arg: Arg) -> str:
@@ -261,11 +274,14 @@ def login_shell(event: SyscallEvent, _: Arg) -> int | None:
 def _leader(event: SyscallEvent, place: int, host_place: int) -> Process | None:
     """Return the leader of a session or group: by its id on the host, else the oldest consecutive ancestor in it."""
     process = event.proc
-    if process.session[host_place] < 0:
-        return None
-    if process.session[host_place] == process.pid:
-        return process  # which the table may have forgotten, if this is its end
-    leader = event.ctx.table.by_number(process.session[host_place])
+    number = process.session[host_place]
+    if number < 0:  # an old capture has the process group as of the process's own pid namespace only
+        number = process.session[place]
+        if number < 0 or process.vpid != process.pid:
+            return None
+    leader = event.ctx.table.by_number(number)
+    if number == process.pid and (leader is None or leader.start != process.start):
+        return process  # which the table has forgotten, if this is its end
     if leader is not None:
         return leader
     for above in process.ancestors():

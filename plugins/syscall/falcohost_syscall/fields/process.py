@@ -300,7 +300,7 @@ def _ancestral() -> Iterator[SyscallField]:
             get=of_process.of_ancestors(of),
             fact=processes.of_ancestor(fact),
             # As in Falco: for numbers, an output shows the process's own.
-            shown=(lambda event, _: event.proc.pid) if kind is T.INT64 else None,
+            shown=(lambda event, _: event.proc.pid) if kind is T.INT64 else of_process.shown_ancestors(of),
             arg=ArgKind.INDEX,
             compare=Compare.ANY_OF,
             no_rhs=True,

@@ -13,7 +13,7 @@ from falcohost.text import buffer_text
 from falcohost_syscall.calls import flags as names
 from falcohost_syscall.calls.rows import Param
 from falcohost_syscall.events.descriptors import CHARS, type_char
-from falcohost_syscall.events.event import AT_FDCWD, Polled, SyscallEvent
+from falcohost_syscall.events.event import AT_FDCWD, POLL_BITS, Polled, SyscallEvent
 from falcohost_syscall.events.sockets import render_sockaddr
 from falcohost_syscall.records.text import absolute
 
@@ -26,8 +26,6 @@ _EMPTY = {"bytes": "NULL", "tuple": "NULL", "fdlist": "NULL", "dyn": "NULL"}
 #: Options of sockets that are times, and the one that is an error.
 _TIMES: Final = frozenset({"SO_RCVTIMEO", "SO_SNDTIMEO"})
 _ERROR: Final = "SO_ERROR"
-#: poll.h: Falco's bit for each of the kernel's.
-_POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
 
 
 def render(event: SyscallEvent, param: Param) -> tuple[str, str]:
@@ -150,7 +148,7 @@ def _polled(event: SyscallEvent, _: Param, found: Sequence[Polled]) -> Rendered:
     words = []
     for number, bits in found:
         of = known.get(number)
-        told = sum(falco for own, falco in _POLL if bits & own)
+        told = sum(falco for own, falco in POLL_BITS if bits & own)
         words.append(f"{number}:{'o' if of is None else CHARS.get(of.type, 'o')}{told:x}")
     return " ".join(words), ""
 

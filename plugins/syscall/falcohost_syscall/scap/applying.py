@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from falcohost import Plan
+from falcohost_syscall.scap.captured_rows import NO_CALLS
 from falcohost_syscall.scap.changes import State
 from falcohost_syscall.scap.event import CapturedEvent
 from falcohost_syscall.scap.events import Calls, CapturedCall, plain_values
@@ -84,7 +85,7 @@ class Applying:
 
     def _event(self, call: CapturedCall, thread: Thread, count: int) -> CapturedEvent | None:
         context = self.tables.context
-        if context.first is None:
+        if context.first is None and call.name not in NO_CALLS:
             context.first = call.ts
         if not self.begin_at <= call.ts <= self.end_at:
             self.ended = self.ended or call.ts > self.end_at

@@ -17,7 +17,7 @@ from falcohost_syscall.scap.event_types import TYPES
 _CATEGORIES: Final = {
     **dict.fromkeys(("container", "useradded", "userdeleted", "groupadded", "groupdeleted"), "process"),
     **dict.fromkeys(("asyncevent", "infra", "notification"), "other"),
-    **dict.fromkeys(("cpu_hotplug", "drop", "procinfo"), "internal"),
+    **dict.fromkeys(("cpu_hotplug", "drop", "procinfo", "scapevent"), "internal"),
 }
 #: Calls with a type of their own that a machine of 64 bits does not have, and the call that does the same.
 _LIKE: Final = {"send": "sendto", "recv": "recvfrom"}

@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any, Final
 
 from falcohost_syscall.calls.rows import Call, Param
-from falcohost_syscall.events.event import Context, OpenDescriptor, Polled, Resources
+from falcohost_syscall.events.event import POLL_BITS, Context, OpenDescriptor, Polled, Resources
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.events.tabled import TabledEvent
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
@@ -16,6 +16,7 @@ from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.described import Described
 from falcohost_syscall.records.text import text
 from falcohost_syscall.scap.addresses import as_sockaddr, read_tuple
+from falcohost_syscall.scap.captured_rows import NO_CALLS
 from falcohost_syscall.scap.descriptors import Descriptor
 from falcohost_syscall.scap.events import SIGNED, CapturedCall
 from falcohost_syscall.scap.paths import directory_of, path_of
@@ -29,8 +30,6 @@ _PAIR: Final = "fd2"
 #: Falco's numbers of F_DUPFD and F_DUPFD_CLOEXEC.
 _DUPLICATES: Final = (1, 0x1A)
 _POLLED: Final = Struct("<qh")
-#: poll.h: the kernel's bit for each of Falco's.
-_POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
 #: Events of plugins, and those that tell of a container.
 _ASYNC: Final = "asyncevent"
 _DESCRIBES: Final = (_ASYNC, "container")
@@ -152,8 +151,15 @@ class CapturedEvent(TabledEvent):
 
     @property
     def async_name(self) -> str | None:
-        """What kind of asynchronous event it is; None: it is none."""
-        return self._text("name") if self.type == _ASYNC else None
+        """What kind of asynchronous event it is, which no call is the cause of; None: it is none."""
+        if self.type == _ASYNC:
+            return self._text("name")
+        return self.type if self.type in NO_CALLS else None
+
+    @property
+    def hostname(self) -> str | None:
+        """The name of the captured machine; None: this one."""
+        return self._tables.hostname
 
     @property
     def cgroups(self) -> tuple[str, ...]:
@@ -346,4 +352,4 @@ class CapturedEvent(TabledEvent):
 def _polled(data: bytes) -> tuple[Polled, ...]:
     """Return the descriptors in a ``fdlist``, with what was found in the kernel's numbers."""
     entries = _POLLED.iter_unpack(data[2 : 2 + (len(data) - 2) // _POLLED.size * _POLLED.size])
-    return tuple(Polled(number, sum(own for own, falco in _POLL if bits & falco)) for number, bits in entries)
+    return tuple(Polled(number, sum(own for own, falco in POLL_BITS if bits & falco)) for number, bits in entries)

@@ -22,6 +22,9 @@ PROCESSES: Final = {
 DESCRIPTORS: Final = {0x203: 1, 0x8001ABCD: 1, 0x218: 2}
 USERS: Final = {0x206: 1, 0x8012ABCD: 1, 0x220: 2}
 INTERFACES: Final = {0x205: 1, 0x8011ABCD: 1, 0x219: 2}
+#: Types of the block that describes the machine, and what of it is in front of its name.
+MACHINE: Final = (0x201, 0x8002ABCD)
+_BEFORE_NAME, _NAME = 20, 128
 
 _I64, _U64, _U32, _U8 = Struct("<q"), Struct("<Q"), Struct("<I"), Struct("<B")
 _IDS: Final = Struct("<3q")
@@ -228,3 +231,13 @@ def interfaces(body: bytes, version: int) -> Iterator[ListedInterface]:
         yield ListedInterface(address, mask, reader.take(length))
         if end is not None:
             reader.skip_to(end)
+
+
+def hostname(body: bytes) -> bytes:
+    """Return the name of the machine that a block describes.
+
+    :raises TooShortError: the block ends before it.
+    """
+    reader = Reader(body)
+    reader.take(_BEFORE_NAME)
+    return reader.take(_NAME).split(b"\0", 1)[0]

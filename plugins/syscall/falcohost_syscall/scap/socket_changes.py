@@ -150,8 +150,6 @@ def _updated(state: State, known: Descriptor, found: Tuple, incoming: bool) -> D
         if pair in ((found.source, found.destination), (found.destination, found.source)):
             return known
     source, destination = found.source, found.destination
-    if ends.role != LISTENING and known.kind == KINDS[found.family] and any(ends.destination.ip):
-        destination = Endpoint(ends.destination.ip, ends.destination.port or destination.port)
     if not any(source.ip):
         source = Endpoint(state.tables.interfaces.own(destination.ip), source.port)
     role = ends.role

@@ -148,9 +148,11 @@ class Tables:
     :ivar context: the tables that events share, with *processes* and *users*.
     :ivar described: what the capture tells of containers; *accounts*: of their users and groups.
     :ivar groups: the threads of each process by its pid.
+    :ivar hostname: the name of the captured machine; None: this one.
     """
 
     def __init__(self, users: UserNames | None = None, containers: Containers | None = None) -> None:
+        self.hostname: str | None = None
         self.threads: dict[int, Thread] = {}
         self.processes = _Processes(self.threads)
         self.users = CapturedUsers()
@@ -273,6 +275,8 @@ def unknown(tid: int) -> Thread:
 
 def joined(exe: bytes, args: bytes) -> bytes:
     """Return the zeroth argument and those after it as one text."""
+    if args == b"\0":  # as in Falco, one empty argument is none
+        args = b""
     return exe + b"\0" + args if exe or args else b""
 
 

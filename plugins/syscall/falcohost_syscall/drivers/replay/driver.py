@@ -11,11 +11,13 @@ from falcohost import Batch, ConfigError, Plan, SourceStats
 from falcohost.needs import Needs
 from falcohost_syscall.drivers.drivers import engine
 from falcohost_syscall.drivers.replay.blocks import SECTION, SIZE, Block, Capture, CaptureError, Damage
-from falcohost_syscall.drivers.replay.period import Period, moment
+from falcohost_syscall.drivers.replay.period import Period, Seconds, moment
 from falcohost_syscall.events.event import SyscallEvent
+from falcohost_syscall.records.text import text
 from falcohost_syscall.scap import lists
 from falcohost_syscall.scap.applying import Applying
-from falcohost_syscall.scap.event_types import MOST, TYPES
+from falcohost_syscall.scap.captured_rows import NO_CALLS
+from falcohost_syscall.scap.event_types import MOST, OLD_TYPES, TYPES
 from falcohost_syscall.scap.events import EVENTS, time_of
 from falcohost_syscall.scap.reader import TooShortError
 from falcohost_syscall.scap.tables import Tables
@@ -36,7 +38,10 @@ _HEADER, _BEFORE, _AROUND = 26, 10, 14
 _BEHIND: Final = _BEFORE + _HEADER
 #: Types of events that at the beginning of a capture only tell in which state it begins; Falco has no rule see them.
 _STATE: Final = frozenset(("container", "useradded", "userdeleted", "groupadded", "groupdeleted", "asyncevent"))
-_INITIAL: Final = frozenset(code for code, kind in TYPES.items() if kind.name in _STATE)
+_KNOWN: Final = TYPES | OLD_TYPES
+_INITIAL: Final = frozenset(code for code, kind in _KNOWN.items() if kind.name in _STATE)
+#: Types of events that no call is the cause of; ``evt.reltime`` counts from the first other one.
+_NO_CALLS: Final = frozenset(code for code, kind in _KNOWN.items() if kind.name in NO_CALLS)
 
 _log = logging.getLogger("falcohost")
 
@@ -68,7 +73,16 @@ def period(settings: Mapping[str, Any]) -> Period:
                 f"engine.replay.{name}: expected a time such as 2026-11-28T08:14:00 or +90s, not {told!r}."
             )
         found.append(at)
-    return Period(*found)
+    begin, end = found
+    if begin is not None and end is not None and begin.since_first == end.since_first and end.ns < begin.ns:
+        raise ConfigError(f"engine.replay.to: {block['to']} is before engine.replay.from, {block['from']}.")
+    return Period(begin, end)
+
+
+def counts_seconds(settings: Mapping[str, Any]) -> bool:
+    """Return whether drops are to be simulated, one for each second of the capture."""
+    drops = settings.get("syscall_event_drops")
+    return isinstance(drops, Mapping) and bool(drops.get("simulate_drops"))
 
 
 def check(settings: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
@@ -93,16 +107,18 @@ class Replay:
         self._path = capture_file(settings)
         self._period = period(settings)
         self._is_first = True
+        self._seconds = Seconds() if counts_seconds(settings) else None
         self._capture: Capture | None = None
         self._place = 0
         self._applying = Applying()
-        self._applying.is_initial = True
-        self._is_beginning = self._is_listing = True
+        self._begin()
         self._received = self._damaged = 0
 
     def _begin(self) -> None:
         """Forget all of a machine."""
         self._applying.begin()
+        self._applying.is_initial = True
+        self.tables.hostname = ""
         self._is_beginning = self._is_listing = True
 
     @property
@@ -258,17 +274,32 @@ class Replay:
         elif kind in lists.USERS:
             for user in lists.users(block.body, lists.USERS[kind]):
                 tables.users.add(user)
+        elif kind in lists.MACHINE:
+            tables.hostname = text(lists.hostname(block.body))
         elif kind in lists.INTERFACES:
             for interface in lists.interfaces(block.body, lists.INTERFACES[kind]):
                 tables.interfaces.add(interface.address, interface.mask)
 
     def _see(self, ts: int, code: int) -> None:
-        """Note an event at the beginning: lists end with the first, what tells of the state with the first other."""
+        """Note an event at the beginning: lists end with the first, what tells of the state with the first other.
+
+        ``evt.reltime`` counts from the first one of a call.
+        """
         if self._is_listing:
             self._end_lists(ts)
+        applying = self._applying
         if code not in _INITIAL:
-            self._applying.is_initial = False
-        self._is_beginning = self._applying.is_initial
+            applying.is_initial = False
+        if (
+            applying.tables.context.first is None
+            and code < MOST
+            and applying.uses[code].counts
+            and code not in _NO_CALLS
+        ):
+            applying.tables.context.first = ts
+        if self._seconds is not None and not applying.is_initial:
+            self._seconds.see(ts)
+        self._is_beginning = applying.is_initial or applying.tables.context.first is None or self._seconds is not None
 
     def _end_lists(self, ts: int) -> None:
         """Link what the lists have told, since the first event, of *ts*, comes."""
@@ -288,7 +319,9 @@ class Replay:
         """Return the counters since :meth:`open`; *damaged* is the number of places that were left out."""
         capture = self._capture
         done = None if capture is None or not capture.size else min(capture.read / capture.size, 1.0)
-        return SourceStats(self._received, self._applying.passed, dropped={"damaged": self._damaged}, done=done)
+        elapsed = None if self._seconds is None else self._seconds.passed
+        lost = {"damaged": self._damaged}
+        return SourceStats(self._received, self._applying.passed, dropped=lost, done=done, elapsed=elapsed)
 
     def close(self) -> None:
         """Close the capture."""

@@ -1,4 +1,4 @@
-"""The part of a capture that is replayed: from one moment to another."""
+"""The part of a capture that is replayed, from one moment to another, and how many seconds of it have passed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 _UNITS: Final = {"": 1_000_000_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+_SECOND: Final = 1_000_000_000
 _OFFSET: Final = re.compile(r"\+(\d{1,12})(?:\.(\d{1,9}))?(ms|s|m|h|)", re.ASCII)
 
 
@@ -38,3 +39,22 @@ class Period(NamedTuple):
 
     begin: Moment | None = None
     end: Moment | None = None
+
+
+class Seconds:
+    """Counts the seconds of a capture, as Falco does: one has passed where an event is later than that.
+
+    :ivar passed: how many have passed.
+    """
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self._end = 0
+
+    def see(self, ts: int) -> None:
+        """Note the time of an event."""
+        if not self._end:
+            self._end = ts + _SECOND
+        elif ts > self._end:
+            self._end = ts + _SECOND
+            self.passed += 1

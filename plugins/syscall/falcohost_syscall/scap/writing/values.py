@@ -7,7 +7,7 @@ from struct import Struct
 from typing import Any, Final
 
 from falcohost_syscall.calls.rows import Param
-from falcohost_syscall.events.event import Polled, SyscallEvent
+from falcohost_syscall.events.event import POLL_BITS, Polled, SyscallEvent
 from falcohost_syscall.scap.event_types import GENERIC, TYPES, EventType
 from falcohost_syscall.scap.generic_calls import NAMES
 from falcohost_syscall.scap.writing.addresses import sockaddr, socktuple
@@ -17,8 +17,6 @@ BY_NAME: Final = {kind.name: kind for _, kind in sorted(TYPES.items()) if kind.c
 _NUMBERS: Final = {name: number for number, name in enumerate(NAMES)}
 _ID: Final = Struct("<H")
 _POLLED: Final = Struct("<qh")
-#: poll.h: Falco's bit for each of the kernel's.
-_POLL: Final = ((0x1, 0x1), (0x2, 0x2), (0x4, 0x4), (0x2000, 0x8), (0x8, 0x10), (0x10, 0x20), (0x20, 0x40))
 #: Parameters with several texts, each of which is terminated.
 _LISTS: Final = frozenset({"args", "env", "cgroups"})
 _LONGEST_LIST: Final = 4096
@@ -103,7 +101,7 @@ def texts(data: bytes) -> bytes:
 
 def _polled(value: Sequence[Polled], _: SyscallEvent, __: Param) -> bytes:
     entries = (
-        _POLLED.pack(number, sum(falco for own, falco in _POLL if bits & own)) for number, bits in value[:_ID_MOST]
+        _POLLED.pack(number, sum(falco for own, falco in POLL_BITS if bits & own)) for number, bits in value[:_ID_MOST]
     )
     return _ID.pack(min(len(value), _ID_MOST)) + b"".join(entries)
 

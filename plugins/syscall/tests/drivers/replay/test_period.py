@@ -7,7 +7,7 @@ from workload import captures
 
 from falcohost import ConfigError, Plan
 from falcohost_syscall.drivers.drivers import configured
-from falcohost_syscall.drivers.replay.driver import Replay
+from falcohost_syscall.drivers.replay.driver import Replay, period
 from falcohost_syscall.drivers.replay.period import moment
 
 SECOND = 1_000_000_000
@@ -65,3 +65,12 @@ def test_what_is_before_it_still_counts(tmp_path, shown, begin, end, seen):
     driver.open(Plan("syscall"))
 
     assert [("chdir", f"/{name}/", "abcd".index(name) + 1) for name in seen] == shown(driver, "proc.cwd", "evt.num")
+
+
+def test_an_end_before_the_beginning():
+    """A period that ends before it begins is refused; where one of both is relative, that cannot be known."""
+    block = {"capture_file": "x", "from": "+2s", "to": "+1500ms"}
+    with pytest.raises(ConfigError, match=r"^engine.replay.to: \+1500ms is before engine.replay.from, \+2s.$"):
+        period({"engine": {"kind": "replay", "replay": block}})
+
+    assert period({"engine": {"kind": "replay", "replay": block | {"to": "2023-11-14T22:13:20Z"}}}).end is not None

@@ -1,0 +1,156 @@
+"""What is compared with Falco 0.44 on the same captures: numbers of events, times, and fields at the edges."""
+
+import struct
+
+import pytest
+from workload import captures
+
+from falcohost import Plan
+from falcohost.engine.event_fields import GENERIC_FIELDS, hostname
+from falcohost.engine.times import SECOND
+from falcohost_syscall.drivers.replay.driver import Replay
+from falcohost_syscall.fields.rows import FIELDS
+
+GENERIC = {field.name: field for field in GENERIC_FIELDS}
+SHOWN = {field.name: field.shown for field in FIELDS}
+BASH = captures.thread(7, 7, 1, b"bash", exe=b"bash")
+MACHINE = captures.block(0x201, struct.pack("<IQQ128s4Q", 2, 1 << 33, 32768, b"web-1", 0, 0, 0, 0))
+#: CONTAINER_E, the oldest type that tells of a container.
+CONTAINER = captures.old_event(228, 7, b"5ea733068030\0", bytes(4), b"web\0", b"nginx\0")
+CLOSE = captures.event("close", 7, res=0, fd=3)
+
+
+def listed(*threads):
+    """Return the block that lists threads."""
+    return captures.block(captures.PROCESSES, b"".join(threads))
+
+
+def generic(driver, *names):
+    """Return the type of each event, and fields that events of all sources have."""
+    return [
+        (event.type, *(GENERIC[name].get(event, None) for name in names))
+        for batch in driver.batches()
+        for event in batch.events
+    ]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_containers_at_the_beginning(replayed, again):
+    """What tells of containers at the beginning of a capture, in an old form, too, is no event for rules."""
+    before = [captures.section()] if again else []
+    driver = replayed(*before, CONTAINER, CLOSE, CONTAINER)
+
+    assert [("close", 2), ("container", 3)] == generic(driver, "evt.num")
+
+
+def test_seconds_since_the_first_call(replayed):
+    """``evt.reltime`` counts from the first event of a call, whatever else is before it, and whatever rules ask for."""
+    first, second = (captures.at(captures.TS + number * SECOND, CLOSE) for number in (5, 7))
+    shutdown = captures.at(captures.TS + 8 * SECOND, captures.event("shutdown", 7, res=0))
+    capture = (captures.event("procinfo", 7, cpu_usr=1, cpu_sys=1), first, second, shutdown)
+
+    assert [("procinfo", None), ("close", 0), ("close", 2), ("shutdown", 3)] == generic(
+        replayed(*capture), "evt.reltime.s"
+    )
+    only = Plan("syscall", event_types=frozenset({"shutdown"}))
+    assert [("shutdown", 3)] == generic(replayed(*capture, plan=only), "evt.reltime.s")
+
+
+def test_what_no_call_causes_is_asynchronous(replayed):
+    """Events that Falco writes itself are asynchronous, and an event for rules, ``scapevent`` among them."""
+    own = captures.event("scapevent", 7, event_type=1, event_data=0)
+
+    assert [("close", False, None), ("scapevent", True, "scapevent")] == generic(
+        replayed(CLOSE, own), "evt.is_async", "evt.asynctype"
+    )
+
+
+def test_the_name_of_the_machine(replayed):
+    """``evt.hostname`` is that of the captured machine, and empty where the capture does not tell it."""
+    assert [("close", "web-1")] == generic(replayed(MACHINE, CLOSE), "evt.hostname")
+    assert [("close", "")] == generic(replayed(CLOSE), "evt.hostname")
+    assert hostname() == GENERIC["evt.hostname"].get(object(), None)
+
+
+@pytest.mark.parametrize(("args", "line"), [(b"\0", "sshd"), (b"\0\0", "sshd  "), (b"-D\0", "sshd -D")])
+def test_empty_arguments(replayed, shown, args, line):
+    """One empty argument is none in a command line, as in Falco; two are."""
+    sshd = captures.thread(7, 7, 1, b"sshd", exe=b"sshd: me", args=args)
+
+    assert [("close", line)] == shown(replayed(listed(sshd), CLOSE), "proc.cmdline")
+
+
+@pytest.mark.parametrize(
+    ("parent", "grandparent", "text"), [(b"", b"/bin/b", "/bin/b"), (b"/bin/a", b"", "/bin/a "), (b"", b"", None)]
+)
+def test_executables_of_ancestors_that_are_not_known(replayed, parent, grandparent, text):
+    """In the text of all ancestors, no blank is behind nothing."""
+    above = (captures.thread(3, 3, 0, b"b", exepath=grandparent), captures.thread(5, 5, 3, b"a", exepath=parent))
+    driver = replayed(listed(*above, captures.thread(7, 7, 5, b"c")), CLOSE)
+    shown = SHOWN["proc.aexepath"]
+    assert shown is not None
+
+    assert [text] == [shown(event, None) for batch in driver.batches() for event in batch.events]
+
+
+@pytest.mark.parametrize(("returned", "connected"), [(0, True), (-115, True), (-111, False)])
+def test_a_connect_in_progress_counts_as_connected(replayed, shown, returned, connected):
+    """A connect that goes on (EINPROGRESS) has connected its socket."""
+    ends = b"\2\x0a\0\0\1\1\1\x0a\0\0\2\2\2"
+    driver = replayed(
+        captures.event("socket", 7, fd=3, domain=2, type=1, proto=6, flags=0),
+        captures.event("connect", 7, res=returned, tuple=ends, fd=3, addr=b""),
+    )
+
+    assert ("connect", connected) == shown(driver, "fd.connected")[1]
+
+
+def test_a_datagram_goes_where_it_is_sent(replayed, shown):
+    """A datagram that is sent elsewhere than its socket is connected to has that address."""
+    own, first, other = (bytes(15) + bytes([number]) for number in (1, 2, 3))
+    connected, sent = (b"\x0a" + own + b"\1\1" + to + b"\2\2" for to in (first, other))
+    driver = replayed(
+        captures.event("socket", 7, fd=3, domain=10, type=2, proto=17, flags=0),
+        captures.event("connect", 7, res=0, tuple=connected, fd=3, addr=b""),
+        captures.event("sendto", 7, res=1, data=b"a", fd=3, size=1, tuple=sent),
+    )
+
+    assert ["", "::1:257->::2:514", "::1:257->::3:514"] == [name for _, name in shown(driver, "fd.name")]
+
+
+def test_all_that_a_poll_has_found(replayed, shown):
+    """The bits of ``POLLRDNORM`` and its like are shown, too."""
+    found = struct.pack("<Hqh", 1, 4, 0x204)
+
+    assert [("poll", "4:o204")] == shown(
+        replayed(captures.event("poll", 7, res=1, fds=found, timeout=0)), "evt.arg[fds]"
+    )
+
+
+def test_leaders_by_the_name_of_their_main_thread(replayed, shown):
+    """A group's name is that of its leader's main thread; where only the namespace's number is known, that is used."""
+    other = captures.thread(8, 7, 1, b"gmain", exe=b"bash")
+    old = [entry[:-8] + captures.i64(-1) for entry in (BASH, other)]
+    event = captures.event("close", 8, res=0, fd=3)
+
+    assert [("close", "gmain", "bash", "bash")] == shown(
+        replayed(listed(BASH, other), event), "proc.name", "proc.vpgid.name", "proc.pgid.name"
+    )
+    assert [("close", "bash", "")] == shown(replayed(listed(*old), event), "proc.vpgid.name", "proc.pgid.name")
+
+
+def test_seconds_of_a_capture_for_simulated_drops(tmp_path):
+    """A replay for simulated drops counts the seconds of the capture, as Falco does; others count none."""
+    path = tmp_path / "made.scap"
+    blocks = (captures.at(captures.TS + number * 1_001_000_000, CLOSE) for number in range(10))
+    path.write_bytes(captures.section() + b"".join(blocks))
+
+    def elapsed(**settings):
+        driver = Replay({"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}, **settings})
+        driver.open(Plan("syscall"))
+        assert 10 == sum(1 for batch in driver.batches() for _ in batch.events)
+        return driver.stats().elapsed
+
+    assert 9 == elapsed(syscall_event_drops={"simulate_drops": True})
+    assert elapsed(syscall_event_drops={"simulate_drops": False}) is None
+    assert elapsed() is None
