@@ -20,6 +20,7 @@ _POLLED: Final = Struct("<qh")
 #: Parameters with several texts, each of which is terminated.
 _LISTS: Final = frozenset({"args", "env", "cgroups"})
 _LONGEST_LIST: Final = 4096
+_REAPER: Final = "reaper_tid"
 _COMES_IN: Final = frozenset({"accept", "accept4"})
 #: Options of sockets, as Falco numbers them, whose values are times and 64-bit numbers, and the one that is an error.
 _SOCKET_ERROR: Final = 4
@@ -61,6 +62,8 @@ def _encoded(event: SyscallEvent, param: Param, form: str) -> bytes:
     value = event.value(param)
     if value is None:
         return b""
+    if param.name == _REAPER and value == event.tid:  # the init of a pid namespace; Falco reads no further there
+        value = 0
     return _ENCODE[form](value, event, param)
 
 

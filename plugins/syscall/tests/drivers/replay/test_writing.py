@@ -6,14 +6,17 @@ import os
 import sys
 from pathlib import Path
 from struct import pack
+from types import SimpleNamespace
 
 import pytest
 from workload import captures
 from workload.captures import PROCESSES, block, descriptor, descriptors, event, text, thread
 
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.scap.events import plain_values
 from falcohost_syscall.scap.writing import frames
 from falcohost_syscall.scap.writing.recorder import Recorder
+from falcohost_syscall.scap.writing.values import of_event
 
 SHELL = thread(7, 7, 1, b"bash", exe=b"bash", exepath=b"/bin/bash", args=b"-l\0", cwd=b"/root/", env=b"A=1\0")
 INIT = thread(1, 1, 0, b"init", exe=b"init", exepath=b"/sbin/init", cwd=b"/")
@@ -194,3 +197,14 @@ def test_a_long_event_is_cut():
     assert frames.MOST >= sum(map(len, found)) + 8 + 26
     assert [bytes(8), b"short\0"] == [found[0], found[3]]
     assert all(one.endswith(b"\0") and len(one) > 20_000 for one in found[1:3])
+
+
+@pytest.mark.parametrize(("tid", "told"), [(12, 0), (13, 12)])
+def test_the_init_of_a_pid_namespace_has_no_reaper(tid, told):
+    """No process takes over its own children, as the kernel says of such an init: Falco would stop reading there."""
+    end = SimpleNamespace(
+        type="procexit", tid=tid, row=BY_NAME["procexit"], value=lambda param: 12 if param.name == "reaper_tid" else 0
+    )
+    kind, values = of_event(end)
+
+    assert captures.i64(told) == values[kind.places["reaper_tid"]]
