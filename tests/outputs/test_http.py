@@ -3,6 +3,7 @@
 import gzip
 import hmac
 import random
+import socket
 import ssl
 import threading
 
@@ -54,6 +55,27 @@ def block(receiver, **more):
 def rules(*names):
     """Return alerts."""
     return [alert(name) for name in names]
+
+
+def test_an_answer_that_is_none(receiver):
+    """Of what does not speak HTTP, the message has the beginning: it is in the log after each attempt."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            link, _ = server.accept()
+            with link:
+                link.recv(65536)
+                link.sendall(b"x\x1b[31m" + b"y" * 30_000 + b"\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        output = make_output(block(receiver, url=f"http://127.0.0.1:{server.getsockname()[1]}/"), Form())
+        with pytest.raises(OutputError, match="cannot post to") as raised:
+            output.deliver([alert("a")])
+        thread.join()
+    output.close()
+
+    assert (True, True) == (len(str(raised.value)) < 300, "\x1b" not in str(raised.value))
 
 
 def test_each_alone(receiver):

@@ -313,4 +313,4 @@ def _reason(error: BaseException) -> str:
         inner = next((one for one in cause.args if isinstance(one, BaseException)), None)
         cause = inner or getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
         cause = cause if isinstance(cause, BaseException) else None
-    return "it does not answer in time" if isinstance(error, Timeout) else str(error)
+    return "it does not answer in time" if isinstance(error, Timeout) else _shortened(printable(str(error)))
