@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import platform
@@ -88,8 +89,15 @@ class Program:
         self._on = dict(recipes)
 
     def close(self) -> None:
-        """Detach it."""
+        """Detach it: the kernel does so when the descriptors at its tracepoints are closed.
+
+        BCC would ask for it before (ioctl(2)), which a confined worker may not; and again when Python ends.
+        """
         self.rings.close()
+        atexit.unregister(self._bpf.cleanup)
+        for descriptor in self._bpf.tracepoint_fds.values():
+            os.close(descriptor)
+        self._bpf.tracepoint_fds.clear()
         self._bpf.cleanup()
 
 
