@@ -194,14 +194,19 @@ def closed() -> Iterator[None]:
 def syscall_worker(children) -> Callable[[int], int]:
     """Return a function that waits for the worker of the source of the agent with this pid, and returns its pid.
 
-    It reads maps of the probe, as the loader does, but has no program, and it has become another user.
+    It reads what its driver collects, as the loader does, and it has become another user.
     """
+    name = os.environ.get("FALCOHOST_DRIVER", DEFAULT)
 
-    def reads_the_probe(pid: int) -> bool:
+    def reads(pid: int) -> bool:
         try:
             links = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
-            has_programs = "anon_inode:bpf-prog" in links
-            return "anon_inode:bpf-map" in links and not has_programs and _user(pid) != 0
+            is_reading = "anon_inode:bpf-map" in links
+            if name == "modern_ebpf":
+                is_reading &= "anon_inode:bpf-prog" not in links
+            if name == "kmod":
+                is_reading = re.search(r" /dev/(scap|falco)\d", Path(f"/proc/{pid}/maps").read_text()) is not None
+            return is_reading and _user(pid) != 0
         except OSError:
             return False
 
@@ -209,7 +214,7 @@ def syscall_worker(children) -> Callable[[int], int]:
         found: list[int] = []
 
         def is_there() -> bool:
-            found[:] = [child for child in children(pid) if reads_the_probe(child)]
+            found[:] = [child for child in children(pid) if reads(child)]
             return bool(found)
 
         wait_until(is_there)

@@ -12,7 +12,7 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import PROGRAM
-from falcohost.testing.waiting import PATIENCE
+from falcohost.testing.waiting import PATIENCE, SLOWNESS
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 
@@ -54,6 +54,12 @@ ALWAYS = ("15", "16", "18", "21", "38", "39", "40", "42", "51", "56", "58")
 
 # They were written for two agents of two processes each, and give their workers 45 s to come back.
 _THEN_AND_NOW = (("len(pids) == 2 and ", ""), ("time.sleep(45)", "time.sleep(2)"), ("n == 2", "n >= 1"))
+# How long the runner waits for the agent, for a technique, and for its alerts.
+_WAITS = (
+    ("range(300)", f"range({300 * SLOWNESS:.0f})"),
+    ("timeout=60,", f"timeout={60 * SLOWNESS:.0f},"),
+    ("time.sleep(.5)", f"time.sleep({SLOWNESS / 2})"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +71,13 @@ def rows(bpf, soak, tmp_path_factory):
     for file in (SHARED / "evasions").iterdir():
         if file.is_file():
             text = file.read_text()
-            for then, now in _THEN_AND_NOW:
+            for then, now in (*_THEN_AND_NOW, *(_WAITS if file.name == "run.py" else ())):
                 text = text.replace(then, now)
             (folder / file.name).write_text(text)
     names = soak(tuple(SEEN), ALWAYS)
     command = [sys.executable, folder / "run.py", PROGRAM, SHARED, *names]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=10 * PATIENCE, check=False)
+    limit = 10 * PATIENCE * SLOWNESS
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=limit, check=False)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(found) == len(names), done.stdout + done.stderr
     return {row["name"][:2]: row for row in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -109,6 +110,13 @@ def machine() -> None:
     for requirement in requirements():
         if requirement.problem:
             skip_or_fail("bpf", requirement.problem)
+
+
+@pytest.fixture(scope="session")
+def copies() -> None:
+    """Let the test go on where programs are ever copied: for functions since Linux 6.9, for preemption since 7.2."""
+    if tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 9):
+        pytest.skip("on this kernel, no program is copied: none can stand at functions of calls or be preempted")
 
 
 @pytest.fixture(scope="module")

@@ -59,8 +59,8 @@ def descriptors():
 @pytest.mark.parametrize(("twice", "by_function"), [(False, False), (True, False), (False, True)])
 def test_what_another_process_has_loaded(loaded, watching, request, twice, by_function):
     """Calls are told, also by programs that are copied with the numbers that maps have here; the other one is gone."""
-    if by_function:
-        request.getfixturevalue("functions")
+    for name in [*["functions"] * by_function, *["copies"] * twice]:
+        request.getfixturevalue(name)
     link = loaded(settings(twice), by_function=by_function)
     others = [os.dup(0) for _ in range(100)]  # so that maps have other numbers
     try:

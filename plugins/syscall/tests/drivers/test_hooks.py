@@ -10,7 +10,7 @@ from read_probe import ReadProbe
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import BY_NAME, CALLS
 from falcohost_syscall.drivers.modern_ebpf import hooks as driver_hooks
-from falcohost_syscall.drivers.modern_ebpf.hooks import HOOKS, REQUESTS
+from falcohost_syscall.drivers.modern_ebpf.hooks import HOOKS, INSTALLS, REQUESTS
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls, hooks, requests
 from falcohost_syscall.kernel.libbpf import Library
@@ -60,7 +60,7 @@ def test_a_kernel_that_refuses(machine, monkeypatch):
     real = driver_hooks.find(kernel)
     if not kernel.has_tracepoint("io_uring_submit_req"):  # since Linux 6.4
         real -= REQUESTS
-    monkeypatch.setattr(driver_hooks, "find", lambda kernel: HOOKS | REQUESTS)
+    monkeypatch.setattr(driver_hooks, "find", lambda kernel: HOOKS | REQUESTS | {INSTALLS})
     with ReadProbe() as driver:
         driver.set_calls(calls(TYPES, hooks=driver.hooks), passing=driver.hooks)
 
