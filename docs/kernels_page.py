@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,11 +43,10 @@ TESTS: Final = {
 #: Debian's kernels at whose functions programs can stand: here, no test may be skipped for that. The second is the
 #: first one that may preempt lazily, which forbids it.
 WITH_FUNCTIONS: Final = ((6, 9), (6, 13))
-#: Modules that a guest needs for its files, in the order in which they depend on each other; kernels lack some of them.
-MODULES: Final = (
-    *("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"),
-    *("netfs", "fscache", "9pnet", "9pnet_virtio", "9p", "overlay"),
-)
+#: Modules that a guest needs for its files. Which others they need, and in which order, differs even between the
+#: versions of one kernel, and is written in them.
+MODULES: Final = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+_NEEDED: Final = re.compile(rb"\0depends=([\w,-]*)\0")
 #: A busy host may give a guest no time just when its kernel checks that its timer ticks, and that would panic.
 BOOT: Final = "mitigations=off no_timer_check"
 INIT: Final = """#!/bin/busybox sh
@@ -63,6 +63,9 @@ for one in dev/shm tmp run; do mount -t tmpfs tmpfs /new/$one; done
 mount -t devpts devpts /new/dev/pts
 mount -t tracefs none /new/sys/kernel/tracing; mount -t bpf none /new/sys/fs/bpf
 mount -t cgroup2 none /new/sys/fs/cgroup
+for group in . docker; do
+    mkdir -p /new/sys/fs/cgroup/$group/kept; echo "+pids +memory" > /new/sys/fs/cgroup/$group/cgroup.subtree_control
+done
 ip link set lo up
 exec switch_root /new /bin/bash {script}
 """
@@ -71,9 +74,16 @@ export FALCOHOST_GUEST=1 FALCOHOST_SLOWNESS={slowness} FALCOHOST_DRIVER={driver}
 export PYTHONDONTWRITEBYTECODE=1
 ulimit -n 65536; cd {root}
 for file in {modules}; do busybox insmod $file; done
-.venv/bin/python -m pytest -v -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE {tests}
+.venv/bin/python -m pytest -vv -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE {tests}
 echo o > /proc/sysrq-trigger; sleep 60
 """
+
+
+#: What pytest says of a test that has ended, and of one that has failed when all have.
+_VERDICT: Final = re.compile(r"\S+::.* (PASSED|SKIPPED|FAILED|ERROR)\b")
+_FAILED: Final = re.compile(r"(FAILED|ERROR) (\S+)")
+#: Most failures of one test, with other parameters each, that are named.
+_FEW: Final = 3
 
 
 class Row(NamedTuple):
@@ -92,6 +102,7 @@ class Asked(NamedTuple):
     """What is to be run.
 
     :ivar over: a folder whose files lie over this machine's, if they exist; *modules*: kernel modules to load.
+    :ivar first: a busy machine gives the guest a processor before other sessions' programs, whatever their niceness.
     """
 
     driver: str
@@ -100,6 +111,7 @@ class Asked(NamedTuple):
     slowness: int
     over: Path | None
     modules: list[Path]
+    first: bool = False
 
 
 def unpacked(package: Path, folder: Path) -> tuple[str, Path]:
@@ -120,7 +132,7 @@ def made_guest(folder: Path, script: Path) -> Path:
     for name in ("bin", "dev", "host", "modules", "new", "proc", "sys", "up"):
         (disk / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox") or sys.exit("busybox is missing: apt install busybox-static"), disk / "bin")
-    found = [name for name in MODULES if _put_module(folder / "kernel", name, disk / "modules")]
+    found = _put_modules(folder / "kernel", disk / "modules")
     init = disk / "init"
     init.write_text(INIT.format(modules=" ".join(found), script=script))
     init.chmod(0o755)
@@ -130,13 +142,25 @@ def made_guest(folder: Path, script: Path) -> Path:
     return image
 
 
-def _put_module(kernel: Path, name: str, folder: Path) -> bool:
-    """Put the kernel module of that name into *folder*; return False if the kernel has none."""
-    for path in kernel.rglob(f"{name}.ko*"):
-        data = path.read_bytes()
-        (folder / f"{name}.ko").write_bytes(lzma.decompress(data) if path.suffix == ".xz" else data)
-        return True
-    return False
+def _put_modules(kernel: Path, folder: Path) -> list[str]:
+    """Put modules of *kernel*, and those that they need, into *folder*; return their names in the order of loading."""
+    paths = {path.name.partition(".ko")[0].replace("-", "_"): path for path in kernel.rglob("*.ko*")}
+    found: list[str] = []
+
+    def put(name: str) -> None:
+        if name in found or name not in paths:  # built in, or this kernel has none
+            return
+        path = paths[name]
+        data = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+        needed = _NEEDED.search(data)
+        for other in needed[1].decode().replace("-", "_").split(",") if needed else ():
+            put(other)
+        (folder / f"{name}.ko").write_bytes(data)
+        found.append(name)
+
+    for name in MODULES:
+        put(name)
+    return found
 
 
 def written_script(asked: Asked, release: str, folder: Path) -> Path:
@@ -174,26 +198,48 @@ def ran(package: Path, asked: Asked) -> Row:
             command += ["-virtfs", f"local,path={path.resolve()},mount_tag={tag},{how}"]
         print(f"{release}:", flush=True)
         said = []
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as guest:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=asked.first
+        ) as guest:
             assert guest.stdout is not None
             timer = threading.Timer(asked.seconds, guest.kill)
             timer.start()
-            for line in guest.stdout:
-                said.append(line.decode(errors="replace").rstrip())
-                print("   ", said[-1], flush=True)
-            timer.cancel()
+            try:
+                if asked.first:  # sched(7): between sessions, only this counts
+                    Path(f"/proc/{guest.pid}/autogroup").write_text("-10")
+                for line in guest.stdout:
+                    said.append(line.decode(errors="replace").rstrip())
+                    print("   ", said[-1], flush=True)
+            finally:
+                timer.cancel()
+                guest.kill()
     return row(release, asked.driver, said)
 
 
 def row(release: str, driver: str, said: list[str]) -> Row:
-    """Return the row of what pytest has *said*."""
+    """Return the row of what pytest has *said*; if it did not end, of the tests that did, and how many did not run."""
     last = next((line for line in reversed(said) if re.search(r"\d+ (passed|failed|error).* in ", line)), "")
-    counts = {what.rstrip("s"): number for number, what in re.findall(r"(\d+) (passed|skipped|failed|errors?)", last)}
-    which = [line.split()[1].rpartition("/")[2] for line in said if line.startswith(("FAILED ", "ERROR "))]
-    failed = str(int(counts.get("failed", 0)) + int(counts.get("error", 0))) if last else "did not end"
-    names = ", ".join(f"`{one}`" for one in which) or "-"
-    numbers = (counts.get("passed", "0"), counts.get("skipped", "0"), failed)
-    return Row(release, driver, *numbers, names, time.strftime("%Y-%m-%d"))
+    verdicts = [found[1] for line in said if (found := _VERDICT.match(line))]
+    counts = Counter(verdict.lower() for verdict in verdicts)
+    if last:
+        numbered = re.findall(r"(\d+) (passed|skipped|failed|error)", last)
+        counts = Counter({what: int(number) for number, what in numbered})
+    failed = str(counts["failed"] + counts["error"])
+    which = [found[2] for line in said if (found := _FAILED.match(line))]
+    if not last:
+        which = [found[0] for line in said if (found := _VERDICT.match(line)) and found[1] in ("FAILED", "ERROR")]
+        total = next((int(found[1]) for line in said if (found := re.search(r"collected (\d+) items", line))), None)
+        failed += ", did not end" if total is None else f", {total - len(verdicts)} of {total} did not run"
+    numbers = (str(counts["passed"]), str(counts["skipped"]), failed)
+    return Row(release, driver, *numbers, _names(which), time.strftime("%Y-%m-%d"))
+
+
+def _names(tests: list[str]) -> str:
+    """Return the names of tests; those that are one test with many parameters, as one with their number."""
+    names = [one.split(" ")[0].rpartition("/")[2] for one in tests]
+    many = {name: count for name, count in Counter(one.partition("[")[0] for one in names).items() if count > _FEW}
+    shown = dict.fromkeys(name if (name := one.partition("[")[0]) in many else one for one in names)
+    return ", ".join(f"`{one}`" + (f" ({many[one]} times)" if one in many else "") for one in shown) or "-"
 
 
 def written(rows: list[Row], text: str) -> str:
@@ -228,9 +274,11 @@ def main() -> None:
     parser.add_argument("--slowness", type=int, default=10, help="FALCOHOST_SLOWNESS in the guest")
     parser.add_argument("--over", type=Path, help="a folder whose files lie over this machine's: unpacked headers, BCC")
     parser.add_argument("--module", nargs="+", type=Path, default=[], help="kernel modules that the guest is to load")
+    parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")
     given = parser.parse_args()
     usual = list(TESTS[given.driver])
-    asked = Asked(given.driver, given.tests or usual, given.seconds, given.slowness, given.over, given.module)
+    tests = given.tests or usual
+    asked = Asked(given.driver, tests, given.seconds, given.slowness, given.over, given.module, given.first)
     rows = [ran(package, asked) for package in given.packages]
     if asked.tests == usual:
         PAGE.write_text(written(rows, PAGE.read_text()))

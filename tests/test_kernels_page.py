@@ -12,6 +12,8 @@ ERROR plugins/syscall/tests/test_e2e.py::test_public_rules - OSError
 [  659.763201] sysrq: Power Off
 """
 
+VERDICTS = ("PASSED", "PASSED", "SKIPPED", "FAILED", "ERROR")
+
 
 @pytest.fixture(scope="module")
 def page(root):
@@ -31,8 +33,24 @@ def test_a_run(page):
 
 
 def test_a_guest_that_does_not_end(page):
-    """A guest that was ended before pytest was done has no numbers, and does not count as good."""
-    assert ("0", "0", "did not end") == page.row("6.1.0-50-amd64", "kmod", SAID.splitlines()[:2])[2:5]
+    """Of a guest that was ended before pytest was, the row has the tests that did, and says how many did not run."""
+    said = [
+        "collecting ... collected 9 items",
+        "",
+        *(f"tests/test_a.py::test_{what} {what} [ 11%]" for what in VERDICTS),
+    ]
+
+    assert ("2", "1", "2, 4 of 9 did not run", "`test_a.py::test_FAILED`, `test_a.py::test_ERROR`") == page.row(
+        "6.1.0-50-amd64", "kmod", said
+    )[2:6]
+    assert ("0", "0", "0, did not end", "-") == page.row("6.1.0-50-amd64", "kmod", ["[ 7.79] reboot: Power down"])[2:6]
+
+
+def test_one_test_that_fails_often(page):
+    """A test that failed with more than three parameters is named once."""
+    said = [f"ERROR tests/test_a.py::test_seen[{number}] - OSError" for number in range(4)]
+
+    assert "`test_a.py::test_seen` (4 times)" == page.row("6.1", "kmod", [*said, "4 errors in 3.1s"]).which
 
 
 def test_rows_of_other_kernels_stay(page, root):
@@ -67,6 +85,20 @@ def test_a_kernel_in_two_packages(page, tmp_path):
 
     assert ("7.3.4-amd64", "vmlinuz") == (release, kernel.name)
     assert ["9p.ko", "vmlinuz"] == sorted(path.name for path in (tmp_path / "kernel").rglob("*") if path.is_file())
+
+
+def test_modules_in_their_order(page, tmp_path):
+    """A guest gets the modules that it needs, each after those that it needs itself, which say so."""
+    kernel, disk = tmp_path / "kernel", tmp_path / "disk"
+    needs = {"9p": "9pnet", "9pnet": "", "9pnet_virtio": "virtio,9pnet", "virtio_pci": "virtio-ring", "virtio-ring": ""}
+    for folder in (kernel, disk):
+        folder.mkdir()
+    for name, needed in {**needs, "virtio": "virtio_ring", "other": "9p"}.items():
+        (kernel / f"{name}.ko").write_bytes(b"\0license=GPL\0depends=%s\0name=x\0" % needed.encode())
+
+    order = ["virtio_ring", "virtio_pci", "virtio", "9pnet", "9pnet_virtio", "9p"]
+    assert order == page._put_modules(kernel, disk)
+    assert sorted(order) == sorted(path.stem for path in disk.iterdir())
 
 
 def test_functions_are_required(page, tmp_path):
