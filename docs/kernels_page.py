@@ -80,8 +80,8 @@ echo o > /proc/sysrq-trigger; sleep 60
 
 
 #: What pytest says of a test that has ended, and of one that has failed when all have.
-_VERDICT: Final = re.compile(r"\S+::.* (PASSED|SKIPPED|FAILED|ERROR)\b")
-_FAILED: Final = re.compile(r"(FAILED|ERROR) (\S+)")
+_VERDICT: Final = re.compile(r"(\S+::.*?) (PASSED|SKIPPED|FAILED|ERROR)\b")
+_FAILED: Final = re.compile(r"(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$")
 #: Most failures of one test, with other parameters each, that are named.
 _FEW: Final = 3
 
@@ -219,15 +219,15 @@ def ran(package: Path, asked: Asked) -> Row:
 def row(release: str, driver: str, said: list[str]) -> Row:
     """Return the row of what pytest has *said*; if it did not end, of the tests that did, and how many did not run."""
     last = next((line for line in reversed(said) if re.search(r"\d+ (passed|failed|error).* in ", line)), "")
-    verdicts = [found[1] for line in said if (found := _VERDICT.match(line))]
-    counts = Counter(verdict.lower() for verdict in verdicts)
+    verdicts = [found.groups() for line in said if (found := _VERDICT.match(line))]
+    counts = Counter(verdict.lower() for _, verdict in verdicts)
     if last:
         numbered = re.findall(r"(\d+) (passed|skipped|failed|error)", last)
         counts = Counter({what: int(number) for number, what in numbered})
     failed = str(counts["failed"] + counts["error"])
-    which = [found[2] for line in said if (found := _FAILED.match(line))]
+    which = [found[1] for line in said if (found := _FAILED.match(line))]
     if not last:
-        which = [found[0] for line in said if (found := _VERDICT.match(line)) and found[1] in ("FAILED", "ERROR")]
+        which = [name for name, verdict in verdicts if verdict in ("FAILED", "ERROR")]
         total = next((int(found[1]) for line in said if (found := re.search(r"collected (\d+) items", line))), None)
         failed += ", did not end" if total is None else f", {total - len(verdicts)} of {total} did not run"
     numbers = (str(counts["passed"]), str(counts["skipped"]), failed)
@@ -236,7 +236,7 @@ def row(release: str, driver: str, said: list[str]) -> Row:
 
 def _names(tests: list[str]) -> str:
     """Return the names of tests; those that are one test with many parameters, as one with their number."""
-    names = [one.split(" ")[0].rpartition("/")[2] for one in tests]
+    names = [file.rpartition("/")[2] + sign + name for file, sign, name in (one.partition("::") for one in tests)]
     many = {name: count for name, count in Counter(one.partition("[")[0] for one in names).items() if count > _FEW}
     shown = dict.fromkeys(name if (name := one.partition("[")[0]) in many else one for one in names)
     return ", ".join(f"`{one}`" + (f" ({many[one]} times)" if one in many else "") for one in shown) or "-"

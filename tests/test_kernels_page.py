@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 SAID = """
-FAILED plugins/syscall/tests/drivers/test_entered.py::test_text[tracepoint] - assert (0, 256) == (-95, 256)
+FAILED plugins/syscall/tests/drivers/test_entered.py::test_text[one / two] - assert (0, 256) == (-95, 256)
 ERROR plugins/syscall/tests/test_e2e.py::test_public_rules - OSError
 2 failed, 130 passed, 17 skipped, 1 error in 653.67s (0:10:53)
 [  659.763201] sysrq: Power Off
@@ -28,7 +28,7 @@ def test_a_run(page):
     """A row has the numbers of pytest's last line, with errors among the failures, and names what failed."""
     found = page.row("6.1.0-50-amd64", "kmod", SAID.splitlines())
 
-    which = "`test_entered.py::test_text[tracepoint]`, `test_e2e.py::test_public_rules`"
+    which = "`test_entered.py::test_text[one / two]`, `test_e2e.py::test_public_rules`"
     assert ("6.1.0-50-amd64", "kmod", "130", "17", "3", which) == found[:6]
 
 
