@@ -277,6 +277,9 @@ def main() -> None:
     parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")
     given = parser.parse_args()
     usual = list(TESTS[given.driver])
+    for name in ("bin", "lib", "lib64", "sbin"):
+        if given.over and (given.over / name).is_dir() and Path("/", name).is_symlink():
+            parser.error(f"--over: {given.over / name} would hide /{name}, which is a link; move it to usr/{name}")
     tests = given.tests or usual
     asked = Asked(given.driver, tests, given.seconds, given.slowness, given.over, given.module, given.first)
     rows = [ran(package, asked) for package in given.packages]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +110,15 @@ def test_functions_are_required(page, tmp_path):
         return "REQUIRE=fexit" in page.written_script(asked, release, tmp_path).read_text()
 
     assert [False, False, True, False] == [*map(required, ("5.10.0-46", "6.1.0-50", "6.12.117+deb13", "7.3.4+deb13"))]
+
+
+def test_a_folder_that_would_hide_libraries(page, tmp_path, monkeypatch, capsys):
+    """Files for a guest in a folder whose name is a link here are refused: nothing behind the link would be there."""
+    if not Path("/lib").is_symlink():
+        pytest.skip("/lib is no link here")
+    (tmp_path / "lib").mkdir()
+    monkeypatch.setattr("sys.argv", ["script/kernels", "linux-image.deb", "--over", str(tmp_path)])
+
+    with pytest.raises(SystemExit):
+        page.main()
+    assert f"{tmp_path}/lib would hide /lib, which is a link; move it to usr/lib" in capsys.readouterr().err
