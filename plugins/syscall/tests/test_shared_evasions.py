@@ -54,8 +54,9 @@ ALWAYS = ("15", "16", "18", "21", "38", "39", "40", "42", "51", "56", "58")
 
 # They were written for two agents of two processes each, and give their workers 45 s to come back.
 _THEN_AND_NOW = (("len(pids) == 2 and ", ""), ("time.sleep(45)", "time.sleep(2)"), ("n == 2", "n >= 1"))
-# How long the runner waits for the agent, for a technique, and for its alerts.
+# How long the runner waits for the agent, for a technique, and for its alerts, and the agent for its source.
 _WAITS = (
+    ('{D}/state"', '{D}/state", "-o", "falcohost.source_timeout=%.0f"' % (60 * SLOWNESS)),
     ("range(300)", f"range({300 * SLOWNESS:.0f})"),
     ("timeout=60,", f"timeout={60 * SLOWNESS:.0f},"),
     ("time.sleep(.5)", f"time.sleep({SLOWNESS / 2})"),
