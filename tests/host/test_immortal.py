@@ -91,3 +91,11 @@ def test_a_python_without_them():
     """A Python that has no immortal objects is left alone."""
     assert run(sys.executable)[0] == 0
     assert not immortal.is_possible()
+
+
+@pytest.mark.parametrize("bits", [47, 48, 52, 57])
+def test_all_addresses_have_a_word(bits):
+    """Objects may be anywhere below 2^57; those of arm64 are above 2^47, which no address of x86-64 usually is."""
+    words = immortal._counts()
+
+    assert (1 << bits) <= words.nbytes

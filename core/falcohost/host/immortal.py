@@ -17,8 +17,8 @@ from typing import Final
 #: The count of an immortal object, and where it is: the lower half of the first word of an object (object.h).
 _IMMORTAL: Final = 0xFFFF_FFFF
 _SIZE: Final = 4
-#: The words of a process's memory, of which there are no more.
-_ALL: Final = 1 << 45
+#: The words of a process's memory: addresses have 47 bits or up to 57 on x86-64, 48 or up to 52 on arm64.
+_ALL: Final = (1 << 57) // _SIZE
 
 
 def _counts() -> memoryview:
