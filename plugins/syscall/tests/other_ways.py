@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 #: Runs the rest of the line by a program that lies where packages put theirs; the folder is seen in the command line.
 INSTALLED = "@a private /usr/sbin installed /usr/sbin"
 IN_BIN = "@a private /usr/bin installed /usr/bin"
@@ -121,6 +123,47 @@ MORE = {
         "Scheduled job written",
         "@runc cgroup $cgroup exec @implant private /var folder /var/spool/cron open write /var/spool/cron/root",
     ),
+    "with the set-gid bit by mknod": (
+        "Program made with the rights of its owner",
+        f"{sys.executable} -c __import__('os').mknod('$tmp/x',0o102755)",
+    ),
+    "behind another library, in /var/tmp": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_PRELOAD=/usr/lib/none.so:/var/tmp/none.so exec @payload noop $tmp",
+    ),
+    "by dots": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_PRELOAD=/usr/../tmp/none.so exec @payload noop $tmp",
+    ),
+    "by the folder of its libraries": (
+        "Library preloaded from a temporary folder",
+        "@a with LD_LIBRARY_PATH=/dev/shm/x exec @payload noop $tmp",
+    ),
+    "by Python's modules": (
+        "Library preloaded from a temporary folder",
+        "@a with PYTHONPATH=/dev/shm/x exec @payload noop $tmp",
+    ),
+    "by Perl's modules": (
+        "Library preloaded from a temporary folder",
+        "@a with PERL5LIB=/dev/shm/x exec @payload noop $tmp",
+    ),
+    "the machine's own": (
+        "Private SSH key read",
+        "@thief private /etc folder /etc/ssh made /etc/ssh/ssh_host_x_key open read /etc/ssh/ssh_host_x_key",
+    ),
+    "to perl behind an option": (
+        "Program in shared memory handed to another",
+        "@loader made $shm/x run /usr/bin/perl -w $shm/x",
+    ),
+    "from Oracle's cloud": (
+        "Cloud credentials fetched from inside a container",
+        "@runc cgroup $cgroup exec @thief network 192.0.0.192 connect 192.0.0.192 80",
+    ),
+    "for the power button": (
+        "File that starts a program by itself written",
+        "@implant private /etc folder /etc/acpi open write /etc/acpi/x",
+    ),
+    "as bash reads a pipe": ("Script without a name started", "@loader run /bin/bash /dev/fd/0 $tmp/x"),
 }
 
 #: Harmless lines beside the twins, which fire nothing.
@@ -130,5 +173,10 @@ QUIET = {
     "that of its own thread": "@tool open read /proc/thread-self/environ",
     "an account file of an image": f"{IN_BIN}/podman folder $tmp/containers/storage/etc "
     "made $tmp/containers/storage/etc/passwd chroot $tmp/containers/storage open write /etc/passwd",
+    "a machine's key in a backup": f"{IN_BIN}/tar folder $tmp/x private /etc folder /etc/ssh "
+    "made /etc/ssh/ssh_host_x_key open read /etc/ssh/ssh_host_x_key",
+    "a machine's public key": "@tool private /etc folder /etc/ssh made /etc/ssh/ssh_host_x_key.pub open read "
+    "/etc/ssh/ssh_host_x_key.pub",
+    "a file in shared memory that is told to a script": "@loader run /usr/bin/perl -e 1 $shm/x",
     "what sshd tries at each login": f"{INSTALLED}/sshd folder $tmp/x as 65534 become setuid 0",
 }

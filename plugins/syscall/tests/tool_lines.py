@@ -40,6 +40,14 @@ TOOL_LINES = {
         "@thief open read /proc/$here/mem",
         f"{IN_BIN}/gdb folder $tmp/x open read /proc/$here/mem",
     ),
+    "Memory or disk read as bytes": (
+        f"{IN_BIN}/dd folder $tmp/x open read /proc/$here/mem",
+        f"{IN_BIN}/dd folder $tmp/x open read /proc/self/mem",
+    ),
+    "Script without a name started": (
+        "@loader run /usr/bin/perl /proc/self/fd/0 $tmp/x",
+        "@loader run /usr/bin/perl /dev/null $tmp/x",
+    ),
     "File that starts a program by itself written": (
         "@implant private /etc folder /etc/udev folder /etc/udev/rules.d open write /etc/udev/rules.d/x.rules",
         "@implant private /etc folder /etc/udev open write /etc/udev/x.rules",
