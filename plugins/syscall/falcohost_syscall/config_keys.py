@@ -66,7 +66,7 @@ _ENGINE = (
         type=int,
         check=functools.partial(_preset, "engine.modern_ebpf.buf_size_preset"),
         help="size of the ring buffer of calls, 1 to 10: 1 means 1 MiB, and each step doubles it; the buffer of "
-        "processes is half as large, and at least 2 MiB; by default 1 MiB for each processor, at least 2 and at most 8",
+        "processes is half as large; by default 8 MiB, with one or two processors 4 MiB",
     ),
     ConfigKey(
         key="engine.modern_ebpf.drop_failed_exit",

@@ -209,7 +209,7 @@ def test_ring_size_of_a_machine():
     """Where no preset is given, a machine with few processors has a smaller ring."""
     mib = 1 << 20
 
-    assert [2 * mib, 2 * mib, 4 * mib, 4 * mib, 8 * mib, 8 * mib] == [*map(default_ring_size, (1, 2, 3, 4, 8, 64))]
+    assert [4 * mib, 4 * mib, 8 * mib, 8 * mib, 8 * mib] == [*map(default_ring_size, (1, 2, 3, 4, 64))]
     assert default_ring_size(os.cpu_count()) == parse({}).ring_size
 
 

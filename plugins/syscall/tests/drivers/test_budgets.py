@@ -15,7 +15,7 @@ from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import wait_until
-from falcohost_syscall.drivers.modern_ebpf.config import Config, default_ring_size
+from falcohost_syscall.drivers.modern_ebpf.config import default_ring_size
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.records import parts
@@ -28,9 +28,6 @@ OPENS = R.CallSpec(OPEN, R.WANT_FD | R.WANT_PATH, fd_arg=R.RET_ARG, path_arg=1, 
 ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 CGROUPS = next((path for path in ROOTS if (path / "cgroup.procs").exists()), None)
 
-
-#: What a machine with one processor has.
-SMALLEST = Config(default_ring_size(1))
 
 #: The budgets of users are apart, so that what else runs on this machine takes nothing from this one.
 AS_OTHER = "os.setgid(61235); os.setuid(61235)"
@@ -161,7 +158,7 @@ def test_many_long_arguments(probe):
     assert 0 == lost["proc_ring_full"]
 
 
-@pytest.mark.parametrize("probe", [(SMALLEST.ring_size, SMALLEST.process_ring_size)], indirect=True)
+@pytest.mark.parametrize("probe", [(default_ring_size(1), default_ring_size(1) // 2)], indirect=True)
 def test_a_few_long_arguments(probe):
     """Programs with 120 KiB of arguments are nothing unusual: of four, nothing is lost, however small the machine."""
     probe.set_options(Options(execve=True, exec_cwd=True, more_args=True))

@@ -17,7 +17,7 @@ from falcohost_syscall.watched.paths import LONGEST_WATCHED, RULES, is_watchable
 #: Falco's ring sizes by ``buf_size_preset``, in bytes.
 SIZES = {number: 1 << 19 + number for number in range(1, 11)}
 #: Without a preset: as much as a processor makes in some time, within bounds, in bytes.
-OF_A_PROCESSOR, LEAST, MOST = SIZES[1], SIZES[2], SIZES[4]
+OF_A_PROCESSOR, LEAST, MOST = SIZES[2], SIZES[3], SIZES[4]
 #: Falco's default of ``falco_libs.snaplen``, for which 0 stands too, and its maximum; the probe has room for MOST_DATA.
 SNAPLEN, LONGEST_SNAPLEN, MOST_DATA = 80, 65535, CHUNK
 
@@ -52,11 +52,8 @@ class Config:
 
     @property
     def process_ring_size(self) -> int:
-        """Return the size of the ring of processes, in bytes: smaller, unless every fork is sent.
-
-        In the least a few programs with long arguments have room, of which each has a share.
-        """
-        return max(self.ring_size // 2, LEAST) if self.process_context else self.ring_size
+        """Return the size of the ring of processes, in bytes: smaller, unless every fork is sent."""
+        return max(self.ring_size // 2, SIZES[1]) if self.process_context else self.ring_size
 
 
 def parse(settings: Mapping[str, Any]) -> Config:
