@@ -30,11 +30,12 @@ from falcohost.errors import OutputError, OutputRefused
 from falcohost.hookspecs import RetriedProblem
 from falcohost.log import log
 from falcohost.outputs.formats import Answered, together
+from falcohost.outputs.http_bounds import bound
 from falcohost.outputs.http_settings import HttpSettings, port_of
 from falcohost.trusted import client_context
 
-#: Seconds for a connection, and between two parts of an answer.
-CONNECT, READ = 10.0, 30.0
+#: Seconds for a connection, between two parts of an answer, and for a request with its whole answer.
+CONNECT, READ, WHOLE = 10.0, 30.0, 60.0
 
 #: The alert itself is what is wrong: a malformed request, a body that is too large, or content that is not accepted.
 FOR_GOOD: Final = frozenset({400, 413, 422})
@@ -234,8 +235,9 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Have the connections use the context."""
+        """Have the connections use the context, and requests come to an end."""
         super().init_poolmanager(*args, **options, ssl_context=self._context)
+        bound(self.poolmanager, WHOLE)
 
     def cert_verify(self, *args: Any) -> None:
         """Do nothing: the context says whom to trust."""
