@@ -112,16 +112,23 @@ class Asked:
             self._begin(search)
 
     def hurry(self, container: str) -> None:
-        """Ask for *container* at once, if it is looked for: there is news of it."""
+        """Ask for *container* at once, unless all is known of it: there is news of it.
+
+        A busy machine may take longer to make it than it is looked for.
+        """
         with self._lock:
-            search = self._searches.get(container)
+            search, is_whole = self._searches.get(container), self._known.has_whole(container)
         if search is not None:
             self._begin(search)
+        elif not is_whole:
+            self.begin(container)
 
     def begin(self, container: str) -> None:
         """Ask for *container*, which has been made; what is known of an earlier one of its name is forgotten."""
         with self._lock:
-            self._known.begin(container)
+            if self._known.begin(container) and (earlier := self._searches.get(container)) is not None:
+                search = self._searches[container] = _Search(container, None)
+                search.tells = earlier.tells  # the answers that are under way are of the earlier one
         self._made(container)
         self.ask(container, nobody)
 
@@ -140,6 +147,8 @@ class Asked:
         """Keep what is on disk of *container* now, and ask nobody; return whether there is no more to know."""
         if not isinstance(self.engine, OnDisk) or self._known.has_whole(container):
             return True
+        with self._lock:
+            search = self._searches.get(container)
         row, is_whole = None, True
         try:
             row = self.engine.on_disk(container)
@@ -149,12 +158,13 @@ class Asked:
             self.failed += 1
         if row is None:
             return False
-        self._found(container, row)
         with self._lock:
-            search = self._searches.get(container)
+            if self._searches.get(container) is not search:
+                return False  # it is found, or there is another one of this name
             self._known.keep(container, row)
             if is_whole:
                 self._searches.pop(container, None)
+        self._found(container, row)
         if search is not None and is_whole:
             self._tell(search, row)
         elif search is not None:
@@ -232,6 +242,8 @@ class Asked:
 
     def _learn_incomplete(self, search: _Search, row: Row) -> None:
         with self._lock:
+            if self._searches.get(search.container) is not search:
+                return
             is_first, search.incomplete = search.incomplete is None, row
             self._known.keep(search.container, row)
         self._found(search.container, row)

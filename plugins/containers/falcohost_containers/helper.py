@@ -255,7 +255,7 @@ class Watching:
         if holders := tuple(owner for owner in owners if path in owner.engine.folders()):
             self._watch(path, holders)  # it is no container's, but one in which they are
         elif named := _named(path.name, owners):
-            if not any(owner.is_inside for owner in named) and self._folders.watch(path):
+            if not any(owner.is_inside for owner in named) and self._folders.watch(path) is not None:
                 self._made[path] = named
             self._ask(named, path)
             if len(self._made) > MOST:

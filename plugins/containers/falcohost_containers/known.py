@@ -49,10 +49,12 @@ class Known:
         if len(self._over) > MOST:
             self._forget(next(iter(self._over)))
 
-    def begin(self, container: str) -> None:
-        """Forget what is known of another container of this name, which is over."""
-        if container in self._over:
+    def begin(self, container: str) -> bool:
+        """Forget what is known of another container of this name, which is over; return whether there was one."""
+        was_another = container in self._over
+        if was_another:
             self._forget(container)
+        return was_another
 
     def forget_old(self) -> None:
         """Forget the containers that have been over for long."""

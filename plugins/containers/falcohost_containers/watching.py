@@ -33,12 +33,12 @@ class Folders:
         """Return the descriptor that can be read when there are new entries; -1: the kernel allows no more queues."""
         return self._queue
 
-    def watch(self, folder: Path, *, ends: bool = False) -> bool:
-        """Watch *folder*, if it is there, with *ends* also what goes; return whether it was not watched before."""
+    def watch(self, folder: Path, *, ends: bool = False) -> bool | None:
+        """Watch *folder*, with *ends* also what goes; return whether it was not watched before; None: it is gone."""
         mask = _COMES | _IN_ONLYDIR | _IN_MASK_ADD | (_GOES if ends else 0)
         number = self._libc.inotify_add_watch(self._queue, bytes(folder), mask)
         if number < 0:
-            return False
+            return None
         known, had_ends = self._folders.get(number, (folder, None))
         is_new = known != folder or had_ends is None or ends > had_ends
         self._folders[number] = folder, ends or (known == folder and bool(had_ends))

@@ -187,6 +187,43 @@ def test_what_is_known_in_brief(monkeypatch):
     assert "web" == (told[1] or Row()).name
 
 
+class Late(Runtime):
+    """A runtime whose answers are under way for long."""
+
+    def find(self, container: str) -> Row | None:
+        """Return what it said when it was asked."""
+        said = self.says.get(container)
+        super().find("")
+        if isinstance(said, Incomplete):
+            raise said
+        assert isinstance(said, Row)
+        return said
+
+
+OLD = Row(name="web", image="old")
+
+
+@pytest.mark.parametrize("old", [OLD, Incomplete(OLD)], ids=["whole", "incomplete"])
+def test_an_answer_about_an_earlier_container_of_the_same_name(old):
+    """It counts for nothing once there is another one, of which those who wait are told."""
+    runtime, heard = Late("a", web=old), []
+    runtime.goes_on.clear()
+    here, told, ask = answers(runtime)
+    here.found = lambda container, row: heard.append(row)
+    ask("web", "a")
+    wait_until(lambda: runtime.asked)
+    here.runtimes[0].end("web")
+    runtime.says["web"] = new = Row(name="web", image="new")
+    here.runtimes[0].begin("web")
+    wait_until(lambda: len(runtime.asked) == 2)
+    runtime.goes_on.set()
+    wait_until(lambda: told)
+
+    assert [new] == told == heard
+    ask("web", "a")
+    assert [new] * 2 == told
+
+
 @pytest.mark.parametrize("reads_files", [False, True])
 def test_news_of_a_container(monkeypatch, reads_files):
     """What has come for a container is looked at without delay."""

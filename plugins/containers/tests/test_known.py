@@ -15,6 +15,7 @@ from daemons import need
 from msgspec import structs
 
 from falcohost.testing.waiting import wait_until
+from falcohost_containers import asking as asking_module
 from falcohost_containers import known
 from falcohost_containers.asking import Asking
 from falcohost_containers.helper import Watching
@@ -157,3 +158,52 @@ def test_another_container_of_the_same_name(runc):
         wait_until(lambda: name in rows._over)
 
     assert "bob" == (rows.get(name) or Row()).labels["owner"]
+
+
+@pytest.fixture
+def states(tmp_path) -> Path:
+    """Return the folder in which a runtime keeps the states of containers."""
+    (tmp_path / "states").mkdir()
+    return tmp_path / "states"
+
+
+def write_state(folder: Path, owner: str) -> None:
+    """Write the state of a container, as runc does: under another name first."""
+    (folder / "new").write_text(json.dumps({"config": {"labels": [f"owner={owner}"]}}))
+    (folder / "new").replace(folder / "state.json")
+
+
+def test_a_state_that_comes_late(states, monkeypatch):
+    """A busy machine may take longer to write it than it is looked for; the source is told to ask again."""
+    monkeypatch.setattr(asking_module, "NONE", 0.0)
+    asking = Asking([Bare([states])])
+    watching, (runc,), told = Watching(asking), asking.runtimes, []
+    watching._look()
+    (states / "web").mkdir()
+    watching._take()
+    wait_until(lambda: not runc._searches)
+    asking.again.ask(told.append)
+    asking.again.ask(told.append)
+    assert ["web"] == told
+    write_state(states / "web", "ann")
+    watching._take()
+    wait_until(lambda: runc._known.has_whole("web"))
+
+    assert (["web"] * 2, {"owner": "ann"}) == (told, (runc._known.get("web") or Row()).labels)
+
+
+def test_a_name_that_is_used_again_at_once(states, monkeypatch):
+    """What comes into the folder of the second container is noticed, also if all of this is read in one go."""
+    monkeypatch.setattr(asking_module, "PAUSE", 1000.0)
+    asking = Asking([Bare([states])])
+    watching, (runc,) = Watching(asking), asking.runtimes
+    watching._look()
+    (states / "web").mkdir()
+    (states / "web").rmdir()
+    (states / "web").mkdir()
+    watching._take()
+    assert [states / "web"] == [*watching._made]
+    write_state(states / "web", "bob")
+    watching._take()
+
+    assert {"owner": "bob"} == (runc._known.get("web") or Row()).labels
