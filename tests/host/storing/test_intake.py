@@ -139,18 +139,34 @@ def test_a_worker_that_does_not_read(taking, of):
     assert source.written().startswith("2999x")
 
 
-def test_alerts_that_the_store_gave_up(taking, store):
-    """Alerts that the store gave up are reported once, in an alert stored with the next arrival."""
-    told = []
-    for lost in (3, 5, 5):
-        store.lost, before = lost, store.last
-        taking.intake.take(Arrival("one", [alert("a")]))
-        taking.turn()
-        taking.turn()
-        told.append([(one.rule, one.message, dict(one.fields)) for _, one in store.read(before + 1, 9)])
-
+def given_up(taking, since):
+    """Return the counts in alerts about alerts that were given up, stored after the number *since*."""
     rule, text = "Falcohost internal: alerts given up", "alerts were given up before every output had them"
-    assert [[(rule, f"3 {text}", {"count": 3})], [(rule, f"2 {text}", {"count": 2})], []] == told
+    told = [one for _, one in taking.store.read(since, 99) if one.rule == rule]
+    assert [f"{one.fields['count']} {text}" for one in told] == [one.message for one in told]
+    return [one.fields["count"] for one in told]
+
+
+def test_alerts_that_the_store_gave_up(taking, store):
+    """Alerts that the store gave up are told at once, then every ten seconds, so that a flood is not one of these."""
+    told = []
+    for lost, seconds in ((3, 0), (5, 1), (40, 1), (40, 9), (40, 60), (41, 0)):
+        taking.clock.advance(seconds)
+        store.lost, before = lost, store.last
+        taking.turn()
+        taking.turn()
+        told.append(given_up(taking, before))
+
+    assert [[3], [], [], [37], [], [1]] == told
+
+
+def test_alerts_that_the_store_gave_up_at_last(taking, store):
+    """What is given up until the end is stored with the last commit."""
+    for store.lost in (3, 5):
+        taking.turn()
+    taking.intake.commit(last=True)
+
+    assert [3, 2] == given_up(taking, 0)
 
 
 def test_nothing_is_left_open(taking):

@@ -16,6 +16,7 @@ from falcohost.host.storing.aside import Aside
 from falcohost.host.storing.handled import Caution, Handled
 from falcohost.host.storing.outputs import OutputsLink
 from falcohost.host.storing.sources import Accuse, Sources
+from falcohost.host.storing.tally import Tally
 from falcohost.host.supervision.loop import Loop
 from falcohost.store.admission import Admission, Refused
 from falcohost.store.answers import AnswerAdmission
@@ -76,7 +77,7 @@ class Intake:
         self._arrived: list[Arrival] = []
         self._answers: list[Answer] = []
         self._outputs: OutputsLink | None = None
-        self._given_up = 0
+        self._given_up = Tally(clock)
         self._marks_wait_until: float | None = None
         self._caution = caution = caution or Caution(Handled(admissions))
         self._careful_until = clock.monotonic() + CAREFUL if caution.careful else 0.0
@@ -132,6 +133,10 @@ class Intake:
             self._marks_wait_until = None
             cursors |= self._store_all(arrived, answers)
         self._caution.handled.end()
+        self._tell_given_up(last)
+        if last and self._arrived:
+            cursors |= self._store_all(self._arrived, ())
+            self._arrived = []
         self._tell_waiting()
         self._sources.tell(cursors, self._store.cursor)
         if self._outputs is not None:
@@ -158,7 +163,6 @@ class Intake:
             arrived = [redacted(one, redact) for one in arrived]
             answers = [redacted(one, redact) for one in answers]
         stored = self._store.append(arrived, answers)
-        self._tell_given_up()
         self._on_stored(stored.alerts)
         return stored.cursors
 
@@ -207,10 +211,9 @@ class Intake:
                 pace.waited = 0.0
                 self.take_internal(_TOO_MANY, Priority.WARNING, text, fields)
 
-    def _tell_given_up(self) -> None:
+    def _tell_given_up(self, last: bool) -> None:
         """Raise an alert about alerts that the store had to delete before every output had them."""
-        count, self._given_up = self._store.lost - self._given_up, self._store.lost
-        if count:
+        if count := self._given_up.due(self._store.lost, last):
             text = f"{count} alerts were given up before every output had them"
             self.take_internal(GIVEN_UP, Priority.CRITICAL, text, {"count": count})
 
