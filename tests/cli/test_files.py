@@ -102,6 +102,19 @@ def test_r_names_what_is_not_there(falcohost, two, tmp_path):
     assert (1, True) == (ended.returncode, f"Error: -r names {tmp_path}/rules.d, which is not there" in ended.stderr)
 
 
+def test_a_name_that_is_not_utf8(agent, setup, tmp_path, until):
+    """A rules file may have any name: an agent has its rules, and after a change the new ones."""
+    command = setup(f"json_output: true\n{WATCHED_OFTEN}", numbers={"interval": 0.02})
+    path = tmp_path / os.fsdecode(b"a\xff.yaml")
+    path.write_text(FIRST)
+    running = agent(*command[:2], "--enable-source", "numbers", "-r", str(path))
+    fires(running, until, "First")
+    path.write_text(SECOND)
+    fires(running, until, "Second")
+
+    assert "is a bug" not in running.stderr
+
+
 def test_a_config_map_is_switched(agent, two, tmp_path, until):
     """Kubernetes swaps the folder ``..data`` is a link to, and removes the old one: the new rules are taken."""
     mounted = tmp_path / "mounted"

@@ -93,6 +93,7 @@ class AlertMaker:
 
     def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
         """Return the alert *message* that falcohost raises about itself, at *time* in nanoseconds."""
+        message = valid(message)
         values = {valid(name): json_value(fields[name]) for name in sorted(fields)}
         shown = " ".join(f"{name}={_encoder.encode(value).decode()}" for name, value in values.items())
         return Alert(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from falcohost.alert import Priority
 from falcohost.engine.ruleset import Ruleset
+from falcohost.engine.texts import valid
 from falcohost.errors import RulesError
 from falcohost.regular import MIB, read_regular
 from falcohost.rules.append_output import AppendOutput
@@ -86,4 +87,4 @@ def read_file(name: str) -> RulesFile:
         content = read_regular(name, LARGEST)
     except OSError as error:
         raise RulesError(f"Could not open file {name} for reading: {error.strerror}") from None
-    return RulesFile(name, yaml_text(content, errors="replace"))
+    return RulesFile(valid(name), yaml_text(content, errors="replace"))

@@ -23,7 +23,7 @@ START = Place()
 
 
 class RulesFile(Struct, frozen=True):
-    """A rules file: its *name* as configured, and its *text*."""
+    """A rules file: its *name* as configured, with U+FFFD for what is not UTF-8, and its *text*."""
 
     name: str
     text: str
