@@ -33,3 +33,13 @@ def test_limits(agent, setup, falcohost):
     assert "falcohost.limits[2] has no effect: the output of 'Every other' has number.value, but not number.vlue" in (
         running.stderr
     )
+
+
+def test_limits_of_a_state_in_memory(agent, setup, tmp_path):
+    """They hold also while the state directory cannot be used."""
+    (tmp_path / "file").touch()
+    config = f"{LIMITS}  state_dir: {tmp_path / 'file'}\n"
+    running = agent(*setup(config, numbers={"interval": 0.01}), *NUMBERS)
+    running.wait_for("in memory only")
+    wait_until(lambda: "alerts of this rule were held back since" in running.stdout, lambda: running.stderr)
+    running.end()

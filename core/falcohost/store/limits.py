@@ -20,6 +20,11 @@ class Limits:
     per_second: int = 5000
     rates: tuple[RateLimit, ...] = ()
 
+    @property
+    def in_memory(self) -> Limits:
+        """Return the limits of a store in memory: of how much it keeps, its own; of what is delivered, these."""
+        return Limits(megabytes=IN_MEMORY.megabytes, rates=self.rates)
+
 
 #: Limits of a store in memory.
 IN_MEMORY = Limits(megabytes=64)

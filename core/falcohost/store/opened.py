@@ -8,7 +8,7 @@ import sqlite3
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.directory import DATABASE, claim, state_directory
-from falcohost.store.limits import IN_MEMORY, Limits
+from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 
 
@@ -24,4 +24,4 @@ def open_store(configured: str, limits: Limits) -> Store:
             raise
     except (StateError, sqlite3.Error, OSError) as error:
         log.warning("%s; keeping the state of this run in memory only", error)
-        return Store(None, IN_MEMORY)
+        return Store(None, limits.in_memory)

@@ -19,7 +19,6 @@ from falcohost.log import log
 from falcohost.needs import NOTHING, WRITE, Needs
 from falcohost.store.age import boot_id
 from falcohost.store.directory import DATABASE
-from falcohost.store.limits import IN_MEMORY
 from falcohost.store.store import Store
 from falcohost.subscribers.selection import EVERYTHING
 
@@ -51,13 +50,13 @@ def opened(given: StoreGiven, parent: int) -> Opened:
     confine(Confinement(user=given.user, needs=needs, only_log=given.only_log, outlives=True), parent)
     wants = {name: one.wants for name, one in given.selections.items() if one != EVERYTHING}
     if directory is None or shown is None:
-        return Opened(Store(None, IN_MEMORY, wants=wants), Aside(None))
+        return Opened(Store(None, given.limits.in_memory, wants=wants), Aside(None))
     open_file = functools.partial(Store, directory / DATABASE, given.limits, shown=shown / DATABASE, wants=wants)
     try:
         return Opened(open_file(), Aside(directory))
     except (StateError, sqlite3.Error, OSError) as error:
         log.warning("%s; keeping the state in memory only, until that is mended", error)
-        return Opened(Store(None, IN_MEMORY, wants=wants), Aside(None), lambda: _opens(open_file))
+        return Opened(Store(None, given.limits.in_memory, wants=wants), Aside(None), lambda: _opens(open_file))
 
 
 def _opens(open_file: Callable[[], Store]) -> bool:
