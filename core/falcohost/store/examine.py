@@ -154,6 +154,9 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
         for part in _files(fresh):
             part.unlink()
         with Reader(path) as reader:
+            if not reader.version:
+                mend = "nothing can be taken from it, and the agent begins a new one when it starts"
+                raise StateError(f"the beginning of {path} is damaged: {mend}")
             if reader.version != SCHEMA:
                 raise StateError(f"{path} has format {reader.version}, not {SCHEMA}; only that can be repaired")
             new = connect(fresh)
