@@ -157,6 +157,7 @@ LINES = {
     "Password hashes read under a borrowed name": ("@sshd open read /etc/shadow", "@sshd open read /etc/passwd"),
     "Program run from memory": ("@loader exec-memory @payload", "@loader exec @payload noop"),
     "Program without a name started": ("@loader exec-unnamed @payload", "@loader exec-descriptor @payload"),
+    "Program started from a file system in memory": ("@loader exec-tmpfs @payload", "@loader exec-descriptor @payload"),
     "Program started from shared memory": (
         "@loader exec-argument0 $shm/@dropped",
         "@loader exec-argument0 @dropped",

@@ -10,6 +10,7 @@ from other_ways import IN_BIN, INSTALLED
 BY_THE_WAY = {
     "Folder of programs changed",
     "File of the system written by a program that is not installed",
+    "Program started from a file system in memory",
     "Program with a name of the system's",
     "Settings of a user read by a program that is not installed",
 }

@@ -4,11 +4,14 @@
 #define FALCOHOST_EXECED_BPF_H
 
 #include "fd.bpf.h"
+#include "init_path.bpf.h"
 #include "task.bpf.h"
 
 #define CAP_DAC_OVERRIDE 1
 #define SB_RDONLY 1
 #define S_IMMUTABLE 8
+#define TMPFS_MAGIC 0x01021994 /* of devtmpfs, too */
+#define RAMFS_MAGIC 0x858458f6
 #define NSEC 1000000000ULL
 #define CTIME_QUERIED (1U << 31) /* since Linux 6.13: somebody has asked for the time */
 
@@ -62,6 +65,50 @@ static __always_inline bool is_memfd(struct file *file)
 	return __builtin_memcmp(name, "memfd:", sizeof(name)) == 0;
 }
 
+/* Whether a mount is /tmp, /var/tmp or /run below a root directory. */
+static __always_inline bool is_usual_tmpfs(struct mount *mount, struct vfsmount *root)
+{
+	struct dentry *at = READ(struct mount, mount, mnt_mountpoint);
+	struct dentry *folder = READ(struct dentry, at, d_parent);
+	char name[4] = {}, above[4] = {};
+
+	if (READ(struct mount, mount, mnt_parent) != mount_of(root))
+		return false;
+	bpf_probe_read_kernel(name, sizeof(name), READ(struct dentry, at, d_name.name));
+	if (READ(struct dentry, folder, d_parent) == folder)
+		return !__builtin_memcmp(name, "tmp", sizeof(name)) || !__builtin_memcmp(name, "run", sizeof(name));
+	bpf_probe_read_kernel(above, sizeof(above), READ(struct dentry, folder, d_name.name));
+	folder = READ(struct dentry, folder, d_parent);
+	return !__builtin_memcmp(above, "var", sizeof(above)) && !__builtin_memcmp(name, "tmp", sizeof(name)) &&
+	       READ(struct dentry, folder, d_parent) == folder;
+}
+
+/* Whether a file is in a tmpfs or ramfs in an unusual place. A machine without disks has its root in one, and all its
+ * programs. What init has mounted goes by where that is, whatever a container calls it. */
+GLOBAL int is_in_tmpfs(__u64 leader)
+{
+	struct task_struct *init, *task = (void *)leader;
+	struct file *file = READ(struct mm_struct, READ(struct task_struct, task, mm), exe_file);
+	struct super_block *sb = READ(struct inode, READ(struct file, file, f_inode), i_sb);
+	__u32 magic = READ(struct super_block, sb, s_magic);
+	struct vfsmount *top;
+	__u64 home;
+
+	if (magic != TMPFS_MAGIC && magic != RAMFS_MAGIC)
+		return false;
+	init = READ(struct pid_namespace, pid_ns(NUMBER(struct task_struct, task, thread_pid), 0), child_reaper);
+	top = READ(struct fs_struct, READ(struct task_struct, init, fs), root.mnt);
+	if (sb == READ(struct vfsmount, top, mnt_sb))
+		return false;
+	home = home_mount(NUMBER(struct inode, READ(struct file, file, f_inode), i_sb),
+			  NUMBER(struct nsproxy, READ(struct task_struct, init, nsproxy), mnt_ns));
+	if (!home) {
+		home = NUMBER(struct file, file, f_path.mnt);
+		top = READ(struct fs_struct, READ(struct task_struct, task, fs), root.mnt);
+	}
+	return !is_usual_tmpfs(mount_of((void *)home), top);
+}
+
 static __always_inline void read_exe(struct execed *e, struct task_struct *task, struct file *exe)
 {
 	struct inode *inode = READ(struct file, exe, f_inode);
@@ -78,6 +125,9 @@ static __always_inline void read_exe(struct execed *e, struct task_struct *task,
 		e->exe_flags |= EXE_LOWER_LAYER;
 	if (is_memfd(exe))
 		e->exe_flags |= EXE_FROM_MEMFD;
+	else if (is_in_tmpfs(NUMBER(struct task_struct, task, group_leader)))
+		e->exe_flags |= EXE_FROM_TMPFS;
+	e->exe_flags |= EXE_PLACE_KNOWN;
 }
 
 static __always_inline __u32 tty_of(struct task_struct *task)

@@ -208,6 +208,8 @@ enum exe_flag {
 	EXE_LOWER_LAYER = 4,
 	EXE_FROM_MEMFD = 8,
 	EXE_ENTERED = 16, /* in a pid namespace that it did not begin, the child of a process in the machine's: it came from outside */
+	EXE_FROM_TMPFS = 32, /* in a tmpfs or ramfs, not the machine's root, /tmp, /var/tmp or /run */
+	EXE_PLACE_KNOWN = 64, /* EXE_FROM_TMPFS is right; captures do not have it */
 };
 
 /* The cached context of each process, by pid. User space writes it for processes that started before the probe. */

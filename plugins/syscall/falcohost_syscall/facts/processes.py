@@ -112,6 +112,14 @@ def executable(flag: int) -> Describe:
     return always(truth(Literal(Bits(_FLAGS, flag))))
 
 
+#: Whether the executable is in a tmpfs; not known of processes that were looked up.
+from_tmpfs: Final = always(
+    Either(
+        Literal(Bits(_FLAGS, record.EXE_FROM_TMPFS)),
+        constant(True),
+        Either(Literal(Bits(_FLAGS, record.EXE_PLACE_KNOWN)), constant(False), constant(None)),
+    )
+)
 #: The first process has no parent.
 parent_id: Final = always(Numeric(_PPID, within(_PPID, (1, _PPID.highest))))
 #: -1 where nobody logged in.

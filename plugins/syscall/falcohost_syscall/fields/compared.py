@@ -16,7 +16,7 @@ OWN: Final = frozenset(
     (
         *("evt.agent_part", "evt.is_cut", "evt.is_io_uring", "evt.is_rewritten", "evt.is_uncompared"),
         *("fd.name.host", "fd.name.real", "fd.name.requested", "fd.name.watched"),
-        *("proc.entered_with", "proc.is_falcohost", "proc.tid", "user.gid", "user.group"),
+        *("proc.entered_with", "proc.is_exe_from_tmpfs", "proc.is_falcohost", "proc.tid", "user.gid", "user.group"),
     )
 )
 

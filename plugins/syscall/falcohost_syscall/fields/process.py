@@ -213,6 +213,15 @@ _EXECUTABLE: tuple[SyscallField, ...] = (
         processes.executable(EXE_FROM_MEMFD),
     ),
     row(
+        "proc.is_exe_from_tmpfs",
+        T.BOOL,
+        "The executable is in a file system that is kept in memory (tmpfs, ramfs, devtmpfs) and mounted in an unusual "
+        "place: false for memfds, for what is mounted as /tmp, /var/tmp or /run, and for the root directory of the "
+        "machine's first process, as on machines without disks. Absent in captures and with kmod and ebpf.",
+        of_process.own(lambda p: p.image.from_tmpfs),
+        processes.from_tmpfs,
+    ),
+    row(
         "proc.is_falcohost",
         T.BOOL,
         "The process is falcohost, as it is installed for this agent: the same Python, by path and inode, runs the "

@@ -16,7 +16,14 @@ from typing import Final, Protocol
 
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.longer import ARGUMENTS, ENVIRONMENT, LONGER, split
-from falcohost_syscall.records.record import EXE_FROM_MEMFD, EXE_LOWER_LAYER, EXE_UPPER_LAYER, EXE_WRITABLE
+from falcohost_syscall.records.record import (
+    EXE_FROM_MEMFD,
+    EXE_FROM_TMPFS,
+    EXE_LOWER_LAYER,
+    EXE_PLACE_KNOWN,
+    EXE_UPPER_LAYER,
+    EXE_WRITABLE,
+)
 from falcohost_syscall.records.text import text
 
 #: Largest number of entries. Beyond it, this part of them is dropped at once.
@@ -104,6 +111,11 @@ class Image:
     def from_memfd(self) -> bool:
         """Whether the executable is a memfd."""
         return bool(self.exe_flags & EXE_FROM_MEMFD)
+
+    @property
+    def from_tmpfs(self) -> bool | None:
+        """Whether the executable is in a tmpfs or ramfs in an unusual place; None: not known."""
+        return bool(self.exe_flags & EXE_FROM_TMPFS) if self.exe_flags & EXE_PLACE_KNOWN else None
 
 
 #: Ids of session and group: sid, pgid (both in the host's pid namespace), vsid, vpgid (in the process's own), tty.

@@ -87,6 +87,8 @@ EXE_UPPER_LAYER: Final = 2
 EXE_LOWER_LAYER: Final = 4
 EXE_FROM_MEMFD: Final = 8
 EXE_ENTERED: Final = 16
+EXE_FROM_TMPFS: Final = 32
+EXE_PLACE_KNOWN: Final = 64
 
 # enum fd_type
 TYPE_OTHER: Final = 0

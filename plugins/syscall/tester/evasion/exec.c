@@ -233,6 +233,45 @@ static int exec_unnamed(int argc, char **argv)
 	return 1;
 }
 
+static void start_mounted(char *program, const char *type)
+{
+	char *named[] = {program, "noop", NULL};
+	int fd;
+
+	own_mounts();
+	must("mounted", mount("none", "/mnt", type, 0, NULL));
+	fd = must("copy", open("/mnt/program", O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+	copy_file(program, fd);
+	close(fd);
+	execve("/mnt/program", named, environment);
+	die("/mnt/program");
+}
+
+static int exec_tmpfs(int argc, char **argv)
+{
+	start_mounted(argv[1], "tmpfs");
+	return 1;
+}
+
+static int exec_ramfs(int argc, char **argv)
+{
+	start_mounted(argv[1], "ramfs");
+	return 1;
+}
+
+/* The script is in a tmpfs, too; for the kernel it is data of an installed program. */
+static int exec_read(int argc, char **argv)
+{
+	int fd;
+
+	own_mounts();
+	must("mounted", mount("none", "/mnt", "tmpfs", 0, NULL));
+	write_whole("/mnt/script", O_CREAT, "exit 0\n");
+	fd = must("script", open("/mnt/script", O_RDONLY));
+	must("input", dup2(fd, 0));
+	return execve("/bin/sh", (char *[]){"sh", NULL}, environment);
+}
+
 /* Code is put into a running process: no program is started. */
 static int exec_mapped(int argc, char **argv)
 {
@@ -273,5 +312,8 @@ const struct command exec_commands[] = {
 	{"exec-memory-linker", 1, "PROGRAM", memory_linker},
 	{"exec-mapped", 0, "", exec_mapped},
 	{"exec-unnamed", 1, "PROGRAM", exec_unnamed},
+	{"exec-tmpfs", 1, "PROGRAM", exec_tmpfs},
+	{"exec-ramfs", 1, "PROGRAM", exec_ramfs},
+	{"exec-read", 0, "", exec_read},
 	{0},
 };

@@ -6,6 +6,8 @@ from evasion.technique import ARGUMENTS, SHOWN, Detection, Group, Technique, by_
 
 PLACE_PUBLIC, PLACE_OWN = "Execution from /dev/shm", "Program started from shared memory"
 MEMORY_PUBLIC, MEMORY_OWN = "Fileless execution via memfd_create", "Program run from memory"
+MOUNTED_OWN = "Program started from a file system in memory"
+BY_TYPE = "the type of the file system, wherever it is mounted (`proc.is_exe_from_tmpfs`)"
 LINKER = "Program started through the dynamic linker"
 RESOLVED = "public rules go by the name it was started with; proc.exepath is the kernel's name of the file"
 BY_LINKER = own("that the linker was called as a program; what it runs is in its arguments", LINKER)
@@ -43,7 +45,7 @@ STARTING = Group(
         "exec-linker": Technique("lets the dynamic linker load it", BY_LINKER),
         "exec-bound": Technique(
             "mounts its folder a second time",
-            own("proc.exepath is tried as the path from the machine's root too", PLACE_OWN, SHOWN),
+            own("proc.exepath is tried as the path from the machine's root too", PLACE_OWN, SHOWN, MOUNTED_OWN),
         ),
         "exec-vfork": Technique("starts it by vfork", started("the path")),
         "exec-thread": Technique("starts it from a second thread", started("the path")),
@@ -71,6 +73,17 @@ STARTING = Group(
             "starts a file without a name (O_TMPFILE)",
             own("the kernel's name for such a file", "Program without a name started"),
             "@loader {} @payload",
+        ),
+        "exec-tmpfs": Technique(
+            "mounts a tmpfs elsewhere and starts it from there", own(BY_TYPE, MOUNTED_OWN), "@loader {} @payload"
+        ),
+        "exec-ramfs": Technique(
+            "mounts a ramfs elsewhere and starts it from there", own(BY_TYPE, MOUNTED_OWN), "@loader {} @payload"
+        ),
+        "exec-read": Technique(
+            "has a shell read a script from such a tmpfs as its input",
+            unseen("the script is data of an installed program, as with `.`, `awk -f` and `make -f`"),
+            "@loader {}",
         ),
     },
 )

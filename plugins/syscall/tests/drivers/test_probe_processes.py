@@ -154,6 +154,38 @@ def test_memfd(watched):
     assert b"memfd:hidden" == record.sections[R.SEC_EXE]
 
 
+@pytest.mark.parametrize(
+    ("kind", "folder", "expected"),
+    [("tmpfs", "/mnt", True), ("ramfs", "/opt", True), ("tmpfs", "/tmp", False), ("tmpfs", "/var/tmp", False)],
+)
+def test_in_tmpfs(watched, kind, folder, expected):
+    """A program in a tmpfs or ramfs is told by a flag, unless that is mounted where such file systems usually are."""
+    command = f"mount -t {kind} none {folder} && cp /bin/true {folder}/x && exec {folder}/x"
+    record = kinds(watched.run("unshare", "-m", "sh", "-c", command), R.KIND_EXEC)[-1]
+
+    assert f"{folder}/x".encode() == record.sections[R.SEC_EXE]
+    assert expected is bool(execed(record).exe_flags & R.EXE_FROM_TMPFS)
+
+
+def test_in_tmpfs_below_another(watched):
+    """A tmpfs that is called tmp counts where it is in no root directory."""
+    command = "mount -t tmpfs none /mnt && mkdir /mnt/tmp && mount -t tmpfs none /mnt/tmp"
+    command += " && cp /bin/true /mnt/tmp/x && exec /mnt/tmp/x"
+    record = kinds(watched.run("unshare", "-m", "sh", "-c", command), R.KIND_EXEC)[-1]
+
+    assert b"/mnt/tmp/x" == record.sections[R.SEC_EXE]
+    assert R.EXE_FROM_TMPFS == execed(record).exe_flags & R.EXE_FROM_TMPFS
+
+
+def test_not_in_tmpfs(watched):
+    """Programs on disks and memfds are in no tmpfs, and that is known."""
+    script = "fd = os.memfd_create('hidden', 0); os.write(fd, open('/bin/true', 'rb').read()); os.execve(fd, ['x'], {})"
+    python, memory = kinds(watched.python(script), R.KIND_EXEC)[-2:]
+
+    assert R.EXE_PLACE_KNOWN == execed(python).exe_flags & (R.EXE_PLACE_KNOWN | R.EXE_FROM_TMPFS)
+    assert R.EXE_PLACE_KNOWN == execed(memory).exe_flags & (R.EXE_PLACE_KNOWN | R.EXE_FROM_TMPFS)
+
+
 def test_failed_exec(watched, openat):
     """An exec that fails is a call with its path and arguments; one that succeeds is not reported twice."""
     watched.driver.set_calls({59: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})

@@ -35,6 +35,18 @@ def test_process_fields(one, get):
     assert "SUCCESS" == get(event, "evt.res")
 
 
+@pytest.mark.parametrize(("flags", "expected"), [(64, False), (96, True), (0, None), (32, None)])
+def test_in_tmpfs(one, get, flags, expected):
+    """Whether a program is in a tmpfs is absent where it is not known, and kept over forks."""
+    child = Task(5_000_002, start=2, ppid=BASH.pid)
+    execution = handmade.execution(BASH, b"/mnt/x", (b"x",), exe_flags=flags)
+
+    assert expected is get(one(execution), "proc.is_exe_from_tmpfs")
+    assert expected is get(
+        one(execution, handmade.fork(BASH, child), handmade.call("chdir", child, 0)), "proc.is_exe_from_tmpfs"
+    )
+
+
 def test_ancestors(one, get):
     """[0] is the process, [1] its parent; without a number, all ancestors but itself."""
     child = Task(5_000_002, start=2, ppid=BASH.pid)

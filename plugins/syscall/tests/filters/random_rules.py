@@ -131,7 +131,7 @@ _TRUTH_FIELDS = words(
     evt.failed evt.is_open_read evt.is_open_write evt.is_io evt.is_io_read evt.is_open_create fd.is_server
     fd.name_changed evt.is_open_exec fd.connected fd.connected container.privileged container.host_network
     proc.is_exe_writable proc.is_exe_upper_layer proc.is_exe_lower_layer proc.is_exe_from_memfd evt.is_rewritten
-    evt.is_rewritten
+    evt.is_rewritten proc.is_exe_from_tmpfs
     """
 )
 _WORDS = words(
