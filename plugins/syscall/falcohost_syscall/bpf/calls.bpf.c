@@ -70,10 +70,13 @@ struct {
 	},
 };
 
-/* What looks for files that were opened silently (silent.bpf.h), if there are programs for io_uring. */
+#define LOOK_RETURNED 1
+
+/* What looks for files that were opened silently (silent.bpf.h), if there are programs for io_uring; by way of perf also what
+ * follows when a call returns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u32);
 } looking SEC(".maps");
@@ -193,25 +196,14 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	return 0;
 }
 
-#define SEEN_CALLS 65536 /* a power of two */
-
-/* By the last bits of a thread's number: that sys_exit has seen the call from which it now returns. */
-volatile __u32 seen_calls[SEEN_CALLS];
-
-SEC("raw_tp/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, long ret)
 {
 	unsigned long raw = call_nr(regs);
 	__u64 began = begin();
-	__u32 tid;
 
 	if (raw < COMPAT_BASE && !asked[raw]) {
 		count_time(0, began);
 		return 0;
-	}
-	if (settings.twice) {
-		tid = bpf_get_current_pid_tgid();
-		seen_calls[tid & (SEEN_CALLS - 1)] = tid;
 	}
 	call_returns(ctx, regs, ret, false, began);
 	if (silent_opens)
@@ -219,23 +211,32 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-/* Stands behind sys_exit where threads may lose their processor in the midst of it: until they have it again the kernel leaves
- * out sys_exit there for all others, whose calls are then seen here (drivers/twice.py). */
 SEC("raw_tp/sys_exit")
-int BPF_PROG(sys_exit_again, struct pt_regs *regs, long ret)
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	unsigned long raw = call_nr(regs);
-	__u32 tid;
+	return call_at_tracepoint(ctx, regs, ret);
+}
 
-	if (raw < COMPAT_BASE && !asked[raw])
-		return 0;
-	tid = bpf_get_current_pid_tgid();
-	if (seen_calls[tid & (SEEN_CALLS - 1)] == tid) {
-		seen_calls[tid & (SEEN_CALLS - 1)] = 0;
-		return 0;
-	}
-	call_returns(ctx, regs, ret, false, begin());
-	if (silent_opens)
-		bpf_tail_call(ctx, &looking, 0);
+/* attach/by_perf.py loads copies of this and the next program, and of the stages, that run with preemption off. */
+SEC("raw_tp/sys_exit")
+int returned_by_perf(unsigned long long *ctx)
+{
+	return call_at_tracepoint(ctx, (void *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx[2]);
+}
+
+/* A function of its own, so that all that follows returns to its caller. */
+static __noinline int look_by_perf(void *ctx)
+{
+	bpf_tail_call(ctx, &looking, LOOK_RETURNED);
 	return 0;
+}
+
+/* The context is what perf records: the call's number and what it returns, behind the size of a number. Perf leaves the event
+ * to others if 1 is returned. */
+SEC("raw_tp/sys_exit")
+int sys_exit_by_perf(unsigned long long *ctx)
+{
+	if (ctx[1] >= COMPAT_BASE || asked[ctx[1]] || options & OPTION_MEASURE)
+		look_by_perf(ctx);
+	return 1;
 }

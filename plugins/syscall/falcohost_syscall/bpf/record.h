@@ -286,12 +286,10 @@ struct settings {
 	__u32 execve;          /* its row in calls/rows.py: header.call of KIND_EXEC */
 	__u32 procexit;        /* and of KIND_EXIT */
 	__u32 functions;       /* 1: calls may be seen by the kernel's functions */
-	__u32 twice;           /* 1: the tracepoint has sys_exit and, behind it, sys_exit_again */
+	__u32 installs;        /* 1: the program at fd_install is loaded */
 	__u64 secret[2];       /* random: nobody can choose two texts with the same hash */
 	__u32 snaplen;         /* bytes of data that are sent (SEC_DATA), at most those of one section */
 	__u32 proc_ring_bytes; /* size of the ring of processes */
-	__u32 installs;        /* 1: the program at fd_install is loaded */
-	__u32 pad;
 };
 
 /* Settings that it may change at any time: bits of the variable `options`. */

@@ -18,7 +18,7 @@ from falcohost_syscall.kernel.libbpf import INSTRUCTION, LOG_LINES, LibbpfError,
 
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 11
-PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 17, 26
+PROGRAM_TRACEPOINT, PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 5, 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 25  # up to Linux 6.3 the verifier keeps the start of too long a log; the reason is at its end

@@ -561,11 +561,10 @@ class LoadedSettings(NamedTuple):
     execve: int
     procexit: int
     functions: int
-    twice: int
+    installs: int
     secret: bytes
     snaplen: int
     proc_ring_bytes: int
-    installs: int
 
 
 class CallCount(NamedTuple):
@@ -595,7 +594,7 @@ INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
 CALL_SPEC: Final = struct.Struct("=2I14B2x3I4xQ")
-SETTINGS: Final = struct.Struct("=Q4I16s3I4x")
+SETTINGS: Final = struct.Struct("=Q4I16s2I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
 ENUMS: Final = {
@@ -739,7 +738,7 @@ SIZES: Final = {
     "resources": 56,
     "scratch": 41832,
     "section": 4,
-    "settings": 56,
+    "settings": 48,
     "sockinfo": 72,
     "watched_file": 1056,
     "watched_name": 6,

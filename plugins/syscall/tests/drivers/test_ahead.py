@@ -19,9 +19,9 @@ CHDIR = BY_NAME["chdir"].call
 OPTIONS = Options(all_processes=True)
 
 
-def settings(twice=False):
+def settings(by_perf=False):
     """Return settings of a probe."""
-    return LoadSettings(execve=BY_NAME[EXEC].call, twice=twice)
+    return LoadSettings(execve=BY_NAME[EXEC].call, by_perf=by_perf)
 
 
 @pytest.fixture
@@ -56,19 +56,19 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
-@pytest.mark.parametrize(("twice", "by_function"), [(False, False), (True, False), (False, True)])
-def test_what_another_process_has_loaded(loaded, watching, request, twice, by_function):
+@pytest.mark.parametrize(("by_perf", "by_function"), [(False, False), (True, False), (False, True)])
+def test_what_another_process_has_loaded(loaded, watching, request, by_perf, by_function):
     """Calls are told, also by programs that are copied with the numbers that maps have here; the other one is gone."""
-    for name in [*["functions"] * by_function, *["copies"] * twice]:
+    for name in [*["functions"] * by_function, *["copies"] * by_perf]:
         request.getfixturevalue(name)
-    link = loaded(settings(twice), by_function=by_function)
+    link = loaded(settings(by_perf), by_function=by_function)
     others = [os.dup(0) for _ in range(100)]  # so that maps have other numbers
     try:
         found = ahead.received(link, b"for these")
     finally:
         for one in others:
             os.close(one)
-    with ReadProbe(settings(twice), OPTIONS, prepared=found) as driver:
+    with ReadProbe(settings(by_perf), OPTIONS, prepared=found) as driver:
         driver.set_calls(calls(frozenset({"chdir"})))
         assert driver.by_function is by_function
         records = watching(driver).python("os.chdir('/')\nos.chdir('/tmp')")

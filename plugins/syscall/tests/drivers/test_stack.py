@@ -60,7 +60,7 @@ def deepest(found, begin=0):
 @pytest.fixture(scope="module")
 def programs(machine):
     """Return the instructions of each of the probe's programs, as they are loaded here."""
-    with ReadProbe(LoadSettings(twice=True)) as driver:
+    with ReadProbe(LoadSettings(by_perf=True)) as driver:
         return {name: driver.object.instructions(name) for name in driver.object.loaded()}
 
 

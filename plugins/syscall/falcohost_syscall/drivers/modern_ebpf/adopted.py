@@ -42,6 +42,8 @@ _PACKAGE: Final = Path(__file__).parents[2]
 #: What a reader has to have in common with the one before: how records are laid out, and what it leaves behind.
 _SHARED: Final = ("records/record.py", "drivers/modern_ebpf/rings.py", "drivers/modern_ebpf/takeover")
 
+_FILTERS: Final = "filters"
+
 
 class HeldMaps(Maps):
     """The maps and links of a probe of which only descriptors are left.
@@ -111,6 +113,12 @@ class Adopted(Controlled):
         if self.by_function and not are_traced():
             raise LoadAgain("the kernel does not trace functions any more")
         return True
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether calls pass through copies of the stages, whose filters only who has made them can replace."""
+        own = self.map_fd(_FILTERS)
+        return any(name == _FILTERS and map_fd != own for map_fd, name in self.ledger.maps.items())
 
     def set_sentinel(self, of: Expected) -> None:
         """Replace the filter of the sentinel's call at the tracepoint, so that those of another process pass.

@@ -41,7 +41,7 @@ class _Sent(msgspec.Struct, frozen=True):
     why_not: str
     hooks: frozenset[str]
     sees_requests: bool
-    twice: bool
+    by_perf: bool
     known: list[tuple[str, int, int]]
     prototypes: dict[int, int]
 
@@ -62,7 +62,7 @@ def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
             prepared.why_not,
             prepared.hooks,
             prepared.sees_requests,
-            prepared.twice,
+            prepared.by_perf,
             [(*what, number) for what, number in kernel_types.NUMBERS.items()],
             kernel_types.PROTOTYPES,
         )
@@ -99,7 +99,7 @@ def received(link: socket.socket, purpose: bytes) -> Prepared | None:
     kernel_types.NUMBERS.update({(name, kind): number for name, kind, number in said.known})
     kernel_types.PROTOTYPES.update(said.prototypes)
     probe = _probe(said, descriptors)
-    return Prepared(probe, said.functions, said.why_not, said.hooks, said.sees_requests, said.twice)
+    return Prepared(probe, said.functions, said.why_not, said.hooks, said.sees_requests, said.by_perf)
 
 
 def _probe(said: _Sent, descriptors: Sequence[int]) -> Object:

@@ -167,12 +167,12 @@ class Loader:
     def _own_sentinel(self, probe: Adopted, former: Expected) -> Expected:
         """Have *probe* let the sentinels of this agent's supervisor pass, where *former* has those of another one.
 
-        Return what the reader is to expect: nothing if the filter cannot be replaced, since it is at functions.
+        Return what the reader is to expect: nothing if the filter cannot be replaced, since it is that of copies.
         """
         pid = self._config.agent_pid
         if not former.row or pid is None or former.pid == pid:
             return former
-        if probe.by_function:
+        if probe.has_copies:
             return NOTHING
         own = Expected(former.row, pid)
         probe.set_sentinel(own)

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from falcohost_syscall.drivers.modern_ebpf import hooks
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
+from falcohost_syscall.drivers.modern_ebpf.attach.by_perf import PROGRAM, RETURNED, ByPerf, may_be_left_out
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError, find
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
-from falcohost_syscall.drivers.modern_ebpf.attach.twice import AGAIN, TwiceAtTracepoint, may_be_left_out
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
 from falcohost_syscall.kernel.function_programs import FunctionKernel
@@ -53,7 +53,7 @@ class Prepared(NamedTuple):
     """What was loaded, before it is decided how calls are observed.
 
     :ivar functions: the functions at which they may be; None: they may not, and *why_not* says why.
-    :ivar twice: two programs are to be attached to the tracepoint.
+    :ivar by_perf: at the tracepoint, they are to be seen by way of perf.
     """
 
     probe: Object
@@ -61,7 +61,7 @@ class Prepared(NamedTuple):
     why_not: str
     hooks: frozenset[str]
     sees_requests: bool
-    twice: bool
+    by_perf: bool
 
 
 class _Wanted(NamedTuple):
@@ -84,8 +84,8 @@ def prepare(
         functions, why_not = _find_functions(library) if by_function else (None, "")
         found = frozenset() if options.requested else hooks.find(kernel)
         sees_requests = all(map(kernel.has_tracepoint, URING.values()))
-        twice = settings.twice or (functions is None and may_be_left_out(kernel))
-        settings = settings._replace(functions=functions is not None, twice=twice)
+        by_perf = settings.by_perf or (functions is None and may_be_left_out(kernel))
+        settings = settings._replace(functions=functions is not None, by_perf=by_perf)
         wanted = _Wanted(settings, options, found if sees_requests else found - hooks.REQUESTS, sees_requests)
         try:
             probe = _loaded(library, wanted)
@@ -94,7 +94,7 @@ def prepare(
                 raise
             wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
             probe = _loaded(library, wanted)
-        return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, twice)
+        return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, by_perf)
 
 
 def load(library: Library, prepared: Prepared) -> Loaded:
@@ -102,10 +102,10 @@ def load(library: Library, prepared: Prepared) -> Loaded:
 
     :raises LibbpfError: the kernel refused it; nothing is loaded any more.
     """
-    probe, functions, why_not, found, sees_requests, twice = prepared
+    probe, functions, why_not, found, sees_requests, by_perf = prepared
     try:
         with library.types:
-            attachment = _chosen(library, probe, functions, twice, why_not)
+            attachment = _chosen(library, probe, functions, by_perf, why_not)
     except BaseException:
         probe.close()
         raise
@@ -129,7 +129,7 @@ def _loaded(library: Library, wanted: _Wanted) -> Object:
     probe = Object(library, image())
     try:
         _prepare(library, probe, wanted)
-        probe.load(codes=wanted.settings.functions or wanted.settings.twice)  # which are copied
+        probe.load(codes=wanted.settings.functions or wanted.settings.by_perf)  # which are copied
         probe.freeze(FOLDERS)
     except BaseException:
         probe.close()
@@ -155,8 +155,8 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
             probe.leave_out(name)
     for name in () if settings.functions else (*ENTRIES, ITERATOR):
         probe.leave_out(name)
-    if not settings.twice:
-        probe.leave_out(AGAIN)
+    for name in () if settings.by_perf else (PROGRAM, RETURNED):
+        probe.leave_out(name)
     hooks.prepare(probe, wanted.hooks, cpus)
 
 
@@ -170,12 +170,19 @@ def _most_processes() -> int:
     return min(max(int(threads), LEAST_PROCESSES), MOST_PROCESSES)
 
 
-def _chosen(library: Library, probe: Object, functions: CallFunctions | None, twice: bool, why_not: str) -> Attachment:
+def _chosen(
+    library: Library, probe: Object, functions: CallFunctions | None, by_perf: bool, why_not: str
+) -> Attachment:
     """Return the way to observe calls: at *functions*, if the kernel allows it."""
     if functions is not None:
         try:
             return AtFunctions(library, probe, functions)
         except NotPossibleError as error:
             return AtTracepoint(library, probe, str(error))
-    chosen = TwiceAtTracepoint if twice else AtTracepoint
-    return chosen(library, probe, why_not)
+    if by_perf:
+        try:
+            return ByPerf(library, probe, why_not)
+        except (OSError, LibbpfError) as error:
+            said = str(error).splitlines()[0]
+            why_not = f"{why_not or 'threads may lose their processor'}, and perf cannot be used ({said})"
+    return AtTracepoint(library, probe, why_not)

@@ -23,8 +23,8 @@ class LoadSettings(NamedTuple):
     """Size of the ring of processes; 0: the same."""
     functions: bool = False
     """Calls may be observed at the kernel's functions."""
-    twice: bool = False
-    """Two programs are attached to the tracepoint (:mod:`.twice`)."""
+    by_perf: bool = False
+    """At the tracepoint, calls are seen by way of perf, whatever the kernel (:mod:`.by_perf`)."""
     snaplen: int = 80
     """Number of bytes that are sent of the data that calls read and write."""
     installs: bool = False
@@ -40,8 +40,7 @@ class LoadSettings(NamedTuple):
         calls, processes = self.ring_sizes
         rows = (self.execve, self.procexit)
         secret = os.urandom(16)
-        ways = (self.functions, self.twice)
-        return record.SETTINGS.pack(calls, *rows, *ways, secret, self.snaplen, processes, self.installs)
+        return record.SETTINGS.pack(calls, *rows, self.functions, self.installs, secret, self.snaplen, processes)
 
 
 class Options(NamedTuple):

@@ -172,7 +172,8 @@ class Probe(Controlled):
     def objects(self) -> dict[str, list[int]]:
         """Return the kernel's numbers of all maps, programs and links, by kind."""
         loaded, ledger = self.object, self.object.ledger
-        programs = {loaded.identity(loaded.program_fd(name)) for name in loaded.loaded()} | ledger.programs()
+        attached = (*map(loaded.program_fd, loaded.loaded()), *self.attachment.programs)
+        programs = {*map(loaded.identity, attached)} | ledger.programs()
         maps = {*map(loaded.identity, (*loaded.map_fds().values(), *ledger.maps))}
         return {
             "map": sorted(maps),

@@ -12,7 +12,7 @@ import pytest
 from falcohost import Plan, SourceError, handed
 from falcohost.kept import LoadAgain
 from falcohost_syscall.drivers.modern_ebpf import loader as loader_module
-from falcohost_syscall.drivers.modern_ebpf import sentinel
+from falcohost_syscall.drivers.modern_ebpf import loading, sentinel
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted
 from falcohost_syscall.drivers.modern_ebpf.asked import ask
 from falcohost_syscall.drivers.modern_ebpf.config import parse
@@ -173,8 +173,9 @@ def pids(bpf):
         yield pids
 
 
-def test_the_sentinel_of_another_supervisor(pids):
+def test_the_sentinel_of_another_supervisor(pids, monkeypatch):
     """The probe lets the calls of the new one pass, and not those of the former one any more."""
+    monkeypatch.setattr(loading, "may_be_left_out", lambda _: False)
     own = os.getpid()
     former, successor = pids("tracepoint")
     row = former.status().expected.row
@@ -193,6 +194,16 @@ def test_the_sentinel_of_another_supervisor(pids):
 def test_the_sentinel_of_another_supervisor_at_functions(functions, pids):
     """There another loader loads everything anew."""
     _, successor = pids("function")
+
+    assert 0 == successor.status().expected.row
+    with pytest.raises(LoadAgain, match="of another supervisor"):
+        successor.look()
+
+
+def test_the_sentinel_of_another_supervisor_by_perf(pids, monkeypatch):
+    """There, too: its filter is that of a copy."""
+    monkeypatch.setattr(loading, "may_be_left_out", lambda _: True)
+    _, successor = pids("tracepoint")
 
     assert 0 == successor.status().expected.row
     with pytest.raises(LoadAgain, match="of another supervisor"):

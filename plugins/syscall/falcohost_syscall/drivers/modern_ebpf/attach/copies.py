@@ -34,6 +34,8 @@ _OWN_FUNCTION, _OWN_CALLBACK = 1, 4
 _MAPS: Final = (1, 2)
 _U32: Final = struct.Struct("=I")
 _PROGRAM_ARRAYS: Final = ("stages", "filters")
+#: The array of programs that only the tracepoint's program calls.
+_LOOKING: Final = "looking"
 _LEFT_OUT: Final = "left_out"
 
 
@@ -51,9 +53,11 @@ class Stages:
         kind: int,
         attach: Attach = ANYWHERE,
         memory: Sequence[str] = (),
+        looking: Sequence[str] = (),
     ) -> None:
         """Copy the loaded *probe*'s programs as programs of this *kind*; the maps named in *memory* are made anew.
 
+        :param looking: the programs of the array of that name, if it is copied; what is not loaded is left out.
         :raises LibbpfError: the kernel refused a copy.
         """
         self.kernel = kernel
@@ -65,11 +69,16 @@ class Stages:
                 self._maps[name] = self.kernel.array(4, probe.entries(name), MAP_PROG_ARRAY)
             for name in memory:
                 self._maps[name] = self.kernel.array(probe.value_size(name), probe.entries(name))
+            if looking:
+                self._maps[_LOOKING] = self.kernel.array(4, len(looking), MAP_PROG_ARRAY)
             self._swapped = dict(self._maps)
             self._first = self._maps["first"] = self.kernel.array(4, 1, MAP_PROG_ARRAY)
             self._put("first", 0, entry)
             for place, name in self._stages():
                 self._put("stages", place, name)
+            for place, name in enumerate(looking):
+                if name in probe.loaded():
+                    self._put(_LOOKING, place, name)
         except BaseException:
             self.close()
             raise
@@ -92,6 +101,13 @@ class Stages:
         asm.call(TAIL_CALL)
         asm.leave()
         return asm.assemble()
+
+    def copied(self, name: str) -> int:
+        """Return the descriptor of a new copy of the program *name*, which the caller closes.
+
+        :raises LibbpfError: the kernel refused it.
+        """
+        return copy(self.kernel, self._probe, name, self._swapped, self._kind, self._attach)
 
     def set_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
         """Use these filters (map and index in it → descriptor) instead of the previous ones."""
@@ -125,7 +141,7 @@ class Stages:
                 yield place, names[_U32.unpack(found)[0]]
 
     def _put(self, array: str, place: int, name: str) -> None:
-        program = copy(self.kernel, self._probe, name, self._swapped, self._kind, self._attach)
+        program = self.copied(name)
         try:
             self._probe.ledger.put(self._maps[array], array, _U32.pack(place), program)
         finally:
