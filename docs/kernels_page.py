@@ -36,6 +36,7 @@ TESTS: Final = {
         *(f"{DRIVERS}/test_{name}.py" for name in ("entered", "hooks")),
         *AGENTS,
         "plugins/syscall/tests/test_shared_evasions.py",
+        "plugins/syscall/tests/test_set_clock.py",
     ),
     "kmod": AGENTS,
     "ebpf": AGENTS,
