@@ -33,7 +33,7 @@ from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
 from falcohost_syscall.drivers.modern_ebpf.loading import Prepared, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.probe import PROGRAMS, Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
@@ -233,7 +233,9 @@ class Loader:
         self._tell()
 
     def _hold(self) -> None:
-        for name, descriptors in self.probe.held.items():
+        held = within(self.probe.held, 1 + sum(map(len, self.descriptors.values())))
+        kept.hold(PROGRAMS, ())  # which makes room for more of the others
+        for name, descriptors in held.items():
             kept.hold(name, descriptors)
         kept.hold(EXPECTED, (self._expected,))
         self._objects = self.probe.objects()
@@ -350,3 +352,13 @@ class Loader:
     def _say_why_not(self, probe: Probe, level: int = logging.WARNING) -> None:
         if reason := probe.attachment.why_not:
             _log.log(level, "System calls are observed at the tracepoint, not at their functions: %s.", reason)
+
+
+def within(held: Mapping[str, Sequence[int]], others: int) -> dict[str, Sequence[int]]:
+    """Return what can be *held* beside so many *others*.
+
+    The programs that the kernel may skip are left out as far as there is no room: what holds their links holds them,
+    and a later loader only asks them how often that was.
+    """
+    rest = others + sum(len(those) for name, those in held.items() if name != PROGRAMS)
+    return {name: those[: max(0, kept.MOST_KEPT - rest)] if name == PROGRAMS else those for name, those in held.items()}

@@ -22,6 +22,10 @@ from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT
 _PAUSE: Final = 0.4
 _LONGEST_PAUSE: Final = 8.0
 
+#: Most calls that are seen at functions of their own. A descriptor holds each, of which a source has
+#: falcohost.kept.MOST_KEPT; the tracepoint shows any number.
+MOST: Final = 100
+
 
 class AtFunctions(Attachment):
     """Programs at the functions of the calls in use, and one at the tracepoint for calls that these do not see.
@@ -96,7 +100,7 @@ class AtFunctions(Attachment):
 
     def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
         """Start to observe *calls*; return them with the place at which each is seen."""
-        seen = self._functions.seen(calls.keys() - traced)
+        seen = self._functions.seen(chosen(calls, traced, self._seen))
         new = seen - self._seen
         if new or self._seen & calls.keys() - seen:
             self._hand_over()
@@ -158,3 +162,15 @@ class AtFunctions(Attachment):
         if on != self._by_tracepoint:
             (self._probe.attach if on else self._probe.detach)(TRACEPOINT)
             self._by_tracepoint = on
+
+
+def chosen(calls: Mapping[int, CallSpec], traced: AbstractSet[int], seen: AbstractSet[int]) -> AbstractSet[int]:
+    """Return those of *calls* that are not to be *traced* at the tracepoint and that functions are to show.
+
+    If more than :data:`MOST` have a function of their own, these are first those whose arguments are compared, then
+    those that are *seen* there already. Calls of 32-bit programs have functions in common.
+    """
+    numbers = calls.keys() - traced
+    own = [number for number in numbers if number < COMPAT_BASE]
+    own.sort(key=lambda number: (not calls[number].want & WANT_ENTERED, number not in seen, number))
+    return numbers - set(own[MOST:])
