@@ -32,7 +32,7 @@ AGENTS: Final = tuple(f"plugins/syscall/tests/test_{name}.py" for name in ("e2e"
 #: By driver: what is run if nothing else is named. Of the probe: its loading, where calls are seen, calls of 32 bits.
 TESTS: Final = {
     "modern_ebpf": (
-        *(f"{DRIVERS}/test_{name}.py" for name in ("ahead", "functions", "probe_compat", "probe_processes")),
+        *(f"{DRIVERS}/test_{name}.py" for name in ("ahead", "functions", "held", "probe_compat", "probe_processes")),
         *(f"{DRIVERS}/test_{name}.py" for name in ("entered", "hooks")),
         *AGENTS,
         "plugins/syscall/tests/test_shared_evasions.py",
