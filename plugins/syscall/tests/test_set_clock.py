@@ -23,8 +23,8 @@ RULES = """
   priority: NOTICE
 """
 
-#: Seconds by which the clock is set, one after the other: ten years ahead.
-STEPS = (3652 * 86_400,)
+#: Seconds by which the clock is set, one after the other: an hour forward, back beyond where it was, ten years ahead.
+STEPS = (3600, -3 * 3600, 3652 * 86_400)
 
 #: Alerts of one rule and file before others are folded, and files opened before and after each step.
 AFTER, OPENED = 2, 5
@@ -33,6 +33,8 @@ AFTER, OPENED = 2, 5
 LATEST = 300.0
 #: Seconds by which a step may differ from what was asked, where the guest stands still between two lines.
 SLACK = 10.0
+#: Seconds between two alerts of many, which an emulated processor has to get through.
+PAUSE = 0.2
 #: Seconds of a year, which no test takes.
 YEAR = 365 * 86_400
 
@@ -90,6 +92,7 @@ def test_a_clock_that_is_set(guest, start_agent, open_folder):
             def has_looked():
                 with contextlib.suppress(FileNotFoundError):
                     os.open(f"{folder}/mark-{next(numbers)}-{'x' * LONG}", os.O_RDONLY)
+                time.sleep(PAUSE)
                 return connection.execute("SELECT wall FROM age").fetchall()[0][0] > before
 
             wait_until(has_looked, lambda: agent.log)
