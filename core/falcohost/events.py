@@ -77,6 +77,7 @@ class Described(Event, Protocol):
     :ivar pluginname: name of the plugin.
     :ivar plugininfo: one line about the event, in the plugin's words.
     :ivar async_name: name of an asynchronous event; None for all others.
+    :ivar hostname: name of the host on which it happened, if that is not this one; else None.
     """
 
     source: str
@@ -84,6 +85,7 @@ class Described(Event, Protocol):
     pluginname: str
     plugininfo: str
     async_name: str | None
+    hostname: str | None
 
 
 class HasSubject(Event, Protocol):

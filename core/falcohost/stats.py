@@ -54,13 +54,6 @@ class SourceStats(msgspec.Struct, frozen=True):
         float | None,
         progress("share of the input that has been read, from 0 to 1; None if it has no end or its size is not known"),
     ] = None
-    elapsed: Annotated[
-        int | None,
-        progress(
-            "seconds that have passed by the times of the events, for simulated drops; None: as on the clock",
-            Unit.COUNT,
-        ),
-    ] = None
     types: Annotated[
         Mapping[str, TypeCount],
         rows("numbers for each event type, from sources that count them", label="type", text="event type"),
@@ -97,3 +90,10 @@ class SourceStats(msgspec.Struct, frozen=True):
         ),
     ] = {}
     notes: Annotated[tuple[str, ...], sentences("sentences about how the source collects events")] = ()
+    elapsed: Annotated[
+        int | None,
+        progress(
+            "seconds that have passed by the times of the events, for simulated drops; None: as on the clock",
+            Unit.COUNT,
+        ),
+    ] = None

@@ -73,7 +73,7 @@ class OwnMaps(AbstractContextManager["OwnMaps", None]):
         tests = [literal.test for literal in literals(condition)]
         if sum(map(at_most, tests)) <= MOST:
             return
-        found = dict.fromkeys(chain.from_iterable(map(sets, {*tests})))
+        found = dict.fromkeys(chain.from_iterable(map(sets, dict.fromkeys(tests))))
         if len(found) <= MOST:
             return
         self._texts = {one: _UNMADE for one in found if isinstance(one, Texts)}
