@@ -154,7 +154,8 @@ def test_executions_that_come_meanwhile(pauser, program, execute):
     execute()
     first = paused.asked()
     more = [execute() for _ in range(5)]
-    wait_until(lambda: all(Path(f"/proc/{one.pid}/syscall").read_text().split()[0] == "59" for one in more))
+    wait_until(lambda: all("fanotify" in Path(f"/proc/{one.pid}/wchan").read_text() for one in more))
+    assert 0 == paused.told().count  # it answers when it has taken all that wait
     paused.reader.send(first)
     paused.answer()
     assert [0] * 5 == [one.wait(PATIENCE * SLOWNESS) for one in more]
