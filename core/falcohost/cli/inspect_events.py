@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from falcohost.alert import Priority
 from falcohost.cli.conditions import checked
+from falcohost.cli.large_buffers import with_large_buffers
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.code.module import compile_condition, compile_values
 from falcohost.engine.event_fields import GENERIC_FIELDS
@@ -107,7 +108,7 @@ class Inspection:
     def source(self) -> Source:
         """The source, which :meth:`open` opens."""
         if self._source is None:
-            self._source = self.spec.make(self._plugins.owner(DEFAULT_SOURCE).settings)
+            self._source = self.spec.make(with_large_buffers(self._plugins.owner(DEFAULT_SOURCE).settings))
         return self._source
 
     def open(self, output: Template) -> None:

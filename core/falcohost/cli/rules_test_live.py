@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
 
 from falcohost.cli.flags import Flags
+from falcohost.cli.large_buffers import with_large_buffers
 from falcohost.errors import ConfigError, FalcohostError
 from falcohost.events import Event
 from falcohost.host.loading import configured_plugins
@@ -17,9 +17,6 @@ from falcohost.ruletests.cases import Case
 from falcohost.ruletests.live import Seen, run_live
 from falcohost.ruletests.runner import Runner
 from falcohost.ruletests.verdicts import Difference, Verdict, at, differences
-
-#: For the time of a command: 32 MiB for calls, half as much for processes.
-_BUFFERS: Final = 6
 
 
 def run_command(flags: Flags, runner: Runner, case: Case) -> Verdict:
@@ -54,11 +51,4 @@ def live(
         raise ConfigError("a command is observed by the probe, which only root may load: run it with sudo")
     plugins = configured_plugins(flags.configuration())
     plugin = next(one for one in plugins.loaded if any(spec.name == DEFAULT_SOURCE for spec in one.sources))
-    return run_live(runner, _with_large_buffers(plugin.settings), command, folder, closeness)
-
-
-def _with_large_buffers(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return *settings* with buffers that hold what a busy machine does in a second, unless they give a size."""
-    engine = settings.get("engine") or {}
-    probe = {"buf_size_preset": _BUFFERS, **(engine.get("modern_ebpf") or {})}
-    return {**settings, "engine": {**engine, "modern_ebpf": probe}}
+    return run_live(runner, with_large_buffers(plugin.settings), command, folder, closeness)

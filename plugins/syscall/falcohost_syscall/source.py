@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 def recorder_of(source: Source) -> Recorder:
     """Return what turns the events of an open source into a capture.
 
-    :raises SourceError: its driver is not ``modern_ebpf``: no other has tables that can be written.
+    :raises SourceError: its driver does not observe this machine.
     """
     driver = source.driver if isinstance(source, SyscallSource) else None
     context = getattr(driver, "context", None)
     if context is None:
-        raise SourceError("Only what engine.kind: modern_ebpf observes can be recorded.")
+        raise SourceError("Only what happens on this host can be recorded; engine.kind: replay reads what was.")
     from falcohost_syscall.scap.writing.recorder import Recorder as CaptureRecorder
 
     return CaptureRecorder(context)

@@ -100,9 +100,10 @@ def replayed(path):
 
 
 @pytest.mark.parametrize("only", ["", "and evt.type in (write, unlink, openat)"])
-def test_events_are_as_they_were_seen(bpf, working, tmp_path, only):
+def test_events_are_as_they_were_seen(driver, working, tmp_path, only):
     """All events of a process, or some of them, have in the capture the fields that they had here."""
-    inspection = Inspection(Flags().configuration(), ("FILTER", f"proc.pid = {working.pid} {only}"))
+    config = Flags(options=(f"engine.kind={driver}",)).configuration()
+    inspection = Inspection(config, ("FILTER", f"proc.pid = {working.pid} {only}"))
     recorder = inspection.spec.recorder(inspection.source)
     inspection.on_request = recorder.on_request
     inspection.open(inspection.of_fields((*recorder.fields, *COMPARED)))
@@ -137,12 +138,12 @@ def test_events_are_as_they_were_seen(bpf, working, tmp_path, only):
 
 
 @pytest.fixture
-def recording(bpf, tmp_path):
+def recording(driver, tmp_path):
     """Return a function that starts ``falcohost record`` and returns it when its file exists; all are ended."""
     started = []
 
     def recording(*arguments, path=tmp_path / "made.scap", **options):
-        command = [sys.executable, "-m", "falcohost", "record", "-o", path, *arguments]
+        command = [sys.executable, "-m", "falcohost", "-o", f"engine.kind={driver}", "record", "-o", path, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
         started.append(process)
         wait_until(lambda: process.poll() is not None or any(tmp_path.glob("made*")))
@@ -270,3 +271,11 @@ def test_live(bpf, tmp_path, form):
         assert {f"{Path('/proc/self/comm').read_text().strip()} {marked}"} == set(lines)
     else:
         assert [str(marked)] == [json.loads(line)["fs.path.name"] for line in lines]
+
+
+@pytest.mark.parametrize(("options", "size"), [((), 32 << 20), (("engine.modern_ebpf.buf_size_preset=2",), 2 << 20)])
+def test_rings_are_large(options, size):
+    """While something is recorded or shown, rings are large, unless the configuration gives their size."""
+    inspection = Inspection(Flags(options=options).configuration())
+
+    assert size == inspection.source.driver._config.ring_size

@@ -18,6 +18,7 @@ from falcohost.needs import CONNECT, THREADS, Needs
 from falcohost_syscall.calls.base_syscalls import BaseSyscalls
 from falcohost_syscall.drivers.drivers import PROC
 from falcohost_syscall.drivers.own import OwnProcesses
+from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.processes.proc_helper import Remote
 from falcohost_syscall.processes.procfs import READING
@@ -75,6 +76,11 @@ class TabledDriver:
         found = self._applying.tables
         assert isinstance(found, LiveTables)
         return found
+
+    @property
+    def context(self) -> Context:
+        """The tables that its events share, as a recording needs them."""
+        return self.tables.context
 
     @property
     def needs(self) -> Needs:

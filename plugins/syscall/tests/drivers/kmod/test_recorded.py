@@ -15,7 +15,9 @@ import pytest
 from falcohost import Plan, lasting
 from falcohost.lasting import Memory
 from falcohost_syscall.drivers.kmod.rings import Ring, Rings
+from falcohost_syscall.drivers.replay.driver import Replay
 from falcohost_syscall.scap.applying import Applying
+from falcohost_syscall.source import SyscallSource, recorder_of
 
 RECORDED = Path(__file__).parent / "recorded_ring.z"
 SIZE = 1 << 14
@@ -25,7 +27,7 @@ SIZE = 1 << 14
 def events():
     """Return a function that returns what *show* shows of each event of these types, as of the event."""
 
-    def events(types, show, *, begin=SIZE - 5000):
+    def events(types, show, *, begin=SIZE - 5000, applying=None):
         written = zlib.decompress(RECORDED.read_bytes())
         data, info = mmap.mmap(-1, 2 * SIZE), mmap.mmap(-1, mmap.PAGESIZE)
         for at, byte in enumerate(written, begin):
@@ -34,7 +36,8 @@ def events():
         words[0], words[1] = (begin + len(written)) % SIZE, begin % SIZE
         memory = Memory(lasting.make("reached", mmap.PAGESIZE))
         memory.set_word(1, begin % SIZE)
-        rings, applying = Rings([Ring(0, memoryview(data), memoryview(info), 8, memory, 1)]), Applying()
+        rings = Rings([Ring(0, memoryview(data), memoryview(info), 8, memory, 1)])
+        applying = Applying() if applying is None else applying
         applying.update(Plan("syscall", frozenset(types)))
         found = []
         for ts, cpu, tid, code, part, start, end, count in rings.events():
@@ -94,3 +97,26 @@ def test_the_end_of_a_ring_is_no_end(events, begin):
     assert events({"execve", "openat", "procexit"}, lambda e: e.key) == events(
         {"execve", "openat", "procexit"}, lambda e: e.key, begin=begin
     )
+
+
+def shown(event):
+    """Return what is compared of an event."""
+    image = event.proc.image
+    process = (event.pid, event.proc.ppid, event.proc.comm, image.exepath, *image.argv, event.cwd, event.uid)
+    return event.type, event.ts, event.ret, event.fdpath, event.buffer, *process
+
+
+def test_it_can_be_recorded(events, tmp_path):
+    """What the module tells is in a capture as it was, with the processes and files that a filter leaves out."""
+    source = SyscallSource({"engine": {"kind": "kmod"}})
+    recorder, applying = recorder_of(source), source.driver._applying
+    path = tmp_path / "made.scap"
+    parts = [recorder.begin(within=0.0)]
+    seen = events({"read"}, lambda e: (shown(e), parts.append(recorder.record(e)))[0], applying=applying)
+    path.write_bytes(b"".join(parts))
+    driver = Replay({"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}})
+    driver.open(Plan("syscall"))
+
+    assert "/etc/hostname" in [one[3] for one in seen]
+    assert seen == [shown(event) for batch in driver.batches() for event in batch.events]
+    assert {"damaged": 0} == driver.stats().dropped
