@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from falcohost_syscall.calls.arm import ARM
 from falcohost_syscall.calls.others import GENERIC, NAMES_ONLY
 from falcohost_syscall.calls.table import TABLE
 from falcohost_syscall.records.record import (
@@ -121,7 +122,7 @@ class Call(Struct, frozen=True):
     """The row of one event type. The ``…_arg`` members are those of ``struct call_spec`` in bpf/call_spec.h.
 
     :ivar call: its number in records.
-    :ivar numbers: system call numbers by machine (``x86_64``, ``aarch64``, ``i386``).
+    :ivar numbers: system call numbers by machine (``x86_64``, ``aarch64``; of 32 bits ``i386``, ``arm``).
     :ivar creates_fd: the event's descriptor is the call's return value.
     :ivar used_fd: else the argument that is the descriptor.
     :ivar dir_fd: else the argument that is the descriptor of a directory.
@@ -242,9 +243,12 @@ def _probe(text: str) -> tuple[int, dict[str, Any]]:
     return want, found
 
 
-def _numbers(text: str) -> dict[str, tuple[int, ...]]:
+def _numbers(name: str, text: str) -> dict[str, tuple[int, ...]]:
     machines = zip(("x86_64", "aarch64", "i386"), text.split(), strict=True)
-    return {machine: tuple(int(n) for n in words.split(",")) for machine, words in machines if words != "-"}
+    found = {machine: tuple(int(n) for n in words.split(",")) for machine, words in machines if words != "-"}
+    if arm := ARM.get(name, found.get("i386", ())):
+        found["arm"] = arm
+    return found
 
 
 def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
@@ -256,7 +260,7 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
     return Call(
         name=name,
         call=call,
-        numbers=_numbers(numbers),
+        numbers=_numbers(name, numbers),
         category=category,
         want=want,
         **found,

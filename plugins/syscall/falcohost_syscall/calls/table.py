@@ -222,7 +222,7 @@ epoll_wait | 232 - 256 | wait | - | -
     res:errno=ret maxevents:i32=2
 poll | 7 - 168 | wait | - | value=0:8*1
     res:errno=ret fds:fdlist=fds timeout:i32=2
-ppoll | 271 73 309 | wait | - | value=0:8*1 value=2:16 value=3:8
+ppoll | 271 73 309,414 | wait | - | value=0:8*1 value=2:16 value=3:8
     res:errno=ret fds:fdlist=fds timeout:reltime=v1.time sigmask:sigset=v2.u32.0
 select | 23 - 82 | wait | - | -
     res:errno=ret

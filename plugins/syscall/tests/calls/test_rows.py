@@ -40,7 +40,14 @@ def test_row_numbers_are_places():
     assert len(rows.CALLS) < MAX_CALLS
 
 
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64", "i386"])
+#: Calls that one row stands for, by their names in the kernel and the row's.
+OTHER_NAMES = {
+    ("ugetrlimit", "getrlimit"), ("send", "sendto"), ("recv", "recvfrom"), ("_llseek", "llseek"),
+    ("_newselect", "_newselect"), ("fstatat", "newfstatat"), ("sync_file_range2", "sync_file_range"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64", "i386", "arm"])
 def test_numbers_are_used_once(machine):
     """No number of a system call stands in two rows."""
     numbers = [number for row in rows.CALLS for number in row.numbers.get(machine, ())]
@@ -60,6 +67,14 @@ def test_numbers_are_used_once(machine):
         ("umount", "i386", (22,)),
         ("pread", "x86_64", (17,)),
         ("setuid", "i386", (23, 213)),
+        ("utimensat", "i386", (320, 412)),
+        ("ftruncate", "i386", (93, 194)),
+        ("openat", "arm", (322,)),
+        ("open", "arm", (5,)),
+        ("setuid", "arm", (23, 213)),
+        ("umount", "arm", None),
+        ("sendto", "arm", (289, 290)),
+        ("mount_setattr", "arm", (442,)),
         ("pwritev", "x86_64", (296,)),
         ("fchmodat2", "x86_64", (452,)),
     ],
@@ -67,6 +82,33 @@ def test_numbers_are_used_once(machine):
 def test_numbers(name, machine, numbers):
     """Spellings that Falco gives one name share a row; what a machine has not has no number."""
     assert numbers == rows.BY_NAME[name].numbers.get(machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "header"),
+    [
+        ("i386", "/usr/include/x86_64-linux-gnu/asm/unistd_32.h"),
+        ("arm", "/usr/arm-linux-gnueabihf/include/asm/unistd-eabi.h"),
+    ],
+)
+def test_numbers_of_32_bits(machine, header):
+    """Each number is that of a call with the row's name in the kernel's header, or of a form of it."""
+    if not Path(header).exists():
+        skip_or_fail("clang" if machine == "i386" else "arm", f"{header} is missing: install linux-libc-dev for it")
+    found = re.findall(r"#define __NR_(?:arm_)?(\w+)\s+(?:\(__NR_SYSCALL_BASE ?\+ ?)?(\d+)", Path(header).read_text())
+    names = {int(number): re.sub(r"(?<=.)(_time64|_64|64|32|_time32)$", "", name) for name, number in found}
+    numbers = [(number, row.name) for row in rows.CALLS for number in row.numbers.get(machine, ())]
+
+    assert [] == [
+        (number, name, names[number])
+        for number, name in numbers
+        if number in names and _plain(names[number]) != _plain(name) and (names[number], name) not in OTHER_NAMES
+    ]
+
+
+def _plain(name):
+    """Return a call's name as all forms of it have it."""
+    return re.sub(r"(_time64|_64|64|32)$", "", name)
 
 
 def test_numbers_of_newer_processors():
@@ -149,3 +191,12 @@ def test_collects_what_the_process_table_needs():
 
     assert {"openat", "setsid", "setpgid", "chdir", "fchdir"} == wanted.collected(plan, {}, all_processes=True)
     assert {"openat"} == wanted.collected(plan, {}) == wanted.event_types(plan)
+
+
+def test_calls_of_32_bit_arm():
+    """On arm64, calls of 32-bit programs have Arm's numbers, and one that passes no address is not read for one."""
+    plan = Plan("syscall", frozenset({"openat", "sendto"}))
+    found = wanted.calls(wanted.collected(plan, {}), "aarch64")
+
+    assert {56, COMPAT_BASE + 322, 206, COMPAT_BASE + 289, COMPAT_BASE + 290} == set(found)
+    assert (NO_ARG, 4) == (found[COMPAT_BASE + 289].addr_arg, found[COMPAT_BASE + 290].addr_arg)

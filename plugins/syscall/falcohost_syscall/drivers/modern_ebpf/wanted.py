@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from falcohost import Plan
+from falcohost_syscall.calls.arm import WITHOUT_ADDRESS
 from falcohost_syscall.calls.event_types import event_types
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXEC, EXIT, FORKS, MOMENTS, Call
 from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE, INSTALLS
@@ -28,10 +29,15 @@ from falcohost_syscall.records.record import (
     WANT_ENTERED,
     WANT_FAILED_ONLY,
     WANT_REACHED,
+    WANT_SENDER,
+    WANT_SOCKADDR,
     WANT_SUCCESS_ONLY,
     CallSpec,
 )
 
+#: Whose programs of 32 bits a machine runs, and the calls of those that pass no address where their rows have one.
+_OF_32_BITS = {"x86_64": "i386", "aarch64": "arm"}
+_NO_ADDRESS = {"aarch64": WITHOUT_ADDRESS}
 #: Operations of io_uring (include/uapi/linux/io_uring.h) and the call with the same effect.
 _REQUESTS = {
     1: "readv",
@@ -134,9 +140,14 @@ def calls(
         elif row.left:
             spec = spec._replace(want=spec.want | WANT_REACHED, left=row.left)
         specs |= dict.fromkeys(row.numbers.get(machine, ()), spec)
-        if machine == "x86_64":
-            specs |= {COMPAT_BASE + number: spec for number in row.numbers.get("i386", ())}
+        short = _NO_ADDRESS.get(machine, frozenset[int]())
+        for number in row.numbers.get(_OF_32_BITS.get(machine, ""), ()):
+            specs[COMPAT_BASE + number] = _without_address(spec) if number in short else spec
     return specs
+
+
+def _without_address(spec: CallSpec) -> CallSpec:
+    return spec._replace(want=spec.want & ~(WANT_SOCKADDR | WANT_SENDER), addr_arg=NO_ARG)
 
 
 def moments(
