@@ -56,7 +56,7 @@ enum l4proto { L4_UNKNOWN, L4_TCP, L4_UDP, L4_ICMP, L4_RAW, L4_NONE };
 enum ip { IP_UNKNOWN, IP_YES, IP_NO };
 enum addressed { ADDRESSED_UNKNOWN, ADDRESSED_YES, ADDRESSED_NO };
 enum made { MADE_UNKNOWN, MADE_YES, MADE_NO };
-enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO };
+enum connected { CONNECTED_UNKNOWN, CONNECTED_YES, CONNECTED_NO, CONNECTED_ACCEPTED }; /* accepted: sockinfo.accepted, too */
 enum led_to { LED_TO = 1, LED_TO2 = 2 }; /* of VIEW_SEEN and VIEW_SEEN2: it is what the path led to, and not what was passed */
 #define UNCONFINED 0x10000 /* in exe_flags: execed.unconfined */
 #define UNKNOWN_BITS (-1ULL)

@@ -156,7 +156,7 @@ static __always_inline __u8 connected(struct sockinfo *info)
 	const __u64 *other = (void *)info->raddr;
 
 	if (info->type == SOCK_STREAM)
-		return info->state == TCP_ESTABLISHED ? CONNECTED_YES : CONNECTED_NO;
+		return info->state != TCP_ESTABLISHED ? CONNECTED_NO : info->accepted ? CONNECTED_ACCEPTED : CONNECTED_YES;
 	if (info->peer)
 		return CONNECTED_UNKNOWN;
 	return info->rport || other[0] || other[1] ? CONNECTED_YES : CONNECTED_NO;

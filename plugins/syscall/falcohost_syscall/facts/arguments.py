@@ -24,7 +24,7 @@ from falcohost_syscall.facts.kinds import (
     constant,
     truth,
 )
-from falcohost_syscall.facts.numbers import BitNames, Numeric, Shown
+from falcohost_syscall.facts.numbers import BitNames, DecimalText, Numeric, Shown
 from falcohost_syscall.facts.textual import Textual
 from falcohost_syscall.filters.condition import (
     Bits,
@@ -118,6 +118,9 @@ def parameter(row: Call, arg: Arg) -> Fact | OfAccount | None:
         return BitNames(_FLAGS, _OPEN_NAMES if row.name in ("open", "openat") else _OPEN_NAMES_IN_MEMORY)
     if param.kind in ("flags", "mode"):
         return BitNames(layout.argument(int(param.source)), _bit_names(param))
+    if param.kind in ("i32", "u32", "u64", "i64"):
+        number = raw(row, arg)
+        return DecimalText(number.number) if isinstance(number, Numeric) else None
     return _enumeration(param) if param.kind == "enum" else None
 
 

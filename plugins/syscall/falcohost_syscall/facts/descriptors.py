@@ -79,6 +79,8 @@ IS_IP: Final = within(_IP, (record.IP_YES, record.IP_YES))
 LPORT: Final = layout.fact("lport", 2, Point.MEMORY)
 RPORT: Final = layout.fact("rport", 2, Point.MEMORY)
 _CONNECTED: Final = layout.fact("connected", 1, Point.OBJECT, unknown=0)
+#: A connection that is open, and that a listener with a backlog accepted: its end is the server's, whatever its port.
+IS_ACCEPTED: Final = within(_CONNECTED, (record.CONNECTED_ACCEPTED, record.CONNECTED_ACCEPTED))
 _ADDRESSED: Final = layout.fact("addressed", 1, Point.MEMORY, unknown=0)
 #: Calls that send to an address if one was passed; send(2) is sendto(2) without an address.
 SENDS: Final = {
@@ -195,7 +197,8 @@ def connected(row: Call, _: Arg) -> Fact | None:
         return constant(False)
     if row.name in CONNECTS:
         return Either(within(RET, (0, 0), (-_EINPROGRESS, -_EINPROGRESS)), Untold(), constant(False))
-    return truth(within(_CONNECTED, (record.CONNECTED_YES, record.CONNECTED_YES)))
+    both = (record.CONNECTED_YES, record.CONNECTED_YES), (record.CONNECTED_ACCEPTED, record.CONNECTED_ACCEPTED)
+    return truth(within(_CONNECTED, *both))
 
 
 def name_changed(row: Call, _: Arg) -> Fact | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any as Anything
@@ -99,6 +100,30 @@ class Shown(Struct, frozen=True):
         return exactly(
             negate(within(self.number, *false)) if predicate(check)(self.other) else within(self.number, *true)
         )
+
+
+class DecimalText(Struct, frozen=True):
+    """A text that is a number in decimal digits."""
+
+    number: Number
+
+    def bounds(self, check: Check | Exists) -> Bounds:
+        """Return the bounds of *check* on this field; it can be decided if it compares the whole text."""
+        if isinstance(check, Exists):
+            return exactly(TRUE)
+        if check.op not in ("=", "!=", "in") or check.modifier is not None:
+            return UNDECIDED
+        same = within(self.number, *union([(value, value) for value in self._numbers(constants(check))]))
+        return exactly(negate(same) if check.op == "!=" else same)
+
+    def _numbers(self, texts: Iterable[str]) -> list[int]:
+        """Return the numbers that are shown as one of *texts*."""
+        found = [int(text) for text in texts if _DECIMAL.fullmatch(text)]
+        return [value for value in found if self.number.lowest <= value <= self.number.highest]
+
+
+#: As many digits as a number of 64 bits has; none is shown with leading zeros.
+_DECIMAL = re.compile("0|-?[1-9][0-9]{0,19}")
 
 
 @lru_cache(maxsize=64)

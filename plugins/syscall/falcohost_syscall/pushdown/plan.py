@@ -52,8 +52,7 @@ def conditions(plan: Plan, users: Users, *, all_processes: bool = False) -> dict
 def _noted(row: Call, plan: Plan, needed: frozenset[Need]) -> Condition:
     """Return the events that user space has to see because they decide later events of the same socket.
 
-    Connects and accepts are left out where a later event would lead to the same guess (see
-    :mod:`falcohost_syscall.events.sockets`).
+    Connects and accepts are left out where a later event tells the same (see :mod:`falcohost_syscall.events.sockets`).
     """
     if row.name in fd.SENDS and Need.DESTINATIONS in needed:
         return all_of((fd.SENDS[row.name], within(RET, (0, RET.highest))))
@@ -61,7 +60,7 @@ def _noted(row: Call, plan: Plan, needed: frozenset[Need]) -> Condition:
         return FALSE
     server_like = all_of((within(fd.RPORT, (sockets.EPHEMERAL, 0xFFFF)), within(fd.LPORT, (1, sockets.EPHEMERAL - 1))))
     if row.name in fd.ACCEPTS:
-        otherwise = any_of((negate(fd.IS_TCP), negate(server_like)))
+        otherwise = any_of((negate(fd.IS_TCP), all_of((negate(fd.IS_ACCEPTED), negate(server_like)))))
     else:
         went = within(RET, (0, RET.highest), (-_EINPROGRESS, -_EINPROGRESS))
         otherwise = any_of((negate(fd.IS_TCP), negate(went), server_like))

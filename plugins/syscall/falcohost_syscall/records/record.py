@@ -264,6 +264,7 @@ MADE_NO: Final = 2
 CONNECTED_UNKNOWN: Final = 0
 CONNECTED_YES: Final = 1
 CONNECTED_NO: Final = 2
+CONNECTED_ACCEPTED: Final = 3
 
 # enum led_to
 LED_TO: Final = 1

@@ -127,6 +127,11 @@ def test_only_what_passes_an_address_changes_a_name(event_type, necessary_condit
         ("listen", "fd.sport = 53 and fd.net = 10.0.0.0/8", "fd.lport = 53 and fd.lnet = 10.0.0.0/8"),
         ("listen", "fd.cport = 53 or fd.rip = 10.0.0.1", "evt.rawres < 0 and evt.rawres > 0"),
         ("unlinkat", "fd.name startswith /a", "not evt.rawarg.dirfd = -100"),
+        ("socket", "evt.arg.type in (3, 2051, 03, raw, '')", "evt.rawarg.type in (3, 2051)"),
+        ("socket", "evt.arg[3] = -1", "evt.rawres < 0 and evt.rawres > 0"),
+        ("socket", "evt.arg.proto != 6", "not evt.rawarg.proto = 6"),
+        ("listen", "evt.arg.backlog = -1", "evt.rawarg.backlog = -1"),
+        ("socket", "evt.arg.type startswith 3 and evt.rawres < 0", "evt.rawres < 0"),
         ("mkdirat", "evt.rawarg.dirfd = -1", "evt.rawarg.dirfd < 0 and evt.rawarg.dirfd in (3, -1)"),
     ],
 )

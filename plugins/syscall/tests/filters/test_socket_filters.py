@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from watching import run, seen
+from watching import events, run, seen
+
+from falcohost_syscall.calls.rows import EXIT
 
 TO_OTHERS = """
 server = socket.create_server(("127.0.0.1", 0))
@@ -102,3 +104,23 @@ def test_ends_of_sockets(watch, condition, expected):
     source = watch(f"evt.type in (sendmsg, write) and fd.l4proto = udp and {condition}")
 
     assert expected == [event.split()[0] for event in seen(source, run(SENDS))]
+
+
+ACCEPTED = """
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen({backlog})
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+client.send(b"x")
+accepted.recv(1)"""
+
+
+@pytest.mark.parametrize(("backlog", "types"), [(5, ["recvfrom"]), (0, ["accept4", "recvfrom"])])
+def test_accepts_that_no_rule_wants(watch, backlog, types):
+    """They are left out where the kernel tells later which end accepted, though neither port does."""
+    source = watch("evt.type = accept4 and fd.num = 0 or evt.type = recvfrom and fd.type = ipv4", "fd.sip")
+    pid = run(ACCEPTED.format(backlog=backlog))
+    found = [event for event in events(source, pid) if event.proc.pid == pid and event.type != EXIT]
+
+    assert [(name, "server") for name in types] == [(event.type, event.socket.role) for event in found]
