@@ -28,7 +28,7 @@ _BEFORE_NAME, _NAME = 20, 128
 
 _I64, _U64, _U32, _U8 = Struct("<q"), Struct("<Q"), Struct("<I"), Struct("<B")
 _IDS: Final = Struct("<3q")
-_LIMITS: Final = Struct("<Q3I")
+_LIMITS: Final = Struct("<q3I")
 _MEMORY: Final = Struct("<3I2Q")
 _VIRTUAL: Final = Struct("<2q")
 _DESCRIPTOR: Final = Struct("<qQB")

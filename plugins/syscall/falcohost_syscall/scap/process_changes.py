@@ -18,6 +18,8 @@ from falcohost_syscall.scap.tables import NOBODY, Thread, exe_flags, joined
 if TYPE_CHECKING:
     from falcohost_syscall.scap.changes import State
 
+#: Numbers of 64 bits from here on are negative ones.
+_NEGATIVE: Final = 1 << 63
 #: Falco's flags of clone(2) and of executables.
 _NEW_PIDS, _OF_PARENT, _OF_THREAD, _NEW_USER = 0x40, 0x100, 0x2000, 0x100000
 _VFORK, _IN_PIDS = 0x8000000, 0x20000000
@@ -167,7 +169,8 @@ def _execute(state: State, thread: Thread, call: CapturedCall, returned: int) ->
     thread.loginuid = _number(call, "loginuid", thread.loginuid)
     thread.uid, thread.gid = _number(call, "uid", thread.uid), _number(call, "gid", thread.gid)
     thread.caps = _number(call, "cap_effective", thread.caps)
-    thread.fd_limit = _number(call, "fdlimit", thread.fd_limit)
+    limit = _number(call, "fdlimit", thread.fd_limit)
+    thread.fd_limit = limit if limit < _NEGATIVE else -1
     if call.raw("vm_swap") is not None:
         thread.memory = tuple(_number(call, name, 0) for name in MEMORY_PARAMS)
     for other in tables.groups.get(process.pid, set()) - {thread.tid, process.pid}:

@@ -143,6 +143,13 @@ def test_fork_exec_and_exit(replayed, shown):
     ] == shown(replayed(*LISTS, *blocks), *names)
 
 
+def test_a_limit_that_is_not_known(replayed, shown):
+    """How many descriptors a program may have is -1 where a recorder did not know it, as in Falco."""
+    begun = captures.event("execve", 7, res=0, exe=b"x", tid=7, pid=7, ptid=1, fdlimit=(1 << 64) - 1, comm=b"x", uid=5)
+
+    assert [("execve", -1)] == shown(replayed(begun), "proc.fdlimit")
+
+
 def test_threads_share_descriptors(replayed, shown):
     """Descriptors that one thread opens are shared by the other threads of its process."""
     blocks = (
