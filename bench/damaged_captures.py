@@ -3,7 +3,9 @@
     script/bench damaged_captures FILE.scap [FILE.scap…] [--count 100000] [--seed 1]
 
 Each is a beginning of one of the files with some bytes changed, some left out and some repeated, so that also what
-stands behind the damage is read. Of some events every field is written as text and as JSON, with arguments where it
+stands behind the damage is read. Half of them have it within blocks whose sizes stay right, of each type as often: so
+lists of interfaces and users are met as often as events. Events of plugins are read as their sources read them; a file
+of such is made. Of some events every field is written as text and as JSON, with arguments where it
 takes some; of the others a few. Another error than that of a capture is wrong: the first capture of each place in the
 code is kept as wrong-N.scap, with its traceback. The memory of the process must not grow with the number of captures.
 """
@@ -17,6 +19,7 @@ import json
 import logging
 import random
 import resource
+import struct
 import sys
 import tempfile
 import time
@@ -27,6 +30,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from workload import captures
+
 from falcohost import Plan
 from falcohost.cli.flags import Flags
 from falcohost.engine.catalog import Catalog
@@ -36,6 +41,8 @@ from falcohost.engine.template import Template
 from falcohost.fields import ArgKind, Field
 from falcohost.host.catalogs import catalogs
 from falcohost.host.loading import configured_plugins
+from falcohost.jsonlog.blocks import plugin_in, read_blocks
+from falcohost.jsonlog.refusals import Refused
 from falcohost_syscall.drivers.replay.blocks import CaptureError
 from falcohost_syscall.drivers.replay.driver import Replay
 
@@ -53,6 +60,53 @@ _THOROUGH = 8
 _MOST = 400_000
 #: Numbers that make sizes, counts and ids strange.
 _STRANGE = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\1\0\0\0\0\0\0\0")
+
+
+#: By the type of a block, where those of a file begin and end.
+Blocks = dict[int, list[tuple[int, int]]]
+_FRAME = 12
+
+
+def blocks_of(whole: bytes) -> Blocks:
+    """Return the blocks of a capture."""
+    found: Blocks = {}
+    place = 0
+    while len(whole) - place >= _FRAME:
+        kind, size = struct.unpack_from("<II", whole, place)
+        if not _FRAME <= size <= len(whole) - place:
+            break
+        found.setdefault(kind, []).append((place, place + size))
+        place += size
+    return found
+
+
+def damaged_within(whole: bytes, blocks: Blocks, draw: random.Random) -> bytes:
+    """Return *whole* with damage in the bodies of some blocks, of each type as often; the sizes of blocks are right."""
+    chosen = sorted({draw.choice(blocks[draw.choice(list(blocks))]) for _ in range(draw.randrange(1, 6))})
+    parts, at = [], 0
+    for begin, end in chosen:
+        body = bytearray(whole[begin + 8 : end - 4])
+        for _ in range(draw.randrange(1, 5)):
+            place, kind = draw.randrange(len(body) + 1), draw.randrange(4)
+            if kind == 0:
+                part = draw.choice(_STRANGE)
+                body[place : place + len(part)] = part
+            elif kind == 1:
+                body[place : place + 1] = bytes((draw.randrange(256),))
+            elif kind == 2:
+                del body[place : place + draw.randrange(1, 40)]
+            else:
+                body[place:place] = body[: draw.randrange(1, 200)]
+        parts += [whole[at:begin], captures.block(int.from_bytes(whole[begin : begin + 4], "little"), bytes(body))]
+        at = end
+    return b"".join((*parts, whole[at:]))
+
+
+def of_plugins() -> bytes:
+    """Return a capture of events of plugins."""
+    record = json.dumps({"kind": "Event", "verb": "get", "user": {"username": "somebody"}, "n": [*range(50)]}).encode()
+    events = [captures.plugin_event(number, record * (number + 1)) for number in (1, 1, 2, 1, 9)]
+    return captures.section() + b"".join(events)
 
 
 def damaged(whole: bytes, draw: random.Random) -> bytes:
@@ -96,6 +150,10 @@ class Reader:
 
     def read(self, path: Path) -> int:
         """Read a capture with some fields of each event; return the number of events."""
+        plugin_in(str(path))
+        with path.open("rb") as file, contextlib.suppress(Refused):
+            for _ in read_blocks(file.read):
+                pass
         driver, number = Replay({"engine": {"kind": "replay", "replay": {"capture_file": str(path)}}}), 0
         with contextlib.suppress(CaptureError), contextlib.closing(driver):
             driver.open(Plan("syscall"))
@@ -163,12 +221,17 @@ def main() -> None:
         (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)[:_MOST]
         for data in map(Path.read_bytes, given.files)
     ]
+    whole.append(of_plugins())
+    blocks = [blocks_of(one) for one in whole]
     draw, events, begin = random.Random(given.seed), 0, time.monotonic()
     reader, sizes = Reader(draw), []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "damaged.scap"
         for number in range(given.count):
-            path.write_bytes(damaged(draw.choice(whole), draw))
+            which = draw.randrange(len(whole))
+            within = draw.random() < 0.5
+            made = damaged_within(whole[which], blocks[which], draw) if within else damaged(whole[which], draw)
+            path.write_bytes(made)
             try:
                 events += reader.read(path)
             except Exception as error:

@@ -61,6 +61,7 @@ mount -t overlay -o lowerdir=/over:/host,upperdir=/up/upper,workdir=/up/work ove
 for one in proc sys dev; do mount --move /$one /new/$one; done
 mkdir -p /new/dev/shm /new/dev/pts
 for one in dev/shm tmp run; do mount -t tmpfs tmpfs /new/$one; done
+mkdir -p /new/run/results; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /new/run/results
 mount -t devpts devpts /new/dev/pts
 mount -t tracefs none /new/sys/kernel/tracing; mount -t bpf none /new/sys/fs/bpf
 mount -t cgroup2 none /new/sys/fs/cgroup
@@ -72,13 +73,15 @@ exec switch_root /new /bin/bash {script}
 """
 SCRIPT: Final = """export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export FALCOHOST_GUEST=1 FALCOHOST_SLOWNESS={slowness} FALCOHOST_DRIVER={driver} FALCOHOST_REQUIRE={require}
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1{results}
 ulimit -n 65536; cd {root}
 for file in {modules}; do busybox insmod $file; done
-.venv/bin/python -m pytest -vv -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE {tests}
+{command}
 echo o > /proc/sysrq-trigger; sleep 60
 """
-
+PYTEST: Final = (
+    ".venv/bin/python -m pytest -vv -n0 -p no:cacheprovider --color=no --timeout=1200 --basetemp=/tmp/t -rsfE"
+)
 
 #: What pytest says of a test that has ended, and of one that has failed when all have.
 _VERDICT: Final = re.compile(r"(\S+::.*?) (PASSED|SKIPPED|FAILED|ERROR)\b")
@@ -103,6 +106,7 @@ class Asked(NamedTuple):
     """What is to be run.
 
     :ivar over: a folder whose files lie over this machine's, if they exist; *modules*: kernel modules to load.
+    :ivar results: a folder that the guest may write to; *command*: what it runs in place of tests.
     :ivar first: a busy machine gives the guest a processor before other sessions' programs, whatever their niceness.
     """
 
@@ -113,6 +117,8 @@ class Asked(NamedTuple):
     over: Path | None
     modules: list[Path]
     first: bool = False
+    results: Path | None = None
+    command: str | None = None
 
 
 def unpacked(package: Path, folder: Path) -> tuple[str, Path]:
@@ -175,7 +181,8 @@ def written_script(asked: Asked, release: str, folder: Path) -> Path:
         require=require,
         modules=shlex.join(map(str, files)),
         root=shlex.quote(str(ROOT)),
-        tests=shlex.join(asked.tests),
+        results=" FALCOHOST_RESULTS=/run/results" if asked.results else "",
+        command=asked.command or f"{PYTEST} {shlex.join(asked.tests)}",
     )
     script = folder / "script"
     script.write_text(text)
@@ -189,13 +196,15 @@ def ran(package: Path, asked: Asked) -> Row:
         release, kernel = unpacked(package, folder / "kernel")
         image = made_guest(folder, written_script(asked, release, folder))
         (folder / "nothing").mkdir()
-        shares = {"host": Path("/"), "over": asked.over or folder / "nothing"}
+        (folder / "written").mkdir()
+        results = asked.results or folder / "written"
+        shares = {"host": Path("/"), "over": asked.over or folder / "nothing", "results": results}
         command = [
             *("qemu-system-x86_64", "-cpu", "max", "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),
             *("-kernel", kernel, "-initrd", image, "-append", f"console=ttyS0 quiet {BOOT} panic=-1"),
         ]
         for tag, path in shares.items():
-            how = "security_model=none,readonly=on,multidevs=remap"
+            how = "security_model=none,multidevs=remap" + (",readonly=on" if path != results else "")
             command += ["-virtfs", f"local,path={path.resolve()},mount_tag={tag},{how}"]
         print(f"{release}:", flush=True)
         said = []
@@ -275,6 +284,8 @@ def main() -> None:
     parser.add_argument("--slowness", type=int, default=10, help="FALCOHOST_SLOWNESS in the guest")
     parser.add_argument("--over", type=Path, help="a folder whose files lie over this machine's: unpacked headers, BCC")
     parser.add_argument("--module", nargs="+", type=Path, default=[], help="kernel modules that the guest is to load")
+    parser.add_argument("--results", type=Path, help="a folder for what tests leave there (FALCOHOST_RESULTS)")
+    parser.add_argument("--run", metavar="COMMAND", help="run a command of the shell in the guests, in place of tests")
     parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")
     given = parser.parse_args()
     usual = list(TESTS[given.driver])
@@ -282,8 +293,20 @@ def main() -> None:
         if given.over and (given.over / name).is_dir() and Path("/", name).is_symlink():
             parser.error(f"--over: {given.over / name} would hide /{name}, which is a link; move it to usr/{name}")
     tests = given.tests or usual
-    asked = Asked(given.driver, tests, given.seconds, given.slowness, given.over, given.module, given.first)
+    asked = Asked(
+        given.driver,
+        tests,
+        given.seconds,
+        given.slowness,
+        given.over,
+        given.module,
+        given.first,
+        given.results,
+        given.run,
+    )
     rows = [ran(package, asked) for package in given.packages]
+    if given.run:
+        return
     if asked.tests == usual:
         PAGE.write_text(written(rows, PAGE.read_text()))
     for one in rows:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 import yaml
+
+from falcohost.engine.catalog import Catalog
+from falcohost_syscall.fields.rows import FIELDS
 
 #: What the agent is told that the API server's name means; every machine has this address.
 SERVER_ADDRESS = "127.9.9.9"
@@ -89,13 +96,24 @@ def rules_file(corpus):
     return corpus / "rules" / "falco_rules.yaml"
 
 
+def every_field():
+    """Return settings with which alerts have all fields that need no argument, for bench/drivers.py."""
+    refs = (Catalog("syscall", FIELDS).resolve(field.name, None) for field in FIELDS if not field.arg_required)
+    names = [ref.field.name for ref in refs if not ref.field.filter_only]
+    return {"append_output": [{"match": {"source": "syscall"}, "extra_fields": names}]}
+
+
 @pytest.fixture(scope="module")
-def fired(start_agent, provocations, rules_file, tmp_path_factory):
-    """Run all lines under one agent and return the rules that fired for each."""
+def fired(start_agent, provocations, rules_file, driver, tmp_path_factory):
+    """Run all lines under one agent and return the rules that fired for each.
+
+    The alerts go to the folder that FALCOHOST_RESULTS names, if it does, with all their fields.
+    """
+    results = os.environ.get("FALCOHOST_RESULTS")
     hosts = tmp_path_factory.mktemp("etc") / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{SERVER_ADDRESS} kubernetes.default.svc.cluster.local\n")
     with_hosts = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts))
-    agent = start_agent(rules_file, before=with_hosts)
+    agent = start_agent(rules_file, before=with_hosts, settings=every_field() if results else {})
     fires = {name: line for name, (line, _) in LINES.items()}
     twins = {f"twin of {name}": line for name, (_, line) in LINES.items()}
 
@@ -103,6 +121,9 @@ def fired(start_agent, provocations, rules_file, tmp_path_factory):
     provocations.run({"last": "@cat /etc/shadow"})
     agent.wait_for(lambda alert: provocations.is_about(alert, "last"))
     assert agent.stop() == 0
+    if results:
+        told = {key: [one for one in agent.alerts if provocations.is_about(one, key)] for key in [*fires, *twins]}
+        (Path(results) / f"{driver}.json").write_text(json.dumps(told))
     return {key: provocations.rules_fired(agent, key) for key in [*fires, *twins]}
 
 
