@@ -283,7 +283,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=7200.0, help="after which a guest is ended")
     parser.add_argument("--slowness", type=int, default=10, help="FALCOHOST_SLOWNESS in the guest")
     parser.add_argument("--over", type=Path, help="a folder whose files lie over this machine's: unpacked headers, BCC")
-    parser.add_argument("--module", nargs="+", type=Path, default=[], help="kernel modules that the guest is to load")
+    parser.add_argument(
+        "--module", action="append", type=Path, default=[], help="a kernel module for the guest to load"
+    )
     parser.add_argument("--results", type=Path, help="a folder for what tests leave there (FALCOHOST_RESULTS)")
     parser.add_argument("--run", metavar="COMMAND", help="run a command of the shell in the guests, in place of tests")
     parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")

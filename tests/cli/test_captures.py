@@ -51,6 +51,15 @@ def test_a_capture(alerts, capture):
     ] == alerts("-r", capture.parent / "rules.yaml", capture)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_capture_with_another_name(alerts, capture, packed):
+    """A capture need not be called one: its content tells what it is."""
+    data, other = capture.read_bytes(), capture.parent / "trace"
+    other.write_bytes(gzip.compress(data) if packed else data)
+
+    assert 2 == len(alerts("-r", capture.parent / "rules.yaml", other))
+
+
 def test_a_part_of_a_capture(alerts, capture):
     """--from and --to choose a part; the numbers of events stay what they are."""
     assert ["opened (file=/etc/second process=bash number=2)"] == alerts(

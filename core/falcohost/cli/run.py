@@ -94,8 +94,9 @@ def command(
 
     Without FILEs this runs the agent, with alerts on the terminal. With FILEs, --source names the source or its plugin,
     and alerts are printed but not stored. A FILE may also be an address such as s3://BUCKET/PREFIX. A FILE that ends in
-    .scap is a capture of Falco or sysdig and needs no --source, whether it has system calls or what Falco's plugins
-    have read; --from and --to take times such as 2026-11-28T08:14:00, or +90s for the time after its first event.
+    .scap, or begins as such, is a capture of Falco or sysdig and needs no --source, whether it has system calls or what
+    Falco's plugins have read; --from and --to take times such as 2026-11-28T08:14:00, or +90s for the time after its
+    first event.
 
     The log has notices, warnings and errors; -o log_level=info adds what was loaded.
     """
@@ -118,7 +119,7 @@ def command(
     times = {"from": begin, "to": end}
     with tempfile.TemporaryDirectory(prefix="falcohost-") as state:
         source = (wanted.enable_source or (DEFAULT_SOURCE,))[0]
-        if any(file.endswith(_CAPTURES) for file in files) and source == DEFAULT_SOURCE:
+        if source == DEFAULT_SOURCE and any(map(_is_capture, files)):
             starts(wanted, lambda flags: _replaying(files, times, _with_brief_log(flags), state), once=True)
         elif any(times.values()):
             raise ConfigError("--from and --to are for captures (.scap)")
@@ -158,6 +159,13 @@ def _replaying(files: Sequence[str], times: Mapping[str, str | None], flags: Fla
     settings |= {f"replay.{name}": told for name, told in times.items() if told is not None}
     options = (*(f"engine.{key}={told}" for key, told in settings.items()), f"falcohost.state_dir={state}")
     return replace(flags, options=(*flags.options, *options), enable_source=(DEFAULT_SOURCE,))
+
+
+def _is_capture(file: str) -> bool:
+    """Return whether a file is called as captures are, or begins as one."""
+    from falcohost.jsonlog.blocks import is_capture
+
+    return file.endswith(_CAPTURES) or (not _is_address(file) and Path(file).is_file() and is_capture(file))
 
 
 def _plugin_of(file: str) -> str | None:

@@ -49,6 +49,15 @@ def read_blocks(read: Read) -> Iterator[bytes]:
         yield from found
 
 
+def is_capture(path: str) -> bool:
+    """Return whether the content of a file begins as a capture does."""
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            return next(_plain_blocks(lambda size: file.read(size) or b""), b"").startswith(SECTION)
+    except (OSError, Refused):
+        return False
+
+
 def plugin_in(path: str) -> int | None:
     """Return the number of the plugin whose event is the first one in a capture; None: it is not of a plugin."""
     try:
