@@ -7,6 +7,7 @@ of the kinds that rules ask for; the rest is done here, as for the kernel module
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +17,7 @@ from falcohost.needs import MAPS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import ring_settings
 from falcohost_syscall.drivers.asked_for import chosen, kept_true
-from falcohost_syscall.drivers.legacy_ebpf import bcc, records
+from falcohost_syscall.drivers.legacy_ebpf import bcc, cgroups, records
 from falcohost_syscall.drivers.legacy_ebpf.program import Program, source
 from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, EXECUTED, is_fork, numbers
 from falcohost_syscall.drivers.legacy_ebpf.records import Around, Record
@@ -48,14 +49,15 @@ class LegacyEbpf(TabledDriver):
         self._program: Program | None = None
         self._offset = 0
         self._cgroups: dict[int, bytes] = {}
+        self._folders = cgroups.Cgroups()
         self._early: list[RawRecord] = []
         self._received = self._damaged = self._lost = 0
         self._told_of: frozenset[str] = frozenset()
 
     @property
     def needs(self) -> Needs:
-        """Return that it tells its programs which calls to observe."""
-        return super().needs | Needs(frozenset({MAPS}))
+        """Return that it tells its programs which calls to observe, and looks for cgroups."""
+        return super().needs | Needs(frozenset({MAPS}), (cgroups.FOLDER,))
 
     def open(self, plan: Plan) -> None:
         """Compile and attach the programs; then list the processes that run.
@@ -141,16 +143,18 @@ class LegacyEbpf(TabledDriver):
 
         The number that the kernel tells is that of version 2's hierarchy, and says nothing where there are others.
         """
-        lines = self._cgroups.get(record.cgroup) if record.cgroup else None
-        if lines is None:
+        number = record.cgroup
+        lines = self._cgroups.get(number) if number else None
+        if lines is not None:
+            return lines
+        path = self._folders.path(number)
+        if path is None:
             found = procfs.read(record.tid, "cgroup")
-            if found is None:
-                return b""
-            lines = cgroup_lines(found)
-            if len(self._cgroups) >= _MOST_CGROUPS:
-                self._cgroups.clear()
-            if record.cgroup and len(found.splitlines()) == 1:
-                self._cgroups[record.cgroup] = lines
+            return b"" if found is None else cgroup_lines(found)
+        lines = b"=" + os.fsencode(path) + b"\0"
+        if len(self._cgroups) >= _MOST_CGROUPS:
+            self._cgroups.clear()
+        self._cgroups[number] = lines
         return lines
 
     def stats(self) -> SourceStats:
