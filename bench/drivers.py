@@ -25,11 +25,13 @@ Told = Mapping[str, Sequence[Mapping[str, Any]]]
 
 #: Fields whose values are of one run only, by parts of their names.
 _OF_A_RUN: Final = re.compile(
-    r"time|duration|latency|ino|\bevt\.(num|cpu|count)|hostname|\.(dev|v?p?pids?|v?tid|v?pgid|a?pid|sid|tty)\b|\bthread\."
-    r"|vm(size|rss|swap)|pf(major|minor)|rss|fdusage|nthreads|nchilds|fdopencount|ident|[clrs]port|falcohost\.(id|time)"
+    r"time|duration|latency|_ino|\bevt\.(num|cpu|count)|hostname|\.(dev|ino|p?v?a?p?pid|v?tid|v?pgid|sid|tty)\b|start_ts"
+    r"|thread\.(?!c)|vm(size|rss|swap)|pf(major|minor)|fdusage|nthreads|nchilds|fdopencount|ident|[clrs]port"
 )
 #: Parts of texts that are of one run only, and their names here.
 _PARTS: Final = (
+    (re.compile(r"-m pytest .*"), "TESTS"),
+    (re.compile(r" ?FALCOHOST_\w+=\S*"), ""),
     (re.compile(r"/(tmp|dev/shm)/falcohost-\w+/[0-9a-f]+/n\d+"), r"/\1/FOLDER"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "CONTAINER"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "CONTAINER"),
@@ -43,6 +45,8 @@ def plain(name: str, value: Any) -> Any:
     """Return a field's *value* as it is compared."""
     if _OF_A_RUN.search(name):
         return value is not None
+    if isinstance(value, list):
+        return sorted(map(str, value))
     if not isinstance(value, str):
         return value
     for part, stands in _PARTS:

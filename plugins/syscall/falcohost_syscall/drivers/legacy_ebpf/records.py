@@ -32,7 +32,7 @@ _CAPSET: Final = Struct("=6I")
 _HOW: Final = Struct("=3Q")
 _CHILD_IN_PIDS, _VFORK = 0x20000000, 0x8000000
 _FROM_MEMFD: Final = 4
-_MEMFD: Final = b"/memfd:"
+_MEMFD: Final = b"memfd:"
 _COMING: Final = frozenset({"accept", "accept4"})
 _IDS: Final = {name: place for place, name in enumerate(NAMES)}
 _SIGNAL, _CORE = 0x7F, 0x80
@@ -290,6 +290,8 @@ def _path(record: Record) -> bytes:
     """Return the path of the executable, whose names the program has told, the last first; else what was passed."""
     parts = record.part(3).split(b"\0")[:-1]
     passed = record.part(2).split(b"\0", 1)[0]
+    if len(parts) == 1 and parts[0].startswith(_MEMFD):  # it is in no folder
+        return parts[0]
     if record.is_whole or not passed.startswith(b"/"):
         return b"/" + b"/".join(reversed(parts)) if parts else b""
     return passed
