@@ -56,7 +56,7 @@ _OWN_ARGUMENTS = {
 }
 #: Of an event in so many, every field is read.
 _THOROUGH = 8
-#: The most bytes of a file that are read, so that many can be.
+#: The most bytes of a file that are read unless others are asked for, so that many can be.
 _MOST = 400_000
 #: Numbers that make sizes, counts and ids strange.
 _STRANGE = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\1\0\0\0\0\0\0\0")
@@ -215,10 +215,11 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--most", type=int, default=_MOST, help="bytes of each file that are used")
     given = parser.parse_args()
     logging.getLogger("falcohost").setLevel(logging.CRITICAL)
     whole = [
-        (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)[:_MOST]
+        (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)[: given.most]
         for data in map(Path.read_bytes, given.files)
     ]
     whole.append(of_plugins())
