@@ -75,6 +75,7 @@ def command(
     """
     from falcohost.cli import inspect_story
     from falcohost.cli.inspect_events import Inspection
+    from falcohost.host.precedence import take_precedence
 
     file, words = _file(words, live=live)
     if live and (begin or end):
@@ -90,6 +91,8 @@ def command(
     inspection = Inspection(config, *filters)
     story = pid is not None and not (fields or form or tree or top)
     inspection.seconds = seconds
+    if live:
+        take_precedence(config.nice)
     with stopping(inspection) if live else contextlib.nullcontext():
         lines = _lines(
             inspection, fields, form, tree=tree, top=top, count=count, as_json=as_json, story=story, live=live

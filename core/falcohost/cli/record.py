@@ -80,16 +80,19 @@ def command(
     Example: falcohost record -o FILE.scap --seconds 60 'proc.name = nginx and evt.type in (openat, execve)'
     """
     from falcohost.cli.inspect_events import Inspection
+    from falcohost.host.precedence import take_precedence
 
     if rotate is not None and size is None:
         raise ConfigError("--rotate needs --size, at which a new file begins")
     filters = [("FILTER", " ".join(words))] if words else []
-    inspection = Inspection(flags.configuration(), *filters)
+    config = flags.configuration()
+    inspection = Inspection(config, *filters)
     make = inspection.spec.recorder
     if make is None:
         raise ConfigError("this source cannot be recorded")
     recorder = make(inspection.source)
     inspection.on_request, inspection.seconds = recorder.on_request, seconds
+    take_precedence(config.nice)
     with stopping(inspection):
         inspection.open(inspection.of_fields(recorder.fields))
         packed = packed or path.endswith(".gz")

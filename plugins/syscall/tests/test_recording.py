@@ -180,6 +180,13 @@ def test_a_signal_ends_it(recording, tmp_path, number):
     assert 0o600 == path.stat().st_mode & 0o777
 
 
+def test_it_goes_first(recording):
+    """A recording goes before other programs, as the agent does, so that less is lost."""
+    process, own = recording("evt.type = unlink and proc.pid = 1"), os.getpriority(os.PRIO_PROCESS, 0)
+
+    wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == (own or -10))
+
+
 def test_seconds(recording, tmp_path):
     """--seconds ends a recording without a filter; compressed captures are read too."""
     path = tmp_path / "made.scap.gz"
