@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,8 +19,10 @@ FOLDER: Final = Path("/sys/fs/cgroup")
 _MARK: Final = "cgroup.controllers"
 #: Before Linux 5.5, a generation stands in front of the inode's 32 bits.
 _INODE: Final = 0xFFFF_FFFF
-#: Most folders that are looked at for a number, and the part of the time that looking may take.
-MOST: Final = 100_000
+#: Most folders that are known, and bytes of a path: who may make cgroups could make many. Those further up come first.
+MOST: Final = 10_000
+LONGEST: Final = 1024
+#: Looking for them may take this part of the time.
 _SHARE: Final = 10
 
 
@@ -53,12 +56,15 @@ class Cgroups:
         return None
 
     def _all(self) -> Iterator[tuple[int, str]]:
-        waiting = [""]
+        waiting = deque([""])
         for _ in range(MOST):
             if not waiting:
                 return
-            path = waiting.pop()
+            path = waiting.popleft()
             with contextlib.suppress(OSError):
                 yield os.stat(f"{self._folder}{path}").st_ino, path  # noqa: PTH116
+                if len(waiting) >= MOST:
+                    continue
                 with os.scandir(f"{self._folder}{path}") as entries:
-                    waiting += [f"{path}/{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False)]
+                    below = (f"{path}/{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False))
+                    waiting.extend(one for one in below if len(one) <= LONGEST)
