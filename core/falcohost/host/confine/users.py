@@ -179,9 +179,18 @@ def _delegated(root: Path) -> list[range]:
 def _running(root: Path) -> set[int]:
     """Return the users of all processes."""
     found: set[int] = set()
-    for name in os.listdir(root / "proc"):  # noqa: PTH208
-        if name.isdecimal():
-            with contextlib.suppress(OSError, ValueError):
-                status = (root / "proc" / name / "status").read_bytes()
-                found.update(map(int, status.partition(b"\nUid:")[2].partition(b"\n")[0].split()))
+    folder = str(root / "proc")
+    for name in filter(str.isdecimal, os.listdir(folder)):  # noqa: PTH208
+        with contextlib.suppress(OSError, ValueError):
+            status = _beginning(f"{folder}/{name}/status")
+            found.update(map(int, status.partition(b"\nUid:")[2].partition(b"\n")[0].split()))
     return found
+
+
+def _beginning(path: str) -> bytes:
+    """Return the beginning of a file; of hundreds of thousands, since a file object takes 10 µs more for each."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)

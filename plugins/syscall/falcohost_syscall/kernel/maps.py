@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import enum
 import errno
 import os
 import struct
@@ -13,12 +14,21 @@ if TYPE_CHECKING:
     from falcohost_syscall.kernel.libbpf import Library
 
 _NOEXIST: Final = 1
+_EXIST: Final = 2
 # linux/bpf.h: BPF_F_RDONLY; type and id in struct bpf_map_info; struct bpf_get_fd_by_id_opts, since libbpf 1.1.
 _READ_ONLY: Final = 1 << 3
 _INFO: Final = struct.Struct("=II")
 _OPTIONS: Final = struct.Struct("=QII")
 _CHUNK: Final = 1 << 18
 _AT_ONCE: Final = 512
+
+
+class Added(enum.Enum):
+    """Whether an entry was set: it may have been there before, or the map may be full."""
+
+    YES = "yes"
+    NO = "no"
+    NO_ROOM = "no room"
 
 
 class Maps:
@@ -32,9 +42,16 @@ class Maps:
         """Set one entry of a map."""
         self.library.check(self._lib.bpf_map_update_elem(map_fd, key, value, 0), "Cannot write to a map of the probe")
 
-    def add(self, map_fd: int, key: bytes, value: bytes) -> bool:
-        """Set one entry of a map unless the key exists; return whether it was set."""
-        return int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST)) == 0
+    def add(self, map_fd: int, key: bytes, value: bytes) -> Added:
+        """Set one entry of a map unless the key exists."""
+        result = int(self._lib.bpf_map_update_elem(map_fd, key, value, _NOEXIST))
+        if result == 0:
+            return Added.YES
+        return Added.NO_ROOM if result in (-errno.E2BIG, -errno.ENOMEM) else Added.NO
+
+    def replace(self, map_fd: int, key: bytes, value: bytes) -> bool:
+        """Set one entry of a map if the key exists; return whether it does."""
+        return int(self._lib.bpf_map_update_elem(map_fd, key, value, _EXIST)) == 0
 
     def delete(self, map_fd: int, key: bytes) -> None:
         """Remove one entry of a map, if it exists."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
 from falcohost_syscall.facts.containers import told_of
 from falcohost_syscall.fields.field import Need
+from falcohost_syscall.kernel.maps import Added
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import boot_time, own_offset
 from falcohost_syscall.processes.container_accounts import ContainerAccounts
@@ -141,35 +142,49 @@ class ModernEbpf:
         """Add the running processes, and have the kernel cache their context."""
         every = not self._config.process_context
         for _ in range(LISTED):
-            some_unknown = self._decoder.list_tasks(
+            unknown = self._decoder.list_tasks(
                 reader.feed.tasks(), all_processes=every or reader.is_second, lacks_program=reader.feed.lacks_program
             )
-            if every or not some_unknown:
+            if every or not unknown:
                 break
-            refused = [p for p in self.processes.processes.values() if not self._keep(reader.feed, p)]
-            if reader.is_second:
+            told = self._keep_all(reader.feed, unknown)
+            if reader.is_second or told is Added.NO_ROOM:
                 break
-            if refused:  # they have ended, or the kernel has newer context
+            if told is Added.NO:  # some have ended, or the kernel has newer context
                 self.processes.sweep()
         reader.begin(self._decoder.passed)
 
+    def _keep_all(self, feed: Feed, pids: Iterable[int]) -> Added:
+        """Have the kernel cache the context of these processes, as long as it has room.
+
+        What it has no context of passes its filters.
+
+        :return: what came of the last one, or of one before it that it has not been told of now.
+        """
+        found = Added.YES
+        for process in filter(None, map(self.processes.processes.get, pids)):
+            if (now := self._keep(feed, process)) is Added.NO_ROOM:
+                return now
+            found = now if found is Added.YES else found
+        return found
+
     @staticmethod
-    def _keep(feed: Feed, process: Process) -> bool:
+    def _keep(feed: Feed, process: Process) -> Added:
         """Have the kernel cache the context of a process, unless it knows its program already.
 
         :return: whether it has been told of this one now.
         """
         context, large = kept(process)
-        is_new = feed.keep(process.pid, context, large)
-        if is_new or not feed.lacks_program(process.pid):
-            return is_new
+        added = feed.keep(process.pid, context, large)
+        if added is not Added.NO or not feed.lacks_program(process.pid):
+            return added
         feed.keep_instead(process.pid, context)
         # Another program may have been executed meanwhile, or the process may have ended.
         found, image = procfs.facts(process.pid, process.start), process.image
         if found is None or found.image is None or found.image[::2] != (image.args_raw, image.exepath_raw):
             feed.forget(process.pid)
-            return False
-        return True
+            return Added.NO
+        return Added.YES
 
     def _wait_for_all(self, reader: Reader) -> None:
         """Wait until events are collected for which the loader waits; who is ready has all."""

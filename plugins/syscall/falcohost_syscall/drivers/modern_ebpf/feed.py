@@ -12,7 +12,7 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.rings import Position, Rings
 from falcohost_syscall.kernel.libbpf import Library
-from falcohost_syscall.kernel.maps import Maps
+from falcohost_syscall.kernel.maps import Added, Maps
 from falcohost_syscall.records import record
 
 #: The maps of the probe that a reader needs.
@@ -65,16 +65,16 @@ class Feed:
                 position = end
             rest = rest[position:]
 
-    def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> bool:
-        """Have the kernel cache this context of a process; return False if it has some already."""
+    def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> Added:
+        """Have the kernel cache this context of a process, unless it has some already."""
         key, access = _U32.pack(pid), self._access
         if large is not None:
             access.add(self._maps["large_images"], key, record.LARGE_IMAGE.pack(*large))
         return access.add(self._maps["processes"], key, record.KEPT.pack(*kept))
 
     def keep_instead(self, pid: int, kept: record.Kept) -> None:
-        """Have the kernel cache this context of a process instead of what it has."""
-        self._access.update(self._maps["processes"], _U32.pack(pid), record.KEPT.pack(*kept))
+        """Have the kernel cache this context of a process instead of what it has, unless it has forgotten that."""
+        self._access.replace(self._maps["processes"], _U32.pack(pid), record.KEPT.pack(*kept))
 
     def lacks_program(self, pid: int) -> bool:
         """Return whether the kernel has an entry of a process and does not know its program.

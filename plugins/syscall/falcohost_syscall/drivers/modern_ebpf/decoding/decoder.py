@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from falcohost_syscall.calls.rows import BY_NAME, CALLS, EXIT
@@ -39,6 +40,8 @@ from falcohost_syscall.records.record import (
 
 _EXIT_ROW: Final = BY_NAME[EXIT]
 _NOTES_SOCKET: Final = frozenset({"connect", "accept", "accept4"})
+#: Listed processes whose arguments are asked for together.
+_LISTED_AT_ONCE: Final = 256
 _SENDS: Final = frozenset({"sendto", "sendmsg", "sendmmsg"})
 
 
@@ -77,24 +80,28 @@ class Decoder:
 
     def list_tasks(
         self, records: Iterable[bytes], *, all_processes: bool, lacks_program: Callable[[int], bool] = lambda _: False
-    ) -> bool:
-        """Add running processes from the records that list them; return whether some were not known yet.
+    ) -> list[int]:
+        """Add running processes from the records that list them; return the pids of those that were not known yet.
 
-        Only those that the kernel has no context of are added, or all with *all_processes*.
+        Only those that the kernel has no context of are added, or all with *all_processes*. There may be very many, so
+        that few records are kept at a time.
 
         :param lacks_program: returns whether the kernel's context of a process, given by its pid, lacks its program.
         """
-        listed = [(HEADER.unpack_from(data), data) for data in records]
-        unknown = [(h, data) for h, data in listed if all_processes or not h[ARG0 + 1] or lacks_program(h[PID])]
-        arguments = procfs.read_each(((h[PID], h[START]) for h, _ in unknown), ARGUMENTS)
+        listed = ((HEADER.unpack_from(data), data) for data in records)
+        unknown = ((h, data) for h, data in listed if all_processes or not h[ARG0 + 1] or lacks_program(h[PID]))
         learned: set[int] = set()
-        for (h, data), one in zip(unknown, arguments, strict=True):
-            if (key := h[CGROUP]) not in learned:  # runtimes may be asked for its containers
-                self._learn_cgroups(key, data)
-                learned.add(key)
-            self._told.task(h, data, one)
+        found: list[int] = []
+        while some := [*islice(unknown, _LISTED_AT_ONCE)]:
+            arguments = procfs.read_each(((h[PID], h[START]) for h, _ in some), ARGUMENTS)
+            for (h, data), one in zip(some, arguments, strict=True):
+                if (key := h[CGROUP]) not in learned:  # runtimes may be asked for its containers
+                    self._learn_cgroups(key, data)
+                    learned.add(key)
+                self._told.task(h, data, one)
+                found.append(h[PID])
         self._processes.link()
-        return bool(unknown)
+        return found
 
     def _learn_cgroups(self, key: int, data: bytes) -> None:
         self.context.containers.learn(key, cgroup_sections(data))
