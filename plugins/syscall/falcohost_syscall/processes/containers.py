@@ -55,8 +55,8 @@ class Container(Struct, frozen=True):
 
 HOST = Container("host", "host", "host")
 
-#: The container of a process in a pid namespace of its own whose paths nobody can tell, not even the kernel: they are
-#: longer than 4,096 bytes.
+#: The container of a process with a pid or a mount namespace of its own whose paths nobody can tell, not even the
+#: kernel: they are longer than 4,096 bytes.
 UNKNOWN = Container("unknown", "unknown", "unknown")
 
 _HEX = "([0-9a-f]{64})"
@@ -179,6 +179,11 @@ def paths_now(process: Process) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.split(":", 2)[2] for line in lines if line.count(":") > 1))
 
 
+def is_apart(process: Process) -> bool:
+    """Return whether a process has mounts of its own, as all containers do, also one with the machine's processes."""
+    return procfs.has_other_mounts(process.pid, process.start)
+
+
 def claims_of(path: str) -> Iterator[Claim]:
     """Yield what *path* may be the cgroup of, or below the cgroup of, innermost first; nothing is called ``host``."""
     return (claim for claim in _all_claims(path) if claim.name != HOST.id)
@@ -292,10 +297,12 @@ class Containers:
         exists: Callable[[Claim], bool] = runtime_has,
         owner: Callable[[str], int] = may_name,
         paths: Callable[[Process], tuple[str, ...]] = paths_now,
+        is_apart: Callable[[Process], bool] = is_apart,
     ) -> None:
         """Ask *exists* whether a runtime has a container whose cgroup has this name, *owner* who may name it.
 
         :param paths: returns the whole paths of what a process is in, if what was told of them lacks the beginning.
+        :param is_apart: returns whether it sees other files than the machine, where nobody can tell these.
         """
         self.used: Callable[[], Set[int]] = frozenset
         self.dropped = 0
@@ -303,6 +310,7 @@ class Containers:
         self._exists = exists
         self._owner = owner
         self._paths = paths
+        self._is_apart = is_apart
         self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
         self.undecided: dict[int, Claims] = {}
 
@@ -379,7 +387,7 @@ class Containers:
                 return self._inside(named) or HOST
             if paths and one is process:
                 return HOST
-        return HOST if process.vpid in (0, process.pid) else UNKNOWN
+        return UNKNOWN if process.vpid not in (0, process.pid) or self._is_apart(process) else HOST
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 #: What can be read of a process: the content of files, targets of links, and inodes of namespaces (as decimal numbers).
 File: TypeAlias = Literal["stat", "cmdline", "environ", "comm", "cgroup"]
 Link: TypeAlias = Literal["exe", "cwd", "root"]
-Namespace: TypeAlias = Literal["ns/pid"]
+Namespace: TypeAlias = Literal["ns/pid", "ns/mnt"]
 What: TypeAlias = File | Link | Namespace
 #: A process: its pid, and when it was started, as ``/proc/PID/stat`` shows it.
 Since: TypeAlias = tuple[int, int]
 
 _LINKS: Final = frozenset({"exe", "cwd", "root"})
-_NAMESPACES: Final = frozenset({"ns/pid"})
+_NAMESPACES: Final = frozenset({"ns/pid", "ns/mnt"})
 
 #: The files with accounts, below a root.
 ACCOUNTS: Final = ("etc/passwd", "etc/group")

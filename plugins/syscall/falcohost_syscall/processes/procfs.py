@@ -17,6 +17,9 @@ from falcohost_syscall.records.text import text
 #: Number of bytes of the command line and the environment that are read, as in the probe.
 SNAP: Final = 4096
 
+#: The machine's init, which sandboxes may keep from others, and the first of the kernel's threads.
+_FIRST: Final = (1, 2)
+
 #: Ids of session and group, and the terminal.
 Session = tuple[int, int, int, int, int]
 
@@ -119,3 +122,14 @@ def pid_namespace(pid: int, start: int) -> int | None:
     """Return the inode of the pid namespace of the process that started at *start*, or None."""
     found = READING.reader.read(pid, ticks(start), ("ns/pid",), SNAP)
     return None if not found or found[0] is None else int(found[0])
+
+
+def has_other_mounts(pid: int, start: int) -> bool:
+    """Return whether the process that started at *start* has another mount namespace than the machine's init.
+
+    False if neither that one's nor that of the kernel's threads can be read, or not that of the process.
+    """
+    own = READING.reader.read(pid, ticks(start), ("ns/mnt",), SNAP)
+    machines = [READING.reader.read(one, None, ("ns/mnt",), SNAP) for one in _FIRST]
+    known = [one for one in machines if one and one[0]]
+    return bool(known and own and own[0]) and own not in known

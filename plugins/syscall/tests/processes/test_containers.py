@@ -172,23 +172,27 @@ def test_deep_in_a_container(levels):
 
 @pytest.mark.parametrize("below", ["/a" * 64, f"/{'n' * 250}" * 16], ids=["deep", "long"])
 @pytest.mark.parametrize(
-    ("of_process", "of_parent", "vpid", "found"),
+    ("of_process", "of_parent", "vpid", "is_apart", "found"),
     [
-        (f"/docker/{ID}", "", 2, ID),
-        ("/user.slice", f"/docker/{ID}", 2, "host"),
-        ("", f"/docker/{ID}/x", 7, ID),
-        ("", "/system.slice", 7, "unknown"),
-        ("", "", 2, "host"),
+        (f"/docker/{ID}", "", 2, True, ID),
+        ("/user.slice", f"/docker/{ID}", 2, True, "host"),
+        ("", f"/docker/{ID}/x", 7, False, ID),
+        ("", "/system.slice", 7, False, "unknown"),
+        ("", "", 2, False, "host"),
+        ("", "", 2, True, "unknown"),
     ],
 )
-def test_a_path_that_lacks_its_beginning(below, of_process, of_parent, vpid, found):
+def test_a_path_that_lacks_its_beginning(below, of_process, of_parent, vpid, is_apart, found):
     """What its end is called does not count, but what /proc says of the whole, or where the process came from."""
     parent = process()
     child = process(parent=parent)
     child.vpid = vpid
     paths = {id(child): of_process, id(parent): of_parent}
     containers = Containers(
-        lambda claim: False, lambda path: 0, lambda one: tuple(f"{p}{below}" for p in (paths[id(one)],) if p)
+        lambda claim: False,
+        lambda path: 0,
+        lambda one: tuple(f"{p}{below}" for p in (paths[id(one)],) if p),
+        lambda one: is_apart,
     )
     containers.learn(2, [f"={below}/docker-{'f' * 64}.scope"])
     assert [2] == [*containers.undecided]
