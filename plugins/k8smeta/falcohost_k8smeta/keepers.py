@@ -21,6 +21,11 @@ MOST_PODS: Final = 4096
 MOST_ENDED: Final = 1024
 MOST_OTHERS: Final = 50_000
 
+#: Most memory of the objects of a kind, in bytes; about what each and each of its labels take beside their texts.
+MOST_BYTES: Final = 64 << 20
+_OBJECT: Final = 500
+_LABEL: Final = 150
+
 #: Seconds for which a pod that was deleted is kept: what it did may not have been looked at yet.
 KEPT: Final = 300.0
 
@@ -70,7 +75,7 @@ class Chosen(Struct, frozen=True, gc=False):
 
 
 class _Kept(Generic[T]):
-    """Objects by uid, *most* at most.
+    """Objects by uid, *most* at most, which take :data:`MOST_BYTES` at most.
 
     :ivar changed: the lock; told of changes, if it *tells* of them.
     :ivar left_out: how many there was no room for.
@@ -83,11 +88,18 @@ class _Kept(Generic[T]):
         self.left_out = 0
         self.by_uid: OrderedDict[str, T] = OrderedDict()
         self._most = most
+        self._weights: dict[str, int] = {}
+        self._weight = 0
+
+    def has(self, uid: str) -> bool:
+        """Return whether the object with this uid is kept."""
+        return uid in self.by_uid
 
     def remove(self, uid: str) -> None:
         """Forget the object with this uid."""
         with self.changed:
             if (one := self.by_uid.pop(uid, None)) is not None:
+                self._weight -= self._weights.pop(uid)
                 self._removed(uid, one)
 
     def only(self, uids: frozenset[str]) -> None:
@@ -95,13 +107,14 @@ class _Kept(Generic[T]):
         for uid in [one for one in self.by_uid if one not in uids]:
             self.remove(uid)
 
-    def _keep(self, uid: str, one: T) -> None:
+    def _keep(self, uid: str, one: T, weight: int) -> None:
         self.remove(uid)
         with self.changed:
-            if len(self.by_uid) >= self._most:
+            if len(self.by_uid) >= self._most or self._weight + weight > MOST_BYTES:
                 self.left_out += 1
                 return
-            self.by_uid[uid] = one
+            self.by_uid[uid], self._weights[uid] = one, weight
+            self._weight += weight
             self._added(uid, one)
             if self.tells:
                 self.changed.tell()
@@ -132,7 +145,8 @@ class Pods(_Kept[Known]):
         metadata = one.metadata
         static = metadata.annotations.static if metadata.annotations is not None else ""
         place, ip = _name(metadata.namespace), _name(one.status.ip or "")
-        self._keep(metadata.uid, Known(thing("Pod", metadata), place, ip, owner_of(metadata), _name(static)))
+        known = Known(thing("Pod", metadata), place, ip, owner_of(metadata), _name(static))
+        self._keep(metadata.uid, known, weight_of(known.thing))
 
     def forget(self) -> None:
         """Forget those that have ended long ago."""
@@ -172,7 +186,8 @@ class Services(_Kept[Chosen]):
         if not selector or is_cut or one.spec.type == _EXTERNAL:
             self.remove(metadata.uid)
             return
-        self._keep(metadata.uid, Chosen(thing("Service", metadata), _name(metadata.namespace), selector))
+        chosen = Chosen(thing("Service", metadata), _name(metadata.namespace), selector)
+        self._keep(metadata.uid, chosen, weight_of(chosen.thing, selector))
 
     def _added(self, uid: str, one: Chosen) -> None:
         self._by_namespace.setdefault(one.namespace, {})[uid] = one
@@ -197,7 +212,8 @@ class Namespaces(_Kept[Thing]):
 
     def put(self, one: Some) -> None:
         """Take a namespace."""
-        self._keep(one.metadata.uid, thing("Namespace", one.metadata))
+        found = thing("Namespace", one.metadata)
+        self._keep(one.metadata.uid, found, weight_of(found))
 
     def _added(self, uid: str, one: Thing) -> None:
         self._by_name[one.name] = one
@@ -210,6 +226,12 @@ class Namespaces(_Kept[Thing]):
 def thing(kind: str, metadata: Metadata) -> Thing:
     """Return what is kept of an object."""
     return Thing(kind, _name(metadata.name), _name(metadata.uid), *texts(metadata.labels))
+
+
+def weight_of(found: Thing, more: Mapping[str, str] | None = None) -> int:
+    """Return about the bytes that an object takes, with *more* texts by name."""
+    labels = [*(found.labels or {}).items(), *(more or {}).items()]
+    return _OBJECT + sum(_LABEL + len(key) + len(value) for key, value in labels)
 
 
 def owner_of(metadata: Metadata) -> Reference | None:

@@ -19,7 +19,10 @@ MOST_LABELS: Final = 8192
 MOST_SERVICES: Final = 64
 MOST_OWNERS: Final = 6
 
-_Uid: TypeAlias = Annotated[str, Meta(max_length=64)]
+#: Most characters of a uid.
+MOST_UID: Final = 64
+
+_Uid: TypeAlias = Annotated[str, Meta(max_length=MOST_UID)]
 
 
 class Thing(Struct, array_like=True, frozen=True, gc=False):

@@ -16,6 +16,7 @@ import msgspec
 from falcohost_k8smeta.config import Config
 from falcohost_k8smeta.http import Connection, Failed
 from falcohost_k8smeta.objects import Event, Head, Kind, Metadata, Outcome, Some
+from falcohost_k8smeta.rows import MOST_UID
 from falcohost_k8smeta.streams import Items, Lines
 
 #: Seconds that a list may take; for which a watch is asked for, at least and at most; for which it may be late.
@@ -72,6 +73,9 @@ class Keeper(Protocol[_T]):
 
     def put(self, one: _T) -> None:
         """Take an object that is new or has changed."""
+
+    def has(self, uid: str) -> bool:
+        """Return whether the object with this uid is kept."""
 
     def remove(self, uid: str) -> None:
         """Forget the object with this uid."""
@@ -160,7 +164,8 @@ class Collection(Generic[T]):
         for item in items:
             if (one := self._read(self._object, item)) is not None:
                 self._keeper.put(one)
-                uids.add(one.metadata.uid)
+                if self._keeper.has(one.metadata.uid):  # the list may have no end
+                    uids.add(one.metadata.uid)
         head = _decoded(Head, items.head)
         if head is None or not _is_version(head.metadata.resource_version):
             raise Failed("its list has no version")
@@ -210,7 +215,7 @@ class Collection(Generic[T]):
         except _DECODED:
             self.health.odd += 1
             return None
-        if not (one.object if isinstance(one, Event) else one).metadata.uid:
+        if not 0 < len((one.object if isinstance(one, Event) else one).metadata.uid) <= MOST_UID:
             self.health.odd += 1
             return None
         return one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from msgspec import structs
 
 from falcohost.testing.kube import CONTAINERS
 from falcohost.testing.kube_double import Double
+from falcohost.testing.rollup import kib
 from falcohost.testing.waiting import wait_until
 from falcohost_k8smeta.config import Config
 from falcohost_k8smeta.http import Connection
@@ -339,3 +341,48 @@ def test_large_rows(double, watcher):
     wait_until(lambda: len(watcher.row(row.pod.uid).services) == 64)
 
     assert (True, True) == (10 < len(row.pod.labels) < 100, row.pod.is_cut)
+
+
+def listed(items):
+    """Return the pieces of a list with these *items*."""
+    yield b'{"metadata":{"resourceVersion":"1"},"items":['
+    for number, item in enumerate(items):
+        yield b"," * (number > 0) + json.dumps(item).encode()
+    yield b"]}"
+
+
+def odd_list(double, resource, items):
+    """Have the stand-in answer requests for a list of these with *items*."""
+
+    def odd(path, query):
+        return (200, listed(items)) if path.endswith(f"/{resource}") and "watch" not in query else None
+
+    double.odd = odd
+
+
+def test_uids_that_are_none(double, config, close_later):
+    """Objects with a uid that is longer than any are left out: a server could fill the memory with them."""
+    uids = ["0" * 65, "0" * 64]
+    odd_list(double, "pods", [{"metadata": {"name": "web", "namespace": "shop", "uid": uid}} for uid in uids])
+    watcher = close_later(Watcher(config))
+
+    assert "web" == watcher.row(uids[1]).pod.name
+    assert 1 == watcher.ask().pods
+
+
+@pytest.mark.parametrize("resource", ["services", "namespaces"])
+def test_a_list_of_too_much(double, config, close_later, resource):
+    """However many and however large objects are, the process keeps no more of them than there is room for."""
+    labels = {f"{number:03}": "v" * 60 for number in range(90)}
+    more = {"namespace": "shop", "labels": labels}
+    much = (
+        {"metadata": {"name": f"n{number}", "uid": str(number), **more}, "spec": {"selector": {"a": "b"}}}
+        for number in range(10_000)
+    )
+    odd_list(double, resource, much)
+    watcher = close_later(Watcher(config))
+    watcher.ask()
+    before = kib("Anonymous", watcher.process.pid)
+    wait_until(lambda: watches(double, resource))
+
+    assert kib("Anonymous", watcher.process.pid) - before < 110_000
