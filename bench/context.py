@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import secrets
 import signal
 import socketserver
@@ -85,13 +86,18 @@ class Answering(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Answer by the path."""
-        parts = self.rfile.readline().decode().split()[1].split("/")
+        asked = self.rfile.readline().decode().split()[1]
+        parts = asked.split("/")
+        image, labels = f"sha256:{'e' * 64}", {f"label-{number}": "value" for number in range(10)}
         said: object = []
         if parts[1] == "images":
             said = {"RepoTags": ["shop/web:1"]}
         elif len(parts) > 3:
-            config = {"Image": "shop/web:1", "Labels": {f"label-{number}": "value" for number in range(10)}}
-            said = {"Id": parts[2], "Name": "/web", "Image": f"sha256:{'e' * 64}", "Config": config, "HostConfig": {}}
+            config = {"Image": "shop/web:1", "Labels": labels}
+            said = {"Id": parts[2], "Name": "/web", "Image": image, "Config": config, "HostConfig": {}}
+        elif found := re.search("[0-9a-f]{64}", asked):  # it is asked for its list first
+            about = {"Id": found[0], "Names": ["/web"], "Image": "shop/web:1", "ImageID": image, "Labels": labels}
+            said = [{**about, "State": "running"}]
         self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(said).encode())
 
 
