@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from pods import Pods
 
 from falcohost.testing.kube import CONTAINERS, Api, Kube, manifests, template
@@ -46,9 +47,9 @@ def server(request, root, tmp_path_factory) -> Iterator[Api]:
     spec = {"selector": {"matchLabels": labels}, "template": template(labels)}
     server.make("Node", NODE)
     server.make("Namespace", "shop", labels={"env": "prod"})
-    deployment = server.make("Deployment", "web", "shop", spec=spec)
-    server.replicas = server.make("ReplicaSet", "web-1", "shop", owner=deployment, spec=spec)
-    server.make("Service", "front", "shop", spec={"selector": labels, "ports": [{"port": 80}]})
+    deployment = server.make("Deployment", "web", "shop", labels={"team": "a"}, spec=spec)
+    server.replicas = server.make("ReplicaSet", "web-1", "shop", labels={"hash": "1"}, owner=deployment, spec=spec)
+    server.make("Service", "front", "shop", labels={"of": "front"}, spec={"selector": labels, "ports": [{"port": 80}]})
     text = (root / "docs" / "kubernetes.md").read_text()
     for block in text.split("```yaml\n")[1:2]:
         for manifest in manifests(block.split("```")[0]):
@@ -156,3 +157,57 @@ def test_the_server_goes_away(agent, server, containerd, pod):
     assert ("k8smeta", "web") == (failing["output_fields"]["lookup"], told["output_fields"]["k8smeta.deployment.name"])
     assert f"the API server at 127.0.0.1:{server.port}" in failing["output"]
     agent.wait_for(lambda alert: alert["rule"] == "Falcohost internal: lookup works again")
+
+
+#: What the alert of a container of the pod "web-1-before" has in each field of Falco's plugin k8smeta, and in the eight
+#: of the seed, besides those that are made when it runs (uids, and what the runtime says of its sandbox).
+ALL = {
+    "k8smeta.pod.name": "web-1-before", "k8smeta.pod.label[app]": "web", "k8smeta.pod.labels": ["app:web"],
+    "k8smeta.pod.ip": "10.1.2.3",
+    "k8smeta.ns.name": "shop", "k8smeta.ns.label[env]": "prod", "k8smeta.ns.labels": ["env:prod"],
+    "k8smeta.deployment.name": "web", "k8smeta.deployment.label[team]": "a", "k8smeta.deployment.labels": ["team:a"],
+    "k8smeta.rs.name": "web-1", "k8smeta.rs.label[hash]": "1", "k8smeta.rs.labels": ["hash:1"],
+    "k8smeta.svc.name": ["front"], "k8smeta.svc.label[of]": ["front"], "k8smeta.svc.labels": ["of:front"],
+    "k8smeta.rc.name": None, "k8smeta.rc.uid": None, "k8smeta.rc.label[a]": None, "k8smeta.rc.labels": None,
+    "k8s.pod.name": "web-1-before", "k8s.ns.name": "shop", "k8s.deployment.name": "web", "k8s.daemonset.name": None,
+    "k8s.node.name": NODE, "k8s.pod.label[io.kubernetes.pod.namespace]": "shop",
+}  # fmt: skip
+UIDS = ("pod", "ns", "deployment", "rs")
+
+
+def test_a_pod_from_before(server, containerd, pod, settings, start_agent, tmp_path):
+    """Of a pod and its container that are older than the agent, each field is told as of one that comes later."""
+    mark, name = f"/etc/falcohost-pod-{secrets.token_hex(4)}", "web-1-before"
+    uid = pod(name)
+    server.merge("Pod", name, {"status": {"podIP": ALL["k8smeta.pod.ip"]}}, "shop", "/status")
+    containerd.run(name, "shop", uid, ["/bin/sh", "-c", f"for n in $(seq 400); do cat {mark}; sleep 0.5; done"])
+    fields = [
+        *ALL,
+        *(f"k8smeta.{kind}.uid" for kind in UIDS),
+        "k8smeta.svc.uid",
+        "k8s.pod.uid",
+        "k8s.pod.id",
+        "k8s.pod.ip",
+    ]
+    rule = {
+        "rule": "All",
+        "desc": "All fields.",
+        "condition": f"evt.type in (open, openat) and fd.name = {mark} and k8smeta.svc.name intersects (front)",
+        "output": f"all | {' '.join(f'%{field}' for field in fields)}",
+        "priority": "NOTICE",
+    }
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump([rule]))
+    agent = start_agent(tmp_path / "rules.yaml", settings=settings)
+    told = agent.wait_for(lambda alert: alert["rule"] == "All")["output_fields"]
+
+    assert ALL == {field: told[field] for field in ALL}
+    objects = {
+        "pod": ("Pod", name),
+        "ns": ("Namespace", "shop"),
+        "deployment": ("Deployment", "web"),
+        "rs": ("ReplicaSet", "web-1"),
+    }
+    uids = {kind: server.ask("GET", server.path(*objects[kind], "shop"))["metadata"]["uid"] for kind in UIDS}
+    assert uids == {kind: told[f"k8smeta.{kind}.uid"] for kind in UIDS}
+    assert [server.ask("GET", server.path("Service", "front", "shop"))["metadata"]["uid"]] == told["k8smeta.svc.uid"]
+    assert [uid] * 2 == [told["k8s.pod.uid"], told["k8s.pod.id"]]
