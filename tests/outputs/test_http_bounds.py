@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from falcohost import OutputError
-from falcohost.outputs import http, http_bounds
+from falcohost import OutputError, http_bounds
+from falcohost.outputs import http
 from falcohost.outputs.http import make_output
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.outputs import alert

@@ -1,5 +1,6 @@
 """Asking a server: what it answers, how much of it, for how long, and what is said where there is no answer."""
 
+import contextlib
 import gzip
 import os
 import re
@@ -22,6 +23,8 @@ SMALL = HttpLimits(body=100_000, connect_time=PATIENCE, pause=PATIENCE, body_tim
 
 #: Times that a test reaches; the server has to be one that would never answer.
 HASTY = HttpLimits(pause=0.1, body_time=0.2)
+
+JSON_TYPE = b"Content-Type: application/json\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -209,6 +212,70 @@ def test_dripping():
     assert 1 == len(left)  # it was left while it still sent
 
 
+@pytest.mark.parametrize(
+    ("begin", "part"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"", b"HTTP/1.1 100 Continue\r\nA: " + b"b" * 60_000 + b"\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"A: " + b"b" * 60_000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n" + JSON_TYPE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 1000),
+    ],
+    ids=["continue", "large-continue", "headers", "trailers"],
+)
+@pytest.mark.parametrize("proxied", [False, True])
+def test_headers_without_end(monkeypatch, begin, part, proxied):
+    """What comes before an answer's body, and behind it, is bounded like the body, also what a proxy says."""
+    ended = threading.Event()
+
+    def answer(server):
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            with contextlib.suppress(OSError):
+                connection.sendall(begin)
+                for _ in range(40_000_000 // len(part)):
+                    connection.sendall(part)
+                return
+            ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        if proxied:
+            monkeypatch.setenv("https_proxy", url)
+        failure("https://nobody.invalid/" if proxied else url)
+        thread.join()
+
+    assert ended.is_set()  # it was left while it still sent
+
+
+def test_headers_that_drip():
+    """A header that comes byte by byte has an end, too."""
+    over = threading.Event()
+    left = []
+
+    def drip(server):
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            try:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nA: ")
+                for _ in range(1000):
+                    connection.sendall(b"b")
+                    over.wait(0.01)  # which nobody sets
+            except OSError as error:
+                left.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        limits = replace(SMALL, pause=0.1, body_time=0.1)
+        error = failure(f"http://127.0.0.1:{server.getsockname()[1]}/", limits=limits)
+        thread.join()
+
+    assert "127.0.0.1 does not answer in time" == str(error)
+    assert 1 == len(left)
+
+
 def test_nobody_there():
     """A port that nobody listens on, a name that nobody has, and an address that is none are told apart."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -278,9 +345,6 @@ def test_missing_package(monkeypatch):
 
     with pytest.raises(SourceError, match=re.escape(f"need urllib3; install it with {how_to_install('tester')}")):
         opened()
-
-
-JSON_TYPE = b"Content-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(

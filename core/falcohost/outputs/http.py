@@ -28,9 +28,9 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.texts import printable
 from falcohost.errors import OutputError, OutputRefused
 from falcohost.hookspecs import RetriedProblem
+from falcohost.http_bounds import Bounds, bound
 from falcohost.log import log
 from falcohost.outputs.formats import Answered, together
-from falcohost.outputs.http_bounds import bound
 from falcohost.outputs.http_settings import HttpSettings, port_of
 from falcohost.trusted import client_context
 
@@ -237,7 +237,7 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Have the connections use the context, and requests come to an end."""
         super().init_poolmanager(*args, **options, ssl_context=self._context)
-        bound(self.poolmanager, WHOLE)
+        bound(self.poolmanager, Bounds(WHOLE))
 
     def cert_verify(self, *args: Any) -> None:
         """Do nothing: the context says whom to trust."""

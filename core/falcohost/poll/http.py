@@ -36,6 +36,9 @@ _ENOUGH = 64 << 10
 #: Connections that are kept per server, so that several threads can send requests.
 _KEPT = 4
 
+#: A body in chunks may take so many times its size, or else its connection is lost.
+_CHUNKED = 2
+
 NO_JSON_TYPE = "not declared as JSON"
 
 #: Explains an error answer and how to fix it; None: no special explanation.
@@ -53,10 +56,10 @@ _REMARKS: Mapping[int, str] = {
 class HttpLimits:
     """Sizes in bytes, times in seconds.
 
-    :ivar body: size of an answer's body, both compressed and decompressed.
+    :ivar body: size of an answer's body, both compressed and decompressed. What comes before it may have a MiB.
     :ivar connect_time: time to connect.
     :ivar pause: longest silence of a server.
-    :ivar body_time: time to receive an answer's body.
+    :ivar body_time: time to receive an answer's body; with all that comes before it, :attr:`pause` more.
     """
 
     body: int = 64 * MIB
@@ -204,15 +207,20 @@ class HttpClient:
 
         import urllib3
 
+        from falcohost.http_bounds import Bounds, bound
+
         address = urlsplit(url)
         proxies = getproxies()
         proxy = proxies.get(address.scheme) or proxies.get("all") or ""
         if proxy and proxy_bypass(address.netloc):
             proxy = ""
         if proxy not in self._pools:
-            self._pools[proxy] = (
+            pool = (
                 _proxied(proxy, self._trust) if proxy else urllib3.PoolManager(maxsize=_KEPT, ssl_context=self._trust)
             )
+            limits = self._limits
+            bound(pool, Bounds(limits.pause + limits.body_time, _CHUNKED * limits.body + MIB))
+            self._pools[proxy] = pool
         return self._pools[proxy]
 
 

@@ -7,6 +7,10 @@ def reason(host: str, error: Exception) -> str:
     """Return a sentence that says why *host* gave no answer."""
     from urllib3 import exceptions
 
+    from falcohost.http_bounds import TooLong
+
+    if too_long := next((one for one in error.args if isinstance(one, TooLong)), None):
+        return f"the answer of {host} is not read to its end: {too_long}"
     if isinstance(error, exceptions.ProxyError):
         return f"the proxy refused the connection to {host}; check https_proxy in the environment"
     if isinstance(error, exceptions.NameResolutionError):

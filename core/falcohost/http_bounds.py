@@ -1,7 +1,7 @@
-"""Connections of the output ``http`` whose requests come to an end, whatever the receiver does.
+"""Connections whose requests come to an end, whatever the other side does: those of the output ``http`` and of pollers.
 
-A socket's timeout is for one part of an answer: a receiver that sends a byte now and then, or ``100 Continue`` again
-and again, would hold the output for as long as it wants to. Here all parts of a request and its answer have one time.
+A socket's timeout is for one part of an answer: whoever sends a byte now and then, or ``100 Continue`` again and again,
+would hold this side for as long as it wants to. Here all parts of a request and its answer have one time.
 """
 
 from __future__ import annotations
@@ -11,25 +11,39 @@ import socket
 import time
 from functools import partial
 from http.client import HTTPResponse
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-#: Most bytes of an answer with all that comes before it; the output uses the first of these.
+#: Most bytes of all that comes before an answer's body, and for the output, which uses the first of these, with it.
 MOST: Final = 1 << 20
 #: Bytes that are written at once; as much as one record of TLS has.
 _STEP: Final = 16 << 10
 
 
-def bound(manager: PoolManager, seconds: float) -> None:
-    """Have each request of *manager* and its answer take *seconds* at most, once there is a connection."""
+class Bounds(NamedTuple):
+    """The seconds that a request and its answer may take, and most bytes of the answer."""
+
+    seconds: float
+    answer: int = MOST
+
+
+class TooLong(OSError):
+    """An answer has more bytes than it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"it has answered with more than {most} bytes")
+
+
+def bound(manager: PoolManager, wanted: Bounds) -> None:
+    """Bound each request of *manager* and its answer."""
 
     class Plain(_Connection):
-        whole = seconds
+        bounds = wanted
 
     class Tls(_TlsConnection):
-        whole = seconds
+        bounds = wanted
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -41,22 +55,30 @@ def bound(manager: PoolManager, seconds: float) -> None:
 
 
 class _Connection(HTTPConnection):
-    """A connection; each request and its answer take *whole* seconds at most."""
+    """A connection of which each request and its answer are bounded, and so is what a proxy says before."""
 
-    whole: ClassVar[float]
+    bounds: ClassVar[Bounds]
     _end = 0.0
+
+    def connect(self) -> None:
+        """Connect, through a proxy if there is one."""
+        self._begin()
+        super().connect()
 
     def request(self, *args: Any, **options: Any) -> None:
         """Begin a request, and its time."""
-        self._end = time.monotonic() + self.whole
-        self.response_class = partial(_Answer, end=self._end, seconds=self.whole)  # type: ignore[assignment]
+        self._begin()
         super().request(*args, **options)
+
+    def _begin(self) -> None:
+        self._end = time.monotonic() + self.bounds.seconds
+        self.response_class = partial(_Answer, end=self._end, bounds=self.bounds)  # type: ignore[assignment]
 
     def send(self, data: Any) -> None:
         """Write *data* in steps: a receiver that takes it slowly has no more time than one that takes none."""
         for begin in range(0, len(data), _STEP):
             if self.sock is not None:
-                _narrow(self.sock, self._end, self.whole)
+                _narrow(self.sock, self._end, self.bounds.seconds)
             super().send(data[begin : begin + _STEP])
 
 
@@ -67,20 +89,28 @@ class _TlsConnection(_Connection, HTTPSConnection):
 class _Answer(HTTPResponse):
     """An answer that is read until *end*."""
 
-    def __init__(self, sock: socket.socket, *args: Any, end: float, seconds: float, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, end: float, bounds: Bounds, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Parts(self.fp.detach(), sock, end, seconds))
+        self._most = bounds.answer
+        self._parts = _Parts(self.fp.detach(), sock, end, bounds.seconds)
+        self.fp = io.BufferedReader(self._parts)
+
+    def begin(self) -> None:
+        """Read all that comes before the body."""
+        super().begin()
+        self._parts.most = self._most
 
 
 class _Parts(io.RawIOBase):
-    """The parts of an answer as they come from *sock*, whose reader is *raw*."""
+    """The parts of an answer as they come from *sock*, whose reader is *raw*; no more than *most* bytes."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, end: float, seconds: float) -> None:
         self._raw = raw
         self._sock = sock
         self._end = end
         self._seconds = seconds
-        self._left = MOST
+        self.most = MOST
+        self._size = 0
 
     def readable(self) -> bool:
         """Return that it is."""
@@ -90,13 +120,13 @@ class _Parts(io.RawIOBase):
         """Read the next part.
 
         :raises TimeoutError: none has come for long, or the time for all of them is over.
-        :raises OSError: there are too many bytes.
+        :raises TooLong: there are too many bytes.
         """
         _narrow(self._sock, self._end, self._seconds)
         count = self._raw.readinto(buffer)
-        self._left -= count or 0
-        if self._left < 0:
-            raise OSError(f"it has answered with more than {MOST} bytes")
+        self._size += count or 0
+        if self._size > self.most:
+            raise TooLong(self.most)
         return count
 
     def close(self) -> None:
