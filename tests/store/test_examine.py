@@ -92,9 +92,39 @@ def test_a_damaged_store(filled, path, clock, names, share):
     kept = names(again, most=9999)
     again.close()
     assert kept == sorted(set(kept), key=int)
-    assert (len(kept), 5000) == (done.alerts, done.alerts + done.unreadable)
+    assert (len(kept), 5000, 0) == (done.alerts, done.alerts + done.unreadable, done.missing)
     pages = len(before) / 4096
     assert len(kept) > 5000 * (1 - 3 * noise / pages)
+
+
+def emptied(path, share):
+    """Have some of the pages with many rows say that they have one, which is no error for who reads them."""
+    chance = random.Random(7)
+    data = bytearray(path.read_bytes())
+    leaves = [at for at in range(4096, len(data), 4096) if data[at] == 0x0D and data[at + 4] > 5]
+    for at in leaves[2:-2]:
+        if chance.random() < share:
+            data[at + 3 : at + 5] = b"\0\1"
+    path.write_bytes(data)
+
+
+def test_alerts_that_are_lost_silently(filled, path):
+    """Where pages have lost their rows without an error, a repair says how many numbers have no alert any more."""
+    emptied(path, 0.2)
+    done = repair(path.parent)
+
+    assert (0, 5000) == (done.unreadable, done.alerts + done.missing)
+    assert done.missing > 100
+    assert [] == problems(path.parent)
+
+
+def test_what_limits_have_deleted_is_not_missing(filled, path):
+    """In a file that is whole, no number is missing."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM alerts WHERE seq IN (30, 40, 4000)")
+    done = repair(path.parent)
+
+    assert (4997, 0) == (done.alerts, done.missing)
 
 
 def test_an_alert_that_cannot_be_decoded(filled, path):

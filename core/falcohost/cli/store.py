@@ -81,6 +81,9 @@ def repair_command(flags: Flags, state_dir: str | None) -> None:
         os.close(lock)
     lost = f"{done.unreadable:,} could not be read" if done.unreadable else "all could be read"
     click.echo(f"The new store has {done.alerts:,} alerts; {lost}. The old one is {done.aside}.")
+    if done.missing:
+        numbers = "1 number has no alert" if done.missing == 1 else f"{done.missing:,} numbers have no alerts"
+        click.echo(f"{numbers}: they were on damaged pages, unless limits had deleted them before.")
     if done.removed:
         click.echo(f"Older damaged ones, of which the newest stay, were removed: {', '.join(done.removed)}.")
 

@@ -88,12 +88,15 @@ class Repaired(Struct, frozen=True):
     :ivar alerts: number of alerts in the new file.
     :ivar unreadable: number of alerts that could not be read or decoded, about.
     :ivar aside: path of the old file; *removed*: the names of older ones that are gone.
+    :ivar missing: if the file was damaged, how many numbers from the first alert to the last known one have none
+        besides: pages may be lost without an error. Limits may have deleted some of these before.
     """
 
     alerts: int
     unreadable: int
     aside: str
     removed: list[str] = []
+    missing: int = 0
 
 
 def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants] = {}) -> Overview:
@@ -163,6 +166,9 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
             try:
                 unreadable = copy_readable(reader, new, progress)
                 count = one(new, "SELECT count(*) FROM alerts")
+                numbers = one(new, "SELECT coalesce(max(seq), 0) - coalesce(min(seq), 1) + 1 FROM alerts")
+                numbers += max(0, _last(reader, 0) - one(new, "SELECT coalesce(max(seq), 0) FROM alerts"))
+                missing = max(0, numbers - count - unreadable) if _is_damaged(reader) else 0
             finally:
                 new.close()
         owner = path.stat()
@@ -174,7 +180,7 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
         removed = remove_surplus(path)
     except (OSError, sqlite3.Error) as error:
         raise StateError(f"{path} cannot be repaired: {error}") from error
-    return Repaired(count, unreadable, str(aside), removed)
+    return Repaired(count, unreadable, str(aside), removed, missing)
 
 
 class Reader:
@@ -290,8 +296,16 @@ def _is_alert(body: bytes, metadata: ByKey) -> bool:
     return True
 
 
-def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges that together have the numbers of all alerts after *after*, as far as the file says these."""
+def _is_damaged(reader: Reader) -> bool:
+    try:
+        (text,) = reader.connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error:
+        return True
+    return bool(text != "ok")
+
+
+def _last(reader: Reader, after: int) -> int:
+    """Return the highest number of an alert of which the file says something; *after* if it says nothing."""
     known = [after]
     try:
         known.append(reader.connection.execute("SELECT max(seq) FROM alerts").fetchone()[0] or 0)
@@ -302,10 +316,15 @@ def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
     for sql in ("SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
         with contextlib.suppress(sqlite3.Error):
             known.append(reader.connection.execute(sql).fetchone()[0] or 0)
+    return max(known)
+
+
+def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges that together have the numbers of all alerts after *after*, as far as the file says these."""
     first = after + 1
     with contextlib.suppress(sqlite3.Error):
         first = reader.connection.execute("SELECT min(seq) FROM alerts WHERE seq > ?", (after,)).fetchone()[0] or first
-    for begin in range(first, max(known) + 1, _PAGE):
+    for begin in range(first, _last(reader, after) + 1, _PAGE):
         yield begin, begin + _PAGE - 1
 
 
