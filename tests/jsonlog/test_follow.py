@@ -12,6 +12,7 @@ from falcohost.events import Plan
 from falcohost.jsonlog import JsonLog, JsonSource, file_input, position
 from falcohost.jsonlog.refusals import BAD_GZIP, NOT_JSON
 from falcohost.jsonlog.tail import Tail
+from falcohost.retries import failing
 from falcohost.testing.clock import ManualClock
 
 LOG = JsonLog(source="app", plugin="tester", time="at", wrappers=("Records",))
@@ -105,6 +106,36 @@ def test_a_file_that_is_not_there_yet(tmp_path, follow):
     assert follower.wait(1) == [1]
     with pytest.raises(SourceError, match="does not exist"):
         follow(tmp_path / "no" / "log")
+
+
+@pytest.mark.parametrize("which", ["folder", "file"])
+def test_a_folder_that_is_gone(tmp_path, follow, which):
+    """While the folder is gone, that is told; what comes with a new one is read."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    append(folder / "log", 1)
+    follower = follow(folder if which == "folder" else folder / "log")
+    assert (follower.look(2), {}) == ([1], failing())
+    folder.rename(tmp_path / "elsewhere")
+    follower.look(3)
+    ((text, count),) = failing().items()
+
+    assert f"tester: the folder {folder} is gone" == text
+    assert 2 <= count <= 14
+    folder.mkdir()
+    append(folder / "log", 2)
+    assert ([2], {}) == (follower.wait(1), failing())
+
+
+def test_a_file_that_is_gone(tmp_path, follow):
+    """Rotation may take a file away for a while: nothing fails as long as its folder is there."""
+    append(tmp_path / "log", 1)
+    follower = follow(tmp_path / "log")
+    follower.look(2)
+    (tmp_path / "log").unlink()
+    follower.look(3)
+
+    assert {} == failing()
 
 
 def test_a_scheme_follows(tmp_path):

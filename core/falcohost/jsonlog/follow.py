@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from falcohost import retries
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import SourceError
 from falcohost.jsonlog.copies import longer_form, position_of
@@ -63,6 +64,7 @@ class FollowInput:
         self._former = Former(Cursor())
         self._gone: dict[str, float] = {}
         self._more = False
+        self._missing_since = 0
         self._told: set[str] = set()
         self._pace = Pace(self._cursor, clock)
 
@@ -115,6 +117,7 @@ class FollowInput:
 
     def close(self) -> None:
         """Close what is open."""
+        retries.forget(self)
         for tail in self._tails.values():
             tail.close()
 
@@ -148,6 +151,7 @@ class FollowInput:
     def _look(self) -> Iterator[Texts]:
         """Read new content: first of files that are gone, then of the others, least recently changed first."""
         there = self._scan.look(lambda file: file in self._tails and self._tails[file].is_open)
+        self._note_missing()
         self._gone = {file: since for file, since in self._gone.items() if file not in there}
         for tail in [tail for file, tail in self._tails.items() if file not in there]:
             yield from self._read_gone(tail)
@@ -156,6 +160,15 @@ class FollowInput:
         for _, now in sorted(there.values(), key=lambda item: (item[1].changed, item[0])):
             if now.file in self._tails:
                 yield from self._read(self._tails[now.file], now)
+
+    def _note_missing(self) -> None:
+        """Have it told that a folder is gone, so that nothing is read, and that it is there again."""
+        if self._scan.missing is None:
+            self._missing_since = self._scan.listings
+            retries.forget(self)
+        else:
+            text = f"{self._plugin}: the folder {self._scan.missing} is gone"
+            retries.note(self, text, self._scan.listings - self._missing_since)
 
     def _take_note(self, there: There) -> bool:
         """Find new files and files with new content; return whether there are any.

@@ -26,7 +26,11 @@ _SETTLED = 2.0
 
 
 class FileScan:
-    """Looks at *paths*: files, with their rotated parts, and folders. *tell* is called with each error."""
+    """Looks at *paths*: files, with their rotated parts, and folders. *tell* is called with each error.
+
+    :ivar missing: a folder that was there and is gone; None: all are there.
+    :ivar listings: number of listings.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,9 @@ class FileScan:
         self._there: There = {}
         self._changing: dict[str, tuple[Look, float]] = {}
         self._list_at = 0.0
+        self._folders: set[Path] = set()
+        self.missing: Path | None = None
+        self.listings = 0
 
     def look(self, is_open: Callable[[str], bool]) -> There:
         """Return the current files; list the folders if it is time, or if a file that *is_open* has moved or shrunk."""
@@ -92,8 +99,17 @@ class FileScan:
                 self._tell(f"cannot read {error.filename or path}: {error.strerror}")
                 there = self._there | there  # a file that cannot be examined is not gone
         self._changing = {file: since for file, since in self._changing.items() if file in there}
+        self.missing = next(self._missing(), None)
+        self.listings += 1
         self._list_at = begun + max(_LIST, _SHARE * (self._clock.monotonic() - begun))
         return there
+
+    def _missing(self) -> Iterator[Path]:
+        """Yield the folders that were there and are gone: those to look at, and those of the files to look at."""
+        self._folders |= {path for path in self._paths if path.is_dir()}
+        for folder in (path if path in self._folders else path.parent for path in self._paths):
+            if not folder.is_dir():
+                yield folder
 
     def _looked(self, path: Path) -> Look | None:
         """Return the state of the file at *path*; if it cannot be examined, its last one; None: it is gone."""
