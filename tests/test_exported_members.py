@@ -154,7 +154,7 @@ PUBLIC = {
         "user_at",
         "whole_record",
     ],
-    "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"],
+    "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep", "room"],
     "falcohost.lasting": ["Memory", "keep_to_oneself", "make"],
     "falcohost.lookups": [
         "GIVEN_UP",

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-#: Most descriptors that are kept for one source; so many go into one message (SCM_MAX_FD of include/net/scm.h is 253).
+#: Most descriptors that are kept for one source.
 MOST_KEPT: Final = 250
+
+#: Most that are kept and held together, of a source with a loader: three for each call of a kernel, and others.
+MOST_HELD: Final = 1_700
+
+#: What a process of the agent has open besides.
+_OTHERS: Final = 512
 
 #: Precedes the name of what was kept for a worker that another loader has prepared, until the next worker is open.
 FORMER: Final = "former "
@@ -18,6 +25,17 @@ KEPT: Final[dict[str, tuple[int, ...]]] = {}
 #: Further descriptors that the supervisor is to hold, and those that an earlier loader had it hold.
 HELD: Final[dict[str, tuple[int, ...]]] = {}
 HELD_BEFORE: Final[dict[str, tuple[int, ...]]] = {}
+
+
+def room() -> int:
+    """Return how many descriptors can be kept and held together, of a source with a loader.
+
+    The supervisor, whose limit of open files this process has too, holds those of two loaders for a moment.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST_HELD
+    return max(MOST_KEPT, min(MOST_HELD, (soft - _OTHERS) // 2))
 
 
 class News:

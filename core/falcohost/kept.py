@@ -6,11 +6,11 @@ memory of the one before: a socket that listens, a ring that the kernel fills, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from falcohost.handed import FORMER, HELD, HELD_BEFORE, INHERITED, KEPT, MOST_KEPT, News
+from falcohost.handed import FORMER, HELD, HELD_BEFORE, INHERITED, KEPT, MOST_KEPT, News, room
 
-__all__ = ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep"]
+__all__ = ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep", "room"]
 
 
 class LoadAgain(Exception):
@@ -24,7 +24,7 @@ class LoadAgain(Exception):
 def keep(name: str, descriptors: Sequence[int]) -> None:
     """Have the supervisor keep copies of *descriptors*, which stay open in this process, once the source is open.
 
-    :raises ValueError: these are more than :data:`MOST_KEPT` with those of other names.
+    :raises ValueError: these are more than :data:`MOST_KEPT` with those of other names, or than there is :func:`room`.
     """
     _put(KEPT, name, descriptors)
 
@@ -35,18 +35,25 @@ def hold(name: str, descriptors: Sequence[int]) -> None:
     What they stand for goes on as long as the source does, also without the process that has made it. A loader may hold
     others later: they go up when its method returns.
 
-    :raises ValueError: these are more than :data:`MOST_KEPT` with those that are kept.
+    :raises ValueError: with those that are kept there is no :func:`room` for so many.
     """
     _put(HELD, name, descriptors)
 
 
 def _put(where: dict[str, tuple[int, ...]], name: str, descriptors: Sequence[int]) -> None:
     before = where.pop(name, ())
-    count = sum(map(len, (*KEPT.values(), *HELD.values()))) + len(descriptors)
-    where[name] = tuple(descriptors) if count <= MOST_KEPT else before
+    others, most = _count(KEPT) + _count(HELD), room()
+    if where is KEPT and _count(KEPT) + len(descriptors) > MOST_KEPT:
+        others, most = _count(KEPT), MOST_KEPT
+    fits = others + len(descriptors) <= most
+    where[name] = tuple(descriptors) if fits else before
     News.some = True
-    if count > MOST_KEPT:
-        raise ValueError(f"{name}: no more than {MOST_KEPT} descriptors can be kept")
+    if not fits:
+        raise ValueError(f"{name}: no more than {most} descriptors can be kept")
+
+
+def _count(descriptors: Mapping[str, Sequence[int]]) -> int:
+    return sum(map(len, descriptors.values()))
 
 
 def inherited(name: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import socket
 import struct
 from unittest.mock import patch
@@ -10,10 +11,11 @@ from unittest.mock import patch
 import pytest
 
 from falcohost import handed
-from falcohost.handed import MOST_KEPT, inherit
+from falcohost.handed import MOST_HELD, MOST_KEPT, inherit
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept, hand_up
-from falcohost.kept import inherited, keep
+from falcohost.host.open_files import WANTED
+from falcohost.kept import hold, inherited, keep, room
 from falcohost.listening import listening_sockets
 
 
@@ -26,6 +28,17 @@ def link():
         here, there = socket.socketpair()
         with here, there:
             yield here, there
+
+
+@pytest.fixture
+def many_files():
+    """Let this process have as many files open as an agent wants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < WANTED:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WANTED) if soft != -1 else soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def from_worker():
@@ -133,13 +146,78 @@ def test_any_descriptor_is_kept_under_its_name(link):
     assert () == inherited("files")
 
 
+def test_more_than_one_message_has_room_for(link, many_files):
+    """All that a loader may have held arrives in its order, before the message that says what it is."""
+    here, there = link
+    files = [os.memfd_create(f"file {number}", os.MFD_CLOEXEC) for number in range(7)]
+    for number, file in enumerate(files):
+        os.write(file, b"%d" % number)
+    keep("first", files[:3])
+    hold("many", [files[number % 7] for number in range(MOST_HELD - 3)])
+    before = open_descriptors()
+    hand_up(there)
+    kept, received, messages = Kept(MOST_HELD), from_worker(), []
+    while not messages:
+        messages = received.feed(kept.receive(here))
+    assert kept.take(messages[0].counts, messages[0].held)
+
+    assert before + MOST_HELD == open_descriptors()
+    assert [b"0", b"1", b"2"] == [os.pread(file, 9, 0) for file in kept.descriptors["first"]]
+    assert [b"%d" % (number % 7) for number in range(MOST_HELD - 3)] == [
+        os.pread(file, 9, 0) for file in kept.held["many"]
+    ]
+    kept.close()
+    for file in files:
+        os.close(file)
+
+
+def test_a_loader_that_ends_while_it_hands_up(link):
+    """What had arrived of it is closed, and the next one is understood."""
+    here, there = link
+    before, kept = open_descriptors(), Kept(MOST_HELD)
+    socket.send_fds(there, [b"x"], [0] * 9)
+    kept.receive(here)
+    kept.begin(MOST_HELD)
+
+    assert before == open_descriptors()
+    socket.send_fds(there, [b"x"], [0])
+    kept.receive(here)
+    assert kept.take({"a": 1})
+    kept.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "most"), [(512, MOST_KEPT), (1024, 256), (2048, 768), (WANTED, MOST_HELD), (-1, MOST_HELD)]
+)
+def test_how_much_can_be_held(monkeypatch, limit, most):
+    """It goes by the limit of open files: the supervisor holds that of two loaders, and has others open."""
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+
+    assert most == room()
+
+
+def test_as_much_as_can_be_held(link, monkeypatch):
+    """What is kept counts, too; what was held before stays."""
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, 1024))
+    keep("few", [0] * 6)
+    hold("many", [0] * 250)
+    with pytest.raises(ValueError, match="no more than 256 descriptors can be kept"):
+        hold("more", [0])
+    with pytest.raises(ValueError, match="no more than 256 descriptors can be kept"):
+        hold("many", [0] * 251)
+
+    assert {"many": (0,) * 250, "more": ()} == handed.HELD
+    with pytest.raises(ValueError, match="no more than 250 descriptors can be kept"):
+        keep("few", [0] * 251)
+
+
 def test_more_than_can_be_kept():
     """It is an error of the source, before anything is sent."""
     with pytest.raises(ValueError, match="no more than 250 descriptors can be kept"):
         keep("many", [0] * (MOST_KEPT + 1))
 
 
-@pytest.mark.parametrize("counts", [{"a": -1}, {"a": MOST_KEPT + 1}, {"x" * 5000: 1}, {str(n): 1 for n in range(300)}])
+@pytest.mark.parametrize("counts", [{"a": -1}, {"a": MOST_HELD + 1}, {"x" * 5000: 1}, {str(n): 1 for n in range(300)}])
 def test_counts_that_are_none(counts):
     """A worker that names descriptors that it cannot have sent is not understood."""
     received = from_worker()

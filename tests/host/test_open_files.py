@@ -30,12 +30,18 @@ def limited(soft, hard, *arguments):
 
 def test_a_limit_that_may_be_raised_is_raised():
     """A soft limit is no reason to refuse."""
-    assert ["None", "512 4096"] == limited(16, 4096, "-c", LOOKS).stdout.splitlines()
+    assert ["None", "4096 8192"] == limited(16, 8192, "-c", LOOKS).stdout.splitlines()
 
 
 def test_a_limit_that_suffices_is_left_alone():
     """Nothing is changed where nothing has to be."""
-    assert ["None", "2000 3000"] == limited(2000, 3000, "-c", LOOKS).stdout.splitlines()
+    assert ["None", "5000 6000"] == limited(5000, 6000, "-c", LOOKS).stdout.splitlines()
+
+
+@pytest.mark.parametrize(("soft", "hard"), [(600, 600), (512, 1024), (16, 3000)])
+def test_a_limit_below_what_is_wanted(soft, hard):
+    """An agent that may have fewer than it wants, and enough, takes what it may have."""
+    assert ["None", f"{hard} {hard}"] == limited(soft, hard, "-c", LOOKS).stdout.splitlines()
 
 
 @pytest.mark.parametrize("how", [[], ["--dry-run"]])

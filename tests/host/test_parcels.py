@@ -1,13 +1,15 @@
 """What is kept of a source goes into one descriptor, and comes out of it as often as one looks."""
 
 import os
+import resource
 import socket
 
 import pytest
 
-from falcohost.handed import MOST_KEPT
+from falcohost.handed import MOST_HELD
 from falcohost.host import parcels
-from falcohost.host.kept_descriptors import Kept
+from falcohost.host.kept_descriptors import MOST_SENT, Kept
+from falcohost.host.open_files import WANTED
 
 
 def memory(content):
@@ -49,15 +51,43 @@ def test_all_comes_out_as_often_as_one_looks():
     assert open_descriptors() <= before + 4  # those of the first object
 
 
-def test_as_many_as_can_be_kept():
-    """One parcel has room for all of a source."""
-    one = kept({"many": MOST_KEPT})
-    with parcels.packed("app", one) as parcel:
-        _, found = parcels.unpacked(parcel.fileno())
-        one.close()
+@pytest.fixture
+def many_files():
+    """Let this process have as many files open as an agent wants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < WANTED:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WANTED) if soft != -1 else soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-        assert f"many {MOST_KEPT - 1}" == contents(found.descriptors)["many"][-1]
-        found.close()
+
+@pytest.mark.parametrize("count", [MOST_SENT, MOST_SENT + 1, 2 * MOST_SENT, MOST_HELD])
+def test_as_many_as_can_be_held(many_files, count):
+    """One parcel has room for all of a source, however often one looks, also after a look that came to no end."""
+    one = kept({"few": 1}, {"many": count - 1})
+    before = open_descriptors()
+    with parcels.packed("app", one) as parcel:
+        for _ in range(2):
+            _, found = parcels.unpacked(parcel.fileno())
+
+            assert ["few 0"] == contents(found.descriptors)["few"]
+            assert [f"many {number}" for number in range(count - 1)] == contents(found.held)["many"]
+            found.close()
+            parcel.setsockopt(socket.SOL_SOCKET, parcels._SO_PEEK_OFF, 0)
+            parcel.recv(1 << 16, socket.MSG_PEEK)
+    assert before == open_descriptors()
+    one.close()
+
+
+def test_parts_that_are_missing():
+    """A parcel of which a message is gone is none; nothing of it stays open."""
+    with pair(data=message(held={"many": MOST_SENT + 1}), descriptors=[0] * MOST_SENT) as cut:
+        before = open_descriptors()
+        with pytest.raises(ValueError, match="less than it says"):
+            parcels.unpacked(cut.fileno())
+
+        assert before == open_descriptors()
 
 
 def pair(kind=socket.SOCK_SEQPACKET, *, data=None, descriptors=()):
@@ -89,7 +119,7 @@ def message(*, number=1, counts=None, held=None, **more):
         (lambda: pair(data=message(counts={"a": 1})).detach(), "other descriptors than it says"),
         (lambda: pair(data=message(counts={"a": -1}), descriptors=[0]).detach(), "Expected `int` >= 0"),
         (lambda: pair(data=message(counts={"a": 1}), descriptors=[0, 1]).detach(), "other descriptors than it says"),
-        (lambda: pair(data=message() + b" " * 70000).detach(), "trailing characters"),
+        (lambda: pair(data=message() + b" " * 70000).detach(), "another version"),
     ],
 )
 def test_what_is_no_parcel(made, why):

@@ -25,7 +25,7 @@ _INT = struct.Struct("i")
 _SIZE = 1 << 18
 
 #: Most descriptors that the kernel lets one message have (``SCM_MAX_FD``): if fewer arrive, there was no room for them.
-_MOST_SENT: Final = 253
+MOST_SENT: Final = 253
 
 
 def hand_up(link: socket.socket) -> None:
@@ -35,8 +35,18 @@ def hand_up(link: socket.socket) -> None:
     """
     if kept := taken():
         data = wire.packed(wire.Descriptors(_counts(kept), _counts(HELD)))
-        sent = socket.send_fds(link, [data], [*chain(*kept.values(), *HELD.values())])
+        *parts, last = in_parts([*chain(*kept.values(), *HELD.values())])
+        for place, part in enumerate(parts):  # so that all have arrived when the message has
+            socket.send_fds(link, [data[place : place + 1]], part)
+        data = data[len(parts) :]
+        sent = socket.send_fds(link, [data], last)
         link.sendall(data[sent:])
+
+
+def in_parts(descriptors: Sequence[int]) -> list[Sequence[int]]:
+    """Return *descriptors* in parts, one at least, of which each has room in one message."""
+    starts = range(0, max(len(descriptors), 1), MOST_SENT)
+    return [descriptors[start : start + MOST_SENT] for start in starts]
 
 
 def _counts(descriptors: Mapping[str, Sequence[int]]) -> dict[str, int]:
@@ -57,9 +67,11 @@ class Kept:
     :ivar held: further ones by name, which only a loader gets.
     :ivar version: number of changes.
     :ivar lacked_room: this process could not have all descriptors that have arrived.
+    :ivar most: so many can be kept and held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self.most = most
         self.descriptors: dict[str, list[int]] = {}
         self.held: dict[str, list[int]] = {}
         self.version = 0
@@ -84,14 +96,23 @@ class Kept:
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         if not self._buffer:  # which is reused, since allocating it costs more than reading into it
             self._buffer = unused(_SIZE)
-        size, ancillary, found, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(_MOST_SENT * _INT.size), flags)
+        size, ancillary, found, _ = link.recvmsg_into([self._buffer], socket.CMSG_SPACE(MOST_SENT * _INT.size), flags)
         self.lacked_room = self.lacked_room or bool(found & socket.MSG_CTRUNC)
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 self._arrived += [number for (number,) in _INT.iter_unpack(data[: len(data) // _INT.size * _INT.size])]
-        while len(self._arrived) > MOST_KEPT:
+        while len(self._arrived) > self.most:
             os.close(self._arrived.pop())
         return self._buffer[:size]
+
+    def begin(self, most: int) -> None:
+        """Take note that another process hands up from now on, and that it may hand up so many.
+
+        What the former one had not handed up wholly is closed.
+        """
+        self.most = most
+        _close(self._arrived)
+        self._arrived = []
 
     def take(self, counts: Mapping[str, int], held: Mapping[str, int] = MappingProxyType({})) -> bool:
         """Keep the descriptors that have arrived, *counts* for each name, and hold others; close the former ones.

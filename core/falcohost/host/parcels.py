@@ -1,7 +1,8 @@
 """What is kept of a source (:mod:`falcohost.kept`), in one descriptor: so it can be stored, and handed to a successor.
 
-A parcel is a socket whose other end is closed, with one message that was not read: a list, and the descriptors. Looking
-at it (``MSG_PEEK``, recv(2)) leaves it as it is, so that whoever ends while looking loses nothing.
+A parcel is a socket whose other end is closed, with messages that were not read: a list and descriptors, and where one
+message has no room for all, more of these. Looking at it (``MSG_PEEK``, recv(2)) leaves it as it is, so that whoever
+ends while looking loses nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from falcohost.handed import MOST_KEPT
-from falcohost.host.kept_descriptors import Kept
+from falcohost.handed import MOST_HELD
+from falcohost.host.kept_descriptors import MOST_SENT, Kept, in_parts
 
 #: The version of the list below.
 _FORMAT: Final = 1
@@ -23,8 +24,10 @@ _SIZE: Final = 1 << 16
 _INT: Final = struct.Struct("i")
 _CREDENTIALS: Final = struct.Struct("3i")
 _FLAGS: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+#: Where ``MSG_PEEK`` looks, in bytes, and goes on from there; -1: always at the first message (socket(7)).
+_SO_PEEK_OFF: Final = 42
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_KEPT)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_HELD)]
 
 
 class _List(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,8 +47,10 @@ def packed(source: str, kept: Kept) -> socket.socket:
     parcel, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         with there:
-            data = _encode(_List(_FORMAT, source, counts, held))
-            socket.send_fds(there, [data], [*chain(*kept.descriptors.values(), *kept.held.values())])
+            first, *parts = in_parts([*chain(*kept.descriptors.values(), *kept.held.values())])
+            socket.send_fds(there, [_encode(_List(_FORMAT, source, counts, held))], first)
+            for part in parts:
+                socket.send_fds(there, [b"\0"], part)
     except BaseException:
         parcel.close()
         raise
@@ -69,22 +74,44 @@ def unpacked(descriptor: int) -> tuple[str, Kept]:
         _, user, _ = _CREDENTIALS.unpack(parcel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
         if user != os.geteuid():
             raise ValueError(f"it was made by user {user}")
-        try:
-            data, ancillary, flags, _ = parcel.recvmsg(_SIZE, socket.CMSG_SPACE(MOST_KEPT * _INT.size), _FLAGS)
-        except OSError as error:
-            raise ValueError("it is empty") from error
-    rights = b"".join(one for level, kind, one in ancillary if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS))
-    kept = Kept.arrived([number for (number,) in _INT.iter_unpack(rights)])
+        return _looked_into(parcel)
+
+
+def _looked_into(parcel: socket.socket) -> tuple[str, Kept]:
+    arrived: list[int] = []
+    kept = Kept.arrived(arrived)
+    parcel.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, 0)
     try:
-        found = _decode(data)
-        if found.format != _FORMAT or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        found = _decode(_message(parcel, arrived))
+        if found.format != _FORMAT:
             raise ValueError("it is of another version")
+        count = sum(found.counts.values()) + sum(found.held.values())
+        while MOST_SENT <= len(arrived) < count:
+            _message(parcel, arrived)
         if not kept.take(found.counts, found.held):
             raise ValueError("it has other descriptors than it says")
     except ValueError:
         kept.close()
         raise
+    finally:
+        parcel.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
     return found.source, kept
+
+
+def _message(parcel: socket.socket, arrived: list[int]) -> bytes:
+    """Return the data of the next message, and add duplicates of its descriptors to those that have *arrived*."""
+    try:
+        data, ancillary, flags, _ = parcel.recvmsg(_SIZE, socket.CMSG_SPACE(MOST_SENT * _INT.size), _FLAGS)
+    except OSError as error:
+        raise ValueError("it is empty") from error
+    if not data:
+        raise ValueError("it is empty, or has less than it says")
+    for level, kind, rights in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            arrived += [number for (number,) in _INT.iter_unpack(rights)]
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise ValueError("it is of another version")
+    return data
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -17,7 +17,7 @@ import msgspec
 
 from falcohost.agent import AgentProcess, Job
 from falcohost.engine.texts import valid
-from falcohost.handed import MOST_KEPT
+from falcohost.handed import MOST_HELD, MOST_KEPT
 from falcohost.host.numbers import Numbers
 from falcohost.sentinel import Heard
 from falcohost.store.admission import Refused, guarded
@@ -34,7 +34,7 @@ MOST_TRACE = 65_536
 _LENGTH = struct.Struct("<I")
 
 _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
-_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_KEPT)]
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MOST_HELD)]
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
@@ -62,7 +62,7 @@ class Working(msgspec.Struct, tag=True, frozen=True):
 
 
 class Descriptors(msgspec.Struct, tag=True, frozen=True):
-    """The descriptors to keep, which are attached to this message, *counts* for each name.
+    """The descriptors to keep, which are attached to this message and its parts, *counts* for each name.
 
     *held*: those of further ones, which are to be held, and of which only a loader gets copies.
     """

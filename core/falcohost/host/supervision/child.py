@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from falcohost.agent import Job
 from falcohost.clock import SYSTEM, Clock
 from falcohost.counters import plus
+from falcohost.handed import MOST_KEPT, room
 from falcohost.host import wire
 from falcohost.host.checked import Speech
 from falcohost.host.kept_descriptors import Kept, NoRoom
@@ -132,6 +133,7 @@ class Child:
         kept = self.to_keep
         held = kept.held if self.preparation is None else {}
         self.process = process = self._start_process(self.name, self.data, store, kept.descriptors, held)
+        self.kept.begin(room() if self._loads and self.preparation is None else MOST_KEPT)
         self.link = Link(process.link, self.kept)
         self.pid = process.pid
         self._born = self.heard = self._clock.monotonic()
@@ -152,7 +154,7 @@ class Child:
 
         :raises OSError: none can be started.
         """
-        process, kept = self._start_process(self.name, self.data, store, {}, {}), Kept()
+        process, kept = self._start_process(self.name, self.data, store, {}, {}), Kept(room())
         self.next_preparation = Preparation(process, Link(process.link, kept), kept, self._clock)
         return self.next_preparation
 

@@ -18,7 +18,6 @@ from typing import Final, NoReturn, Self, TypeAlias
 
 import msgspec
 
-from falcohost.handed import MOST_KEPT
 from falcohost.host.confine.users import WorkerUsers
 from falcohost.host.descriptors import receive_with, send_with
 from falcohost.host.forked import take_over
@@ -153,7 +152,7 @@ def _received(orders: socket.socket) -> tuple[Order, list[int]]:
 
 def _message(orders: socket.socket) -> tuple[bytes, list[int]]:
     orders.recv(1, socket.MSG_PEEK)
-    data, descriptors = receive_with(orders, _LONGEST, MOST_KEPT)
+    data, descriptors = receive_with(orders, _LONGEST, _AT_ONCE)
     if not data:
         raise EOFError
     return data, descriptors

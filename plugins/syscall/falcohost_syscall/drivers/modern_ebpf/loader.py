@@ -233,7 +233,7 @@ class Loader:
         self._tell()
 
     def _hold(self) -> None:
-        held = within(self.probe.held, 1 + sum(map(len, self.descriptors.values())))
+        held = within(self.probe.held, 1 + sum(map(len, self.descriptors.values())), kept.room())
         kept.hold(PROGRAMS, ())  # which makes room for more of the others
         for name, descriptors in held.items():
             kept.hold(name, descriptors)
@@ -354,11 +354,11 @@ class Loader:
             _log.log(level, "System calls are observed at the tracepoint, not at their functions: %s.", reason)
 
 
-def within(held: Mapping[str, Sequence[int]], others: int) -> dict[str, Sequence[int]]:
-    """Return what can be *held* beside so many *others*.
+def within(held: Mapping[str, Sequence[int]], others: int, room: int) -> dict[str, Sequence[int]]:
+    """Return what can be *held* beside so many *others* where there is *room* for so many.
 
     The programs that the kernel may skip are left out as far as there is no room: what holds their links holds them,
     and a later loader only asks them how often that was.
     """
     rest = others + sum(len(those) for name, those in held.items() if name != PROGRAMS)
-    return {name: those[: max(0, kept.MOST_KEPT - rest)] if name == PROGRAMS else those for name, those in held.items()}
+    return {name: those[: max(0, room - rest)] if name == PROGRAMS else those for name, those in held.items()}

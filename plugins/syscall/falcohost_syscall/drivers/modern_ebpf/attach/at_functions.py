@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 from typing import Final
 
+from falcohost import kept
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import Begins
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NOT_TRACED, CallFunctions, are_traced
@@ -22,9 +24,8 @@ from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT
 _PAUSE: Final = 0.4
 _LONGEST_PAUSE: Final = 8.0
 
-#: Most calls that are seen at functions of their own. A descriptor holds each, of which a source has
-#: falcohost.kept.MOST_KEPT; the tracepoint shows any number.
-MOST: Final = 100
+#: Most descriptors that a probe has besides those for calls at functions of their own.
+OTHERS: Final = 150
 
 
 class AtFunctions(Attachment):
@@ -80,7 +81,7 @@ class AtFunctions(Attachment):
     @property
     def held(self) -> Sequence[int]:
         """The descriptors on which it depends that calls are seen."""
-        return self._functions.held
+        return [*self._functions.held, *self._begins.held]
 
     @property
     def programs(self) -> Sequence[int]:
@@ -100,7 +101,7 @@ class AtFunctions(Attachment):
 
     def enter(self, calls: Mapping[int, CallSpec], traced: AbstractSet[int]) -> Mapping[int, CallSpec]:
         """Start to observe *calls*; return them with the place at which each is seen."""
-        seen = self._functions.seen(chosen(calls, traced, self._seen))
+        seen = self._functions.seen(chosen(calls, traced, self._seen, kept.room() - OTHERS))
         new = seen - self._seen
         if new or self._seen & calls.keys() - seen:
             self._hand_over()
@@ -164,13 +165,17 @@ class AtFunctions(Attachment):
             self._by_tracepoint = on
 
 
-def chosen(calls: Mapping[int, CallSpec], traced: AbstractSet[int], seen: AbstractSet[int]) -> AbstractSet[int]:
+def chosen(
+    calls: Mapping[int, CallSpec], traced: AbstractSet[int], seen: AbstractSet[int], room: int
+) -> AbstractSet[int]:
     """Return those of *calls* that are not to be *traced* at the tracepoint and that functions are to show.
 
-    If more than :data:`MOST` have a function of their own, these are first those whose arguments are compared, then
-    those that are *seen* there already. Calls of 32-bit programs have functions in common.
+    A descriptor holds each, and a further one if its arguments are compared. If there is no *room* for all, these are
+    first those that are compared, then those that are *seen* there already. Calls of 32-bit programs have functions in
+    common.
     """
     numbers = calls.keys() - traced
     own = [number for number in numbers if number < COMPAT_BASE]
     own.sort(key=lambda number: (not calls[number].want & WANT_ENTERED, number not in seen, number))
-    return numbers - set(own[MOST:])
+    taken = accumulate(2 if calls[number].want & WANT_ENTERED else 1 for number in own)
+    return numbers - {number for number, count in zip(own, taken, strict=True) if count > room}

@@ -7,6 +7,7 @@ kernel chooses their function.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -31,6 +32,11 @@ class Begins:
         self._probe = probe
         self._found = found
         self._entries: dict[str, Entry] = {}
+
+    @property
+    def held(self) -> Sequence[int]:
+        """The descriptors on which it depends that calls are seen when they begin."""
+        return [entry.link for entry in self._entries.values()]
 
     def enter(self, numbers: AbstractSet[int]) -> None:
         """Attach to the functions of the calls with these *numbers* too."""
