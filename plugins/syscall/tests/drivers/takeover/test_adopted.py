@@ -87,6 +87,23 @@ def test_the_same_is_asked_for(leave, former, successor):
         ]
 
 
+def test_what_the_loader_opens_itself(leave, former, successor, monkeypatch):
+    """It is left out by the adopted probe before it opens the files that rules name, so that this raises no alert."""
+    ignored = []
+    watch = loader_module.WatchedFiles.watch
+
+    def noted(self, paths):
+        ignored.append(os.getpid() in self._probe.ignored())
+        watch(self, paths)
+
+    monkeypatch.setattr(loader_module.WatchedFiles, "watch", noted)
+    former.probe.observe(os.getpid())
+    leave()
+    successor.open(asked(PLAN))
+
+    assert [True] == ignored
+
+
 def looked(loader):
     """Return what the loader finds when it looks for what somebody has changed."""
     loader._looked = loader._integrity._checked = 0.0
