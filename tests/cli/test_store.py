@@ -1,7 +1,9 @@
 """``falcohost store``: while an agent runs, and behind one."""
 
+import contextlib
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -36,6 +38,22 @@ def test_check_and_repair(ended, module_home):
         r"The new store has 5 alerts; all could be read\. The old one is /.*/state\.db\.broken-\w+\.1\.\n", done.stdout
     )
     assert before == module_home.run("alerts", "--json").stdout
+
+
+def test_a_mark_that_is_lost(ended, module_home):
+    """A repair names the outputs that have no mark any more, since they will not get what they have not had."""
+    path = re.match(r"(.*?): ", module_home.run("store").stdout)[1]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (mark,) = connection.execute("SELECT mark FROM subscribers WHERE name = 'stdout'").fetchone()
+        connection.execute("DELETE FROM subscribers WHERE name = 'stdout'")
+        connection.commit()
+    said = module_home.run("store", "repair").stdout
+
+    assert "\nOutput stdout has no mark in it, and will get later alerts only; " in said
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO subscribers VALUES ('stdout', ?, NULL)", (mark,))
+        connection.commit()
+    assert "no mark" not in module_home.run("store", "repair").stdout
 
 
 def test_damage(agent, falcohost, setup, monkeypatch):

@@ -84,6 +84,10 @@ def repair_command(flags: Flags, state_dir: str | None) -> None:
     if done.missing:
         numbers = "1 number has no alert" if done.missing == 1 else f"{done.missing:,} numbers have no alerts"
         click.echo(f"{numbers}: they were on damaged pages, unless limits had deleted them before.")
+    marked = {mark.name for mark in overview(directory).marks}
+    for name in sorted(config.outputs.enabled.keys() - marked):
+        mend = f"falcohost store resend --output {printable(name)} --since TIME delivers earlier ones"
+        click.echo(f"Output {printable(name)} has no mark in it, and will get later alerts only; {mend}.")
     if done.removed:
         click.echo(f"Older damaged ones, of which the newest stay, were removed: {', '.join(done.removed)}.")
 
