@@ -152,6 +152,8 @@ class Inspection:
         with contextlib.closing(self.source) as source:
             for batch in source.batches():
                 yield self._matching(batch, matches)
+                if batch.stored is not None:  # what they were for is done
+                    batch.stored()
                 if self.stopped or time.monotonic() >= end:
                     return
 
@@ -164,6 +166,8 @@ class Inspection:
             else:
                 found = None
             if found is not None:
+                if batch.matched is not None:
+                    batch.matched(event)
                 complete(found)
                 self.shown += 1
                 yield found

@@ -167,6 +167,8 @@ def _seen(
             last = event.ts
             if not whose.is_below(event):
                 continue
+            if batch.matched is not None:
+                batch.matched(event)
             views = (event, *getattr(event, "alternatives", ())) if batch.views else (event,)
             fired = list(dict.fromkeys(rule.name for rule, _ in runner.fired(rules, views)))
             close = () if closeness is None else closeness(views)
@@ -174,6 +176,8 @@ def _seen(
             if count > MOST:
                 raise ConfigError(f"the command causes more than {MOST:,} events that the rules ask for; do less in it")
             yield Seen(source.written(event) if fired or close else {}, fired, close)
+        if batch.stored is not None:
+            batch.stored()
         if not ended and process.poll() is not None:
             ended = time.time_ns()
         if ended and time.time_ns() > ended + _QUIET and (not last or last > ended + _QUIET):
