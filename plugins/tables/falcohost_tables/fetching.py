@@ -44,6 +44,7 @@ class Fetcher:
 
     def fetch(self) -> float:
         """Fetch the table; return the seconds until the next time."""
+        self._loaded.since = time.monotonic()
         try:
             self._fetch()
         except (PollError, SourceError, Unreadable) as error:
@@ -52,6 +53,8 @@ class Fetcher:
             wait = min(AGAIN.longest, AGAIN.first * 2.0 ** min(self._failures - 1, 30))
             asked = error.retry_after if isinstance(error, PollError) else None
             return max(asked or 0.0, min(wait, self._table.interval)) * random.uniform(1.0, 1.2)
+        finally:
+            self._loaded.since = None
         self._failures = 0
         return self._table.interval * random.uniform(0.9, 1.0)
 
@@ -66,6 +69,7 @@ class Fetcher:
                 raise
             self._loaded.well()
             return
+        self._loaded.since = None
         rows = read_table(self._table, answer.body)
         found = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}
         self._tag = {sent: answer.headers[name] for sent, name in found.items() if name in answer.headers}

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from falcohost.regular import read_regular
 from falcohost_tables.config import Table
 from falcohost_tables.reading import MOST_BYTES, Unreadable, read_table
 from falcohost_tables.rows import Row, State
+
+#: Seconds after which a fetch is told that has not ended: more than it has for connecting, a pause and the body.
+LONGEST_FETCH: Final = 180.0
 
 #: When a file and its inode were changed, its size, its inode and its device; None: there is none.
 Stamp: TypeAlias = tuple[int, int, int, int, int] | None
@@ -31,11 +35,13 @@ class Loaded:
     """A table and the rows that are in use.
 
     :param tell: called when these, or what is wrong, are others.
+    :ivar since: when the fetch began that is under way (monotonic clock); None: there is none.
     """
 
     def __init__(self, table: Table, tell: Callable[[], None]) -> None:
         self.table = table
         self.state = State(0, "")
+        self.since: float | None = None
         self._tell = tell
         self._rows: Rows | None = None
 
@@ -68,6 +74,14 @@ class Loaded:
         if problem != self.state.problem:
             self.state = State(self.state.taken, problem)
             self._tell()
+
+    def look(self) -> None:
+        """Say it if a fetch takes longer than any: the parts of a head may come one by one, and have no end."""
+        since = self.since
+        if since is not None and time.monotonic() > since + LONGEST_FETCH:
+            self.keep(
+                f"{self.table.place} is being fetched for more than {LONGEST_FETCH:.0f} s: the answer does not end"
+            )
 
     def well(self) -> None:
         """Forget a problem: what is in use is what is there."""
@@ -155,9 +169,11 @@ class Tables:
         return {name: one.state for name, one in self.by_name.items()}
 
     def look(self) -> None:
-        """Read the files that have changed."""
-        for one in self._files:
-            one.look()
+        """Read the files that have changed, and look whether what is fetched comes."""
+        for file in self._files:
+            file.look()
+        for fetched in self.from_urls():
+            fetched.look()
 
     def from_urls(self) -> Iterator[Loaded]:
         """Yield the tables that are fetched."""

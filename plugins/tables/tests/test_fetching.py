@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 from falcohost.poll import HttpLimits
 from falcohost.testing.certificates import self_signed
 from falcohost.testing.server import Reply
+from falcohost.testing.waiting import wait_until
+from falcohost_tables import tables
 from falcohost_tables.fetching import LIMITS, Fetcher
 from falcohost_tables.tables import Tables
 
@@ -118,6 +121,30 @@ def test_what_a_server_sends_is_bounded(serve, fetched, reply, limits, error):
     assert one.state[1]
     assert error in one.state[1]
     assert one.owner() is None
+
+
+def test_an_answer_whose_head_does_not_end(fetched, monkeypatch):
+    """A server that sends a head byte by byte is told after some time; the table is fetched when it has ended."""
+    monkeypatch.setattr(tables, "LONGEST_FETCH", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = fetched(f"http://127.0.0.1:{server.getsockname()[1]}")
+        fetching = threading.Thread(target=one.fetch)
+        fetching.start()
+        link, _ = server.accept()
+        with link:
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\nX: ")
+
+            def told() -> bool:
+                link.sendall(b"x")
+                one.tables.look()
+                return "the answer does not end" in one.state[1]
+
+            wait_until(told)
+            link.sendall(b"\r\n\r\n" + CSV)
+            fetching.join()
+    one.tables.look()
+
+    assert ("ann", (1, "")) == (one.owner(), one.state)
 
 
 def test_tls_is_checked(serve, fetched, tmp_path):
