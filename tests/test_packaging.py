@@ -94,7 +94,7 @@ def test_objects_are_small(archive):
     """The object for each processor is compressed to no more than the limit."""
     sizes = {file.filename: file.compress_size for file in archive.infolist() if file.filename.endswith(".bpf.o")}
 
-    assert len(sizes) == 2
+    assert len(sizes) == 3  # and on x86-64 the form for older kernels
     assert {name: size for name, size in sizes.items() if size > LARGEST_OBJECT} == {}
 
 

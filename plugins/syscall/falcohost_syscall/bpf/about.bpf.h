@@ -33,7 +33,7 @@ static __always_inline void know_no_process(struct facts *facts)
 
 static __always_inline bool is_whole(struct process *p, __u32 seq)
 {
-	return !(seq & 1) && __sync_fetch_and_add(&p->seq, 0) == seq;
+	return !(seq & 1) && READ_BEHIND(&p->seq) == seq;
 }
 
 /* setsid(2) takes the terminal away. */
@@ -191,7 +191,7 @@ static __always_inline void see_generations(struct scratch *s, struct task_struc
 {
 	struct lineage_walk lineage = {.leader = leader, .s = s, .first = first, .texts = about >> ABOUT_TEXTS_AT};
 
-	bpf_loop(end - first, lineage_step, &lineage, 0);
+	LOOP(GENERATIONS, end - first, lineage_step, &lineage);
 }
 
 /* Whether the record leaves room for the texts; a name of the file may follow it. */

@@ -64,7 +64,7 @@ static __always_inline __u64 instruction_of(struct pt_regs *regs)
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return OF(task, thread_info.status) & TS_COMPAT;
 }
 
 static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)
@@ -116,7 +116,7 @@ static __always_inline __u64 instruction_of(struct pt_regs *regs)
 
 static __always_inline bool is_compat(struct task_struct *task)
 {
-	return task->thread_info.flags & (1UL << TIF_32BIT);
+	return OF(task, thread_info.flags) & (1UL << TIF_32BIT);
 }
 
 static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *args)

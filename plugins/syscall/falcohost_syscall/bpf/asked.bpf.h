@@ -37,7 +37,7 @@ GLOBAL int settle(__u64 nr)
 		bool look = wanted[nr] || (reaching && silent_opens);
 
 		asked[nr] = look;
-		__sync_fetch_and_add(&silent_opens, 0); /* a barrier */
+		READ_BEHIND(&silent_opens); /* a barrier */
 		if (look == (wanted[nr] || (reaching && silent_opens)))
 			break;
 	}
@@ -53,7 +53,7 @@ static long settle_one(__u32 nr, void *unused)
 SEC("raw_tp")
 int settle_wanted(unsigned long long *ctx)
 {
-	bpf_loop(COMPAT_BASE, settle_one, NULL, 0);
+	LOOP(COMPAT_BASE, COMPAT_BASE, settle_one, NULL);
 	return 0;
 }
 

@@ -5,22 +5,22 @@ SEC("tp")
 int call_begins(void *ctx)
 {
 	struct task_struct *task = current_task();
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = current_registers();
 	bool compat = is_compat(task);
 	__u32 nr = table_nr(regs, compat, 0), zero = 0;
 	struct call_spec *spec = bpf_map_lookup_elem(&calls, &nr);
 	struct text_bytes *text = bpf_map_lookup_elem(&entering, &zero);
 	struct entered *e;
 
-	if (!spec || !text || !(spec->want & WANT_ENTERED) || ignored(task->tgid))
+	if (!spec || !text || !(spec->want & WANT_ENTERED) || ignored(OF(task, tgid)))
 		return 0;
 	if (spec->want & WANT_FREQUENT && is_alone(task)) {
-		e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
+		e = OWN(entered);
 		if (e)
 			e->call = 0; /* another one, from which it has returned */
 		return 0;
 	}
-	e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	e = OWN_OR_NEW(entered);
 	if (!e)
 		return 0;
 	call_args(regs, compat, e->args);
@@ -28,18 +28,18 @@ int call_begins(void *ctx)
 	e->has_how = spec->want & WANT_HOW && bpf_probe_read_user(e->how, sizeof(e->how), (void *)e->args[2]) == 0;
 	e->attribute = !!(spec->want & WANT_ATTRIBUTE);
 	keep_entered_file(e, task, spec->want & WANT_FD ? spec->fd_arg : NO_ARG);
-	keep_entered(e, text, ENTERED_PATH, spec->want & WANT_PATH ? spec->path_arg : NO_ARG);
-	keep_entered(e, text, ENTERED_PATH2, spec->want & WANT_PATH2 ? spec->path2_arg : NO_ARG);
-	keep_entered(e, text, ENTERED_STR, spec->want & WANT_STR ? spec->str_arg : NO_ARG);
+	keep_entered(GIVE_AS(e, 0), GIVE_AS(text, 0), ENTERED_PATH, spec->want & WANT_PATH ? spec->path_arg : NO_ARG);
+	keep_entered(GIVE_AS(e, 0), GIVE_AS(text, 0), ENTERED_PATH2, spec->want & WANT_PATH2 ? spec->path2_arg : NO_ARG);
+	keep_entered(GIVE_AS(e, 0), GIVE_AS(text, 0), ENTERED_STR, spec->want & WANT_STR ? spec->str_arg : NO_ARG);
 	return 0;
 }
 
 /* clone3(2) makes a process or thread, with these flags. Both return from the call. */
-SEC("tp_btf/task_newtask")
+SEC(TYPED_TRACEPOINT "task_newtask")
 int BPF_PROG(task_made, struct task_struct *child, __u64 flags)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u32 maker = current_task()->pid, made = TYPED(struct task_struct, child)->pid;
+	struct pt_regs *regs = current_registers();
+	__u32 maker = OF(current_task(), pid), made = OF(TYPED(struct task_struct, child), pid);
 
 	if (call_nr(regs) != CLONE3)
 		return 0;
@@ -66,8 +66,8 @@ int call_foreseen(unsigned long long *ctx)
 	if (!spec || !spec->call || !(spec->want & WANT_BEGIN))
 		return 0;
 	call_args(regs, compat, args);
-	ret = task->files && file_of_fd(task, args[0]) ? 0 : -EBADF;
-	if (unwanted(spec, task->tgid, ret))
+	ret = OF(task, files) && file_of_fd(task, args[0]) ? 0 : -EBADF;
+	if (unwanted(spec, OF(task, tgid), ret))
 		return 0;
 	s = start_call(spec, task, ret, began);
 	if (!s)

@@ -121,8 +121,9 @@ static __always_inline struct scratch *start_call(struct call_spec *spec, struct
 
 /* Begins the record of a call that somebody wants, with what is known of it before its file is looked for; false if there is
  * no memory for it. */
-GLOBAL int take_call(struct call_spec *spec, __u64 regs_at, __s64 ret, __u64 began)
+GLOBAL int take_call(BY_NUMBER(struct call_spec, spec), __u64 regs_at, __s64 ret, __u64 began)
 {
+	TAKE(struct call_spec, spec, bpf_map_lookup_elem(&calls, &spec_number));
 	struct task_struct *task = current_task();
 	struct pt_regs *regs = (void *)regs_at;
 	bool compat = is_compat(task);
@@ -146,9 +147,9 @@ GLOBAL int take_call(struct call_spec *spec, __u64 regs_at, __s64 ret, __u64 beg
 	if (s->spec.want & WANT_ENTERED)
 		note_rewritten(s, task);
 	if (s->spec.want & WANT_REACHED && s->spec.left)
-		take_left(s);
+		take_left(GIVE(s));
 	else if (s->spec.want & WANT_REACHED)
-		take_reached(s, 0);
+		take_reached(GIVE(s), 0);
 	if (gives_descriptor(&s->spec))
 		take_installed(s, task);
 	fill_caller(&s->header, task);
@@ -167,7 +168,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	__u64 at;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, task->tgid, ret)) {
+	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, OF(task, tgid), ret)) {
 		count_time(0, began);
 		return 0;
 	}
@@ -181,7 +182,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	*(volatile __u64 *)&s->task = (__u64)regs;
 	at = *(volatile __u64 *)&s->task;
 	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
-		verdict = verdict_on_folder(s, spec, at, ret);
+		verdict = verdict_on_folder(GIVE(s), spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {
 			forget_installed(task, ret);
 			count_seen(spec->call);
@@ -189,7 +190,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 			return 0;
 		}
 	}
-	if (!take_call(spec, at, ret, began))
+	if (!take_call(GIVE_AS(spec, nr), at, ret, began))
 		return 0;
 	s->names.judged = verdict == FOLDER_UNJUDGED;
 	go_on(ctx, s->spec.call, STAGE_OBJECTS);
@@ -217,11 +218,12 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	return call_at_tracepoint(ctx, regs, ret);
 }
 
+#ifndef OLDER
 /* attach/by_perf.py loads copies of this and the next program, and of the stages, that run with preemption off. */
 SEC("raw_tp/sys_exit")
 int returned_by_perf(unsigned long long *ctx)
 {
-	return call_at_tracepoint(ctx, (void *)bpf_task_pt_regs(bpf_get_current_task_btf()), ctx[2]);
+	return call_at_tracepoint(ctx, current_registers(), ctx[2]);
 }
 
 /* A function of its own, so that all that follows returns to its caller. */
@@ -240,3 +242,4 @@ int sys_exit_by_perf(unsigned long long *ctx)
 		look_by_perf(ctx);
 	return 1;
 }
+#endif

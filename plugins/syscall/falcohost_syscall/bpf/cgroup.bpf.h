@@ -29,24 +29,24 @@ static __always_inline __u32 subsys_count(void)
 /* The array's length differs between kernels, which libbpf (up to 1.5) cannot relocate in a load from it. */
 static __always_inline struct cgroup_subsys_state *subsys(struct css_set *set, int i)
 {
-	return *(struct cgroup_subsys_state **)((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8);
+	return AT(struct cgroup_subsys_state, (void *)set + bpf_core_field_offset(struct css_set, subsys) + i * 8);
 }
 
 static __always_inline __u64 cgroup_key(struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
-	__u64 key = mix(1, set->dfl_cgrp->kn->id);
+	struct css_set *set = OF(task, cgroups);
+	__u64 key = mix(1, OF(OF(OF(set, dfl_cgrp), kn), id));
 
 #pragma unroll
 	for (int i = 0; i < MAX_SUBSYS; i++)
 		if (i < subsys_count())
-			key = mix(key, subsys(set, i)->cgroup->kn->id);
+			key = mix(key, OF(OF(OF(subsys(set, i), cgroup), kn), id));
 	return key;
 }
 
-static int cgroup_step(__u32 i, struct walk_context *context)
+STEP(cgroup_step)
 {
-	struct scratch *s = context->s;
+	TAKE_STEP(s);
 	struct kernfs_node *node = (void *)s->walk.dentry;
 	char *name = (char *)&s->path[CHUNK]; /* behind the path */
 	struct kernfs_node *parent;
@@ -66,9 +66,10 @@ static int cgroup_step(__u32 i, struct walk_context *context)
 }
 
 /* Appends "subsys=path", unless the path is "/". */
-GLOBAL int put_cgroup(struct scratch *s, __u64 cgroup, __u64 subsys)
+GLOBAL int put_cgroup(SCRATCH(s), __u64 cgroup, __u64 subsys)
 {
-	struct walk_context context = {.s = s};
+	TAKE_SCRATCH(s);
+	STEP_CONTEXT(s);
 	char name[32];
 	long len = 0;
 
@@ -77,7 +78,7 @@ GLOBAL int put_cgroup(struct scratch *s, __u64 cgroup, __u64 subsys)
 	s->walk.pos = CHUNK;
 	s->walk.cut = 0;
 	s->walk.dentry = NUMBER(struct cgroup, cgroup, kn);
-	bpf_loop(MAX_CGROUP_DEPTH, cgroup_step, &context, 0);
+	LOOP_OF(MAX_CGROUP_DEPTH, MAX_CGROUP_DEPTH, cgroup_step, s);
 	if (s->walk.pos == CHUNK)
 		return 0;
 	prepend(s, "=", 1, false);
@@ -90,26 +91,27 @@ GLOBAL int put_cgroup(struct scratch *s, __u64 cgroup, __u64 subsys)
 }
 
 /* Goes through the cgroup v1 hierarchies; whatever belongs to v2 is in the default hierarchy, once. */
-GLOBAL int put_cgroups(struct scratch *s, __u64 set)
+GLOBAL int put_cgroups(SCRATCH(s), __u64 set)
 {
+	TAKE_SCRATCH(s);
 	struct cgroup *unified = READ(struct css_set, (void *)set, dfl_cgrp);
 
 	if (!s)
 		return 0;
-	put_cgroup(s, NUMBER(struct css_set, set, dfl_cgrp), 0);
+	put_cgroup(GIVE(s), NUMBER(struct css_set, set, dfl_cgrp), 0);
 	for (int i = 0; i < MAX_SUBSYS && i < subsys_count(); i++) {
 		__u64 css = number_at((void *)set + bpf_core_field_offset(struct css_set, subsys) + i * sizeof(css));
 		__u64 cgroup = NUMBER(struct cgroup_subsys_state, css, cgroup);
 
 		if (cgroup && READ(struct cgroup, (void *)cgroup, root) != READ(struct cgroup, unified, root))
-			put_cgroup(s, cgroup, NUMBER(struct cgroup_subsys, READ(struct cgroup_subsys_state, (void *)css, ss), name));
+			put_cgroup(GIVE(s), cgroup, NUMBER(struct cgroup_subsys, READ(struct cgroup_subsys_state, (void *)css, ss), name));
 	}
 	return 0;
 }
 
 /* Sends the paths behind the task's key, unless they were sent already. Sorts before the record that carries the key. False:
  * the process has spent its budget. */
-static __always_inline bool announce_cgroups(struct task_struct *task, struct header *event)
+static OFF_STACK bool announce_cgroups(struct task_struct *task, struct header *event)
 {
 	__u64 key = event->cgroup;
 	__u8 known = 1;
@@ -125,7 +127,7 @@ static __always_inline bool announce_cgroups(struct task_struct *task, struct he
 	start_record(s, KIND_CGROUP);
 	s->header.ts = event->ts - 1;
 	s->header.cgroup = key;
-	put_cgroups(s, NUMBER(struct task_struct, task, cgroups));
+	put_cgroups(GIVE(s), NUMBER(struct task_struct, task, cgroups));
 	if (!has_room(event, &proc_ring, s->pos, OF_PROCESSES))
 		return false;
 	if (submit(s, &proc_ring, LOST_PROC_RING_FULL))

@@ -27,6 +27,7 @@ static volatile __u32 has_further;
 
 static const struct process no_process;
 
+#ifndef OLDER
 /* One for each CPU: the memory in which context records are built. User space sets max_entries before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -34,13 +35,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } context_scratches SEC(".maps");
+#endif
 
 /* Counts changes of processes whose context was sent: while it does not change, what was sent is still true. */
 SEC(".data.generation") volatile __u64 generation;
 
 static __always_inline struct task_struct *leader_of(struct task_struct *task)
 {
-	return TYPED(struct task_struct, task->group_leader);
+	return TYPED(struct task_struct, OF(task, group_leader));
 }
 
 static __always_inline struct task_struct *parent_of(struct task_struct *leader)
@@ -100,7 +102,7 @@ static __always_inline struct process *process_or_new(struct task_struct *leader
 
 static __always_inline void forget(struct task_struct *leader)
 {
-	__u32 pid = leader->tgid;
+	__u32 pid = OF(leader, tgid);
 	struct process *p = process_with(pid);
 
 	if (p && p->large)
@@ -131,21 +133,21 @@ static __always_inline struct process *keep_fork(struct task_struct *maker, stru
 {
 	struct process *p = process_of(maker), *c;
 	struct large_image *large;
-	__u32 pid = child->tgid;
+	__u32 pid = OF(child, tgid);
 
 	if (!p)
 		return NULL;
 	c = add_process(pid, p);
 	if (!c)
 		return NULL;
-	c->start = child->start_boottime;
+	c->start = OF(child, start_boottime);
 	c->known = 0;
 	c->told_of = 0;
 	c->checked = 0;
 	c->named = 0;
 	keep_comm(c, child);
 	large = p->large ? large_image_of(maker) : NULL;
-	if (large && !add_image(pid, large, cgroup_key(current_task())))
+	if (large && !add_image(pid, GIVE_AS(large, TASK(maker, tgid)), cgroup_key(current_task())))
 		lack_image(c);
 	return c;
 }
@@ -174,7 +176,7 @@ static __always_inline bool keep_large(struct scratch *s, struct task_struct *ta
 {
 	struct large_image *large;
 
-	if (!add_image(task->tgid, NULL, s->header.cgroup))
+	if (!add_image(OF(task, tgid), GIVE_AS(NULL, 0), s->header.cgroup))
 		return false;
 	large = large_image_of(task);
 	if (!large)
@@ -206,7 +208,7 @@ static __always_inline void keep_exec(struct scratch *s, struct task_struct *tas
 	if (!p)
 		return;
 	if (p->large)
-		forget_image(task->tgid);
+		forget_image(OF(task, tgid));
 	p->large = (exe.len > EXE_KEPT || args.len > ARGS_KEPT || env.len) && keep_large(s, task, exe, args, env);
 	__sync_fetch_and_add(&p->seq, 1);
 	p->exec_ts = s->header.ts;

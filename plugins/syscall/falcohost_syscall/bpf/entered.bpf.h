@@ -41,12 +41,7 @@ struct entered {
 	struct entered_text texts[ENTERED_TEXTS];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct entered);
-} entered SEC(".maps");
+OF_THREADS(entered, struct entered);
 
 /* A text and zeros behind it. */
 struct text_bytes {
@@ -59,6 +54,20 @@ struct {
 	__type(key, __u32);
 	__type(value, struct text_bytes);
 } entering SEC(".maps");
+
+#ifdef OLDER
+/* A text by its number: that of `entering`, or one more than the place of the scratch in whose path it is. */
+static __always_inline struct text_bytes *text_at(__u32 number)
+{
+	__u32 zero = 0;
+	struct scratch *s;
+
+	if (!number)
+		return bpf_map_lookup_elem(&entering, &zero);
+	s = scratch_at(number - 1);
+	return s ? (void *)s->path : NULL;
+}
+#endif
 
 struct sip {
 	const struct text_bytes *text;
@@ -95,8 +104,9 @@ static int sip_step(__u32 i, struct sip *s)
 }
 
 /* The hash of a text of len bytes, behind which the rest of the last word is cleared. */
-GLOBAL __u64 hash_of(struct text_bytes *text, __u32 len)
+GLOBAL __u64 hash_of(BY_NUMBER(struct text_bytes, text), __u32 len)
 {
+	TAKE(struct text_bytes, text, text_at(text_number));
 	struct sip s = {
 		.text = text,
 		.a = settings.secret[0] ^ 0x736f6d6570736575ULL,
@@ -109,7 +119,7 @@ GLOBAL __u64 hash_of(struct text_bytes *text, __u32 len)
 		return 0;
 	if (len & 7)
 		text->words[len >> 3] &= (1ULL << 8 * (len & 7)) - 1;
-	bpf_loop((len + 7) >> 3, sip_step, &s, 0);
+	LOOP(CHUNK / 8 + 1, (len + 7) >> 3, sip_step, &s);
 	s.c ^= 0xff;
 	sip_round(&s);
 	sip_round(&s);
@@ -124,13 +134,15 @@ static __always_inline void keep_text_of(struct entered_text *to, struct text_by
 	if (len <= 0 || len > CHUNK)
 		return;
 	bpf_probe_read_kernel(to->kept, sizeof(to->kept), text->words);
-	to->hash = hash_of(text, len - 1);
+	to->hash = hash_of(GIVE_AS(text, 0), len - 1);
 	to->len = len - 1;
 }
 
 /* Keeps the text that an argument of the call points to. */
-GLOBAL int keep_entered(struct entered *e, struct text_bytes *text, __u32 which, __u32 arg)
+GLOBAL int keep_entered(BY_NUMBER(struct entered, e), BY_NUMBER(struct text_bytes, text), __u32 which, __u32 arg)
 {
+	TAKE(struct entered, e, OWN(entered));
+	TAKE(struct text_bytes, text, text_at(0));
 	__u64 address;
 
 	if (!e || !text || which >= ENTERED_TEXTS)
@@ -150,7 +162,7 @@ static __always_inline struct entered *entered_by(struct scratch *s)
 
 	if (!(s->spec.want & WANT_ENTERED))
 		return NULL;
-	e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
+	e = OWN(entered);
 	return e && e->call == s->spec.call ? e : NULL;
 }
 
@@ -161,8 +173,10 @@ static __always_inline void know_no_text(struct facts *facts)
 }
 
 /* Whether the text that an argument points to is another than it was, or cannot be read any more. */
-GLOBAL int differs(struct scratch *s, struct entered *e, __u32 which, __u32 argument)
+GLOBAL int differs(SCRATCH(s), BY_NUMBER(struct entered, e), __u32 which, __u32 argument)
 {
+	TAKE_SCRATCH(s);
+	TAKE(struct entered, e, OWN(entered));
 	struct entered_text *was;
 	struct text_bytes *text;
 	long len;
@@ -176,13 +190,13 @@ GLOBAL int differs(struct scratch *s, struct entered *e, __u32 which, __u32 argu
 	if (was->len >= TEXT_UNREADABLE)
 		return false;
 	len = read_string((char *)text->words, CHUNK, arg(s, argument)) - 1;
-	return len != was->len || hash_of(text, len) != was->hash;
+	return len != was->len || hash_of(GIVE_AS(text, s->self + 1), len) != was->hash;
 }
 
 /* Whether only the thread itself can change its memory, unless that is shared in another way, and its descriptors. */
 static __always_inline bool is_alone(struct task_struct *task)
 {
-	return task->mm->mm_users.counter == 1 && !shares_descriptors(task);
+	return OF(OF(task, mm), mm_users.counter) == 1 && !shares_descriptors(task);
 }
 
 /* Keeps the file behind the descriptor that the call was given. */
@@ -207,9 +221,9 @@ static __always_inline void note_rewritten(struct scratch *s, struct task_struct
 			s->header.flags |= FLAG_UNCOMPARED;
 		return;
 	}
-	other = differs(s, e, ENTERED_PATH, s->spec.path_arg);
-	other |= differs(s, e, ENTERED_PATH2, s->spec.path2_arg);
-	other |= differs(s, e, ENTERED_STR, s->spec.str_arg);
+	other = differs(GIVE(s), GIVE_AS(e, 0), ENTERED_PATH, s->spec.path_arg);
+	other |= differs(GIVE(s), GIVE_AS(e, 0), ENTERED_PATH2, s->spec.path2_arg);
+	other |= differs(GIVE(s), GIVE_AS(e, 0), ENTERED_STR, s->spec.str_arg);
 	if (other)
 		s->header.flags |= FLAG_REWRITTEN;
 	if (e->file.file)
@@ -217,8 +231,10 @@ static __always_inline void note_rewritten(struct scratch *s, struct task_struct
 }
 
 /* Compares a text with what it was, and puts that into the record if it is another now. */
-GLOBAL int compare_text(struct scratch *s, struct entered *e, __u32 which, __u32 index)
+GLOBAL int compare_text(SCRATCH(s), BY_NUMBER(struct entered, e), __u32 which, __u32 index)
 {
+	TAKE_SCRATCH(s);
+	TAKE(struct entered, e, OWN(entered));
 	struct text_bytes *text;
 	struct entered_text *was;
 	struct view now;
@@ -234,7 +250,7 @@ GLOBAL int compare_text(struct scratch *s, struct entered *e, __u32 which, __u32
 	if (was->len >= TEXT_UNREADABLE)
 		return 0;
 	if (len == was->len && len < CHUNK &&
-	    bpf_probe_read_kernel(text, len, s->record + (now.at & (RECORD_SIZE - 1))) == 0 && hash_of(text, len) == was->hash)
+	    bpf_probe_read_kernel(text, len, s->record + (now.at & (RECORD_SIZE - 1))) == 0 && hash_of(GIVE_AS(text, s->self + 1), len) == was->hash)
 		return 0;
 	s->header.flags |= FLAG_REWRITTEN;
 	room = section_room(s);
@@ -248,8 +264,9 @@ GLOBAL int compare_text(struct scratch *s, struct entered *e, __u32 which, __u32
 }
 
 /* Compares what the call was entered with. After a difference filters know no text, so all rules are asked. */
-GLOBAL int compare_entered(struct scratch *s)
+GLOBAL int compare_entered(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct entered *e;
 
 	if (!s)
@@ -258,9 +275,9 @@ GLOBAL int compare_entered(struct scratch *s)
 	if (!e)
 		return 0;
 	e->call = 0;
-	compare_text(s, e, ENTERED_PATH, VIEW_PATH);
-	compare_text(s, e, ENTERED_PATH2, VIEW_PATH2);
-	compare_text(s, e, ENTERED_STR, VIEW_STR);
+	compare_text(GIVE(s), GIVE_AS(e, 0), ENTERED_PATH, VIEW_PATH);
+	compare_text(GIVE(s), GIVE_AS(e, 0), ENTERED_PATH2, VIEW_PATH2);
+	compare_text(GIVE(s), GIVE_AS(e, 0), ENTERED_STR, VIEW_STR);
 	if (s->header.flags & FLAG_REWRITTEN)
 		know_no_text(&s->facts);
 	return 0;

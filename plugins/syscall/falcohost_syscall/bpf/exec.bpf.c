@@ -29,17 +29,17 @@ struct {
 static __always_inline void put_exec(struct scratch *s, struct task_struct *task)
 {
 	struct place execed = {s->pos + sizeof(struct section), sizeof(struct execed)}, exe, args, env;
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = OF(task, mm);
 	__u32 before = s->pos + sizeof(struct section) + sizeof(struct execed);
 
 	put_execed(s, task);
 	exe = last_section(s, before);
 	before = s->pos;
-	put_user_bytes(s, SEC_ARGS, mm->arg_start, mm->arg_end - mm->arg_start, CHUNK);
+	put_user_bytes(s, SEC_ARGS, OF(mm, arg_start), OF(mm, arg_end) - OF(mm, arg_start), CHUNK);
 	args = last_section(s, before);
 	before = s->pos;
 	if (options & OPTION_EXEC_ENV)
-		put_user_bytes(s, SEC_ENV, mm->env_start, mm->env_end - mm->env_start, CHUNK);
+		put_user_bytes(s, SEC_ENV, OF(mm, env_start), OF(mm, env_end) - OF(mm, env_start), CHUNK);
 	env = last_section(s, before);
 	keep_exec(s, task, execed, exe, args, env);
 	know_nothing(&s->facts);
@@ -47,13 +47,13 @@ static __always_inline void put_exec(struct scratch *s, struct task_struct *task
 	barrier_var(env.len);
 	s->facts.environment.at = env.at;
 	/* VIEW_UNKNOWN if there is none or not all of it, without a branch */
-	s->facts.environment.len = env.len | (env.len - 1) >> 16 | (CHUNK - (mm->env_end - mm->env_start)) >> 48;
+	s->facts.environment.len = env.len | (env.len - 1) >> 16 | (CHUNK - (OF(mm, env_end) - OF(mm, env_start))) >> 48;
 }
 
 /* Remembers whether the executable may have names besides the real one. */
 static __always_inline void note_exe_names(struct scratch *s, struct task_struct *task)
 {
-	struct file *exe = task->mm->exe_file;
+	struct file *exe = OF(OF(task, mm), exe_file);
 	struct inode *inode = READ(struct file, exe, f_inode);
 	struct super_block *sb = READ(struct inode, inode, i_sb);
 	__u32 layer = overlay_layer(inode, READ(struct super_block, sb, s_magic));
@@ -70,14 +70,15 @@ static __always_inline void note_exe_names(struct scratch *s, struct task_struct
 }
 
 /* Puts these names into the record, once: the host's, and those by which the executable is watched. */
-GLOBAL int gather_exe_names(struct scratch *s)
+GLOBAL int gather_exe_names(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	if (!s || !s->names.mnt || s->names.gathered)
 		return 0;
 	s->names.gathered = GATHERED_HOST;
 	put_host_path(s);
 	if (s->names.inode)
-		put_watched(s);
+		put_watched(GIVE(s));
 	if (!has_room_about(s))
 		know_no_process(&s->facts);
 	return 0;
@@ -97,7 +98,7 @@ EXEC_STAGE(next_exe_name)
 
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_HOST;
-		gather_exe_names(s);
+		gather_exe_names(GIVE(s));
 		if (s->names.host.len) {
 			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
 			exec_goes_on(ctx, s, EXEC_ANCESTORS);
@@ -112,7 +113,7 @@ EXEC_STAGE(next_exe_name)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC(TYPED_TRACEPOINT "sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 {
 	struct task_struct *task = current_task();
@@ -123,7 +124,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 		return 0;
 	}
 	s->began = begin();
-	forget_ignored(task->tgid);
+	forget_ignored(OF(task, tgid));
 	start_record(s, KIND_EXEC);
 	fill_task(&s->header, task);
 	s->header.args[0] = old_pid; /* its tid until now, if it was not the leader */
@@ -142,13 +143,13 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 
 EXEC_STAGE(exec_ancestors)
 {
-	gather_exe_names(s);
+	gather_exe_names(GIVE(s));
 	see_ancestors(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
 	exec_goes_on(ctx, s, EXEC_SUBMIT);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC(TYPED_TRACEPOINT "sched_process_exec")
 int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux_binprm *bprm)
 {
 	struct task_struct *task = current_task();
@@ -162,16 +163,16 @@ int BPF_PROG(submit_exec, struct task_struct *current, int old_pid, struct linux
 		return lose(s);
 	room = section_room(s);
 	if (room) {
-		len = bpf_probe_read_kernel_str(room, CHUNK, bprm->filename);
+		len = bpf_probe_read_kernel_str(room, CHUNK, OF(bprm, filename));
 		if (len > 1)
 			end_section(s, SEC_FILENAME, len - 1);
 	}
 	if (options & OPTION_EXEC_CWD)
-		put_path(s, SEC_CWD, task, &task->fs->pwd);
+		put_path(s, SEC_CWD, task, &OF(task, fs)->pwd);
 	put_asked(s);
-	if (!announce_cgroups(task, &s->header) || !tell(&s->header, OWN_EXEC, 0))
+	if (!announce_cgroups(task, &s->header) || !tell(GIVE_EVENT(&s->header), OWN_EXEC, 0))
 		return lose(s);
-	send_more(&s->header, s->header.ts);
+	send_more(GIVE_EVENT(&s->header), s->header.ts);
 	if (submit_counted(s))
 		told_exec(&s->header);
 	count_time(s->header.call, s->began);

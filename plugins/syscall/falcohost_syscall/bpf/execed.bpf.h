@@ -47,9 +47,9 @@ static __always_inline bool may_write(const struct cred *cred, struct inode *ino
 		return false;
 	if (CAPS(cred, cap_effective) & (1ULL << CAP_DAC_OVERRIDE))
 		return true;
-	if (cred->fsuid.val == READ(struct inode, inode, i_uid.val))
+	if (OF(cred, fsuid.val) == READ(struct inode, inode, i_uid.val))
 		return mode & 0200;
-	if (cred->fsgid.val == READ(struct inode, inode, i_gid.val))
+	if (OF(cred, fsgid.val) == READ(struct inode, inode, i_gid.val))
 		return mode & 0020;
 	return mode & 0002;
 }
@@ -117,7 +117,7 @@ static __always_inline void read_exe(struct execed *e, struct task_struct *task,
 
 	e->exe_ino = READ(struct inode, inode, i_ino);
 	read_times(e, inode);
-	if (may_write(task->cred, inode))
+	if (may_write(OF(task, cred), inode))
 		e->exe_flags |= EXE_WRITABLE;
 	if (layer == LAYER_UPPER)
 		e->exe_flags |= EXE_UPPER_LAYER;
@@ -132,13 +132,13 @@ static __always_inline void read_exe(struct execed *e, struct task_struct *task,
 
 static __always_inline __u32 tty_of(struct task_struct *task)
 {
-	struct tty_struct *tty = task->signal->tty;
+	struct tty_struct *tty = OF(OF(task, signal), tty);
 	struct tty_driver *driver;
 
 	if (!tty)
 		return 0;
-	driver = tty->driver;
-	return encode_dev((driver->major << 20) + driver->minor_start + tty->index);
+	driver = OF(tty, driver);
+	return encode_dev((OF(driver, major) << 20) + OF(driver, minor_start) + OF(tty, index));
 }
 
 static __always_inline __u64 bounds(struct task_struct *task)
@@ -172,30 +172,30 @@ static __always_inline void read_groups(struct execed *e, struct task_struct *ta
 static __always_inline void read_session(struct execed *e, struct task_struct *task)
 {
 	__u64 pid = PID(task);
-	__u32 level = task->thread_pid->level;
+	__u32 level = OF(OF(task, thread_pid), level);
 	struct task_struct *init = READ(struct pid_namespace, pid_ns(pid, level), child_reaper);
 
 	read_groups(e, task);
 	e->pidns_start = READ(struct task_struct, init, start_boottime);
 	e->unconfined = is_unconfined(pid, level ? init : task);
-	if (level && pid_nr(pid, level) != 1 && !pid_level(PID(task->real_parent)))
+	if (level && pid_nr(pid, level) != 1 && !pid_level(PID(OF(task, real_parent))))
 		e->exe_flags |= EXE_ENTERED;
 }
 
 static __always_inline void put_execed(struct scratch *s, struct task_struct *task)
 {
 	struct execed *e = section_room(s);
-	const struct cred *cred = task->cred;
-	struct mm_struct *mm = task->mm;
+	const struct cred *cred = OF(task, cred);
+	struct mm_struct *mm = OF(task, mm);
 	struct file *exe = NULL;
 
 	if (!e)
 		return;
 	__builtin_memset(e, 0, sizeof(*e));
 	if (mm) {
-		exe = mm->exe_file;
-		e->args_size = mm->arg_end - mm->arg_start;
-		e->env_size = mm->env_end - mm->env_start;
+		exe = OF(mm, exe_file);
+		e->args_size = OF(mm, arg_end) - OF(mm, arg_start);
+		e->env_size = OF(mm, env_end) - OF(mm, env_start);
 	}
 	if (exe)
 		read_exe(e, task, exe);

@@ -17,11 +17,11 @@
 
 static __always_inline struct file *file_of_fd(struct task_struct *task, __s32 fd)
 {
-	struct fdtable *table = task->files->fdt;
+	struct fdtable *table = OF(OF(task, files), fdt);
 
-	if (fd < 0 || (__u32)fd >= table->max_fds)
+	if (fd < 0 || (__u32)fd >= OF(table, max_fds))
 		return NULL;
-	return pointer_at((void *)table->fd + (__u64)fd * sizeof(void *));
+	return pointer_at((void *)OF(table, fd) + (__u64)fd * sizeof(void *));
 }
 
 /* Where an overlayfs file has its data: struct ovl_inode has the upper directory entry right behind its inode. */
@@ -42,7 +42,7 @@ static __always_inline void note_links(struct scratch *s, struct inode *inode, _
 	if (!(options & OPTION_WATCHED) || type == S_IFDIR)
 		return;
 	if (nlink > 1 || layer == LAYER_LOWER || ((type == S_IFBLK || type == S_IFCHR) && s->spec.fd_arg == RET_ARG) ||
-	    (layer && READ(struct inode, inode, i_sb) != READ(struct vfsmount, task->fs->root.mnt, mnt_sb)))
+	    (layer && READ(struct inode, inode, i_sb) != READ(struct vfsmount, OF(OF(task, fs), root.mnt), mnt_sb)))
 		s->names.inode = (__u64)inode;
 }
 

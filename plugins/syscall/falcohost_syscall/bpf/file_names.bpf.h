@@ -10,15 +10,16 @@
 #define BEFORE_REQUESTED (ENVIRONMENT_AT - CHUNK)
 
 /* Gives the requested name at a place of its own, if rules ask for it, since it costs a walk. */
-GLOBAL int see_requested_name(struct scratch *s)
+GLOBAL int see_requested_name(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct view *requested;
 	__u32 pos, len;
 
 	if (!s)
 		return 0;
 	requested = &s->facts.names.requested;
-	if (s->pos > BEFORE_REQUESTED || s->facts.views[VIEW_PATH].len > VIEW_LONGEST || !write_requested(s))
+	if (s->pos > BEFORE_REQUESTED || s->facts.views[VIEW_PATH].len > VIEW_LONGEST || !write_requested(GIVE(s)))
 		return 0;
 	pos = s->walk.pos & (2 * CHUNK - 1);
 	barrier_var(pos);
@@ -46,7 +47,7 @@ static __always_inline void see_file_names(struct scratch *s)
 	names->watched = s->names.name >= NAME_WATCHED ? s->facts.views[VIEW_NAME] : view_or_absent(watched->at, watched->len);
 	names->requested = (struct view){0, VIEW_UNKNOWN};
 	if (s->spec.asks & ASKS_REQUESTED)
-		see_requested_name(s);
+		see_requested_name(GIVE(s));
 }
 
 #endif

@@ -96,7 +96,7 @@ static __always_inline __u64 still_spent(struct spent *spent, __u64 ts, __u64 bu
  * made the user namespace in which it runs. 0: root, whose processes are told apart by their cgroups only. */
 static __always_inline __u32 user_who_answers(void)
 {
-	const struct cred *cred = current_task()->cred;
+	const struct cred *cred = OF(current_task(), cred);
 	struct user_namespace *ns = READ(struct cred, cred, user_ns), *up;
 	__u32 user = READ(struct cred, cred, uid.val);
 
@@ -157,7 +157,7 @@ static __always_inline void measure_pace(struct pace *pace, struct asking *askin
 	__u64 half = asking->ring_bytes / 2, soon = pace->soon ? pace->soon : half;
 
 	if (took < PACE_SPAN || (read_up_to == pace->read_up_to && asking->unread) ||
-	    __sync_val_compare_and_swap(&pace->ts, since, asking->ts) != since)
+	    EXCHANGED(&pace->ts, since, asking->ts) != since)
 		return;
 	if (read_up_to >= pace->written_up_to)
 		soon = took > LONG_AGO ? half : 2 * soon;
@@ -261,8 +261,9 @@ static __always_inline bool is_unmatched(struct asking *asking, struct header *e
 }
 
 /* Whether a record that the current process causes gets room in a ring of which much is unread. */
-GLOBAL int has_budget(struct header *event, __u64 unread, __u32 size, __u32 account)
+GLOBAL int has_budget(EVENT(event), __u64 unread, __u32 size, __u32 account)
 {
+	TAKE_EVENT(event);
 	struct asking *asking;
 	__u32 zero = 0;
 
@@ -287,7 +288,7 @@ static __always_inline bool has_room(struct header *event, void *ring, __u32 siz
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return unread < size_of(ring) / FREE_SHARE || has_budget(event, unread, size, account);
+	return unread < size_of(ring) / FREE_SHARE || has_budget(GIVE_EVENT(event), unread, size, account);
 }
 
 #endif

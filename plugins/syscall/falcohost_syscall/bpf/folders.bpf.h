@@ -56,6 +56,13 @@ static __always_inline __u64 folder_bytes(const struct folder *folder, __u32 at)
 	return *bytes;
 }
 
+enum folder_verdict {
+	FOLDER_WANTED,   /* perhaps */
+	FOLDER_UNWANTED, /* certainly: no rule can want this open */
+	FOLDER_UNJUDGED,
+};
+
+#ifndef OLDER
 /* Whether a directory entry has the name that begins there. */
 static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, struct scratch *s, __u32 at, __u32 len)
 {
@@ -103,8 +110,9 @@ GLOBAL int is_folder(struct folder *folder, __u64 at_dentry, __u64 root)
 enum passed { PASSED_OTHER, PASSED_NAME, PASSED_WHOLE };
 
 /* Whether the path that was passed is the folder's and the name of this entry, or the name alone. */
-GLOBAL int how_passed(struct scratch *s, struct folder *folder, __u64 dentry_at, __u64 address)
+GLOBAL int how_passed(SCRATCH(s), struct folder *folder, __u64 dentry_at, __u64 address)
 {
+	TAKE_SCRATCH(s);
 	struct dentry *dentry = (void *)dentry_at;
 	__u32 len = READ(struct dentry, dentry, d_name.len), before, size;
 
@@ -145,25 +153,20 @@ static __always_inline bool may_be_in_folder(struct task_struct *task, struct fi
 	       READ(struct super_block, READ(struct inode, inode, i_sb), s_magic) != OVERLAYFS_MAGIC;
 }
 
-enum folder_verdict {
-	FOLDER_WANTED,   /* perhaps */
-	FOLDER_UNWANTED, /* certainly: no rule can want this open */
-	FOLDER_UNJUDGED,
-};
-
 /* Whether this is the directory where a relative path starts. */
 static __always_inline bool starts_at(struct task_struct *task, __s32 fd, __u64 dentry)
 {
 	struct file *file = file_of_fd(task, fd);
-	struct path *start = file ? &file->f_path : &task->fs->pwd;
+	struct path *start = file ? &file->f_path : &OF(task, fs)->pwd;
 
 	return (fd == AT_FDCWD || file) && NUMBER(struct path, start, mnt) == init_root.mnt &&
 	       NUMBER(struct path, start, dentry) == dentry;
 }
 
 /* What is known of an open that has succeeded. */
-GLOBAL int verdict_on_folder(struct scratch *s, struct call_spec *spec, __u64 regs, __s32 ret)
+GLOBAL int verdict_on_folder(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
 	struct file *file;
 	__u32 version, flags, fd = AT_FDCWD;
@@ -195,7 +198,7 @@ GLOBAL int verdict_on_folder(struct scratch *s, struct call_spec *spec, __u64 re
 		return FOLDER_UNJUDGED;
 	if (!folder->len)
 		return FOLDER_WANTED;
-	how = how_passed(s, folder, dentry, arg(s, spec->path_arg));
+	how = how_passed(GIVE(s), folder, dentry, arg(s, spec->path_arg));
 	if (how == PASSED_OTHER || (how == PASSED_NAME && !starts_at(task, fd, parent)))
 		return FOLDER_UNJUDGED;
 	if (!is_folder(folder, parent, init_root.dentry))
@@ -203,6 +206,13 @@ GLOBAL int verdict_on_folder(struct scratch *s, struct call_spec *spec, __u64 re
 	barrier();
 	return *(volatile __u32 *)&folder->version == version ? FOLDER_UNWANTED : FOLDER_WANTED;
 }
+
+#else /* a short cut that is not taken there */
+static __always_inline int verdict_on_folder(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+{
+	return FOLDER_WANTED;
+}
+#endif
 
 /* Keeps what the filter has said of a folder. */
 static __always_inline void keep_folder(struct scratch *s, bool wanted)
@@ -217,7 +227,7 @@ static __always_inline void keep_folder(struct scratch *s, bool wanted)
 	if (len > FOLDER_LONGEST)
 		return;
 	version = *(volatile __u32 *)&folder->version;
-	if (version & 1 || __sync_val_compare_and_swap(&folder->version, version, version + 1) != version)
+	if (version & 1 || EXCHANGED(&folder->version, version, version + 1) != version)
 		return;
 	folder->rules = s->names.rules;
 	folder->flags = s->facts.flags;

@@ -40,7 +40,6 @@ int skipped_returns(unsigned long long *ctx)
 	return call_returns(ctx, regs, call_ret(regs), true, begin());
 }
 
-#define PF_IO_WORKER 0x00000010
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD 0x00200000
 

@@ -7,7 +7,7 @@ static __always_inline int objects_gathered(void *ctx, struct scratch *s, struct
 		return 0;
 	}
 	if (s->spec.want & WANT_CWD)
-		put_path(s, SEC_CWD, task, &task->fs->pwd);
+		put_path(s, SEC_CWD, task, &OF(task, fs)->pwd);
 	if (s->spec.want & WANT_CAPS)
 		put_caps(s, task);
 	go_on(ctx, s->spec.call, STAGE_MEMORY);
@@ -51,7 +51,7 @@ CALL_STAGE(gather_memory)
 	gather_host(s, task);
 	see_paths(s);
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
-		see_requested(s);
+		see_requested(GIVE(s));
 	see_file_names(s);
 	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
 	return 0;
@@ -105,7 +105,7 @@ CALL_STAGE(gather_arguments)
 	if (want & WANT_FAILED_ONLY)
 		put_argv(s, arg(s, s->spec.path_arg + 1));
 	if (want & WANT_SOCKADDR)
-		put_address(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
+		put_address(GIVE(s), arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
 	if (want & WANT_SENDER)
 		put_sender(s, arg(s, s->spec.addr_arg), arg(s, s->spec.addr_arg + 1));
 	if (want & WANT_MSGHDR)
@@ -127,7 +127,7 @@ CALL_STAGE(gather_arguments)
 	if (want & WANT_STRUCT)
 		put_structure(s, arg(s, s->spec.str_arg));
 	if (want & WANT_ENTERED)
-		compare_entered(s);
+		compare_entered(GIVE(s));
 	go_on(ctx, s->spec.call, STAGE_PROCESS);
 	return 0;
 }
@@ -135,7 +135,7 @@ CALL_STAGE(gather_arguments)
 /* What is collected only of events that have passed. */
 CALL_STAGE(gather_present)
 {
-	put_present(s, s->spec.asks);
+	put_present(GIVE(s), s->spec.asks);
 	s->spec.asks &= ~ASKS_PRESENT;
 	bpf_tail_call(ctx, &stages, STAGE_TELL);
 	return 0;

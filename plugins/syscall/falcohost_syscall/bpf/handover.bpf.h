@@ -11,12 +11,7 @@ struct thread {
 	__u32 waits;   /* it may be in a call that was under way when its function was attached */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct thread);
-} threads SEC(".maps");
+OF_THREADS(threads, struct thread);
 
 /* The state, in the last bits, and the number of the handover; 0: there is none. */
 enum {
@@ -37,12 +32,12 @@ static __always_inline bool goes_on(__u32 what)
 
 static __always_inline bool concerns(struct task_struct *task)
 {
-	return handover && (!goes_on(HANDOVER_SOME) || may_wait[task->pid & (WAITING_HINTS - 1)]);
+	return handover && (!goes_on(HANDOVER_SOME) || may_wait[OF(task, pid) & (WAITING_HINTS - 1)]);
 }
 
 static __always_inline void claim(void)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct thread *thread = OWN_OR_NEW(threads);
 
 	if (thread)
 		thread->claimed = handover >> HANDOVER_BITS;
@@ -52,7 +47,7 @@ static __always_inline void claim(void)
  * count, except in the moment in which the next one begins. */
 static __always_inline bool is_left(bool by_function)
 {
-	struct thread *thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	struct thread *thread = OWN(threads);
 	__u32 number = handover >> HANDOVER_BITS, claimed = 0;
 	bool begins = goes_on(HANDOVER_CLAIMS), waits = false;
 

@@ -11,7 +11,6 @@ struct {
 	__type(value, struct scratch);
 } hook_scratches SEC(".maps");
 
-#define PF_IO_WORKER 0x00000010 /* does what was asked for through io_uring, and never returns from a call */
 
 /* By thread: the io_uring request that it performs. One that did not reach a hook may leave its entry behind. */
 struct {
@@ -36,7 +35,7 @@ static __always_inline __u64 request_here(__u32 tid)
 /* The settings of the thread's call; NULL if it is in none, or nobody asks for it. */
 static __always_inline struct call_spec *spec_here(struct task_struct *task)
 {
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = current_registers();
 	__u32 nr;
 
 	if (task->flags & PF_IO_WORKER)
@@ -63,7 +62,7 @@ static __always_inline struct call_spec *wanted_here(struct task_struct *task, _
 static __always_inline void put_real(struct scratch *s, struct task_struct *task, enum reached_name name,
 				     __u64 mnt, __u64 dentry)
 {
-	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_reached(s, name);
 }
 
@@ -144,7 +143,7 @@ REQUEST(io_linkat)
  * the call began: that may have been changed before the kernel read it, and changed back. */
 GLOBAL int use_attribute(__u64 name)
 {
-	struct entered *e = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), NULL, 0);
+	struct entered *e = OWN(entered);
 	__u32 zero = 0;
 	struct text_bytes *text = bpf_map_lookup_elem(&entering, &zero);
 
@@ -168,7 +167,7 @@ int fd_install(void *ctx)
 	spec = spec_here(task);
 	if (!spec || !gives_descriptor(spec))
 		return 0;
-	own = bpf_task_storage_get(&installed, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	own = OWN_OR_NEW(installed);
 	if (!own)
 		return 0;
 	own->fd = given(ctx, 0);

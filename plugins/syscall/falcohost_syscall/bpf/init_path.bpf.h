@@ -6,7 +6,7 @@
 #include "path.bpf.h"
 
 #define PROC_SUPER_MAGIC 0x9fa0
-#define MAX_MOUNTS 4096 /* of one file system that are looked at */
+#define MAX_MOUNTS FORM(4096, 2048) /* of one file system that are looked at */
 #define MAX_LEVELS 16   /* mounts on mounts that are compared */
 
 /* By file system: its mount that the machine's init reaches. Verified before use. */
@@ -43,7 +43,7 @@ static __always_inline __u64 next_mount(struct mount *mount)
 	       bpf_core_field_offset(listed->mnt_instance);
 }
 
-static int home_step(__u32 i, struct home_context *context)
+STEP_WITH(home_step, struct home_context, context)
 {
 	struct mount *mount = (void *)context->mount;
 	__u64 id = i;
@@ -95,7 +95,7 @@ GLOBAL __u64 home_mount(__u64 key, __u64 ns)
 	}
 	context.sb_root = (__u64)READ(struct super_block, sb, s_root);
 	first_mount(sb, &context);
-	bpf_loop(MAX_MOUNTS, home_step, &context, 0);
+	LOOP_WITH(MAX_MOUNTS, MAX_MOUNTS, home_step, context);
 	if (!context.found)
 		return 0;
 	bpf_map_update_elem(&home_mounts, &key, &context.found, BPF_ANY);
@@ -131,7 +131,7 @@ static __always_inline bool same_path(struct vfsmount *mnt, struct fs_struct *fs
 /* The pid namespace of the machine, whose init is the machine's. */
 static __always_inline struct pid_namespace *machine_pids(struct task_struct *task)
 {
-	void *upid = (void *)task->thread_pid + bpf_core_field_offset(struct pid, numbers);
+	void *upid = (void *)OF(task, thread_pid) + bpf_core_field_offset(struct pid, numbers);
 
 	return pointer_at(upid + bpf_core_field_offset(struct upid, ns));
 }
@@ -148,7 +148,7 @@ static __always_inline bool walk_second_proc(struct scratch *s, struct task_stru
 	    READ(struct proc_fs_info, info, pid_ns) != machine_pids(task))
 		return false;
 	begin_walk(&s->walk);
-	walk_to(s, mnt, NUMBER(struct super_block, sb, s_root), mnt, dentry);
+	walk_to(GIVE(s), mnt, NUMBER(struct super_block, sb, s_root), mnt, dentry);
 	return s->walk.arrived && prepend(s, proc_name, 4, true);
 }
 
@@ -160,35 +160,36 @@ static volatile struct {
 /* Whether a file on this mount certainly has the same name for a task and for init: it is on the root of both. */
 static __always_inline bool is_on_root_of_init(struct task_struct *task, __u64 mnt)
 {
-	return mnt == init_root.mnt && mnt == (__u64)task->fs->root.mnt && (__u64)task->fs->root.dentry == init_root.dentry;
+	return mnt == init_root.mnt && mnt == (__u64)OF(OF(task, fs), root.mnt) && (__u64)OF(OF(task, fs), root.dentry) == init_root.dentry;
 }
 
 /* For a file that init does not reach: fills s->path with its path from the root of the process's mount namespace, through
  * the oldest mount of its file system there; false if there is none, or it is certainly the same. */
 static __always_inline bool walk_own_mounts(struct scratch *s, struct task_struct *task, __u64 mnt, __u64 dentry)
 {
-	struct vfsmount *root = task->fs->root.mnt;
+	struct vfsmount *root = OF(OF(task, fs), root.mnt);
 	struct mount *mount = mount_of(root);
-	bool on_top = task->fs->root.dentry == READ(struct vfsmount, root, mnt_root) &&
+	bool on_top = OF(OF(task, fs), root.dentry) == READ(struct vfsmount, root, mnt_root) &&
 		      READ(struct mount, mount, mnt_parent) == mount;
 	__u64 home = mnt;
 
 	if (on_top && mnt == (__u64)root)
 		return false;
-	home = home_mount(NUMBER(struct vfsmount, mnt, mnt_sb), NUMBER(struct nsproxy, task->nsproxy, mnt_ns));
+	home = home_mount(NUMBER(struct vfsmount, mnt, mnt_sb), NUMBER(struct nsproxy, OF(task, nsproxy), mnt_ns));
 	if (!home || (on_top && home == mnt))
 		return false;
 	begin_walk(&s->walk);
-	walk_to(s, 0, 0, home, dentry);
+	walk_to(GIVE(s), 0, 0, home, dentry);
 	return !s->walk.cut && !is_detached(&s->walk);
 }
 
 /* Fills s->path with the path by which init reaches a directory entry, or else a process with the original root directory;
  * false if there is none, or it is certainly the same. */
-GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
+GLOBAL int walk_from_init(SCRATCH(s), __u64 mnt, __u64 dentry)
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *init, *task = current_task();
-	struct vfsmount *root = task->fs->root.mnt;
+	struct vfsmount *root = OF(OF(task, fs), root.mnt);
 	__u64 fs, top, home, sb;
 
 	if (!s)
@@ -208,7 +209,7 @@ GLOBAL int walk_from_init(struct scratch *s, __u64 mnt, __u64 dentry)
 	}
 	if (!home)
 		return walk_second_proc(s, task, mnt, dentry) || walk_own_mounts(s, task, mnt, dentry);
-	if (same_path((void *)mnt, task->fs, (void *)home, (void *)fs))
+	if (same_path((void *)mnt, OF(task, fs), (void *)home, (void *)fs))
 		return false;
 	begin_walk(&s->walk);
 	walk_up(s, fs, home, dentry);

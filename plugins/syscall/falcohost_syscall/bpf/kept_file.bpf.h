@@ -12,7 +12,7 @@ struct kept_file {
 
 static __always_inline bool shares_descriptors(struct task_struct *task)
 {
-	return task->files->count.counter > 1;
+	return OF(OF(task, files), count.counter) > 1;
 }
 
 static __always_inline void keep_file(struct kept_file *kept, struct file *file)

@@ -30,7 +30,7 @@ static const __u64 no_images;
 
 static __always_inline struct large_image *large_image_of(struct task_struct *leader)
 {
-	__u32 pid = leader->tgid;
+	__u32 pid = OF(leader, tgid);
 
 	return bpf_map_lookup_elem(&large_images, &pid);
 }
@@ -75,8 +75,9 @@ GLOBAL int forget_image(__u32 pid)
 
 /* Adds texts for a process, empty ones or a copy, at the cost of the current process's user or cgroup; false if there is no
  * room. */
-GLOBAL int add_image(__u32 pid, struct large_image *from, __u64 cgroup)
+GLOBAL int add_image(__u32 pid, BY_NUMBER(struct large_image, from), __u64 cgroup)
 {
+	TAKE(struct large_image, from, from_number ? bpf_map_lookup_elem(&large_images, &from_number) : NULL);
 	struct group payer = {.id = user_who_answers(), .kind = BY_USER};
 	struct large_image *large;
 

@@ -31,7 +31,7 @@ static __always_inline __u64 latest_mount(struct mnt_namespace *ns)
 static __always_inline void put_new_root(struct scratch *s, struct path *root)
 {
 	begin_walk(&s->walk);
-	walk_to(s, 0, 0, NUMBER(struct path, root, mnt), NUMBER(struct path, root, dentry));
+	walk_to(GIVE(s), 0, 0, NUMBER(struct path, root, mnt), NUMBER(struct path, root, dentry));
 	if (s->walk.pos == CHUNK)
 		prepend(s, NULL, 0, true);
 	if (!is_detached(&s->walk))
@@ -40,27 +40,28 @@ static __always_inline void put_new_root(struct scratch *s, struct path *root)
 
 static __always_inline void put_new_mount(struct scratch *s, struct task_struct *task)
 {
-	__u64 mount = latest_mount(READ(struct nsproxy, task->nsproxy, mnt_ns)), mnt, dentry;
+	__u64 mount = latest_mount(READ(struct nsproxy, OF(task, nsproxy), mnt_ns)), mnt, dentry;
 
 	if (!mount || s->header.args[3] & MS_MAKES_NONE)
 		return;
 	mnt = NUMBER(struct mount, mount, mnt_parent) + bpf_core_field_offset(struct mount, mnt);
 	dentry = NUMBER(struct mount, mount, mnt_mountpoint);
-	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_reached(s, REACHED_REAL);
 	put_host(s, REACHED_HOST, mnt, dentry);
 	see(&s->facts, VIEW_NAME, 0, VIEW_UNKNOWN);
 }
 
 /* Begins the record with what was left behind, if the call succeeded. */
-GLOBAL int take_left(struct scratch *s)
+GLOBAL int take_left(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
 
 	if (!s || s->header.ret || options & OPTION_REQUESTED)
 		return 0;
 	if (s->spec.left == LEFT_ROOT)
-		put_new_root(s, &task->fs->root);
+		put_new_root(s, &OF(task, fs)->root);
 	else
 		put_new_mount(s, task);
 	return 0;

@@ -8,7 +8,7 @@ struct messages_context {
 	__u32 pos, flags, failed;
 };
 
-static int message_step(__u32 i, struct messages_context *context)
+STEP_WITH_SCRATCH(message_step, struct messages_context, context)
 {
 	struct scratch *s = context->s;
 	__u32 compat = context->flags & FLAG_COMPAT;
@@ -54,7 +54,7 @@ int submit_messages(unsigned long long *ctx)
 		count = MAX_MESSAGES;
 		context.flags |= FLAG_CUT;
 	}
-	bpf_loop(count, message_step, &context, 0);
+	LOOP_WITH_SCRATCH(MAX_MESSAGES, count, message_step, context);
 	count_time(s->spec.call, s->began);
 	return 0;
 }

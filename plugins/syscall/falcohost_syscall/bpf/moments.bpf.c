@@ -17,7 +17,7 @@ static __always_inline int tell_moment(void *ctx, __u32 which, __u64 first, __u6
 	struct task_struct *task = current_task();
 	struct scratch *s;
 
-	if (!spec || !spec->call || unwanted(spec, task->tgid, 0))
+	if (!spec || !spec->call || unwanted(spec, OF(task, tgid), 0))
 		return 0;
 	s = start_call(spec, task, 0, begin());
 	if (!s)
@@ -38,7 +38,7 @@ int signal_delivered(unsigned long long *ctx)
 	bool sent = READ(struct kernel_siginfo, info, si_code) <= 0 || (__s32)ctx[0] == SIGCHLD;
 	__u32 sender = sent ? READ(struct kernel_siginfo, info, _sifields._kill._pid) : 0;
 
-	return tell_moment(ctx, MOMENT_SIGNAL, sender, current_task()->tgid, (__s32)ctx[0]);
+	return tell_moment(ctx, MOMENT_SIGNAL, sender, OF(current_task(), tgid), (__s32)ctx[0]);
 }
 
 SEC("raw_tp/sched_switch")
@@ -52,7 +52,7 @@ static __always_inline int tell_fault(unsigned long long *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[1];
 
-	if (current_task()->pagefault_disabled)
+	if (OF(current_task(), pagefault_disabled))
 		return 0;
 	return tell_moment(ctx, MOMENT_FAULT, ctx[0], instruction_of(regs), ctx[2]);
 }

@@ -11,14 +11,15 @@
 #define MORE_RECORDS (MORE_SIZE / CHUNK / MORE_SECTIONS + 1)
 
 struct more {
-	struct header *event;
+	EVENT(event);
 	__u64 exec_ts, begin, next, end, size;
 	__u32 tag;
 };
 
 /* Appends a record's share of a text. */
-GLOBAL int put_more(struct scratch *s, __u64 begin, __u64 end, __u32 tag)
+GLOBAL int put_more(SCRATCH(s), __u64 begin, __u64 end, __u32 tag)
 {
+	TAKE_SCRATCH(s);
 	if (!s)
 		return 0;
 	for (__u32 i = 0; i < MORE_SECTIONS && begin < end; i++) {
@@ -28,13 +29,13 @@ GLOBAL int put_more(struct scratch *s, __u64 begin, __u64 end, __u32 tag)
 	return 0;
 }
 
-static int more_step(__u32 i, struct more *more)
+STEP_WITH(more_step, struct more, more)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
-	struct header *event = more->event;
+	struct scratch *s = CONTEXT_SCRATCH(cpu);
+	struct header *event = EVENT_OF(more);
 
-	if (!s || more->next >= more->end)
+	if (!s || (OLDER_FORM && !event) || more->next >= more->end)
 		return 1;
 	start_record(s, KIND_MORE);
 	s->header.pid = event->pid;
@@ -45,7 +46,7 @@ static int more_step(__u32 i, struct more *more)
 	s->header.args[0] = more->exec_ts;
 	s->header.args[1] = more->next - more->begin;
 	s->header.args[2] = more->size;
-	put_more(s, more->next, more->end, more->tag);
+	put_more(GIVE(s), more->next, more->end, more->tag);
 	more->next += MORE_SECTIONS * CHUNK;
 	if (s->header.flags & FLAG_UNREADABLE)
 		return 1;
@@ -55,30 +56,31 @@ static int more_step(__u32 i, struct more *more)
 	return 1;
 }
 
-static __always_inline void send_text(struct header *event, __u64 exec_ts, __u64 begin, __u64 end, __u32 tag)
+static __always_inline void send_text(EVENT(event), __u64 exec_ts, __u64 begin, __u64 end, __u32 tag)
 {
 	struct more more = {
-		.event = event, .exec_ts = exec_ts, .begin = begin, .next = begin + CHUNK, .end = end, .tag = tag,
+		EVENT_IS(event), .exec_ts = exec_ts, .begin = begin, .next = begin + CHUNK, .end = end, .tag = tag,
 	};
 
 	more.size = end - begin;
 	if (more.size > MORE_SIZE)
 		more.end = begin + MORE_SIZE;
 	if (end > begin + CHUNK)
-		bpf_loop(MORE_RECORDS, more_step, &more, 0);
+		LOOP_WITH(MORE_RECORDS, MORE_RECORDS, more_step, more);
 }
 
 /* Sends the rest of the current process's texts if rules may ask for it, up to MORE_SIZE. */
-GLOBAL int send_more(struct header *event, __u64 exec_ts)
+GLOBAL int send_more(EVENT(event), __u64 exec_ts)
 {
-	struct mm_struct *mm = current_task()->mm;
+	TAKE_EVENT(event);
+	struct mm_struct *mm = OF(current_task(), mm);
 
 	if (!event || !mm)
 		return 0;
 	if (options & OPTION_MORE_ARGS)
-		send_text(event, exec_ts, mm->arg_start, mm->arg_end, SEC_MORE_ARGS);
+		send_text(GIVE_EVENT(event), exec_ts, OF(mm, arg_start), OF(mm, arg_end), SEC_MORE_ARGS);
 	if (options & OPTION_EXEC_ENV)
-		send_text(event, exec_ts, mm->env_start, mm->env_end, SEC_MORE_ENV);
+		send_text(GIVE_EVENT(event), exec_ts, OF(mm, env_start), OF(mm, env_end), SEC_MORE_ENV);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ static __always_inline void put_host_path(struct scratch *s)
 {
 	__u32 before = s->pos;
 
-	if (!walk_from_init(s, s->names.mnt, s->names.dentry) || walked_is_told(s))
+	if (!walk_from_init(GIVE(s), s->names.mnt, s->names.dentry) || walked_is_told(s))
 		return;
 	put_walked(s, SEC_HOSTPATH);
 	if (s->pos == before)
@@ -30,20 +30,20 @@ static __always_inline void put_host_dir(struct scratch *s, struct task_struct *
 {
 	struct view view = s->facts.views[path];
 	__s32 fd = dir_arg < 6 ? (__s32)s->header.args[dir_arg] : AT_FDCWD;
-	struct path *start = &task->fs->pwd;
+	struct path *start = &OF(task, fs)->pwd;
 	struct file *file;
 
 	if (view.len > VIEW_LONGEST)
 		return;
 	if (view.len && s->record[view.at & (RECORD_SIZE - 1)] == '/') {
-		start = &task->fs->root;
+		start = &OF(task, fs)->root;
 	} else if (fd != AT_FDCWD) {
 		file = file_of_fd(task, fd);
 		if (!file)
 			return;
 		start = &file->f_path;
 	}
-	if (!walk_from_init(s, NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry)))
+	if (!walk_from_init(GIVE(s), NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry)))
 		return;
 	put_walked(s, tag);
 	s->header.flags |= FLAG_OTHER_NAME;
@@ -61,7 +61,7 @@ static __always_inline void find_socket_file(struct scratch *s, struct sockinfo 
 
 static __always_inline void put_socket_file(struct scratch *s, struct task_struct *task)
 {
-	walk_path(s, NUMBER(struct task_struct, task, fs), s->names.mnt, s->names.dentry);
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), s->names.mnt, s->names.dentry);
 	put_walked(s, SEC_FDPATH);
 	s->header.flags |= FLAG_SOCKET_FILE;
 }
@@ -109,7 +109,7 @@ static __always_inline void gather_host(struct scratch *s, struct task_struct *t
 	if (s->names.mnt)
 		put_host_path(s);
 	if (s->names.inode)
-		put_watched(s);
+		put_watched(GIVE(s));
 	if (s->spec.want & WANT_FD)
 		return;
 	if (s->spec.want & WANT_PATH)
@@ -125,7 +125,7 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
 {
 	__s32 fd = s->spec.dir_arg < 6 ? (__s32)s->header.args[s->spec.dir_arg] : AT_FDCWD;
 	struct file *file = file_of_fd(task, fd);
-	struct path *start = file ? &file->f_path : &task->fs->pwd;
+	struct path *start = file ? &file->f_path : &OF(task, fs)->pwd;
 	struct vfsmount *mnt = (void *)s->names.mnt;
 	struct dentry *top = READ(struct vfsmount, mnt, mnt_root), *dentry = (void *)s->names.dentry;
 	__u32 left = len;
@@ -143,10 +143,11 @@ static __always_inline bool starts_above(struct scratch *s, struct task_struct *
 	return false;
 }
 
+#ifndef OLDER
 /* One step up along a text that ends at record[walk.pos]: 1 at the root, or if the text does not have this name. */
-static int match_step(__u32 i, struct walk_context *context)
+STEP(match_step)
 {
-	struct scratch *s = context->s;
+	TAKE_STEP(s);
 	struct walk *w = &s->walk;
 	struct dentry *dentry = (void *)w->dentry;
 	const void *name = READ(struct dentry, dentry, d_name.name);
@@ -175,9 +176,10 @@ static int match_step(__u32 i, struct walk_context *context)
 
 /* Records the path that was passed as that of the opened file, if it is the real one and needs no change; the file is on the
  * mount of the root directory. Nearly all files need no other name then, and filters know early what was passed. */
-GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
+GLOBAL int put_passed_path(SCRATCH(s), __u64 root, __u64 dentry)
 {
-	struct walk_context context = {.s = s};
+	TAKE_SCRATCH(s);
+	STEP_CONTEXT(s);
 	struct walk *w;
 	__u32 begin;
 	char *room;
@@ -186,7 +188,7 @@ GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 	if (!s)
 		return false;
 	room = section_room(s);
-	if (!room || !bpf_ksym_exists(bpf_rdonly_cast))
+	if (!room || !HAS_CASTS)
 		return false;
 	w = &s->walk;
 	begin_walk(w);
@@ -197,13 +199,15 @@ GLOBAL int put_passed_path(struct scratch *s, __u64 root, __u64 dentry)
 	w->pos = begin + len;
 	w->dentry = dentry;
 	w->root_dentry = root;
-	bpf_loop(MATCHED / 2, match_step, &context, 0);
+	LOOP_OF(MATCHED / 2, MATCHED / 2, match_step, s);
 	if (!w->arrived || w->pos != begin)
 		return false;
 	end_section(s, SEC_FDPATH, len);
 	see(&s->facts, VIEW_PATH, begin, len);
 	return true;
 }
+
+#endif
 
 /* The folder of a file whose path was just recorded, for the filters of folders. */
 static __always_inline void see_folder(struct scratch *s, struct dentry *dentry, __u32 at)
@@ -214,8 +218,9 @@ static __always_inline void see_folder(struct scratch *s, struct dentry *dentry,
 
 /* Whether the requested name is the real one, as nearly always: the path that was passed equals it, or is its end and
  * starts in the folder before that. */
-GLOBAL int requested_is_real(struct scratch *s)
+GLOBAL int requested_is_real(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct view real, passed;
 	__u32 size;
 	char *room;
@@ -235,9 +240,9 @@ GLOBAL int requested_is_real(struct scratch *s)
 	if (!passed.len || passed.len > real.len || real.len > VIEW_LONGEST)
 		return false;
 	if (passed.len == real.len)
-		return is_same(s, passed.at, real.at, real.len);
+		return is_same(GIVE(s), passed.at, real.at, real.len);
 	return s->record[passed.at & (RECORD_SIZE - 1)] != '/' && starts_above(s, current_task(), passed.len) &&
-	       is_same(s, passed.at, real.at + real.len - passed.len, passed.len);
+	       is_same(GIVE(s), passed.at, real.at + real.len - passed.len, passed.len);
 }
 
 /* The next name by which the file is watched, or NULL. */
@@ -266,9 +271,9 @@ static __always_inline bool see_next_name(struct scratch *s, struct task_struct 
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_REQUESTED;
 		gather_host(s, task);
-		if (is_opening(s) && !requested_is_real(s)) {
+		if (is_opening(s) && !requested_is_real(GIVE(s))) {
 			gather_paths(s, task);
-			if (see_requested(s))
+			if (see_requested(GIVE(s)))
 				return true;
 		}
 	}

@@ -49,7 +49,8 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 	one_name = !s->names.inode && is_on_root_of_init(task, (__u64)mnt) && !(s->header.flags & FLAG_REPLACED);
 	before = s->pos;
 	if (one_name && is_opening(s)) {
-		put = !(options & OPTION_REQUESTED) && put_passed_path(s, init_root.dentry, NUMBER(struct file, file, f_path.dentry));
+		put = FORM(!(options & OPTION_REQUESTED) && put_passed_path(s, init_root.dentry, NUMBER(struct file, file, f_path.dentry)),
+			   false);
 		one_name = put;
 		if (put && s->names.judged)
 			see_folder(s, dentry, before + sizeof(struct section));
@@ -77,7 +78,7 @@ static __always_inline bool put_fd(struct scratch *s, struct task_struct *task)
 
 static __always_inline void put_caps(struct scratch *s, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = OF(task, cred);
 	struct caps *caps = section_room(s);
 
 	if (!caps)

@@ -8,10 +8,6 @@
 #define NSFS_MAGIC 0x6e736673
 #define PIDFS_MAGIC 0x50494446
 
-struct walk_context {
-	struct scratch *s;
-};
-
 static __always_inline void enter_mount(struct walk *w, struct vfsmount *mnt)
 {
 	w->mnt = (__u64)mnt;
@@ -71,7 +67,7 @@ static __always_inline bool prepend(struct scratch *s, const void *name, __u32 l
 	barrier_var(len);
 	if (len > NAME_SIZE - 1)
 		return false;
-	if (bpf_ksym_exists(bpf_rdonly_cast) && len <= SHORT_NAME) {
+	if (HAS_CASTS && len <= SHORT_NAME) {
 		copy_short(&s->path[pos], name, len);
 		return true;
 	}
@@ -79,9 +75,9 @@ static __always_inline bool prepend(struct scratch *s, const void *name, __u32 l
 }
 
 /* One step up; 1 at the root of the process, of its mount namespace, or of a file system that is not mounted. */
-static int walk_step(__u32 i, struct walk_context *context)
+STEP(walk_step)
 {
-	struct scratch *s = context->s;
+	TAKE_STEP(s);
 	struct walk *w = &s->walk;
 	struct dentry *dentry = (void *)w->dentry;
 	struct dentry *parent;
@@ -111,8 +107,31 @@ static int walk_step(__u32 i, struct walk_context *context)
 	return 0;
 }
 
+#ifndef OLDER
 static const char namespace_format[] = "%s:[%lu]";
+#endif
 static const char pidfd_format[] = "anon_inode:[pidfd]";
+
+#ifdef OLDER
+#define DIGITS 10 /* of an inode's number in these file systems */
+
+/* `:[NUMBER]` */
+static __always_inline bool prepend_number(struct scratch *s, char *room, __u64 number)
+{
+	__u32 used = 1, rest = number;
+
+#pragma unroll
+	for (int i = DIGITS; i > 0; i--) {
+		room[i + 1] = '0' + rest % 10;
+		rest /= 10;
+		used += rest != 0;
+	}
+	room[DIGITS + 2] = ']';
+	if (!prepend(s, room + DIGITS + 2 - used, used + 1, false))
+		return false;
+	return prepend(s, ":[", 2, false);
+}
+#endif
 
 /* The names of files of namespaces, `net:[4026531840]`, and of processes are made when they are read, and differ from the
  * directory entry's. */
@@ -133,7 +152,13 @@ static __always_inline bool prepend_made_name(struct scratch *s, struct dentry *
 	ops = READ(struct ns_common, READ(struct inode, inode, i_private), ops);
 	parts[0] = (__u64)READ(struct proc_ns_operations, ops, name);
 	parts[1] = READ(struct inode, inode, i_ino);
+#ifdef OLDER
+	if (!prepend_number(s, room, parts[1]))
+		return false;
+	len = bpf_probe_read_kernel_str(room, NAME_SIZE, (void *)parts[0]);
+#else
 	len = bpf_snprintf(room, NAME_SIZE, namespace_format, parts, sizeof(parts));
+#endif
 	return len > 1 && len <= NAME_SIZE && prepend(s, room, len - 1, false);
 }
 
@@ -161,9 +186,10 @@ static __always_inline void begin_walk(struct walk *w)
 }
 
 /* Puts the names of directory entries up to a root before what s->path holds from s->walk.pos on. */
-GLOBAL int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, __u64 mnt, __u64 dentry)
+GLOBAL int walk_to(SCRATCH(s), __u64 root_mnt, __u64 root_dentry, __u64 mnt, __u64 dentry)
 {
-	struct walk_context context = {.s = s};
+	TAKE_SCRATCH(s);
+	STEP_CONTEXT(s);
 	struct walk *w;
 
 	if (!s)
@@ -173,22 +199,23 @@ GLOBAL int walk_to(struct scratch *s, __u64 root_mnt, __u64 root_dentry, __u64 m
 	enter_mount(w, (void *)mnt);
 	w->root_dentry = root_dentry;
 	w->root_mnt = root_mnt;
-	bpf_loop(MAX_STEPS, walk_step, &context, 0);
+	LOOP_OF(MAX_STEPS, MAX_STEPS, walk_step, s);
 	return 0;
 }
 
 /* The same up to a process's root; a slash if there are no names. */
 static __always_inline int walk_up(struct scratch *s, __u64 fs, __u64 mnt, __u64 dentry)
 {
-	walk_to(s, NUMBER(struct fs_struct, fs, root.mnt), NUMBER(struct fs_struct, fs, root.dentry), mnt, dentry);
+	walk_to(GIVE(s), NUMBER(struct fs_struct, fs, root.mnt), NUMBER(struct fs_struct, fs, root.dentry), mnt, dentry);
 	if (s->walk.pos == CHUNK)
 		prepend(s, NULL, 0, true);
 	return 0;
 }
 
 /* Fills s->path from s->walk.pos on. A nameless file's text has no leading slash. */
-GLOBAL int walk_path(struct scratch *s, __u64 fs, __u64 mnt_at, __u64 dentry_at)
+GLOBAL int walk_path(SCRATCH(s), __u64 fs, __u64 mnt_at, __u64 dentry_at)
 {
+	TAKE_SCRATCH(s);
 	struct vfsmount *mnt = (void *)mnt_at;
 	struct dentry *dentry = (void *)dentry_at;
 
@@ -244,7 +271,7 @@ static __always_inline void put_path(struct scratch *s, __u16 tag, struct task_s
 
 	if (!mnt || !dentry)
 		return;
-	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_walked(s, tag);
 }
 
@@ -255,7 +282,7 @@ static __always_inline void put_dir(struct scratch *s, __u16 tag, struct task_st
 
 	if (!mnt || !dentry)
 		return;
-	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, dentry);
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, dentry);
 	if (!is_detached(&s->walk))
 		put_walked(s, tag);
 }

@@ -13,7 +13,8 @@
 #define MM_SWAPENTS 2
 #define MM_SHMEMPAGES 3
 #define BITS 64              /* in a word of open_fds */
-#define MAX_DESCRIPTORS (1 << 20)
+#define MAX_DESCRIPTORS FORM(1 << 20, 1 << 17)
+#define TYPES_TOLD FORM(DESCRIPTORS_TOLD, 2048)
 #define MOST_POLLED 64       /* descriptors of a poll that are told */
 
 /* A counter of an address space; the kernel adds to it in batches, so it may be some pages behind. */
@@ -37,7 +38,7 @@ struct fds_walk {
 	__u32 count, types;
 };
 
-static int count_step(__u32 i, struct fds_walk *walk)
+STEP_WITH(count_step, struct fds_walk, walk)
 {
 	walk->count += __builtin_popcountll(number_at((void *)walk->at + i * sizeof(__u64)));
 	return 0;
@@ -51,31 +52,31 @@ GLOBAL __u32 count_fds(__u64 table)
 
 	if (most > MAX_DESCRIPTORS)
 		most = MAX_DESCRIPTORS;
-	bpf_loop(most / BITS, count_step, &walk, 0);
+	LOOP_WITH(MAX_DESCRIPTORS / BITS, most / BITS, count_step, walk);
 	return walk.count;
 }
 
 static __always_inline void put_resources(struct scratch *s, struct task_struct *task)
 {
 	struct resources *r = section_room(s);
-	struct mm_struct *mm = task->mm;
-	struct signal_struct *signal = task->signal;
+	struct mm_struct *mm = OF(task, mm);
+	struct signal_struct *signal = OF(task, signal);
 
 	if (!r)
 		return;
 	__builtin_memset(r, 0, sizeof(*r));
 	if (mm) {
-		r->size = mm->total_vm;
+		r->size = OF(mm, total_vm);
 		r->resident = pages(mm, MM_FILEPAGES) + pages(mm, MM_ANONPAGES) + pages(mm, MM_SHMEMPAGES);
 		r->swapped = pages(mm, MM_SWAPENTS);
 	}
-	r->major = task->maj_flt;
-	r->minor = task->min_flt;
+	r->major = OF(task, maj_flt);
+	r->minor = OF(task, min_flt);
 	r->fd_limit = READ(struct rlimit, (void *)signal + bpf_core_field_offset(struct signal_struct, rlim) +
 			   RLIMIT_NOFILE * bpf_core_type_size(struct rlimit), rlim_cur);
-	r->threads = signal->nr_threads;
-	if (task->files)
-		r->fds = count_fds(NUMBER(struct files_struct, task->files, fdt));
+	r->threads = OF(signal, nr_threads);
+	if (OF(task, files))
+		r->fds = count_fds(NUMBER(struct files_struct, OF(task, files), fdt));
 	end_section(s, SEC_RESOURCES, sizeof(*r));
 }
 
@@ -154,7 +155,7 @@ GLOBAL __u32 type_of_file(__u64 address)
 	return is_memfd(file) ? TYPE_MEMFD : TYPE_FILE;
 }
 
-static int types_step(__u32 i, struct fds_walk *walk)
+STEP_WITH(types_step, struct fds_walk, walk)
 {
 	__u64 file = number_at((void *)walk->at + i * sizeof(__u64));
 
@@ -169,27 +170,28 @@ static __always_inline void put_fd_types(struct scratch *s, struct task_struct *
 	__u32 *types = section_room(s);
 	__u32 most;
 
-	if (!types || !task->files)
+	if (!types || !OF(task, files))
 		return;
-	walk.at = (__u64)task->files->fdt->fd;
-	most = task->files->fdt->max_fds;
-	if (most > DESCRIPTORS_TOLD)
-		most = DESCRIPTORS_TOLD;
-	bpf_loop(most, types_step, &walk, 0);
+	walk.at = (__u64)OF(OF(OF(task, files), fdt), fd);
+	most = OF(OF(OF(task, files), fdt), max_fds);
+	if (most > TYPES_TOLD)
+		most = TYPES_TOLD;
+	LOOP_WITH(TYPES_TOLD, most, types_step, walk);
 	*types = walk.types;
 	end_section(s, SEC_FD_TYPES, sizeof(*types));
 }
 
 /* One of the process's descriptors, with its path or its socket. */
-GLOBAL int put_of_fd(struct scratch *s, __s32 number)
+GLOBAL int put_of_fd(SCRATCH(s), __s32 number)
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
 	struct of_fd *of;
 	struct inode *inode;
 	struct file *file;
 	__u16 mode;
 
-	if (!s || !task->files)
+	if (!s || !OF(task, files))
 		return 0;
 	file = file_of_fd(task, number);
 	of = section_room(s);
@@ -208,8 +210,9 @@ GLOBAL int put_of_fd(struct scratch *s, __s32 number)
 }
 
 /* A further value that the call was passed by its address. What cannot be read is left out. */
-GLOBAL int put_value(struct scratch *s, __u32 spec, __u32 tag)
+GLOBAL int put_value(SCRATCH(s), __u32 spec, __u32 tag)
 {
+	TAKE_SCRATCH(s);
 	__u32 size = spec >> 8 & 0xff, by = spec >> 16 & 0xff, times = 1;
 	__u64 address;
 	void *room;
@@ -255,12 +258,12 @@ struct polled {
 	__u64 at;
 };
 
-static int polled_step(__u32 i, struct polled *polled)
+STEP_WITH_SCRATCH(polled_step, struct polled, polled)
 {
 	struct pollfd one = {.fd = -1};
 
 	bpf_probe_read_user(&one, sizeof(one), (void *)polled->at + i * sizeof(one));
-	put_of_fd(polled->s, one.fd);
+	put_of_fd(GIVE(polled->s), one.fd);
 	return 0;
 }
 
@@ -273,20 +276,21 @@ static __always_inline void put_polled(struct scratch *s)
 		s->header.flags |= FLAG_CUT;
 		count = MOST_POLLED;
 	}
-	bpf_loop(count, polled_step, &polled, 0);
+	LOOP_WITH_SCRATCH(MOST_POLLED, count, polled_step, polled);
 }
 
 /* asks: ASKS_*. */
-GLOBAL int put_present(struct scratch *s, __u32 asks)
+GLOBAL int put_present(SCRATCH(s), __u32 asks)
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
 
 	if (!s)
 		return 0;
 	if (asks & ASKS_VALUES) {
-		put_value(s, s->spec.value_arg, SEC_VALUE);
-		put_value(s, s->spec.value2_arg, SEC_VALUE2);
-		put_value(s, s->spec.value3_arg, SEC_VALUE3);
+		put_value(GIVE(s), s->spec.value_arg, SEC_VALUE);
+		put_value(GIVE(s), s->spec.value2_arg, SEC_VALUE2);
+		put_value(GIVE(s), s->spec.value3_arg, SEC_VALUE3);
 	}
 	if (asks & ASKS_RESOURCES)
 		put_resources(s, task);
@@ -294,7 +298,7 @@ GLOBAL int put_present(struct scratch *s, __u32 asks)
 		put_fd_types(s, task);
 	if (asks & ASKS_STREAMS)
 		for (__s32 number = 0; number < 3; number++)
-			put_of_fd(s, number);
+			put_of_fd(GIVE(s), number);
 	if (asks & ASKS_POLLED)
 		put_polled(s);
 	return 0;

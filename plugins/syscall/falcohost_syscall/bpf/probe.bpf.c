@@ -4,10 +4,14 @@
 #include "gathering.bpf.c"
 #include "sending.bpf.c"
 #include "begins.bpf.c"
+#ifndef OLDER
 #include "functions.bpf.c"
+#endif
 #include "messages.bpf.c"
+#ifndef OLDER
 #include "uring.bpf.c"
 #include "hooks.bpf.c"
+#endif
 #include "renamed.bpf.c"
 #include "moments.bpf.c"
 #include "process.bpf.c"

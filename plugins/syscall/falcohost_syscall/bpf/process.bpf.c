@@ -23,8 +23,8 @@ struct {
 static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread, struct process *c)
 {
 	struct scratch *s = get_scratch(0);
-	struct pid *pid = child->thread_pid;
-	__u32 level = pid->level;
+	struct pid *pid = OF(child, thread_pid);
+	__u32 level = OF(pid, level);
 	struct forked *forked;
 
 	if (!s)
@@ -36,12 +36,12 @@ static __always_inline void submit_fork(struct task_struct *parent, struct task_
 	forked = section_room(s);
 	if (!forked)
 		return;
-	forked->pid = child->tgid;
-	forked->tid = child->pid;
+	forked->pid = OF(child, tgid);
+	forked->tid = OF(child, pid);
 	forked->vtid = pid_nr(PID(child), level);
 	forked->vpid = thread ? pid_nr(PID_OF(child, PIDTYPE_TGID), level) : forked->vtid;
-	forked->start = child->group_leader->start_boottime;
-	forked->ppid = child->real_parent->tgid;
+	forked->start = OF(OF(child, group_leader), start_boottime);
+	forked->ppid = OF(OF(child, real_parent), tgid);
 	forked->pad = 0;
 	end_section(s, SEC_FORK, sizeof(*forked));
 	if (!has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES) || !announce_cgroups(parent, &s->header))
@@ -50,12 +50,12 @@ static __always_inline void submit_fork(struct task_struct *parent, struct task_
 		c->known = 1;
 }
 
-SEC("tp_btf/sched_process_fork")
+SEC(TYPED_TRACEPOINT "sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *forking, struct task_struct *forked)
 {
 	struct task_struct *parent = TYPED(struct task_struct, forking);
 	struct task_struct *child = TYPED(struct task_struct, forked);
-	bool thread = child->tgid == parent->tgid;
+	bool thread = OF(child, tgid) == OF(parent, tgid);
 	struct process *c = NULL;
 	__u64 began = begin();
 
@@ -73,7 +73,7 @@ static __always_inline void put_asked(struct scratch *s)
 	__u32 asks = (options >> PRESENT_AT & ASKED_OF_PROCESSES) << ASKED_OF_PROCESSES_AT;
 
 	if (asks)
-		put_present(s, asks);
+		put_present(GIVE(s), asks);
 }
 
 static __always_inline bool submit_counted(struct scratch *s)
@@ -99,11 +99,12 @@ static __always_inline int lose(struct scratch *s)
  * (PR_SET_CHILD_SUBREAPER) in the same pid namespace, else the namespace's init. */
 static __always_inline __u32 reaper_of(struct task_struct *task)
 {
-	struct pid_namespace *ns = pid_ns(PID(task), task->thread_pid->level);
+	struct pid_namespace *ns = pid_ns(PID(task), OF(OF(task, thread_pid), level));
 	struct task_struct *init = READ(struct pid_namespace, ns, child_reaper);
-	struct task_struct *ancestor = task->real_parent;
+	struct task_struct *ancestor = OF(task, real_parent);
+	struct signal_struct *own __attribute__((unused)) = FORM(NULL, OF(task, signal)); /* one access cannot be within another */
 
-	if (!BPF_CORE_READ_BITFIELD_PROBED(task->signal, has_child_subreaper))
+	if (!BPF_CORE_READ_BITFIELD_PROBED(FORM(task->signal, own), has_child_subreaper))
 		return READ(struct task_struct, init, tgid);
 	for (int i = 0; i < MAX_ANCESTORS && ancestor != init; i++) {
 		struct signal_struct *signal = READ(struct task_struct, ancestor, signal);
@@ -116,13 +117,13 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
 }
 
 /* The exit of a process that user space knows of, and of others if rules ask for exits. */
-SEC("tp_btf/sched_process_exit")
+SEC(TYPED_TRACEPOINT "sched_process_exit")
 int BPF_PROG(process_exit)
 {
 	struct task_struct *task = current_task();
 	struct process *p = process_of(leader_of(task));
-	struct signal_struct *signal = task->signal;
-	bool last = signal->live.counter == 0, all = options & OPTION_ALL_PROCESSES;
+	struct signal_struct *signal = OF(task, signal);
+	bool last = OF(signal, live.counter) == 0, all = options & OPTION_ALL_PROCESSES;
 	struct scratch *s = get_scratch(0);
 
 	if (!s) {
@@ -132,7 +133,7 @@ int BPF_PROG(process_exit)
 	s->began = begin();
 	s->spec.call = COUNT_EXITS;
 	if (last)
-		forget_ignored(task->tgid);
+		forget_ignored(OF(task, tgid));
 	else if (!all || !(options & OPTION_THREADS))
 		return 0;
 	if (!all && !(p && p->known) && !(options & OPTION_EXIT))
@@ -140,7 +141,7 @@ int BPF_PROG(process_exit)
 	start_record(s, KIND_EXIT);
 	fill_task(&s->header, task);
 	s->header.call = settings.procexit;
-	s->header.args[0] = signal->group_exit_code ? signal->group_exit_code : task->exit_code;
+	s->header.args[0] = OF(signal, group_exit_code) ? OF(signal, group_exit_code) : OF(task, exit_code);
 	s->header.args[1] = last;
 	s->header.args[2] = last ? reaper_of(task) : 0;
 	if (options & OPTION_EXIT) {
@@ -160,24 +161,28 @@ int BPF_PROG(process_exit)
 }
 
 /* Attached behind process_exit, which ends where its filter does; measures the time of both. */
-SEC("tp_btf/sched_process_exit")
+SEC(TYPED_TRACEPOINT "sched_process_exit")
 int process_gone(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
 
+#ifndef OLDER
 	forget_requests(task);
-	if (task->signal->live.counter == 0) {
+#endif
+	if (OF(OF(task, signal), live.counter) == 0) {
 		forget(leader_of(task));
+#ifndef OLDER
 		if (silent_opens)
-			forget_silent(task->tgid, 0);
+			forget_silent(OF(task, tgid), 0);
+#endif
 	}
 	if (s)
 		count_time(s->spec.call, s->began);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
+SEC(TYPED_TRACEPOINT "sched_process_exit")
 int submit_exit(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
@@ -197,7 +202,7 @@ int submit_exit(unsigned long long *ctx)
 		submit(s, &proc_ring, LOST_PROC_RING_FULL);
 		return 0;
 	}
-	if (!tell(&s->header, OWN, s->header.args[2]) && !known)
+	if (!tell(GIVE_EVENT(&s->header), OWN, s->header.args[2]) && !known)
 		return lose(s);
 	put_asked(s);
 	submit_counted(s);

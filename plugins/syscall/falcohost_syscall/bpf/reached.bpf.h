@@ -41,7 +41,7 @@ static __always_inline void put_host(struct scratch *s, enum reached_name name, 
 	__u32 before = s->pos;
 
 	s->facts.views[VIEW_NAME] = s->names.reached[name - REACHED_HOST];
-	if (!walk_from_init(s, mnt, dentry) || walked_is_told(s))
+	if (!walk_from_init(GIVE(s), mnt, dentry) || walked_is_told(s))
 		return;
 	put_reached(s, name);
 	s->header.flags |= FLAG_OTHER_NAME;
@@ -53,8 +53,9 @@ static __always_inline void put_host(struct scratch *s, enum reached_name name, 
 }
 
 /* Begins the record with what was found, if the call or the request reached the hook. */
-GLOBAL int take_reached(struct scratch *s, __u64 request)
+GLOBAL int take_reached(SCRATCH(s), __u64 request)
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
 	struct reached *found;
 	__u64 key = request;
@@ -63,9 +64,9 @@ GLOBAL int take_reached(struct scratch *s, __u64 request)
 	if (!s)
 		return 0;
 	if (!request)
-		key = task->pid;
+		key = OF(task, pid);
 	found = bpf_map_lookup_elem(&reached, &key);
-	if (!found || found->header.call != s->header.call || (!request && found->header.start != task->start_boottime)) {
+	if (!found || found->header.call != s->header.call || (!request && found->header.start != OF(task, start_boottime))) {
 		if (s->header.ret >= 0)
 			count_lost(LOST_REAL_NAME);
 		return 0;
@@ -116,8 +117,9 @@ static __always_inline struct view start_of(struct scratch *s, struct view path)
 }
 
 /* Whether a path argument equals the real name, or its end behind the directory where it starts. */
-GLOBAL int is_path_real(struct scratch *s, __u32 argument, __u32 which)
+GLOBAL int is_path_real(SCRATCH(s), __u32 argument, __u32 which)
 {
+	TAKE_SCRATCH(s);
 	struct view path, real, start;
 	__u32 before;
 
@@ -128,12 +130,12 @@ GLOBAL int is_path_real(struct scratch *s, __u32 argument, __u32 which)
 	if (!path.len || path.len > VIEW_LONGEST)
 		return false;
 	if (s->record[path.at & (RECORD_SIZE - 1)] == '/')
-		return path.len == real.len && is_same(s, path.at, real.at, path.len);
+		return path.len == real.len && is_same(GIVE(s), path.at, real.at, path.len);
 	start = start_of(s, path);
 	before = start.len == 1 ? 0 : start.len;
 	if (!start.len || before + 1 + path.len != real.len || s->record[(real.at + before) & (RECORD_SIZE - 1)] != '/')
 		return false;
-	return is_same(s, path.at, real.at + before + 1, path.len) && (!before || is_same(s, start.at, real.at, before));
+	return is_same(GIVE(s), path.at, real.at + before + 1, path.len) && (!before || is_same(GIVE(s), start.at, real.at, before));
 }
 
 /* Switches filters to the next name of both paths; false if they have none. */
@@ -145,8 +147,8 @@ static __always_inline bool see_next_paths(struct scratch *s)
 		return false;
 	if (s->names.name == NAME_REAL) {
 		s->names.name = NAME_REQUESTED;
-		if (!is_path_real(s, VIEW_PATH, REACHED_REAL) ||
-		    (found[REACHED_REAL2].len && !is_path_real(s, VIEW_PATH2, REACHED_REAL2))) {
+		if (!is_path_real(GIVE(s), VIEW_PATH, REACHED_REAL) ||
+		    (found[REACHED_REAL2].len && !is_path_real(GIVE(s), VIEW_PATH2, REACHED_REAL2))) {
 			views[VIEW_SEEN] = views[VIEW_PATH];
 			views[VIEW_SEEN2] = views[VIEW_PATH2];
 			s->facts.led_to = 0;

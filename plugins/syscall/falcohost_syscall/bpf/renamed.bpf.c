@@ -7,14 +7,14 @@ SEC("raw_tp/task_rename")
 int task_renamed(unsigned long long *ctx)
 {
 	struct task_struct *task = current_task();
-	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs *regs = current_registers();
 	__u32 nr = table_nr(regs, is_compat(task), 0), prctl = PRCTL;
 	struct call_spec *spec = bpf_map_lookup_elem(&calls, &prctl);
 	struct scratch *s;
 
-	if (!spec || !spec->call || !task->mm || task->flags & PF_IO_WORKER || is_exec(nr) || is_prctl(nr))
+	if (!spec || !spec->call || !OF(task, mm) || OF(task, flags) & PF_IO_WORKER || is_exec(nr) || is_prctl(nr))
 		return 0;
-	if (unwanted(spec, task->tgid, 0))
+	if (unwanted(spec, OF(task, tgid), 0))
 		return 0;
 	s = start_call(spec, task, 0, begin());
 	if (!s)

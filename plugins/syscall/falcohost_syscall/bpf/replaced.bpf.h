@@ -11,12 +11,7 @@ struct installed {
 	__s32 fd; /* -1: none, or it was told */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct installed);
-} installed SEC(".maps");
+OF_THREADS(installed, struct installed);
 
 static __always_inline bool gives_descriptor(struct call_spec *spec)
 {
@@ -29,7 +24,7 @@ static __always_inline struct installed *installed_at(__s32 fd)
 
 	if (!settings.installs)
 		return NULL;
-	own = bpf_task_storage_get(&installed, bpf_get_current_task_btf(), NULL, 0);
+	own = OWN(installed);
 	return own && own->fd == fd ? own : NULL;
 }
 
@@ -54,7 +49,7 @@ static __always_inline void take_installed(struct scratch *s, struct task_struct
 	tell_kept(s, task, &own->file, fd);
 }
 
-#define SLOTS 65536 /* of a table of descriptors that are looked at */
+#define SLOTS FORM(65536, 2048) /* of a table of descriptors that are looked at */
 
 struct slots {
 	__u64 slots, file;
@@ -62,7 +57,7 @@ struct slots {
 	bool found;
 };
 
-static int slot_step(__u32 i, struct slots *slots)
+STEP_WITH(slot_step, struct slots, slots)
 {
 	slots->found = i != slots->own && number_at((void *)slots->slots + (__u64)i * sizeof(void *)) == slots->file;
 	return slots->found;
@@ -71,12 +66,12 @@ static int slot_step(__u32 i, struct slots *slots)
 /* Whether another descriptor of this table has the file, too. */
 GLOBAL int has_another(__u64 file, __u32 fd)
 {
-	struct fdtable *table = current_task()->files->fdt;
-	struct slots slots = {.slots = (__u64)table->fd, .file = file, .own = fd};
-	__u32 most = table->max_fds;
+	struct fdtable *table = OF(OF(current_task(), files), fdt);
+	struct slots slots = {.slots = (__u64)OF(table, fd), .file = file, .own = fd};
+	__u32 most = OF(table, max_fds);
 
-	bpf_loop(most < SLOTS ? most : SLOTS, slot_step, &slots, 0);
-	return slots.found;
+	LOOP_WITH(SLOTS, most < SLOTS ? most : SLOTS, slot_step, slots);
+	return slots.found || (OLDER_FORM && most > SLOTS); /* what was not looked at may have it */
 }
 
 /* Nobody else holds a file that was just opened, but for a process that was just made, with a table of its own. */
@@ -91,7 +86,7 @@ static __always_inline bool is_held(struct file *file)
  * browsers do) opens nothing, and returns its number. */
 static __always_inline bool was_in_table(struct task_struct *task, __s32 fd)
 {
-	return (__u32)fd < task->files->fdt->max_fds;
+	return (__u32)fd < OF(OF(OF(task, files), fdt), max_fds);
 }
 
 /* The file that is at this descriptor now, or NULL, may be another than was opened. Only where threads share the table; one

@@ -42,14 +42,15 @@ static __always_inline bool compare(struct compared *compared, __u32 done)
 	return difference != 0 || left <= sizeof(__u64);
 }
 
-static int compare_step(__u32 i, struct compared *compared)
+STEP_WITH_SCRATCH(compare_step, struct compared, compared)
 {
 	return compare(compared, COMPARED_AT_ONCE + i * sizeof(__u64));
 }
 
 /* Whether two texts of the same length are equal. */
-GLOBAL int is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
+GLOBAL int is_same(SCRATCH(s), __u32 one, __u32 other, __u32 len)
 {
+	TAKE_SCRATCH(s);
 	struct compared compared = {.s = s, .one = one, .other = other, .len = len};
 
 	if (!s || !len)
@@ -57,7 +58,7 @@ GLOBAL int is_same(struct scratch *s, __u32 one, __u32 other, __u32 len)
 	for (__u32 done = 0; done < COMPARED_AT_ONCE; done += sizeof(__u64))
 		if (compare(&compared, done))
 			return !compared.different;
-	bpf_loop(CHUNK / sizeof(__u64), compare_step, &compared, 0);
+	LOOP_WITH_SCRATCH(CHUNK / sizeof(__u64), CHUNK / sizeof(__u64), compare_step, compared);
 	return !compared.different;
 }
 
@@ -66,15 +67,11 @@ static __always_inline bool walked_is_told(struct scratch *s)
 {
 	struct view told = s->facts.views[VIEW_NAME];
 
-	return told.len == CHUNK - s->walk.pos && is_same(s, PATH_AT + s->walk.pos, told.at, told.len);
+	return told.len == CHUNK - s->walk.pos && is_same(GIVE(s), PATH_AT + s->walk.pos, told.at, told.len);
 }
 
 /* A path in a text is read backwards. The position of its beginning is in the map, for the same reason as struct
  * walk. */
-struct text_context {
-	struct scratch *s;
-};
-
 /* Puts the component that begins at names.at before what s->path holds; false if it does not fit. */
 static __always_inline bool put_component(struct scratch *s)
 {
@@ -94,9 +91,9 @@ static __always_inline bool put_component(struct scratch *s)
 	return true;
 }
 
-static int text_step(__u32 i, struct text_context *context)
+STEP(text_step)
 {
-	struct scratch *s = context->s;
+	TAKE_STEP(s);
 	char c = s->record[(s->names.at - 1) & (RECORD_SIZE - 1)];
 
 	if (c != '/') {
@@ -110,10 +107,11 @@ static int text_step(__u32 i, struct text_context *context)
 }
 
 /* Fills s->path with the first path argument, made absolute (records/text.py: absolute); false if that is not known. */
-GLOBAL int write_requested(struct scratch *s)
+GLOBAL int write_requested(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct task_struct *task = current_task();
-	struct text_context context = {.s = s};
+	STEP_CONTEXT(s);
 	struct path *start;
 	struct view path;
 	struct file *file;
@@ -127,7 +125,7 @@ GLOBAL int write_requested(struct scratch *s)
 	begin_walk(&s->walk);
 	s->names.at = path.at + path.len;
 	s->names.size = s->names.dots = 0;
-	bpf_loop(path.len, text_step, &context, 0);
+	LOOP_OF(TEXT_LOOKED_AT, path.len, text_step, s);
 	if (path.len && s->record[path.at & (RECORD_SIZE - 1)] == '/') {
 		if (s->walk.pos == CHUNK)
 			prepend(s, NULL, 0, true);
@@ -136,7 +134,7 @@ GLOBAL int write_requested(struct scratch *s)
 	put_component(s);
 	fd = s->spec.dir_arg < 6 ? (__s32)s->header.args[s->spec.dir_arg] : AT_FDCWD;
 	file = file_of_fd(task, fd);
-	start = file ? &file->f_path : &task->fs->pwd;
+	start = file ? &file->f_path : &OF(task, fs)->pwd;
 	if (fd != AT_FDCWD && (!file || is_nameless(READ(struct path, start, mnt), READ(struct path, start, dentry))))
 		return false;
 	walk_up(s, NUMBER(struct task_struct, task, fs), NUMBER(struct path, start, mnt), NUMBER(struct path, start, dentry));
@@ -157,8 +155,9 @@ static __always_inline __u64 bytes_that_are(__u64 word, __u8 byte)
 
 /* The length of the last component of a path that needs no change, as most do not: it begins with a slash, and no slash is
  * followed by another, a dot or the end. 0 for other paths and long ones. Eight bytes are examined at a time. */
-GLOBAL int leaf_of_whole(struct scratch *s, __u32 at, __u32 len)
+GLOBAL int leaf_of_whole(SCRATCH(s), __u32 at, __u32 len)
 {
+	TAKE_SCRATCH(s);
 	const __u64 *bytes;
 	__u64 behind = 0;
 
@@ -197,8 +196,9 @@ static __always_inline void see_no_name(struct facts *facts)
 }
 
 /* Gives filters the requested name. It is behind the end of the record, where nothing is put any more that they read. */
-GLOBAL int see_requested(struct scratch *s)
+GLOBAL int see_requested(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct view path, told;
 	__u32 pos, len, leaf;
 	char *room;
@@ -208,15 +208,15 @@ GLOBAL int see_requested(struct scratch *s)
 	path = s->facts.views[VIEW_PATH];
 	if (path.len > VIEW_LONGEST)
 		return false; /* paged out: nobody can tell it */
-	leaf = leaf_of_whole(s, path.at, path.len);
+	leaf = leaf_of_whole(GIVE(s), path.at, path.len);
 	if (leaf) {
 		told = s->facts.views[VIEW_NAME];
-		if (told.len == path.len && is_same(s, path.at, told.at, told.len))
+		if (told.len == path.len && is_same(GIVE(s), path.at, told.at, told.len))
 			return false;
 		see_name(&s->facts, path.at, path.len, leaf);
 		return true;
 	}
-	if (!write_requested(s)) {
+	if (!write_requested(GIVE(s))) {
 		see_no_name(&s->facts);
 		return true;
 	}

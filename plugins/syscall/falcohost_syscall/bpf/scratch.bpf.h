@@ -77,7 +77,7 @@ struct scratch {
 	__u64 began; /* when the probe was entered, or 0: see measure.bpf.h */
 	__u64 file;  /* with WANT_FILE: see uring.bpf.c */
 	__u32 address; /* where the address that was passed is in the record; 0: none was; or ADDRESS_UNREAD */
-	__u32 pad;
+	__u32 self;    /* its place in `scratches`, where functions cannot be given pointers: forms.bpf.h */
 	struct names names;
 	__u64 task; /* of a call: whose it is */
 	struct now now;
@@ -110,6 +110,8 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
+#include "given.bpf.h"
+
 SEC(".rodata.settings") const volatile struct settings settings;
 SEC(".data.options") volatile __u32 options;
 
@@ -126,7 +128,7 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 {
 	__u32 key = bpf_get_smp_processor_id() * 2 + which;
 
-	return bpf_map_lookup_elem(&scratches, &key);
+	return NAMED_SCRATCH(key);
 }
 
 /* By the stage before which it runs, MAX_CALLS apart, and by row of calls/rows.py: a program generated from the rules, which
@@ -151,12 +153,12 @@ static __always_inline struct scratch *get_scratch(__u32 which)
 	}											\
 	static __always_inline int name##_of(unsigned long long *ctx, struct scratch *s)
 #define CALL_STAGE(name) STAGE("raw_tp/sys_exit", name)
-#define EXEC_STAGE(name) STAGE("tp_btf/sched_process_exec", name)
+#define EXEC_STAGE(name) STAGE(TYPED_TRACEPOINT "sched_process_exec", name)
 
 /* The task whose call it is. Asking the kernel again would need a helper. */
 static __always_inline struct task_struct *task_of(struct scratch *s)
 {
-	return bpf_ksym_exists(bpf_rdonly_cast) ? TYPED(struct task_struct, (void *)s->task) : current_task();
+	return HAS_CASTS ? TYPED(struct task_struct, (void *)s->task) : current_task();
 }
 
 static __always_inline void start_record(struct scratch *s, __u16 kind)

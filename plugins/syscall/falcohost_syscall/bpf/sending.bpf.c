@@ -26,7 +26,7 @@ CALL_STAGE(tell_call)
 	if (!(s->spec.want & WANT_MESSAGES) && !has_room(&s->header, &call_ring, s->pos, account_of(s)))
 		return over_budget(s);
 	if (!announce_cgroups(task, &s->header) ||
-	    !tell(&s->header, OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg)))
+	    !tell(GIVE_EVENT(&s->header), OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg)))
 		return over_budget(s);
 	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
 	return 0;

@@ -115,9 +115,9 @@ static __always_inline bool is_all_told(struct scratch *s, struct file *file)
 
 	if (!is_on_root_of_init(task, mnt) || READ(struct inode, READ(struct file, file, f_inode), i_nlink) != 1)
 		return false;
-	walk_path(s, NUMBER(struct task_struct, task, fs), mnt, NUMBER(struct file, file, f_path.dentry));
+	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, NUMBER(struct file, file, f_path.dentry));
 	put_reached(s, REACHED_REAL);
-	told = is_path_real(s, VIEW_PATH, REACHED_REAL);
+	told = is_path_real(GIVE(s), VIEW_PATH, REACHED_REAL);
 	__builtin_memset(s->names.reached, 0, sizeof(s->names.reached));
 	s->pos = before;
 	return told;

@@ -4,6 +4,8 @@
 
 #include "cgroup.bpf.h"
 
+#define PF_IO_WORKER 0x00000010 /* does what was asked for through io_uring, and never returns from a call */
+
 /* A member of any task, not only of one whose type the verifier knows. */
 #define TASK(task, member) READ(struct task_struct, task, member)
 
@@ -47,14 +49,14 @@ static __always_inline struct pid_namespace *pid_ns(__u64 pid, __u32 level)
 /* The facts that filters read first: a few loads. */
 static __always_inline void fill_caller(struct header *h, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = OF(task, cred);
 
-	h->pid = task->tgid;
-	h->tid = task->pid;
-	h->uid = cred->euid.val;
-	h->gid = cred->egid.val;
+	h->pid = OF(task, tgid);
+	h->tid = OF(task, pid);
+	h->uid = OF(cred, euid.val);
+	h->gid = OF(cred, egid.val);
 	h->caps = CAPS(cred, cap_effective);
-	h->loginuid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : (__u32)-1;
+	h->loginuid = bpf_core_field_exists(task->loginuid) ? OF(task, loginuid.val) : (__u32)-1;
 }
 
 static __always_inline void fill_ids(struct header *h, struct task_struct *task)

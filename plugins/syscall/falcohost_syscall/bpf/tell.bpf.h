@@ -104,8 +104,11 @@ enum sent { NOT_SENT, SENT, REFUSED };
 
 /* Sends the present context of one process; the record's time is before that of the event, whose process pays for it. REFUSED:
  * that has spent its budget. */
-GLOBAL int tell_now(struct scratch *s, struct process *p, __u64 leader, struct header *event)
+GLOBAL int tell_now(SCRATCH(s), BY_NUMBER(struct process, p), __u64 leader, EVENT(event))
 {
+	TAKE_SCRATCH(s);
+	TAKE(struct process, p, process_of((void *)leader));
+	TAKE_EVENT(event);
 	struct task_struct *task = TYPED(struct task_struct, (void *)leader);
 	struct now *now;
 	__u8 known;
@@ -141,7 +144,7 @@ GLOBAL int tell_now(struct scratch *s, struct process *p, __u64 leader, struct h
 /* The position of the walk up from a process. */
 struct telling {
 	struct task_struct *leader;
-	struct header *event;
+	EVENT(event);
 	__u64 since;  /* the generation when it began */
 	__u64 latest; /* time of the latest record of those that told of what was passed */
 	__u32 own;    /* enum own of the next */
@@ -156,7 +159,7 @@ enum own { ANOTHER, OWN, OWN_EXEC };
 static __always_inline bool tell_one(struct telling *t, struct process *p, struct task_struct *leader, __u32 own)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	struct scratch *s = CONTEXT_SCRATCH(cpu);
 	bool told;
 	int sent;
 
@@ -173,7 +176,7 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 		return true;
 	}
 	if (!told && own != OWN_EXEC) {
-		sent = tell_now(s, p, NUMBER(struct task_struct, leader, group_leader), t->event);
+		sent = tell_now(GIVE(s), GIVE_AS(p, 0), NUMBER(struct task_struct, leader, group_leader), KEPT_EVENT(t));
 		t->fragile |= sent != SENT;
 		t->refused |= sent == REFUSED;
 	}
@@ -182,7 +185,7 @@ static __always_inline bool tell_one(struct telling *t, struct process *p, struc
 	return false;
 }
 
-static int tell_step(__u32 i, struct telling *t)
+STEP_WITH(tell_step, struct telling, t)
 {
 	struct task_struct *leader = TYPED(struct task_struct, t->leader);
 	struct process *p = process_or_new(leader);
@@ -198,15 +201,16 @@ static int tell_step(__u32 i, struct telling *t)
 
 /* Sends the contexts of a process and its ancestors that have changed since, and makes the event's time later than theirs. False: the
  * event's process has spent its budget. */
-GLOBAL int tell_from(__u64 from, struct header *event, __u32 own)
+GLOBAL int tell_from(__u64 from, EVENT(event), __u32 own)
 {
+	TAKE_EVENT(event);
 	struct task_struct *leader = TYPED(struct task_struct, (void *)from);
-	struct telling t = {.leader = leader, .event = event, .own = own, .since = generation};
+	struct telling t = {.leader = leader, EVENT_IS(event), .own = own, .since = generation};
 	struct process *p;
 
 	if (!event)
 		return true;
-	bpf_loop(MAX_GENERATIONS, tell_step, &t, 0);
+	LOOP_WITH(MAX_GENERATIONS, MAX_GENERATIONS, tell_step, t);
 	if (event->ts <= t.latest)
 		event->ts = t.latest + 1;
 	p = process_of(leader);
@@ -231,13 +235,13 @@ static __always_inline bool tell_all(struct header *event, __u32 own)
 	struct task_struct *leader = leader_of(current_task());
 	__u64 session, group;
 
-	if (!tell_from(NUMBER(struct task_struct, leader, group_leader), event, own))
+	if (!tell_from(NUMBER(struct task_struct, leader, group_leader), GIVE_EVENT(event), own))
 		return false;
 	if (!(options & OPTION_SESSIONS))
 		return true;
 	session = leader_by(PID_OF(leader, PIDTYPE_SID));
 	group = leader_by(PID_OF(leader, PIDTYPE_PGID));
-	return (!session || tell_from(session, event, ANOTHER)) && (!group || tell_from(group, event, ANOTHER));
+	return (!session || tell_from(session, GIVE_EVENT(event), ANOTHER)) && (!group || tell_from(group, GIVE_EVENT(event), ANOTHER));
 }
 
 /* Sends the context of a process that an event refers to by pid, without its parent. */
@@ -254,7 +258,7 @@ static __always_inline void tell_number(struct header *event, __s32 number)
 	named = p->start + p->seq;
 	if (p->named == named || (p->told_of == p->start && p->told_seq == p->seq))
 		return;
-	s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	s = CONTEXT_SCRATCH(cpu);
 	if (!s)
 		return count_lost(LOST_SCRATCH);
 	start_record(s, KIND_TASK);
@@ -283,8 +287,9 @@ static __always_inline __u64 untold_exec(void)
 
 /* Has to be called before a record of the current process is sent; after an exec also told_exec, once it was sent. number: the
  * process that the event refers to, if any. False: the process has spent its budget, so the record is not to be sent. */
-GLOBAL int tell(struct header *event, __u32 own, __s32 number)
+GLOBAL int tell(EVENT(event), __u32 own, __s32 number)
 {
+	TAKE_EVENT(event);
 	__u64 untold;
 
 	if (!event || options & OPTION_ALL_PROCESSES)
@@ -293,7 +298,7 @@ GLOBAL int tell(struct header *event, __u32 own, __s32 number)
 	if (!tell_all(event, own))
 		return false;
 	if (untold)
-		send_more(event, untold);
+		send_more(GIVE_EVENT(event), untold);
 	tell_number(event, number);
 	return true;
 }
@@ -303,7 +308,7 @@ static __always_inline void told_exec(struct header *event)
 	struct task_struct *leader = leader_of(current_task());
 	struct process *p = process_of(leader);
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct scratch *s = bpf_map_lookup_elem(&context_scratches, &cpu);
+	struct scratch *s = CONTEXT_SCRATCH(cpu);
 
 	if (!p || !s)
 		return;

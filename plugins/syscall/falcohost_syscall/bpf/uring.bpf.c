@@ -141,7 +141,7 @@ static __always_inline struct scratch *start_request(struct request *r, __u64 re
 	s->spec.want &= ~(WANT_STR | WANT_HOW | WANT_ENTERED);
 	s->header.flags = FLAG_URING | flags;
 	if (s->spec.want & WANT_REACHED && !(flags & FLAG_UNFINISHED))
-		take_reached(s, req);
+		take_reached(GIVE(s), req);
 	__builtin_memcpy(s->header.args, r->args, sizeof(r->args));
 	fill_caller(&s->header, task);
 	s->facts.flags = arg(s, s->spec.flags_arg);

@@ -78,7 +78,7 @@ static __always_inline void put_start(struct scratch *s, struct task_struct *tas
 		if (file)
 			put_dir(s, dir_tag, task, &file->f_path);
 	} else if (!absolute) {
-		put_dir(s, dir_tag, task, &task->fs->pwd);
+		put_dir(s, dir_tag, task, &OF(task, fs)->pwd);
 	}
 }
 
@@ -102,8 +102,9 @@ static __always_inline bool is_connected(struct scratch *s)
 }
 
 /* The address that the caller passed or received, if any. After a failed call it may belong to no end (bind). */
-GLOBAL int put_address(struct scratch *s, __u64 address, __u32 size)
+GLOBAL int put_address(SCRATCH(s), __u64 address, __u32 size)
 {
+	TAKE_SCRATCH(s);
 	struct facts *facts;
 	__u32 at, len = 0;
 
@@ -133,7 +134,7 @@ static __always_inline void put_sender(struct scratch *s, __u64 address, __u64 l
 
 	if (s->header.ret >= 0 && address)
 		bpf_probe_read_user(&len, sizeof(len), (void *)len_address);
-	put_address(s, address, len);
+	put_address(GIVE(s), address, len);
 }
 
 struct iov_context {
@@ -142,7 +143,7 @@ struct iov_context {
 	__u32 used, limit, compat;
 };
 
-static int iov_step(__u32 i, struct iov_context *context)
+STEP_WITH_SCRATCH(iov_step, struct iov_context, context)
 {
 	char *room = section_room(context->s);
 	__u32 used = context->used;
@@ -163,8 +164,10 @@ static int iov_step(__u32 i, struct iov_context *context)
 		return 0;
 	if (len > context->limit - used)
 		len = context->limit - used;
+	OPAQUE(used);
 	if (used > CHUNK || len > CHUNK)
 		return 0;
+	OPAQUE(used);
 	if (bpf_probe_read_user(room + used, len, (void *)buffer[0])) {
 		context->s->header.flags |= FLAG_UNREADABLE;
 		context->limit = 0;
@@ -182,7 +185,7 @@ static __always_inline void put_iov(struct scratch *s, __u64 iov, __u64 count)
 	if (s->header.ret > 0)
 		context.limit = s->header.ret < snaplen() ? s->header.ret : snaplen();
 	if (iov && count <= MAX_IOV)
-		bpf_loop(count, iov_step, &context, 0);
+		LOOP_WITH_SCRATCH(MAX_IOV, count, iov_step, context);
 	s->header.args[5] = context.size;
 	if (context.used && context.used <= CHUNK)
 		end_section(s, SEC_DATA, context.used);
@@ -214,7 +217,7 @@ static __always_inline void put_message(struct scratch *s, __u64 address)
 		control = head[4];
 		controllen = head[5];
 	}
-	put_address(s, name, namelen);
+	put_address(GIVE(s), name, namelen);
 	put_iov(s, iov, count);
 	if (s->spec.want & WANT_CONTROL && s->header.ret >= 0)
 		put_user_bytes(s, SEC_CONTROL, control, controllen, CHUNK);
@@ -226,7 +229,7 @@ struct argv_context {
 	__u32 len, compat, whole;
 };
 
-static int argv_step(__u32 i, struct argv_context *context)
+STEP_WITH_SCRATCH(argv_step, struct argv_context, context)
 {
 	struct scratch *s = context->s;
 	char *room = section_room(s);
@@ -236,6 +239,7 @@ static int argv_step(__u32 i, struct argv_context *context)
 
 	if (!room || used > CHUNK - 1)
 		return 1;
+	OPAQUE(used);
 	bpf_probe_read_user(&string, context->compat ? 4 : 8, (void *)context->argv + i * (context->compat ? 4 : 8));
 	if (!string) {
 		context->whole = 1;
@@ -257,7 +261,7 @@ static __always_inline void put_argv(struct scratch *s, __u64 argv)
 
 	if (!argv)
 		return;
-	bpf_loop(MAX_ARGV, argv_step, &context, 0);
+	LOOP_WITH_SCRATCH(MAX_ARGV, MAX_ARGV, argv_step, context);
 	if (!context.whole)
 		s->header.flags |= FLAG_CUT;
 	if (context.len && context.len <= CHUNK)

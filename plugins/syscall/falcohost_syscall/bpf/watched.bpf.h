@@ -73,8 +73,9 @@ static __always_inline struct inode *inode_below(struct inode *inode)
 }
 
 /* Puts the names of a watched file into the record. */
-GLOBAL int put_watched(struct scratch *s)
+GLOBAL int put_watched(SCRATCH(s))
 {
+	TAKE_SCRATCH(s);
 	struct inode_id id = {};
 	struct watched_file *file;
 	struct inode *inode;

@@ -27,9 +27,11 @@ LOG_SIZE: Final = 1 << 24
 
 INSTRUCTION: Final = 8
 """Size of one instruction in bytes."""
-#: What the names of sections of programs for raw tracepoints begin with; enum bpf_attach_type: BPF_TRACE_ITER.
+#: What the names of sections of programs for raw tracepoints begin with; enum bpf_attach_type: BPF_TRACE_ITER; enum
+#: bpf_prog_type: BPF_PROG_TYPE_RAW_TRACEPOINT.
 _RAW_TRACEPOINT: Final = b"raw_tp"
 _ITERATOR: Final = 28
+_PROGRAM_RAW_TRACEPOINT: Final = 17
 _PRINT = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
 _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
@@ -63,6 +65,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map_get_next_key": (c_int, (c_int, c_void_p, c_void_p)),
     "bpf_map_lookup_batch": (c_int, (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "libbpf_num_possible_cpus": (c_int, ()),
+    "libbpf_probe_bpf_helper": (c_int, (c_int, c_int, c_void_p)),
 }
 
 
@@ -121,6 +124,11 @@ class Library:
             function.restype, function.argtypes = result, arguments
         self._said = _said()
         self.types = KernelTypes(self)
+
+    def has_helper(self, number: int) -> bool | None:
+        """Return whether programs for raw tracepoints have the helper with this *number*; None: nobody says."""
+        found = self.lib.libbpf_probe_bpf_helper(_PROGRAM_RAW_TRACEPOINT, number, None)
+        return None if found < 0 else found > 0
 
     def log(self) -> str:
         """Return libbpf's last log lines and forget them."""

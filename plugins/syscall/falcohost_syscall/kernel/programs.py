@@ -159,7 +159,12 @@ class FilterKernel(Protocol):
 
 
 class Kernel:
-    """Makes maps and loads programs; returns descriptors, which the caller closes."""
+    """Makes maps and loads programs; returns descriptors, which the caller closes.
+
+    :ivar untyped: programs are for raw tracepoints where they would be tracing programs.
+    """
+
+    untyped = False
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -206,9 +211,9 @@ class Kernel:
 
         :raises LibbpfError: the kernel refused it.
         """
-        if kind == PROGRAM_TRACING:
+        if kind == PROGRAM_TRACING and not self.untyped:
             return self.load(code, kind, Attach(ATTACH_RAW_TRACEPOINT, self._tracepoint(tracepoint)))
-        return self.load(code, kind)
+        return self.load(code, PROGRAM_RAW_TRACEPOINT if kind == PROGRAM_TRACING else kind)
 
     def load(self, code: bytes, kind: int, attach: Attach = ANYWHERE, described: Described | None = None) -> int:
         """Load a program, with the name and types of *described*, or the name ``filter``.

@@ -711,7 +711,7 @@ PLACES: Final = {
         "began": 41648,
         "file": 41656,
         "address": 41664,
-        "pad": 41668,
+        "self": 41668,
         "names": 41672,
         "task": 41776,
         "now": 41784,

@@ -19,6 +19,7 @@ from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE, wait_until
+from falcohost_syscall.drivers.modern_ebpf import loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.records import parts
@@ -102,6 +103,15 @@ def family(found: list[Record], pid: int) -> list[Record]:
         if record.header.pid in members or record.header.kind == R.KIND_CGROUP:
             kept.append(record)
     return kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def form() -> Iterator[None]:
+    """Load the probe's form for older kernels if ``FALCOHOST_OLDER`` is set, whatever the kernel has."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("FALCOHOST_OLDER"):
+            patch.setattr(loading, "needs_older", lambda library: True)
+        yield
 
 
 @pytest.fixture(scope="session")

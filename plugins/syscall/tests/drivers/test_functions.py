@@ -22,7 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach import call_functions
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NotPossibleError, find
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
 from falcohost_syscall.drivers.modern_ebpf.config import parse
-from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
+from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.program_info import program_info

@@ -16,6 +16,7 @@ from read_probe import ReadProbe
 from falcohost.errors import SourceError
 from falcohost_syscall.drivers.modern_ebpf import loading, probe, requirements
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
+from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel.libbpf import Library, Object
@@ -33,7 +34,7 @@ def calls(found, pid=None):
     return sum(r.header.kind == R.KIND_CALL and pid in (None, r.header.pid) for r in found)
 
 
-@pytest.mark.parametrize("image", sorted(requirements.OBJECTS.values()))
+@pytest.mark.parametrize("image", sorted(OBJECTS.values()))
 def test_programs(image):
     """The object for each processor has every program that the driver names."""
     loaded = Object(Library(), (BPF / image).read_bytes())
@@ -276,7 +277,8 @@ def test_no_btf(monkeypatch, tmp_path):
 
 def test_old_kernel(monkeypatch):
     """Too old a kernel is named, with the oldest that will do, and the drivers for older ones."""
-    monkeypatch.setattr(requirements, "OLDEST_KERNEL", (99, 1))
+    monkeypatch.setattr(requirements, "takes_none", lambda library: True)
+    monkeypatch.setattr(requirements, "OLDEST_KERNELS", dict.fromkeys(requirements.OLDEST_KERNELS, "99.1"))
 
     with pytest.raises(
         SourceError, match=r"needs Linux 99\.1 or newer, this is .* set engine\.kind to ebpf .* or kmod "

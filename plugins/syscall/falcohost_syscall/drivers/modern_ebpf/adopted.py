@@ -26,7 +26,7 @@ from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, noted
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.filters import load
-from falcohost_syscall.drivers.modern_ebpf.loading import image
+from falcohost_syscall.drivers.modern_ebpf.loading import images
 from falcohost_syscall.drivers.modern_ebpf.probe import CONTROL, PROGRAMS
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected, condition
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
@@ -226,7 +226,7 @@ def left() -> Left | None:
 
 def layout() -> str:
     """Return a digest of what the next reader has to have in common with the one before."""
-    digest = blake2b(image() + Path(lasting.__file__).read_bytes())
+    digest = blake2b(images() + Path(lasting.__file__).read_bytes())
     for path in _SHARED:
         folder = _PACKAGE / path
         for file in sorted(folder.glob("*.py")) if folder.is_dir() else [folder]:

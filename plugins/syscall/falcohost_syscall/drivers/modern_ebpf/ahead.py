@@ -42,6 +42,7 @@ class _Sent(msgspec.Struct, frozen=True):
     hooks: frozenset[str]
     sees_requests: bool
     by_perf: bool
+    older: bool
     known: list[tuple[str, int, int]]
     prototypes: dict[int, int]
 
@@ -63,6 +64,7 @@ def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
             prepared.hooks,
             prepared.sees_requests,
             prepared.by_perf,
+            prepared.older,
             [(*what, number) for what, number in kernel_types.NUMBERS.items()],
             kernel_types.PROTOTYPES,
         )
@@ -99,7 +101,7 @@ def received(link: socket.socket, purpose: bytes) -> Prepared | None:
     kernel_types.NUMBERS.update({(name, kind): number for name, kind, number in said.known})
     kernel_types.PROTOTYPES.update(said.prototypes)
     probe = _probe(said, descriptors)
-    return Prepared(probe, said.functions, said.why_not, said.hooks, said.sees_requests, said.by_perf)
+    return Prepared(probe, said.functions, said.why_not, said.hooks, said.sees_requests, said.by_perf, said.older)
 
 
 def _probe(said: _Sent, descriptors: Sequence[int]) -> Object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,8 +15,8 @@ from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunc
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
+from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.drivers.modern_ebpf.requirements import OBJECTS
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.programs import Kernel
@@ -33,6 +34,9 @@ MOST_RESERVED: Final = 1 << 16
 #: For others it is allocated when they start, up to this many; each place takes 16 bytes.
 MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
+_U32: Final = struct.Struct("=I")
+#: Why calls are not observed at their functions.
+_OLDER: Final = "the kernel lacks what that needs"
 
 
 class Loaded(NamedTuple):
@@ -54,6 +58,7 @@ class Prepared(NamedTuple):
 
     :ivar functions: the functions at which they may be; None: they may not, and *why_not* says why.
     :ivar by_perf: at the tracepoint, they are to be seen by way of perf.
+    :ivar older: it is the form for older kernels.
     """
 
     probe: Object
@@ -62,6 +67,7 @@ class Prepared(NamedTuple):
     hooks: frozenset[str]
     sees_requests: bool
     by_perf: bool
+    older: bool = False
 
 
 class _Wanted(NamedTuple):
@@ -71,6 +77,7 @@ class _Wanted(NamedTuple):
     options: Options
     hooks: frozenset[str]
     sees_requests: bool
+    older: bool
 
 
 def prepare(
@@ -81,12 +88,15 @@ def prepare(
     :raises LibbpfError: the kernel refused it.
     """
     with library.types:
+        if needs_older(library):
+            return _prepare_older(library, settings, options)
         functions, why_not = _find_functions(library) if by_function else (None, "")
         found = frozenset() if options.requested else hooks.find(kernel)
         sees_requests = all(map(kernel.has_tracepoint, URING.values()))
         by_perf = settings.by_perf or (functions is None and may_be_left_out(kernel))
         settings = settings._replace(functions=functions is not None, by_perf=by_perf)
-        wanted = _Wanted(settings, options, found if sees_requests else found - hooks.REQUESTS, sees_requests)
+        found = found if sees_requests else found - hooks.REQUESTS
+        wanted = _Wanted(settings, options, found, sees_requests, older=False)
         try:
             probe = _loaded(library, wanted)
         except LibbpfError:
@@ -97,12 +107,18 @@ def prepare(
         return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, by_perf)
 
 
+def _prepare_older(library: Library, settings: LoadSettings, options: Options) -> Prepared:
+    settings = settings._replace(functions=False, by_perf=False)
+    probe = _loaded(library, _Wanted(settings, options, frozenset(), sees_requests=False, older=True))
+    return Prepared(probe, None, _OLDER, frozenset(), sees_requests=False, by_perf=False, older=True)
+
+
 def load(library: Library, prepared: Prepared) -> Loaded:
     """Return the loaded probe with the way in which calls are observed.
 
     :raises LibbpfError: the kernel refused it; nothing is loaded any more.
     """
-    probe, functions, why_not, found, sees_requests, by_perf = prepared
+    probe, functions, why_not, found, sees_requests, by_perf, _ = prepared
     try:
         with library.types:
             attachment = _chosen(library, probe, functions, by_perf, why_not)
@@ -112,9 +128,14 @@ def load(library: Library, prepared: Prepared) -> Loaded:
     return Loaded(probe, attachment, found, sees_requests)
 
 
-def image() -> bytes:
-    """Return the compiled probe for this machine."""
-    return (_FOLDER / OBJECTS[os.uname().machine]).read_bytes()
+def images() -> bytes:
+    """Return all forms of the compiled probe for this machine."""
+    return image() + (image(older=True) if os.uname().machine in OLDER_OBJECTS else b"")
+
+
+def image(*, older: bool = False) -> bytes:
+    """Return the compiled probe for this machine, or its form for *older* kernels."""
+    return (_FOLDER / (OLDER_OBJECTS if older else OBJECTS)[os.uname().machine]).read_bytes()
 
 
 def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
@@ -126,7 +147,7 @@ def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
 
 
 def _loaded(library: Library, wanted: _Wanted) -> Object:
-    probe = Object(library, image())
+    probe = Object(library, image(older=wanted.older))
     try:
         _prepare(library, probe, wanted)
         probe.load(codes=wanted.settings.functions or wanted.settings.by_perf)  # which are copied
@@ -140,14 +161,21 @@ def _loaded(library: Library, wanted: _Wanted) -> Object:
 def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
     settings = wanted.settings._replace(installs=hooks.INSTALLS in wanted.hooks)
     cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
-    probe.resize("scratches", 2 * cpus)
-    probe.resize("context_scratches", cpus)
+    if wanted.older:
+        probe.resize("scratches", 3 * cpus + 1)
+        probe.set_data(".rodata.processors", _U32.pack(cpus))
+    else:
+        probe.resize("scratches", 2 * cpus)
+        probe.resize("context_scratches", cpus)
     probe.resize("processes", min(max(LEAST_PROCESSES, 4 * _running()), MOST_RESERVED))
     probe.resize("further_processes", _most_processes())
     probe.set_data(".rodata.settings", settings.pack())
     probe.set_data(".data.options", wanted.options.pack())
     for name, size in zip(("call_ring", "proc_ring"), settings.ring_sizes, strict=True):
         probe.resize(name, size)
+    if wanted.older:
+        probe.resize("reached", 1)
+        return
     if not wanted.sees_requests:
         probe.resize("requests", 1)
         probe.resize("silent", 1)

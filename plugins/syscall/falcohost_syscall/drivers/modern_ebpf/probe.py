@@ -92,6 +92,7 @@ class Probe(Controlled):
             prepared = prepared or prepare(library, self.kernel, settings, options, by_function=by_function)
             loaded = load(library, prepared)
         self.object, self.attachment, self.hooks, self.sees_requests = loaded
+        self.kernel.untyped = prepared.older
         control = {name: self.object.map_fd(name) for name in CONTROL_MAPS}
         control |= {name: self.object.program_fd(name) for name in CONTROL_PROGRAMS}
         super().__init__(self.kernel, self.object, self.object.ledger, control)
@@ -245,7 +246,8 @@ class Probe(Controlled):
         calls = self.attachment.enter(calls, traced | foreseen)
         self.rows.update(spec.call for spec in (*calls.values(), *moments.values()))
         wanted = {("calls", number): record.CALL_SPEC.pack(*spec) for number, spec in calls.items()}
-        wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in (requests or {}).items()}
+        requests = requests if self.sees_requests and requests else {}
+        wanted |= {("uring_calls", number): record.CALL_SPEC.pack(*spec) for number, spec in requests.items()}
         wanted |= {("moments", number): record.CALL_SPEC.pack(*spec) for number, spec in moments.items()}
         places = {number % record.COMPAT_BASE for number in calls} | {_SOCKETCALL}
         self._ask(places | self.asked)

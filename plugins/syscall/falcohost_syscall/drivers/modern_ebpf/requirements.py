@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from falcohost import SourceError
-from falcohost_syscall.kernel.libbpf import LIBRARY
+from falcohost_syscall.drivers.modern_ebpf.forms import LOST, OBJECTS, needs_older, takes_none
+from falcohost_syscall.kernel.libbpf import LIBRARY, Library
 
 BTF: Final = Path("/sys/kernel/btf/vmlinux")
 LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 STATUS: Final = Path("/proc/self/status")
-OBJECTS: Final = {"x86_64": "probe.x86_64.bpf.o", "aarch64": "probe.arm64.bpf.o"}
-"""The compiled probe for each machine, in ``bpf/``."""
-OLDEST_KERNEL: Final = (5, 17)
-"""The first kernel with bpf_loop (commit e6f2dd0f8067), which the probe needs to walk along paths."""
+OLDEST_KERNELS: Final = {"x86_64": "5.10", "aarch64": "6.0"}
+"""The first kernels that take a form of the probe: the first whose programs may have both functions and tail calls."""
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 
 
@@ -34,7 +33,7 @@ def requirements() -> list[Requirement]:
     """Return all requirements, in the order in which to solve them."""
     return [
         Requirement("processor", _machine()),
-        Requirement("kernel", _kernel()),
+        _kernel(),
         Requirement("BTF", _btf()),
         Requirement("privileges", _privileges()),
         Requirement("lockdown", _lockdown()),
@@ -58,16 +57,21 @@ def _machine() -> str | None:
     return f"The syscall source runs on {' and '.join(OBJECTS)}, not on {os.uname().machine}."
 
 
-def _kernel() -> str | None:
-    release = os.uname().release
-    numbers = [int(digits) for digits in release.split("-")[0].split(".")[:2] if digits.isdigit()]
-    if tuple(numbers) >= OLDEST_KERNEL:
-        return None
-    oldest = ".".join(map(str, OLDEST_KERNEL))
-    return (
-        f"engine.kind: modern_ebpf needs Linux {oldest} or newer, this is {release}; boot a newer kernel, or set "
-        "engine.kind to ebpf (programs that BCC compiles here) or kmod (Falco's kernel module)."
-    )
+def _kernel() -> Requirement:
+    try:
+        library = Library()
+    except OSError:  # reported below
+        return Requirement("kernel", None)
+    if takes_none(library):
+        oldest = OLDEST_KERNELS.get(os.uname().machine, "5.17")
+        problem = (
+            f"engine.kind: modern_ebpf needs Linux {oldest} or newer, this is {os.uname().release}; boot a newer "
+            "kernel, or set engine.kind to ebpf (programs that BCC compiles here) or kmod (Falco's kernel module)."
+        )
+        return Requirement("kernel", problem)
+    if needs_older(library):
+        return Requirement(f"kernel, with the probe's form for older ones: {LOST}", None)
+    return Requirement("kernel", None)
 
 
 def _btf() -> str | None:
