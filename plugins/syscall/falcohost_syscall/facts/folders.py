@@ -118,7 +118,7 @@ def _known(test: Within, negated: bool, least: int, most: int) -> Condition:
 def _text(test: Text, *, negated: bool) -> Condition:
     place, constants = test.view.offset, test.constants
     if place in (_NAME, _REAL):
-        return _untrue(test.op, constants) if negated else _of_name(test.op, constants)
+        return _untrue(test.op, constants) if negated else _of_name(test.op, _rooted(test.op, constants))
     if place == _PATH and not negated:  # which may be the last part alone: that has no slash
         return _of_name(test.op, constants)
     if place == _DIRECTORY:
@@ -129,12 +129,19 @@ def _text(test: Text, *, negated: bool) -> Condition:
     return TRUE
 
 
+def _rooted(op: str, constants: Iterable[bytes]) -> list[bytes]:
+    """Return *constants* without those that no name which begins with a slash passes."""
+    return [one for one in constants if op not in ("=", "startswith") or one.startswith(b"/") or one == b""]
+
+
 def _of_name(op: str, constants: Iterable[bytes]) -> Condition:
     """Return where the folder's path may begin a name that passes the test."""
+    if op == "exists":
+        return TRUE
     found = []
     for constant in constants:
         above = constant[: constant.rfind(b"/") + 1]
-        if op == "exists" or not above or (op in ("=", "startswith") and not constant.startswith(b"/")):
+        if not above or (op in ("=", "startswith") and not constant.startswith(b"/")):
             return TRUE
         if op == "=":
             found.append(_test("=", above))
@@ -148,7 +155,7 @@ def _of_name(op: str, constants: Iterable[bytes]) -> Condition:
             found.append(_test("icontains", above))
         else:
             return TRUE
-    return any_of(found) if found else TRUE
+    return any_of(found)
 
 
 def _of_directory(op: str, constants: frozenset[bytes]) -> Condition:

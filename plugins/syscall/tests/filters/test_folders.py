@@ -22,7 +22,7 @@ from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.facts import descriptors, layout
 from falcohost_syscall.facts.folders import has_folders, modes, of_folders
 from falcohost_syscall.facts.leaves import leaf_bits
-from falcohost_syscall.filters.condition import All, Condition, Literal, Point, Text, View, negate
+from falcohost_syscall.filters.condition import FALSE, TRUE, All, Condition, Literal, Point, Text, View, negate
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
 
@@ -107,6 +107,14 @@ def test_useful():
     assert [holds(wanted, folder) for folder in (b"/etc/", b"/etc/pam.d/", b"/tmp/", b"/", b"/etc/ssl/")] == [
         *(True, True, False, False, False)
     ]
+
+
+def test_names_that_no_file_has():
+    """A name without a slash, as memory has, is in no folder."""
+    name = descriptors.name_view("name", OPENAT)
+
+    assert FALSE == of_folders(Literal(Text(name, "startswith", frozenset({b"memfd:a"}))))
+    assert TRUE == of_folders(Literal(Text(name, "exists", frozenset())))
 
 
 def test_numbers():
