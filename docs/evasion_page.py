@@ -40,9 +40,33 @@ with Linux 6.12 of Debian 13:
 """
 
 
+NOT_TOLD = """## Further ways, and why they are not told
+
+Some 240 further ways were tried with programs that are on every machine. These are told by no rule of the default profile:
+
+| way | why not |
+|---|---|
+| a copy of a program is started by a descriptor after its name was removed | the kernel names the file as before, and launchers start programs by descriptors |
+| a script lies in a file system in memory that was mounted elsewhere | the program is the shell, and where its script lies is not known; in `/dev/shm` it is told |
+| a copy of the dynamic linker that was made on another machine | a file like any other; copying the machine's own is told, and so is a hard link to it |
+| `LD_LIBRARY_PATH`, `PYTHONPATH` and the like in `/tmp` | builds, AppImages and programs that unpack themselves set them all day; in `/dev/shm` they are told, `LD_LIBRARY_PATH` in `/var/tmp` too |
+| a library with a plain name behind a link in an installed folder, or `LD_PRELOAD` without a slash | the name says nothing of where the library lies |
+| `bash <(command)` by an administrator | installers are documented so; a rule of the profile `wide` tells |
+| a web application's shell (`sh -c` below PHP, Apache, gunicorn …) | many applications do so all day; a rule of the profile `wide` tells. Servers that have no use for a shell are told |
+| credentials of tasks and pods at 169.254.170.2 and 169.254.170.23 | every program in such a container asks there, as it should |
+| the system's D-Bus, or systemd's own socket, from inside a container | images with a systemd of their own do so |
+| namespaces of users made by root outside of containers | root has all that they give |
+| times of files set back (`touch -r`), parts of logs cut out (`fallocate`) | builds and archivers set times; the second call is not collected, and opening a text log other than to append is told |
+| a watcher ended by kill(2) with its number | the event has the number, not who it was; `pkill`, `killall` and `systemctl stop` are told by their arguments |
+| `mount -o remount,exec` of a temporary folder | containers and sandboxes do so at their start |
+| `/proc/keys`, `passwd -S` and other questions that give no secret | hardly a step towards anything |
+| a disk that lies under a device mapper's | `dmsetup` does not open it; reading `/dev/dm-*` by a tool for bytes is told |
+"""  # noqa: E501
+
+
 def page() -> str:
     """Return the page."""
-    return "\n".join([INTRODUCTION, summary(), HOOKED, hooked(), *(section(group) for group in GROUPS)])
+    return "\n".join([INTRODUCTION, summary(), HOOKED, hooked(), *(section(group) for group in GROUPS), NOT_TOLD])
 
 
 def summary() -> str:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_flags(const char *how)
@@ -35,6 +36,16 @@ static int run_open(int argc, char **argv)
 
 	if (fd < 0)
 		die(argv[2]);
+	close(fd);
+	return 0;
+}
+
+static int run_creat(int argc, char **argv)
+{
+	int fd = syscall(SYS_creat, argv[1], 0600); /* a C library may call another one */
+
+	if (fd < 0)
+		die(argv[1]);
 	close(fd);
 	return 0;
 }
@@ -194,6 +205,7 @@ static int run_handle_write(int argc, char **argv)
 
 const struct command file_commands[] = {
 	{"open", 2, "read|write|truncate|append FILE", run_open},
+	{"creat", 1, "FILE", run_creat},
 	{"open-executable", 1, "FILE", run_open_executable},
 	{"pipe", 1, "FILE (and remove it)", run_pipe},
 	{"rename", 2, "FILE NAME", run_rename},

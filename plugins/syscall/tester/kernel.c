@@ -54,6 +54,17 @@ static int run_module(int argc, char **argv)
 	return 0;
 }
 
+/* A file that is no module: the call fails, and is told all the same. */
+static int run_module_of(int argc, char **argv)
+{
+	int fd = open(argv[1], O_RDONLY);
+
+	if (fd < 0)
+		die(argv[1]);
+	syscall(SYS_finit_module, fd, "", 0);
+	return 0;
+}
+
 static int bpf_program(void)
 {
 	struct bpf_insn insns[] = {
@@ -106,6 +117,7 @@ const struct command kernel_commands[] = {
 	{"mount", 3, "DEVICE FOLDER TYPE", run_mount},
 	{"chroot", 1, "FOLDER [COMMAND...]", run_chroot},
 	{"module", 1, "init|finit", run_module},
+	{"module-of", 1, "FILE", run_module_of},
 	{"bpf", 1, "program|map", run_bpf},
 	{"ring", 0, "", run_ring},
 	{"faults", 0, "", run_faults},

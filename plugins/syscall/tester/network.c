@@ -12,7 +12,9 @@
 
 static int run_socket(int argc, char **argv)
 {
-	int fd = !strcmp(argv[1], "packet") ? socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) : socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = !strcmp(argv[1], "packet") ? socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)) :
+		 !strcmp(argv[1], "icmp")   ? socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) :
+					      socket(AF_INET, SOCK_DGRAM, 0);
 
 	if (fd < 0)
 		die("socket");
@@ -90,7 +92,7 @@ static int run_redirect(int argc, char **argv)
 }
 
 const struct command network_commands[] = {
-	{"socket", 1, "packet|inet", run_socket},
+	{"socket", 1, "packet|icmp|inet", run_socket},
 	{"connect", 2, "ADDRESS PORT", run_connect},
 	{"connect-datagrams", 2, "ADDRESS PORT", run_connect_datagrams},
 	{"receive", 1, "BYTES", run_receive},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from other_ways import IN_BIN
+from tool_lines import LINKER
 
 _ETC = "@implant private /etc folder /etc/falcohost"
 _BIN = "@implant private /usr/bin"
@@ -43,6 +44,8 @@ BASES: Mapping[str, str] = {
     "Link made to files that only root may see": "@implant symlink /etc $tmp/y",
     "Environment read by a command in a container": f"{_IN_CONTAINER} @strings open read /proc/self/environ",
     "Hidden file made in a temporary folder": "@implant private /tmp open write /tmp/.falcohost-hidden",
+    "Log emptied": "@implant private /var folder /var/log open truncate /var/log/auth.log",
+    "Dynamic linker copied": f"@thief open read {LINKER}",
 }
 #: More lines of a rule, by what they do.
 FURTHER: Mapping[str, Mapping[str, str]] = {

@@ -91,6 +91,8 @@ def by_other_hands(line: str, checks: str) -> Iterator[tuple[str, str]]:
         yield "only as a path", f"{place}@{name} {before}made {path} open {'path-write' if writes else 'path'} {path}"
         yield "by a handle", f"{place}@{name} {before}made {path} {'handle-write' if writes else 'handle'} {path}"
         yield "of a pipe", f"{place}@{name} {before}pipe {path}"
+        if writes:
+            yield "by creat", f"{place}@{name} {before}creat {path}"
         if not writes:
             yield "of a folder", f"{place}@{name} {before}folder {path} open read {path}"
         yield "the other way", f"{place}@{name} {before}made {path} open {'read' if writes else 'write'} {path}"

@@ -84,7 +84,107 @@ MORE = {
     "linked": ("Account file replaced", "@implant write-link"),
     "led elsewhere": ("Account file replaced", "@implant write-symlink-in-place"),
     "linked from no name": ("Account file replaced", "@implant write-unnamed"),
-    "created": ("Account file replaced", "@implant write-create"),
+    "created": ("Accounts written by hand", "@implant write-create"),
+    "a job created": (
+        "Scheduled job written",
+        "@implant private /etc folder /etc/cron.d creat /etc/cron.d/x",
+    ),
+    "keys created": ("SSH keys of an account changed", "@implant folder $tmp/.ssh creat $tmp/.ssh/authorized_keys"),
+    "a key by handle": (
+        "Private SSH key read",
+        "@thief folder $tmp/.ssh made $tmp/.ssh/id_ed25519 handle $tmp/.ssh/id_ed25519",
+    ),
+    "created anew": ("Shell history wiped", "@implant creat $tmp/.bash_history"),
+    "renamed away": ("Shell history wiped", "@implant made $tmp/.bash_history rename $tmp/.bash_history $tmp/x"),
+    "renamed over": ("Shell history wiped", "@implant made $tmp/x rename $tmp/x $tmp/.bash_history"),
+    "the folder of keys renamed": (
+        "SSH keys of an account put in place",
+        "@implant folder $tmp/x rename $tmp/x $tmp/.ssh",
+    ),
+    "the folder of keys covered": (
+        "SSH keys of an account put in place",
+        "@implant private $tmp folder $tmp/.ssh mount tmpfs $tmp/.ssh tmpfs",
+    ),
+    "by a tool": (
+        "Environment of another process read by a program that is not installed",
+        f"{IN_BIN}/cat folder $tmp/x open read /proc/$here/environ",
+    ),
+    **{
+        f"by {way}": ("Library preloaded from a temporary folder", f"@a with {value} exec @payload noop $tmp")
+        for way, value in {
+            "a hidden library": "LD_PRELOAD=/usr/lib/.none.so",
+            "a relative folder": "LD_PRELOAD=x/none.so",
+            "a second audit library": "LD_AUDIT=/usr/lib/none.so:/tmp/none.so",
+            "a library in /var/tmp": "LD_LIBRARY_PATH=/var/tmp/x",
+            "an option of Perl": "PERL5OPT=-I/var/tmp/x",
+            "an option of Ruby": "RUBYOPT=-r/var/tmp/x",
+            "an option of Node": "NODE_OPTIONS=--require=/dev/shm/x",
+            "an option of Java": "JAVA_TOOL_OPTIONS=-javaagent:/dev/shm/x",
+            "a start of Python": "PYTHONSTARTUP=/dev/shm/x",
+            "settings of OpenSSL": "OPENSSL_CONF=/dev/shm/x",
+            "a start of a shell": "ENV=/dev/shm/x",
+        }.items()
+    },
+    "a module from elsewhere": (
+        "Kernel module loaded by an unusual program",
+        f"{IN_BIN}/kmod folder $tmp/x made $tmp/x.ko module-of $tmp/x.ko",
+    ),
+    "by ICMP": ("Raw network traffic opened by an unusual program", "@sniffer socket icmp"),
+    "from Azure": (
+        "Cloud credentials fetched from inside a container",
+        "@runc cgroup $cgroup exec @thief network 168.63.129.16 connect 168.63.129.16 80",
+    ),
+    "by an interpreter": (
+        "Process traced by a program that is not installed",
+        f"{IN_BIN}/python3 folder $tmp/x trace-attach",
+    ),
+    "a disk beyond those that are listed": (
+        "Memory or disk read as bytes",
+        f"{IN_BIN}/dd folder $tmp/x private /dev made /dev/sdz open read /dev/sdz",
+    ),
+    "by a pattern": ("Keys and passwords searched for", "@a run @locate noop id_*"),
+    "by another tool": ("Keys and passwords searched for", "@a run @program noop -name id_rsa"),
+    "by awk": ("Program handed to the network", "@a run @gawk noop /inet/tcp/0/192.0.2.1/22"),
+    "in a line of code": (
+        "Program handed to the network",
+        f"{IN_BIN}/python3 folder $tmp/socket-subprocess",
+    ),
+    "at a time": ("Jobs of cron read or changed without a terminal", "@a run @at noop"),
+    "by a timer": ("Jobs of cron read or changed without a terminal", "@a run @systemd-run noop --on-calendar=daily"),
+    "overwritten": (
+        "Log emptied",
+        "@implant private /var folder /var/log made /var/log/auth.log open write /var/log/auth.log",
+    ),
+    "replaced": (
+        "Log emptied",
+        "@implant private /var folder /var/log made /var/log/x rename /var/log/x /var/log/auth.log",
+    ),
+    "a journal removed": (
+        "Log emptied",
+        "@implant private /var folder /var/log/journal/x made /var/log/journal/x/a.journal "
+        "unlink /var/log/journal/x/a.journal",
+    ),
+    "covered": ("Log emptied", "@implant private /var folder /var/log mount tmpfs /var/log tmpfs"),
+    "as root in a container": (
+        "User namespace made by an unusual program",
+        "@runc cgroup $cgroup exec @exploit unshare user",
+    ),
+    "by curl": (
+        "File with credentials read by a tool",
+        f"{IN_BIN}/curl folder $tmp/.kube made $tmp/.kube/config open read $tmp/.kube/config",
+    ),
+    "by a group": ("Account made an administrator", "@a run @gpasswd noop -a x wheel"),
+    "by its long option": (
+        "Account with root's number made",
+        "@a run /usr/sbin/usermod --uid 0 --non-unique --help $tmp/x",
+    ),
+    "by a signal": ("Watcher stopped by a command", "@a run @killall noop -9 rsyslogd"),
+    "by nft": ("Filter of packets emptied", f"{IN_BIN}/nft folder $tmp/x exec @iptables noop -t nat --flush"),
+    "of the journal": ("Traces removed by a tool", "@a run @journalctl noop --vacuum-time=1s"),
+    "hidden among programs": (
+        "Program started from where none are",
+        "@a private /usr/bin folder /usr/bin/.x child installed /usr/bin/.x/y folder $tmp/x",
+    ),
     "cut off": ("Account file replaced", "@implant write-truncate"),
     "renamed to be read": ("Account file replaced", "@thief read-renamed-file"),
     "from memory as runc": ("Program run from memory", "@loader exec-memory-as-runc @payload"),
@@ -178,5 +278,11 @@ QUIET = {
     "a machine's public key": "@tool private /etc folder /etc/ssh made /etc/ssh/ssh_host_x_key.pub open read "
     "/etc/ssh/ssh_host_x_key.pub",
     "a file in shared memory that is told to a script": "@loader run /usr/bin/perl -e 1 $shm/x",
+    "a loop device": f"{IN_BIN}/dd folder $tmp/x private /dev made /dev/loop0 open read /dev/loop0",
+    "a logger that opens its file anew": "@a run @killall noop -HUP rsyslogd",
+    "a journal that is cut to a size": "@a run @journalctl noop --vacuum-size=500M",
+    "names of Azure": "@runc cgroup $cgroup exec @tool network 168.63.129.16 connect 168.63.129.16 53",
+    "libraries of the system": "@a with LD_PRELOAD=libx.so:/usr/lib/none.so exec @payload noop $tmp",
+    "a start of a shell at home": "@a with ENV=/root/.kshrc exec @payload noop $tmp",
     "what sshd tries at each login": f"{INSTALLED}/sshd folder $tmp/x as 65534 become setuid 0",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from other_ways import IN_BIN, INSTALLED
 
@@ -11,6 +12,7 @@ BY_THE_WAY = {
     "Folder of programs changed",
     "File of the system written by a program that is not installed",
     "Program started from a file system in memory",
+    "Folder of the system covered",
     "Program with a name of the system's",
     "Settings of a user read by a program that is not installed",
 }
@@ -23,8 +25,73 @@ LED_TO_THE_NETWORK = (
     "__import__('os').dup2(s.fileno(),0);__import__('os')."
 )
 
+#: Python, which makes a file its output and becomes netcat.
+INTO_A_FILE = (
+    f"{sys.executable} -c (o:=__import__('os')).{{}}('$tmp/f',{{}});o.dup2(o.open('$tmp/f',2),1);"
+    "o.execv(__import__('sys').argv[1],['nc','noop']) @nc"
+)
+LINKER = next(
+    (path for path in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if Path(path).exists()), ""
+)
+
 #: For each rule a command line that fires it and one that is close but does not; conftest says how to read them.
 TOOL_LINES = {
+    "Watcher stopped by a command": (
+        "@a run @systemctl noop stop auditd.service",
+        "@a run @systemctl noop restart auditd.service",
+    ),
+    "Filter of packets emptied": ("@a run @iptables noop -F", "@a run @iptables noop -L"),
+    "Traces removed by a tool": ("@a run /usr/bin/dmesg -C --help $tmp/x", "@a run /usr/bin/dmesg -T --help $tmp/x"),
+    "File made unchangeable or changeable again": (
+        "@a run @chattr noop +i $tmp/x",
+        "@a run @chattr noop +C $tmp/x",
+    ),
+    "Account with root's number made": (
+        "@a run /usr/sbin/useradd -o -u 0 --help $tmp/x",
+        "@a run /usr/sbin/useradd -o -u 1000 --help $tmp/x",
+    ),
+    "Account made an administrator": (
+        "@a run /usr/sbin/usermod -aG sudo --help $tmp/x",
+        "@a run /usr/sbin/usermod -aG audio --help $tmp/x",
+    ),
+    "Kernel told to run a program by sysctl": (
+        "@a run @sysctl noop kernel.modprobe=$tmp/x",
+        "@a run @sysctl noop kernel.domainname=$tmp/x",
+    ),
+    "Code in shared memory loaded": (
+        "@a made $shm/x.so open read $shm/x.so",
+        "@a made $shm/x.txt open read $shm/x.txt",
+    ),
+    "Named pipe leads from the network": (
+        INTO_A_FILE.format("mkfifo", "0o600"),
+        INTO_A_FILE.format("open", "66"),
+    ),
+    "File with credentials read by a tool": (
+        f"{IN_BIN}/base64 folder $tmp/.aws made $tmp/.aws/credentials open read $tmp/.aws/credentials",
+        f"{IN_BIN}/aws folder $tmp/.aws made $tmp/.aws/credentials open read $tmp/.aws/credentials",
+    ),
+    "File shown as a disk mounted": (
+        "@a private $tmp folder $tmp/x mount /dev/loop99 $tmp/x tmpfs",
+        "@a private $tmp folder $tmp/x mount tmpfs $tmp/x tmpfs",
+    ),
+    "Folder of the system covered": (
+        f"{IN_BIN}/x folder $tmp/x private /etc mount tmpfs /etc tmpfs",
+        f"{IN_BIN}/x folder $tmp/x private /srv mount tmpfs /srv tmpfs",
+    ),
+    "Dynamic linker copied": (
+        f"{IN_BIN}/cp folder $tmp/x open read {LINKER}",
+        f"{IN_BIN}/file folder $tmp/x open read {LINKER}",
+    ),
+    "Program started from where none are": (
+        "@a private /etc child installed /etc/x folder $tmp/x",
+        "@a private /srv child installed /srv/x folder $tmp/x",
+    ),
+    "Server that runs no shells started one": ("@nginx run /bin/sh -c : $tmp/x", "@builder run /bin/sh -c : $tmp/x"),
+    "Web application started a shell": ("@apache2 run /bin/sh -c : $tmp/x", "@builder run /bin/sh -c : $tmp/x"),
+    "Script handed over by a shell without a file": (
+        "@bash run /usr/bin/perl /dev/fd/0 $tmp/x",
+        "@bash run /usr/bin/perl /dev/null $tmp/x",
+    ),
     "Protection of the kernel lowered": (
         "@implant open write /proc/sys/kernel/randomize_va_space",
         "@reader open read /proc/sys/kernel/randomize_va_space",

@@ -150,7 +150,7 @@ READING = Group(
         "read-openat2-beneath": Technique("opens it with RESOLVE_BENEATH from its folder", read()),
         "read-by-handle": Technique(
             "opens it by handle",
-            own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
+            own("public rules do not name the call; " + KERNEL_NAME, READ_OWN, "Account file opened by handle"),
         ),
         "read-ring": Technique("opens it through io_uring", by_ring(read())),
         "read-ring-openat2": Technique("opens it with openat2 through io_uring", by_ring(read())),
@@ -249,7 +249,7 @@ WRITING = Group(
             "mounts the folder a second time", Detection((WRITE_PUBLIC,), (WRITE_OWN, SHOWN), OWN_MOUNTS)
         ),
         "write-hard-link": Technique("opens another hard link to the machine's own, made before", written(WATCHED)),
-        "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, REPLACED)),
+        "write-create": Technique("calls creat", own("public rules do not name the call; " + KERNEL_NAME, WRITE_OWN)),
         "write-truncate": Technique("calls truncate", own("the name that the call is given, made whole", REPLACED)),
         "write-rename": Technique("renames another file over it", own(REPLACING, REPLACED)),
         "write-rename-linked": Technique(
@@ -290,7 +290,7 @@ WRITING = Group(
         ),
         "write-by-handle": Technique(
             "opens it by handle",
-            own("public rules do not name the call; " + KERNEL_NAME, "Account file opened by handle"),
+            own("public rules do not name the call; " + KERNEL_NAME, WRITE_OWN, "Account file opened by handle"),
         ),
         "write-ring": Technique("opens it through io_uring", by_ring(written())),
         "write-ring-rename": Technique(

@@ -88,7 +88,11 @@ STARTING = Group(
     },
 )
 
-SERVER = Detection(("Run shell untrusted", "Web Server Spawned Shell"), (), "the server among the shell's ancestors")
+SERVER = Detection(
+    ("Run shell untrusted", "Web Server Spawned Shell"),
+    ("Server that runs no shells started one",),
+    "the server among the shell's ancestors",
+)
 
 NOT_INSTALLED = "Server started a program that is not installed"
 IN_SERVICE = "Shell started in the service of a server"
