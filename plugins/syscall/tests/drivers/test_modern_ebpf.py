@@ -305,7 +305,7 @@ def test_no_libbpf(monkeypatch):
 
 def test_refused(machine, monkeypatch):
     """When libbpf refuses the probe, its own words are in the error."""
-    monkeypatch.setattr(loading, "image", lambda: b"not an object")
+    monkeypatch.setattr(loading, "image", lambda **form: b"not an object")
 
     with pytest.raises(SourceError, match="libbpf cannot open the probe") as caught:
         Probe()
