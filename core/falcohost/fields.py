@@ -132,6 +132,7 @@ class Field:
     :ivar no_transform: not allowed in a transformer.
     :ivar suggested: ``append_output`` with ``suggested_output`` adds it to outputs.
     :ivar deprecated: rules that use it get a warning.
+    :ivar present: it has a value in every event, so that a rule that only asks whether it exists need not read it.
     :ivar absent: it has no value in any event, so a check of it never holds; rules that need one get a warning.
     """
 
@@ -161,4 +162,5 @@ class Field:
     no_transform: bool = False
     suggested: bool = False
     deprecated: bool = False
+    present: bool = False
     absent: bool = False

@@ -6,6 +6,7 @@ import pytest
 
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.paths import getter
+from falcohost.ir import FALSE, TRUE, Exists, Not, specialise
 from falcohost.jsonlog import JSON_FIELDS, JsonLog, event_of
 from falcohost.jsonlog.projection import reads
 
@@ -90,3 +91,12 @@ def test_an_object_that_nests_deeply():
 
     assert "\n" not in text
     assert record == json.loads(text)
+
+
+@pytest.mark.parametrize("field", [field for field in JSON_FIELDS if field.present], ids=lambda field: field.name)
+def test_what_every_event_has(field):
+    """Whether such a field exists is decided before there is an event, and it does in each, even an empty one."""
+    exists = Exists(CATALOG.resolve(field.name))
+
+    assert (TRUE, FALSE) == (specialise(exists, None), specialise(Not(exists), None))
+    assert value(field.name, record={}) is not None

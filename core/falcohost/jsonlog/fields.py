@@ -85,6 +85,7 @@ def _rows() -> Iterator[Field]:
             type=FieldType.CHARBUF,
             description="Time of the event in nanoseconds since the epoch, as a string." + where.format("rawtime"),
             get=lambda event, arg: str(event.ts),
+            present=True,
         )
 
 

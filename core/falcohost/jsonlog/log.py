@@ -24,8 +24,8 @@ class JsonLog:
     :ivar wrappers: keys under which a document holds an array of records (``Records``). The elements of a top-level
         array are always records.
     :ivar skip: returns why a record is skipped and counted, or None.
-    :ivar keeps: returns True if *skip* would skip none of several records; an optimisation, which may return False when
-        in doubt.
+    :ivar keeps: returns True if *skip* would skip none of several records, and *unwrap* would find nothing in any; an
+        optimisation, which may return False when in doubt.
     :ivar skip_reads: JSON paths that *skip*, *keeps* and a memory of the source read.
     :ivar unwrap: returns the record that a document contains in another form, as a cloud's log does, or None.
     :ivar unwrap_marks: a text in which none of these stands has no such document.

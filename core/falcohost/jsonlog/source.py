@@ -133,12 +133,22 @@ class JsonSource:
 
     def _decoded(self, data: bytes) -> list[Record] | None:
         """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
-        if len(data) > self._input.limits.record or self._may_wrap(data):
+        if len(data) > self._input.limits.record:
             return None
         try:
-            return self._projection.all(data)
+            records = self._projection.all(data)
         except _ODD:
             return None
+        if self._log.unwrap_marks and not self._keeps(records) and self._may_wrap(data):
+            return None
+        return records
+
+    def _keeps(self, records: list[Record]) -> bool:
+        """Return whether all of *records* are surely events, as they are; it is faster than looking at each."""
+        try:
+            return self._log.keeps is not None and self._log.keeps(records)
+        except Exception:  # logged when each is tried alone
+            return False
 
     def _all(self, text: Text, records: list[Record]) -> Iterable[JsonEvent]:
         indexes: Iterable[int] = range(len(records))
@@ -157,9 +167,9 @@ class JsonSource:
         """Return for each of *records* why it is skipped, or None; empty if none is."""
         if self._log.skip is None or self._skip is None:
             return []
+        if self._keeps(records):
+            return []
         try:
-            if self._log.keeps is not None and self._log.keeps(records):
-                return []
             return list(map(self._log.skip, records))
         except Exception:  # logged when each is tried alone
             return list(map(self._skip, records))

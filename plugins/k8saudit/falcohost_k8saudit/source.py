@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from falcohost import Source
@@ -23,12 +24,24 @@ def _other_kind(record: dict[str, Any]) -> str | None:
     return None if record.get("kind", "Event") == "Event" else NOT_RECOGNIZED
 
 
+def _keeps(records: list[dict[str, Any]]) -> bool:
+    """Return whether all *records* are audit events as the API server writes them, with a kind."""
+    try:
+        return {*map(_kind, records)} <= _EVENTS
+    except (KeyError, TypeError):
+        return False  # one has no kind, or one that is no text
+
+
+_kind = itemgetter("kind")
+_EVENTS = {"Event"}
+
 LOG = JsonLog(
     source="k8s_audit",
     plugin=NAME,
     time="stageTimestamp",
     wrappers=("items", "records", "logEvents"),
     skip=_other_kind,
+    keeps=_keeps,
     skip_reads=("kind",),
     unwrap=unwrapped,
     unwrap_marks=MARKS,

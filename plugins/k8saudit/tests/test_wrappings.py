@@ -7,8 +7,11 @@ import json
 import pytest
 
 from falcohost.events import Plan
+from falcohost.ir import Exists, FieldRef
+from falcohost.jsonlog import JsonSource, file_input
 from falcohost_k8saudit import plugin
 from falcohost_k8saudit.fields import FIELDS
+from falcohost_k8saudit.source import LOG
 from falcohost_k8saudit.wrappings import unwrapped
 
 EVENT = {
@@ -147,3 +150,24 @@ def test_googles_places(name, ref, uri):
 def test_nothing_is_wrapped(record):
     """A record that is an event, or no known wrapping, stays as it is."""
     assert unwrapped(record) is None
+
+
+def test_events_that_only_look_wrapped(tmp_path):
+    """Events that have a kind are decoded together, as far as rules read them, whatever else is named in them."""
+    plain = EVENT | {"requestObject": {"logEvents": [], "protoPayload": {"serviceName": "k8s.io"}}}
+
+    assert [("create", False)] * 2 == verbs(tmp_path, plain, plain)
+    assert [("create", True)] * 3 == verbs(tmp_path, plain, AZURE, plain)
+    assert [("create", True)] * 2 == verbs(tmp_path, plain, CLOUDWATCH)
+
+
+def verbs(folder, *records):
+    """Return the verb of each event in a file, decoded for a rule about these, and whether the event is complete."""
+    (folder / "audit.log").write_text("".join(json.dumps(record) + "\n" for record in records))
+    source = JsonSource(LOG, file_input(str(folder / "audit.log"), plugin="k8saudit"))
+    verb = next(field for field in FIELDS if field.name == "ka.verb")
+    source.open(Plan(source=LOG.source, condition=Exists(FieldRef(verb, None, verb.name))), None)
+    try:
+        return [(event.record["verb"], event.is_whole) for batch in source.batches() for event in batch.events]
+    finally:
+        source.close()

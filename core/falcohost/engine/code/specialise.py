@@ -1,7 +1,8 @@
 """Specialises a condition for events of one type, by deciding checks in advance.
 
 Checks that are decided: those of ``evt.type``; those of ``evt.num`` that are true for every number from 1 or for none
-(``evt.num = 0``, which rules use for *never*); and checks against an empty list.
+(``evt.num = 0``, which rules use for *never*); checks against an empty list; and whether a field exists that is in
+every event (``jevt.rawtime``, which rules use for *always*).
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def _chain(expr: And | Or, event_type: str | None, *, neutral: Expr, decisive: E
 
 def _leaf(leaf: Check | Exists, event_type: str | None) -> Expr:
     if not isinstance(leaf, Check):
-        return leaf
+        always = type(leaf) is Exists and isinstance(leaf.left, FieldRef) and leaf.left.field.present
+        return TRUE if always else leaf
     if leaf.right == () and (leaf.modifier is not None or leaf.op in ("in", "intersects", "pmatch")):
         return FALSE
     if isinstance(leaf.left, FieldRef) and leaf.left.field.name == "evt.num":
