@@ -119,7 +119,6 @@ REAL = {
     "strace": ["strace", "-o", "/dev/null", "/bin/true"],
     "bwrap": [*AS_NOBODY, "bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"],
     "ldd": ["ldd", "/bin/true"],
-    "setcap": ["setcap", "cap_net_raw+ep"],
     "perf": ["perf", "stat", "-e", "task-clock", "/bin/true"],
 }
 
@@ -172,10 +171,7 @@ def test_real_programs_are_quiet(agent, tmp_path, what):
     for name in {command[0], what.partition(" ")[0]}:
         if not shutil.which(name):
             skip_or_fail("debuggers", f"{name} is missing")
-    shutil.copy("/bin/true", tmp_path / "copy")
     before = len(agent.alerts)
-    if what == "setcap":
-        command.append(tmp_path / "copy")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output, _ = process.communicate()
     assert process.returncode == 0, output
