@@ -103,7 +103,14 @@ class Loads:
         """Run them beside a checkout's agent; return by how much each is slowed down."""
         agent = command(self._rules, self._folder, root)
         options = argparse.Namespace(
-            agent=agent, ready="Ready", rounds=1, modes=self._modes, cores=[1], seconds=self._seconds
+            agent=agent,
+            ready="Ready",
+            wait=60,
+            rounds=1,
+            modes=self._modes,
+            cores=[1],
+            seconds=self._seconds,
+            flood=0,
         )
         modes = measure_loads(options, self._program)["modes"]
         return {mode: 1 / row["kept"] for mode, row in modes.items()}  # type: ignore[attr-defined]

@@ -4,6 +4,13 @@ Each round runs every load without an agent and then with one, so that drift of 
 numbers are medians over the rounds. The agent's CPU time is that of its whole process tree. ``--rules`` chooses the
 rules: the public stable ones, those that are shipped, or three on open, execve and connect. ``--agent`` names the
 command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it with the same script.
+*Caller* is the time of the load's own processes for one operation, as a multiple of that without an agent, so without
+what the agent computes meanwhile. ``--flood`` tells how many events are lost while files are opened for so long.
+
+In a guest, ``--engine`` chooses the driver; where its clock counts instructions, all is the same on a busy machine:
+
+    script/kernels --icount linux-image-….deb --run ".venv/bin/python bench/overhead.py --engine modern_ebpf --cores 1
+        --seconds 0.3 --rounds 1 --flood 2 --wait 1500"
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shlex
 import signal
 import statistics
@@ -20,6 +28,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 BENCH = Path(__file__).resolve().parent
 MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
@@ -67,8 +76,8 @@ def pss_mb(pid: int) -> float:
 class Agent:
     """A running agent; entered when it is ready."""
 
-    def __init__(self, command: list[str], ready: str) -> None:
-        self.command, self.ready = command, ready
+    def __init__(self, command: list[str], ready: str, wait: float = 60) -> None:
+        self.command, self.ready, self.wait = command, ready, wait
         self._folder = tempfile.TemporaryDirectory()
 
     def __enter__(self) -> Agent:
@@ -79,7 +88,7 @@ class Agent:
             self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=log)
         while self.ready not in self._log.read_text(errors="replace"):
             time.sleep(0.005)
-            if self.process.poll() is not None or time.monotonic() - start > 60:
+            if self.process.poll() is not None or time.monotonic() - start > self.wait:
                 self.process.kill()
                 sys.exit(f"the agent did not get ready:\n{self._log.read_text(errors='replace')}")
         self.seconds_to_ready = time.monotonic() - start
@@ -87,20 +96,45 @@ class Agent:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=self.wait)
         self.errors = self._log.read_text(errors="replace")
         self._folder.cleanup()
 
     @property
     def lost(self) -> int:
-        """Return how many events it says that it lost (falcohost: ``N so far``; Falco: ``Driver Drops:N`` with -v)."""
-        found = re.findall(r"(\d+) so far|Driver Drops:(\d+)", self.errors)
-        return max((int(a or b) for a, b in found), default=0)
+        """Return how many events it says that it lost (Falco says it with -v)."""
+        return lost_events(self.errors)
+
+    def lost_now(self) -> int:
+        """Return how many events it says that it has lost, while it runs."""
+        return lost_events(self._log.read_text(errors="replace"))
 
 
-def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | None) -> tuple[float, float]:
-    """Run *mode* on *cores* cores; return operations a second, and the agent's CPU seconds an operation."""
+def lost_events(errors: str) -> int:
+    """Return how many events were lost, by what an agent has logged."""
+    found = re.findall(r"; (\d+) in total|received, (\d+) lost|Driver Drops:(\d+)", errors)
+    return max((int(next(filter(None, one))) for one in found), default=0)
+
+
+class Load(NamedTuple):
+    """What a load has done: operations in all and a second, its own and the agent's CPU seconds an operation."""
+
+    done: float
+    rate: float
+    own: float
+    agent: float
+
+
+def own_seconds() -> float:
+    """Return the CPU seconds of children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | None) -> Load:
+    """Run *mode* on *cores* cores."""
     before = cpu_seconds(agent.process.pid) if agent else 0.0
+    own = own_seconds()
     runs = [
         subprocess.Popen([program, mode, str(seconds), str(cpu)], stdout=subprocess.PIPE, text=True)
         for cpu in range(cores)
@@ -110,39 +144,57 @@ def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | No
         count, took = map(float, run.communicate()[0].split())
         done += count
         rate += count / took
+    own = (own_seconds() - own) / done
     if agent is None:
-        return rate, 0.0
+        return Load(done, rate, own, 0.0)
     time.sleep(0.3)  # what is still in the rings belongs to this load
-    return rate, (cpu_seconds(agent.process.pid) - before) / done
+    return Load(done, rate, own, (cpu_seconds(agent.process.pid) - before) / done)
 
 
 def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
     """Run all rounds; return the figures of every mode, and of the agent itself."""
-    samples: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
-    ready, pss, lost = [], [], []
+    samples: dict[tuple[str, int], list[tuple[float, ...]]] = {}
+    ready, pss, lost, flood = [], [], [], []
     for number in range(options.rounds):
         plain = {
-            (mode, cores): load(program, mode, options.seconds, cores, None)[0]
+            (mode, cores): load(program, mode, options.seconds, cores, None)
             for mode in options.modes
             for cores in options.cores
         }
-        with Agent(shlex.split(options.agent), options.ready) as agent:
+        with Agent(shlex.split(options.agent), options.ready, options.wait) as agent:
             ready.append(agent.seconds_to_ready)
             time.sleep(1)
             pss.append(pss_mb(agent.process.pid))
             for (mode, cores), unwatched in plain.items():
-                rate, cpu = load(program, mode, options.seconds, cores, agent)
-                samples.setdefault((mode, cores), []).append((rate / unwatched, cpu * 1e6, cpu * rate))
+                done = load(program, mode, options.seconds, cores, agent)
+                figures = (
+                    done.rate / unwatched.rate,
+                    done.own / unwatched.own,
+                    done.agent * 1e6,
+                    done.agent * done.rate,
+                )
+                samples.setdefault((mode, cores), []).append(figures)
+            if options.flood:
+                before = agent.lost_now()
+                done = load(program, "openclose", options.flood, 1, agent)
+                time.sleep(options.flood + 10)  # the log tells of losses every few seconds
+                flood.append({"opened": int(done.done), "lost": agent.lost_now() - before})
         lost.append(agent.lost)
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
     modes = {}
     for (mode, cores), rows in samples.items():
-        kept, cpu_us, of_core = (statistics.median(column) for column in zip(*rows, strict=True))
-        modes[f"{mode}/{cores}"] = {"kept": round(kept, 3), "cpu_us": round(cpu_us, 2), "core": round(of_core, 3)}
+        kept, caller, cpu_us, of_core = (statistics.median(column) for column in zip(*rows, strict=True))
+        modes[f"{mode}/{cores}"] = {
+            "kept": round(kept, 3),
+            "caller": round(caller, 3),
+            "cpu_us": round(cpu_us, 2),
+            "core": round(of_core, 3),
+        }
     return {
         "ready_s": round(statistics.median(ready), 2),
         "pss_mb": round(statistics.median(pss), 1),
         "lost": lost,
+        "flood": flood,
         "modes": modes,
     }
 
@@ -164,6 +216,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rules", choices=RULES, default="public" if PUBLIC.exists() else "shipped")
     parser.add_argument("--agent", help="the command of another agent; with it --rules is only a name")
+    parser.add_argument("--engine", help="the driver of falcohost's agent, in place of the usual")
+    parser.add_argument("--flood", type=float, default=0, help="seconds of opening files in which losses are counted")
+    parser.add_argument("--wait", type=float, default=60, help="seconds in which the agent has to be ready")
     parser.add_argument("--ready", default="Ready", help="what the agent prints on stderr once it watches")
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
@@ -174,11 +229,13 @@ def main() -> None:
         program = Path(folder, "load")
         subprocess.run(["gcc", "-O2", "-o", program, BENCH / "load.c"], check=True)
         options.agent = options.agent or command(options.rules, Path(folder))
+        if options.engine:
+            options.agent += f" -o engine.kind={options.engine} -o falcohost.source_timeout={options.wait:.0f}"
         figures = measure(options, program)
-    print(f"{'load/cores':14} {'kept':>6} {'agent µs/op':>12} {'of a core':>10}")
+    print(f"{'load/cores':14} {'kept':>6} {'caller':>7} {'agent µs/op':>12} {'of a core':>10}")
     for name, row in figures["modes"].items():  # type: ignore[attr-defined]
-        print(f"{name:14} {row['kept']:6.2f} {row['cpu_us']:12.2f} {row['core']:10.1%}")
-    print(f"ready {figures['ready_s']} s, PSS {figures['pss_mb']} MB, lost {figures['lost']}")
+        print(f"{name:14} {row['kept']:6.2f} {row['caller']:7.2f} {row['cpu_us']:12.2f} {row['core']:10.1%}")
+    print(f"ready {figures['ready_s']} s, PSS {figures['pss_mb']} MB, lost {figures['lost']}, flood {figures['flood']}")
     print(json.dumps({"bench": "overhead", "agent": options.agent, "rules": options.rules, **figures}))
 
 
