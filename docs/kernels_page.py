@@ -108,6 +108,7 @@ class Asked(NamedTuple):
     :ivar over: a folder whose files lie over this machine's, if they exist; *modules*: kernel modules to load.
     :ivar results: a folder that the guest may write to; *command*: what it runs in place of tests.
     :ivar first: a busy machine gives the guest a processor before other sessions' programs, whatever their niceness.
+    :ivar icount: while a guest computes, its clock counts instructions: one is two nanoseconds.
     """
 
     driver: str
@@ -117,6 +118,7 @@ class Asked(NamedTuple):
     over: Path | None
     modules: list[Path]
     first: bool = False
+    icount: bool = False
     results: Path | None = None
     command: str | None = None
 
@@ -203,6 +205,7 @@ def ran(package: Path, asked: Asked) -> Row:
             *("qemu-system-x86_64", "-cpu", "max", "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),
             *("-kernel", kernel, "-initrd", image, "-append", f"console=ttyS0 quiet {BOOT} panic=-1"),
         ]
+        command += ["-icount", "shift=1"] if asked.icount else []
         for tag, path in shares.items():
             how = "security_model=none,multidevs=remap" + (",readonly=on" if path != results else "")
             command += ["-virtfs", f"local,path={path.resolve()},mount_tag={tag},{how}"]
@@ -288,6 +291,7 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, help="a folder for what tests leave there (FALCOHOST_RESULTS)")
     parser.add_argument("--run", metavar="COMMAND", help="run a command of the shell in the guests, in place of tests")
+    parser.add_argument("--icount", action="store_true", help="let guests' clocks count instructions, for measurements")
     parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")
     given = parser.parse_args()
     usual = list(TESTS[given.driver])
@@ -303,6 +307,7 @@ def main() -> None:
         given.over,
         given.module,
         given.first,
+        given.icount,
         given.results,
         given.run,
     )
