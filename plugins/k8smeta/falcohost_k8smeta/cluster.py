@@ -57,7 +57,7 @@ class Cluster:
 
     @property
     def left_out(self) -> int:
-        """Return how many objects there was no room for."""
+        """Return how often there was no room for an object."""
         return self.pods.left_out + self.services.left_out + self.namespaces.left_out
 
     def row(self, uid: str, *, has_services: bool) -> Row | None:

@@ -132,7 +132,8 @@ class Watching:
 
     def _answer(self, uid: str, row: Row | None) -> Answer:
         seconds, problem = self._problem()
-        return Answer(uid, row, len(self.cluster.pods.by_uid), problem, int(seconds))
+        odd = sum(one.health.odd for one in (self.pods, self.services, self.namespaces))
+        return Answer(uid, row, len(self.cluster.pods.by_uid), problem, int(seconds), self.cluster.left_out, odd)
 
     def _problem(self) -> tuple[float, str]:
         """Return what is not reached for the longest time, and for how many seconds."""

@@ -78,7 +78,7 @@ class _Kept(Generic[T]):
     """Objects by uid, *most* at most, which take :data:`MOST_BYTES` at most.
 
     :ivar changed: the lock; told of changes, if it *tells* of them.
-    :ivar left_out: how many there was no room for.
+    :ivar left_out: how often there was no room for one.
     """
 
     tells = True

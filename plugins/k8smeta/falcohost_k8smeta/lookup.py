@@ -105,6 +105,15 @@ class PodLookup:
         """Return what is not reached, and for how many seconds; empty: all is."""
         return self._state.problem, self._state.seconds
 
+    def counts(self) -> Mapping[str, int]:
+        """Return how often an object of the API server was left out, and why; nothing where nobody watches it."""
+        if not self._port:
+            return {}
+        return {
+            "objects of the API server without room": self._state.left_out,
+            "objects of the API server that cannot be read": self._state.odd,
+        }
+
     def poll(self) -> bool:
         """Take the rows that have come."""
         answers = self._port.answers()

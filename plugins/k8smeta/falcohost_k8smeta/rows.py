@@ -79,6 +79,8 @@ class Answer(Struct, array_like=True, frozen=True):
     :ivar pods: how many pods are known.
     :ivar problem: what is not reached; empty: nothing.
     :ivar seconds: for how long.
+    :ivar left_out: how often an object was left out since there was no room for it.
+    :ivar odd: how often one was left out since it could not be read.
     """
 
     uid: str
@@ -86,6 +88,8 @@ class Answer(Struct, array_like=True, frozen=True):
     pods: int = 0
     problem: str = ""
     seconds: int = 0
+    left_out: int = 0
+    odd: int = 0
 
 
 def texts(values: Mapping[str, str] | None) -> tuple[dict[str, str], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from falcohost_k8smeta.http import Failed
@@ -91,12 +91,12 @@ class Items:
 class Lines:
     """The lines of a watch.
 
-    :ivar left_out: how many were too long.
+    :param miss: called for each line that is too long, as soon as it is.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self.left_out = 0
+    def __init__(self, pieces: Iterable[bytes], miss: Callable[[], None]) -> None:
         self._pieces = pieces
+        self._miss = miss
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield each line that is complete."""
@@ -111,7 +111,8 @@ class Lines:
                     yield bytes(line)
             buffer = bytearray(rest)
             if len(buffer) > MOST_OBJECT:
-                self.left_out += not skips
+                if not skips:
+                    self._miss()
                 skips = True
             if skips:
                 buffer.clear()

@@ -88,7 +88,7 @@ class Health:
     """Since when something is not reached, and why.
 
     :ivar reached: it was reached at least once.
-    :ivar odd: how many objects could not be read.
+    :ivar odd: how often an object could not be read.
     """
 
     def __init__(self, what: str) -> None:
@@ -107,6 +107,10 @@ class Health:
         self._why = "".join(one if one.isprintable() else "?" for one in why[:_MOST_TOLD])
         if self._since is None:
             self._since = time.monotonic()
+
+    def miss(self) -> None:
+        """Count an object that could not be read."""
+        self.odd += 1
 
     def problem(self) -> tuple[float, str]:
         """Return for how many seconds it is not reached, and why; 0: it is."""
@@ -180,11 +184,8 @@ class Collection(Generic[T]):
         self._connection.wait(seconds + _SLACK)
         self.health.good()
         self._fails = 0
-        lines = Lines(pieces)
-        for line in lines:
+        for line in Lines(pieces, self.health.miss):
             self._take(line)
-            self.health.odd += lines.left_out
-            lines.left_out = 0
 
     def _take(self, line: bytes) -> None:
         kind = _decoded(Kind, line)
@@ -213,10 +214,10 @@ class Collection(Generic[T]):
         try:
             one = decoder.decode(data)
         except _DECODED:
-            self.health.odd += 1
+            self.health.miss()
             return None
         if not 0 < len((one.object if isinstance(one, Event) else one).metadata.uid) <= MOST_UID:
-            self.health.odd += 1
+            self.health.miss()
             return None
         return one
 

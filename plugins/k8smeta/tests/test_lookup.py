@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from falcohost.helpers import HELPERS, HelperEnded
-from falcohost.lookups import GIVEN_UP, PENDING
+from falcohost.lookups import GIVEN_UP, PENDING, CountingLookup
 from falcohost.port import SocketPort, serve_late
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.waiting import wait_until
@@ -211,6 +211,17 @@ def test_what_is_not_reached(pods, asked, clock):
         clock.sleep(1.1)
 
 
+def test_what_was_left_out(pods, asked):
+    """It is counted as the process that watches said it last."""
+    pods.poll()
+    asked.answer(None, "", left_out=2, odd=3)
+    wait_until(lambda: not pods.poll() and any(pods.counts().values()))
+    of = "objects of the API server"
+
+    assert isinstance(pods, CountingLookup)
+    assert {f"{of} without room": 2, f"{of} that cannot be read": 3} == pods.counts()
+
+
 def test_answers_to_no_question(pods, asked):
     """They are not believed."""
     pods.find(KEY)
@@ -236,5 +247,5 @@ def test_nobody_to_ask():
     made = PodLookup.from_settings({HELPERS: {}})
 
     assert made.find(KEY) is None
-    assert (False, None, ("", 0)) == (made.poll(), made.fileno(), made.problem())
+    assert (False, None, ("", 0), {}) == (made.poll(), made.fileno(), made.problem(), made.counts())
     made.close()

@@ -115,36 +115,36 @@ def test_a_watch_that_is_ended_by_an_event(double, watcher):
 
 
 @pytest.mark.parametrize(
-    ("line", "listed"),
+    ("line", "listed", "odd"),
     [
-        (b"\n", 1),
-        (b'{"type":"MODIFIED","object":{"metadata":{"uid":5}}}\n', 1),
-        (b'{"type":"MODIFIED","object":{"metadata":{"name":"x"}}}\n', 1),
-        (b'{"type":"MODIFIED","object":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", 2),
-        (b'{"type":"ADDED","object":{"metadata":{"uid":"u","labels":"x"}}}\n', 1),
-        (b'{"type":"ADDED","object":null}\n', 1),
-        (b'{"type":"SOMETHING","object":{}}\n', 1),
-        (b'{"type":"DELETED","object":{}}\n', 1),
-        (b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"a&b=c d"}}}\n', 1),
-        (b'{"type":"ADDED","object":{"metadata":{"uid":"' + b"x" * (MOST_OBJECT + 10) + b'"}}}\n', 1),
-        (b"no json\n", 2),
-        (b"\xff\xfe\n", 2),
+        (b"\n", 1, 0),
+        (b'{"type":"MODIFIED","object":{"metadata":{"uid":5}}}\n', 1, 1),
+        (b'{"type":"MODIFIED","object":{"metadata":{"name":"x"}}}\n', 1, 1),
+        (b'{"type":"MODIFIED","object":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", 2, 0),
+        (b'{"type":"ADDED","object":{"metadata":{"uid":"u","labels":"x"}}}\n', 1, 1),
+        (b'{"type":"ADDED","object":null}\n', 1, 1),
+        (b'{"type":"SOMETHING","object":{}}\n', 1, 0),
+        (b'{"type":"DELETED","object":{}}\n', 1, 0),
+        (b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"a&b=c d"}}}\n', 1, 0),
+        (b'{"type":"ADDED","object":{"metadata":{"uid":"' + b"x" * (MOST_OBJECT + 10) + b'"}}}\n', 1, 1),
+        (b"no json\n", 2, 0),
+        (b"\xff\xfe\n", 2, 0),
     ],
     ids=["blank", "types", "no uid", "deep", "labels", "null", "type", "nothing", "version", "huge", "text", "bytes"],
 )
-def test_odd_events(double, watcher, line, listed):
-    """An object that is not as it should be is left out; where it is not known what it was, all is listed again."""
+def test_odd_events(double, watcher, line, listed, odd):
+    """An odd object is left out and counted; where it is not known what it was, all is listed again."""
     watcher.row(pod(double, "web"))
     double.send("Pod", line)
     later = pod(double, "later")
 
     assert "later" == watcher.row(later).pod.name
-    assert listed == lists(double)
+    assert (listed, odd) == (lists(double), watcher.ask().odd)
     assert watcher.process.poll() is None
 
 
 def test_odd_lists(double, config, close_later):
-    """An object of a list that is not as it should be is left out."""
+    """An object of a list that is not as it should be is left out, and counted."""
     good = pod(double, "good")
     items = [
         {"metadata": {"uid": 5}},
@@ -166,7 +166,7 @@ def test_odd_lists(double, config, close_later):
     watcher = close_later(Watcher(config))
 
     assert "good" == watcher.row(good).pod.name
-    assert 1 == watcher.ask().pods
+    assert (1, 4) == (watcher.ask().pods, watcher.ask().odd)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def test_uids_that_are_none(double, config, close_later):
 
 @pytest.mark.parametrize("resource", ["services", "namespaces"])
 def test_a_list_of_too_much(double, config, close_later, resource):
-    """However many and however large objects are, the process keeps no more of them than there is room for."""
+    """However many and however large objects are, the process keeps no more than there is room for, and counts them."""
     labels = {f"{number:03}": "v" * 60 for number in range(90)}
     more = {"namespace": "shop", "labels": labels}
     much = (
@@ -386,3 +386,4 @@ def test_a_list_of_too_much(double, config, close_later, resource):
     wait_until(lambda: watches(double, resource))
 
     assert kib("Anonymous", watcher.process.pid) - before < 110_000
+    assert 6_000 < watcher.ask().left_out < 7_000
