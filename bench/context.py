@@ -29,6 +29,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 from overhead import Agent, pss_mb, tree
@@ -86,7 +87,7 @@ class Answering(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Answer by the path."""
-        asked = self.rfile.readline().decode().split()[1]
+        asked = unquote(self.rfile.readline().decode().split()[1])  # as %22 would begin the id
         parts = asked.split("/")
         image, labels = f"sha256:{'e' * 64}", {f"label-{number}": "value" for number in range(10)}
         said: object = []
