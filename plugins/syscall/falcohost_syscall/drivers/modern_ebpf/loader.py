@@ -153,11 +153,11 @@ class Loader:
         expected = self._own_sentinel(probe, former.expected)
         if former.expected.row and not expected.row:
             outdated = outdated or "its sentinel events are those of another supervisor"
+        self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
         self._objects = probe.objects()
         for pid in probe.ignored():
             probe.observe(pid)
         self._ignore()  # before this process opens the files that rules are about
-        self.collection = AdoptedCollection(WatchedFiles(probe), former.weaker, outdated, expected)
         self.collection.watched.watch(map(os.fsdecode, known.watched))
         self._integrity = Integrity(probe, probe.canaries)
         self._tell()
