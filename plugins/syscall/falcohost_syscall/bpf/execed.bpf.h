@@ -13,6 +13,7 @@
 #define TMPFS_MAGIC 0x01021994 /* of devtmpfs, too */
 #define RAMFS_MAGIC 0x858458f6
 #define NSEC 1000000000ULL
+#define MAX_STACKED 2 /* mounts over each other at one place that are followed */
 #define CTIME_QUERIED (1U << 31) /* since Linux 6.13: somebody has asked for the time */
 
 static __always_inline void read_times(struct execed *e, struct inode *inode)
@@ -65,14 +66,30 @@ static __always_inline bool is_memfd(struct file *file)
 	return __builtin_memcmp(name, "memfd:", sizeof(name)) == 0;
 }
 
+/* Of mounts over each other, as of a second tmpfs on /tmp, the lowest. */
+static __always_inline struct mount *lowest_mount(struct mount *mount)
+{
+	struct mount *below;
+
+#pragma unroll
+	for (int i = 0; i < MAX_STACKED; i++) {
+		below = READ(struct mount, mount, mnt_parent);
+		if (below == mount || READ(struct mount, mount, mnt_mountpoint) != READ(struct mount, below, mnt.mnt_root))
+			return mount;
+		mount = below;
+	}
+	return mount;
+}
+
 /* Whether a mount is /tmp, /var/tmp or /run below a root directory. */
 static __always_inline bool is_usual_tmpfs(struct mount *mount, struct vfsmount *root)
 {
-	struct dentry *at = READ(struct mount, mount, mnt_mountpoint);
+	struct mount *lowest = lowest_mount(mount);
+	struct dentry *at = READ(struct mount, lowest, mnt_mountpoint);
 	struct dentry *folder = READ(struct dentry, at, d_parent);
 	char name[4] = {}, above[4] = {};
 
-	if (READ(struct mount, mount, mnt_parent) != mount_of(root))
+	if (READ(struct mount, lowest, mnt_parent) != mount_of(root))
 		return false;
 	bpf_probe_read_kernel(name, sizeof(name), READ(struct dentry, at, d_name.name));
 	if (READ(struct dentry, folder, d_parent) == folder)

@@ -167,6 +167,19 @@ def test_in_tmpfs(watched, kind, folder, expected):
     assert expected is bool(execed(record).exe_flags & R.EXE_FROM_TMPFS)
 
 
+@pytest.mark.parametrize(
+    ("folder", "deep", "expected"),
+    [("/tmp", 2, False), ("/tmp", 3, False), ("/tmp", 4, True), ("/var/tmp", 2, False), ("/mnt", 2, True)],
+)
+def test_in_tmpfs_over_another(watched, folder, deep, expected):
+    """A tmpfs over another one is where the lowest is mounted, as far as they are followed."""
+    command = f"mount -t tmpfs none {folder} && " * deep + f"cp /bin/true {folder}/x && exec {folder}/x"
+    record = kinds(watched.run("unshare", "-m", "sh", "-c", command), R.KIND_EXEC)[-1]
+
+    assert f"{folder}/x".encode() == record.sections[R.SEC_EXE]
+    assert expected is bool(execed(record).exe_flags & R.EXE_FROM_TMPFS)
+
+
 def test_in_tmpfs_below_another(watched):
     """A tmpfs that is called tmp counts where it is in no root directory."""
     command = "mount -t tmpfs none /mnt && mkdir /mnt/tmp && mount -t tmpfs none /mnt/tmp"
