@@ -358,8 +358,11 @@ def test_many_running_processes(watched):
 
     table = LiveProcesses()
     with contextlib.ExitStack() as stack:
-        command = [sys.executable, "-ISc", "input()"]
-        made = [stack.enter_context(subprocess.Popen([*command, str(n)], stdin=subprocess.PIPE)) for n in range(40)]
+        command = [sys.executable, "-ISc", "print(flush=True); input()"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        made = [stack.enter_context(subprocess.Popen([*command, str(n)], **pipes)) for n in range(40)]
+        for process in made:
+            process.stdout.readline()  # before it has its arguments, the exec is seen to have succeeded
         decoder = Decoder(Context(table, Users(), Learning()), table)
         decoder.list_tasks(watched.driver.tasks_listed(), all_processes=True)
         for process in made:
