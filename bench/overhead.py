@@ -176,7 +176,7 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
                 samples.setdefault((mode, cores), []).append(figures)
             if options.flood:
                 before = agent.lost_now()
-                done = load(program, "openclose", options.flood, 1, agent)
+                done = load(program, "openclose", options.flood, max(options.cores), agent)
                 time.sleep(options.flood + 10)  # the log tells of losses every few seconds
                 flood.append({"opened": int(done.done), "lost": agent.lost_now() - before})
         lost.append(agent.lost)
