@@ -278,12 +278,17 @@ def test_completion_completes(falcohost):
         ("falcohost -r rules.yaml -D sec", ["Second"]),
         ("falcohost -r /nowhere.yaml -l fir", []),
         ("falcohost --enable-source num", []),
+        ("falcohost -c soc.yaml store resend --output s", ["soc", "stdout"]),
+        ("falcohost -c soc.yaml store parked --output so", ["soc"]),
     ],
 )
 def test_names_and_values_are_completed(falcohost, tmp_path, line, found):
     """The shell is offered what fits, and nothing where the configuration cannot be read."""
     form = "- {{rule: {}, desc: d, condition: evt.num > 0, output: o, priority: INFO, source: numbers, tags: [{}]}}\n"
     (tmp_path / "rules.yaml").write_text(form.format("First", "files") + form.format("Second", "network"))
+    (tmp_path / "soc.yaml").write_text(
+        "outputs: {soc: {type: file, filename: /tmp/alerts}}\nstdout_output: {enabled: true}\n"
+    )
     done = falcohost(_FALCOHOST_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
 
     assert ([f"plain,{one}" for one in found], "") == (done.stdout.split(), done.stderr)

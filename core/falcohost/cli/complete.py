@@ -1,4 +1,4 @@
-"""Completes names in a shell: sources, fields, keys and their values, plugins, rules, tags.
+"""Completes names in a shell: sources, fields, keys and their values, plugins, outputs, rules, tags.
 
 A broken configuration or plugin completes nothing.
 """
@@ -131,6 +131,16 @@ def _history(ctx: click.Context) -> History:
 
     configured = ctx.params.get("state_dir") or load_config(_config(ctx), ()).state.directory
     return History(state_directory(configured))
+
+
+def outputs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the outputs that the configuration enables, each with what it is."""
+    from falcohost.host.config import load_config
+
+    with _quietly():
+        enabled = load_config(_config(ctx), ()).outputs.enabled
+        return _items(sorted((name, one.kind) for name, one in enabled.items()), incomplete)
+    return []
 
 
 def plugins(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from falcohost.cli import complete
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import pretty_json
 from falcohost.cli.wanted import STATE_DIR, choosing, nanoseconds, wanted
@@ -93,7 +94,9 @@ def repair_command(flags: Flags, state_dir: str | None) -> None:
 
 
 @command.command(name="parked")
-@click.option("--output", default="", metavar="NAME", help="Only those of this output.")
+@click.option(
+    "--output", default="", metavar="NAME", shell_complete=complete.outputs, help="Only those of this output."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one alert per line.")
 @STATE_DIR
 @click.pass_obj
@@ -108,7 +111,13 @@ def parked_command(flags: Flags, output: str, as_json: bool, state_dir: str | No
 
 
 @command.command(name="resend")
-@click.option("--output", required=True, metavar="NAME", help="The output, as the configuration has it.")
+@click.option(
+    "--output",
+    required=True,
+    metavar="NAME",
+    shell_complete=complete.outputs,
+    help="The output, as the configuration has it.",
+)
 @click.option("--since", metavar="WHEN", help="All stored alerts since a time, or of the last 30m, 2h, 7d.")
 @STATE_DIR
 @click.pass_obj
