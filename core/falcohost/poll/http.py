@@ -105,6 +105,8 @@ class HttpClient:
 
         try:
             import urllib3  # noqa: F401
+
+            import falcohost.http_bounds  # noqa: F401
         except ModuleNotFoundError as error:
             mend = how_to_install(self._plugin)
             raise SourceError(f"{self._plugin}: HTTP requests need {error.name}; install it with {mend}") from error

@@ -12,7 +12,7 @@ from falcohost_syscall.filters.merge import merged
 from falcohost_syscall.filters.sets import INLINE, LOOKED_UP
 
 #: Largest number of searches in one program.
-SEARCHES: Final = 64
+SEARCHES: Final = 96
 #: The same where the verifier follows every round of a search, which takes milliseconds.
 SEARCHES_UNROLLED: Final = 16
 #: Largest size of a search's table, in bytes.
