@@ -112,6 +112,8 @@ def test_sockets(requests):
     shown = [
         (name, result, re.sub(r":\d+->", ":CLIENT->", text or "").replace(port, "PORT")) for name, result, text in found
     ]
+    # The other end may have received what a shutdown makes of it before the shutdown is done, by another thread.
+    shown[7:9] = sorted(shown[7:9], reverse=True)
 
     assert shown == [
         ("socket", "SUCCESS", ""),
