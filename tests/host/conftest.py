@@ -1,9 +1,12 @@
-"""Fixtures for the tests of the host: a configuration written to a file, and the message when one is refused."""
+"""Fixtures for the tests of the host: configurations in files, messages of refused ones, and room for many files."""
+
+import resource
 
 import pytest
 
 from falcohost import ConfigError
 from falcohost.host.config import load_config
+from falcohost.host.open_files import WANTED
 
 
 @pytest.fixture
@@ -29,3 +32,14 @@ def error_of():
         return str(caught.value)
 
     return error_of
+
+
+@pytest.fixture
+def many_files():
+    """Let this process have as many files open as an agent wants."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < WANTED:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WANTED) if soft != -1 else soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

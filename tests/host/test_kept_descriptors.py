@@ -30,17 +30,6 @@ def link():
             yield here, there
 
 
-@pytest.fixture
-def many_files():
-    """Let this process have as many files open as an agent wants."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < WANTED:
-        pytest.skip(f"no more than {hard} files may be open here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WANTED) if soft != -1 else soft, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def from_worker():
     """Return what puts together the messages of a worker."""
     return wire.Received(wire.Up)

@@ -1,7 +1,6 @@
 """What is kept of a source goes into one descriptor, and comes out of it as often as one looks."""
 
 import os
-import resource
 import socket
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from falcohost.handed import MOST_HELD
 from falcohost.host import parcels
 from falcohost.host.kept_descriptors import MOST_SENT, Kept
-from falcohost.host.open_files import WANTED
 
 
 def memory(content):
@@ -49,17 +47,6 @@ def test_all_comes_out_as_often_as_one_looks():
             assert {"c": ["c 0"]} == contents(found.held)
             found.close()
     assert open_descriptors() <= before + 4  # those of the first object
-
-
-@pytest.fixture
-def many_files():
-    """Let this process have as many files open as an agent wants."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < WANTED:
-        pytest.skip(f"no more than {hard} files may be open here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, WANTED) if soft != -1 else soft, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("count", [MOST_SENT, MOST_SENT + 1, 2 * MOST_SENT, MOST_HELD])
