@@ -47,6 +47,13 @@ def test_every_hook_has_a_section(plugins_page):
     assert sorted(re.findall(r"^### (falcohost_\w+)$", plugins_page, re.MULTILINE)) == hooks()
 
 
+def test_no_page_has_both_sides_of_a_conflict(root):
+    """No page has the markers that git writes where it could not merge."""
+    pages = [root / "README.md", root / "CHANGELOG.md", *(root / "docs").rglob("*.md")]
+
+    assert [page for page in pages if re.search(r"^(<{7}|>{7}) ", page.read_text(), re.MULTILINE)] == []
+
+
 def test_every_configuration_key_says_what_it_does():
     """Each key that has an effect has a text for the reference."""
     known = leaves(load_plugins([]).known_keys())
