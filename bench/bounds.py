@@ -5,8 +5,10 @@ the agent's memory (PSS) before, the most meanwhile and after, the kernel's memo
 and whether a read of /etc/shadow is told at the end of each. And how long a start takes beside processes that sleep.
 
 The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``. With
-*--pairs* only starts are measured, so many alone and so many beside the processes, by turns. With *--every* only this:
-how late reads of /etc/shadow are told, four a second, beside a rule on every event of each of these types.
+*--pairs* only starts are measured, so many alone and so many beside the processes, by turns. With *--minutes* only the
+memory at the end of each minute, in which processes fork for a moment, files are opened, and a part of the cgroups
+comes and goes; *--public* is with the public stable rules, too. With *--every* only how late reads of /etc/shadow are
+told, four a second, beside a rule on every event of each of these types.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ EVERY = """
   output: every %evt.type
   priority: NOTICE
 """
+PUBLIC = BENCH.parent.parent / "shared/corpus/rules"
 _CGROUPS = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/pids"))
 
 
@@ -157,6 +160,44 @@ def beside_every(program: Path, folder: Path, kind: str, seconds: float) -> dict
         agent.stop()
 
 
+def opens(folder: Path, count: int) -> Iterator[None]:
+    """Make so many files, each with another name, and open each twice, with a step after a hundred."""
+    for number in range(count):
+        path = folder / f"opened-{number}-{time.monotonic_ns()}"
+        path.touch()
+        path.read_bytes()
+        path.unlink()
+        if number % 100 == 99:
+            yield
+
+
+def by_minutes(program: Path, folder: Path, root: Path, options: argparse.Namespace) -> dict[str, object]:
+    """Return the memory at the end of each minute of forks, opens and cgroups, and what was lost."""
+    public = sorted(PUBLIC.glob("falco_rules.yaml")) if options.public else []
+    agent = Agent(folder, [], [], "\n".join(path.read_text() for path in public))
+    found: list[float] = []
+    own: list[float] = []  # which other programs that run the same files do not change
+    made = {"forks": 0, "opens": 0, "cgroups": 0}
+    try:
+        for minute in range(options.minutes):
+            end = time.monotonic() + 60
+            for what, command in (
+                ("forks", [program, "bomb", "2"]),
+                ("cgroups", [program, "cgroups", -(-options.cgroups // options.minutes), root]),
+            ):
+                said = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True).stdout
+                made[what] += int(said)
+            made["opens"] += 100 * sum(1 for _ in opens(folder, 5000))
+            time.sleep(max(0.0, end - time.monotonic()))
+            found.append(round(pss_mb(agent.process.pid), 1))
+            own.append(round(pss_mb(agent.process.pid, "Pss_Anon"), 1))
+            print(f"minute {minute + 1}: {found[-1]} MB, {own[-1]} of it not from files", flush=True)
+        told = read_is_told(agent, folder / "floods", 0)
+        return {"mb": found, "not_from_files_mb": own, "made": made, "lost": agent.lost(), "told": told}
+    finally:
+        agent.stop()
+
+
 def main() -> None:
     """Print a table, then one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -164,6 +205,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="for how long the bomb forks")
     parser.add_argument("--cgroups", type=int, default=10_000, help="how many there are, one after the other")
     parser.add_argument("--pairs", type=int, default=0, help="measure only so many pairs of starts")
+    parser.add_argument("--minutes", type=int, default=0, help="measure only the memory of so many minutes")
+    parser.add_argument("--public", action="store_true", help="with --minutes: with the public stable rules, too")
     parser.add_argument("--every", nargs="+", default=[], metavar="TYPE", help="measure only rules on all such events")
     options = parser.parse_args()
     root = next((one for one in _CGROUPS if (one / "cgroup.procs").exists()), None)
@@ -180,6 +223,9 @@ def main() -> None:
             for kind, found in every.items():
                 print(kind, *(f"{name}={value}" for name, value in found.items()))
             print(json.dumps({"bench": "bounds", "every": every}))
+            return
+        if options.minutes:
+            print(json.dumps({"bench": "bounds", "minutes": by_minutes(program, folder, root, options)}))
             return
         if options.pairs:
             print(json.dumps({"bench": "bounds", "pairs": in_turn(program, options.processes, folder, options.pairs)}))

@@ -64,11 +64,11 @@ def cpu_seconds(pid: int) -> float:
     return total / TICKS
 
 
-def pss_mb(pid: int) -> float:
-    """Return the proportional set size of the process tree at *pid*, in MB."""
+def pss_mb(pid: int, key: str = "Pss") -> float:
+    """Return the proportional set size of the process tree at *pid*, in MB; *key*: that or a part (proc(5))."""
     total = 0
     for one in tree(pid):
-        match = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)
+        match = re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)
         total += int(match.group(1)) if match else 0
     return total / 1024
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from falcohost.counters import Over, Shape, Unit, counters
-from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
+from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, ProgramNumbers, StoreNumbers
 
 PAGE = Path(__file__).resolve().parent / "stats.md"
 _TABLE = "<!-- {name}: written by script/docs -->\n(?s:.*?)<!-- end of {name} -->"
@@ -33,6 +33,7 @@ def renewed(text: str) -> str:
         "keys of the store": short_keys(StoreNumbers),
         "keys of actions": short_keys(ActionNumbers),
         "keys of processes": short_keys(ProcessNumbers),
+        "keys of programs": short_keys(ProgramNumbers),
     }
     for name, table in tables.items():
         lines = "\n".join(table)

@@ -15,10 +15,20 @@ from falcohost import SourceStats, TypeCount
 from falcohost.cli.jsonline import pretty_json
 from falcohost.cli.stats_text import stats_text
 from falcohost.counters import as_json, number, plus, rows
-from falcohost.host.numbers import NOTHING, Numbers, OutputNumbers, RuleNumbers, StoreNumbers, counted
+from falcohost.host.numbers import (
+    NOTHING,
+    Numbers,
+    OutputNumbers,
+    ProgramNumbers,
+    RuleNumbers,
+    StoreNumbers,
+    counted,
+)
 from falcohost.host.snapshot import (
     OutputSnapshot,
     OutputState,
+    ProgramSnapshot,
+    ProgramState,
     Snapshot,
     SourceSnapshot,
     SourceState,
@@ -301,3 +311,24 @@ def test_a_new_counter_of_the_store_is_shown():
     } == found.as_json()["store"]
     *_, line = stats_text(found, full=False)
     assert "store: 7 alerts so far, 1,200 pages, in memory only, 3 torn" == click.unstyle(line)
+
+
+def test_programs():
+    """Programs in the kernel come with their share of a core, the ten dearest unless all are asked for."""
+    programs = [
+        ProgramSnapshot(ProgramState(f"place{number}", "sys_exit"), ProgramNumbers(1000, 10**8 // (number + 1), 2.0))
+        for number in range(12)
+    ]
+    found = Snapshot("0", 1, 2.0, [], [], STORE, span=1.5, programs=programs)
+    lines = [" ".join(click.unstyle(line).split()) for line in stats_text(found, full=False)]
+    at = lines.index("program in the kernel runs ns each of a core")
+
+    assert "place0 (sys_exit) 1,000 100,000 5.00%" == lines[at + 1]
+    assert ["place9 (sys_exit) 1,000 10,000 0.50%", "… 2 more with --full", ""] == lines[at + 10 : at + 13]
+    assert 12 == sum("sys_exit" in line for line in stats_text(found, full=True))
+    assert {"name": "place1", "at": "sys_exit", "runs": 1000, "ns": 50_000_000, "seconds": 2.0} in json_of(found)
+
+
+def json_of(found):
+    """Return the programs as they are in JSON."""
+    return found.as_json()["programs"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import click
+from msgspec.structs import replace
 
 from falcohost.cli.flags import Flags
 from falcohost.cli.jsonline import json_line, pretty_json
+from falcohost.cli.program_runs import ProgramRuns
 from falcohost.cli.seconds import Seconds
 from falcohost.cli.stats_text import stats_text
 from falcohost.clock import SYSTEM, Clock
@@ -36,27 +39,38 @@ def command(flags: Flags, cost: float | None, watch: bool, full: bool, as_json: 
     """Print statistics of the running agent: by source and event type, its outputs, its store.
 
     The numbers count from the start of the agent; with --cost or --watch, from the previous reading. With --cost the
-    event types that cost most come first. Measuring slows down the system calls that rules want a little; it stops when
-    this command ends.
+    event types that cost most come first; root also gets the programs in the kernel. Measuring slows down the system
+    calls that rules want a little; it stops when this command ends.
     """
     configured = state_dir or load_config(flags.config, flags.options).state.directory
     connection = Connection(state_directory(configured))
     try:
-        for numbers in looks(connection, cost, watch=watch):
+        programs = ProgramRuns()
+        for numbers in looks(connection, cost, watch=watch, programs=programs):
             if as_json:
                 click.echo(json_line(numbers.as_json()) if watch else pretty_json(numbers.as_json()))
                 continue
             if watch and sys.stdout.isatty():
                 click.clear()
             click.echo("\n".join([*stats_text(numbers, full=full), *([""] if watch else [])]))
+        if programs.problem:
+            click.echo(f"What programs in the kernel cost cannot be measured: {programs.problem}.", err=True)
     finally:
         connection.close()
 
 
-def looks(connection: Connection, cost: float | None, *, watch: bool, clock: Clock = SYSTEM) -> Iterator[Snapshot]:
+def looks(
+    connection: Connection,
+    cost: float | None,
+    *,
+    watch: bool,
+    clock: Clock = SYSTEM,
+    programs: ProgramRuns | None = None,
+) -> Iterator[Snapshot]:
     """Yield the agent's numbers once, or with *watch* repeatedly, each time the change since the previous reading.
 
     :param cost: seconds to measure what events cost, before each reading.
+    :param programs: measures the agent's programs in the kernel meanwhile.
     :raises StateError: the agent has ended, or a source does not start to measure.
     """
     if cost is None and not watch:
@@ -64,13 +78,21 @@ def looks(connection: Connection, cost: float | None, *, watch: bool, clock: Clo
         return
     measure = cost is not None
     before = _begin_to_measure(connection, clock) if measure else connection.ask()
-    while True:
-        clock.sleep(cost or _LOOK)
-        now = connection.ask(measure=measure)
-        yield now.since(before)
-        if not watch:
-            return
-        before = now
+    programs = programs or ProgramRuns()
+    with programs.counting(pids(before)) if measure else nullcontext():
+        programs.since_before(pids(before))
+        while True:
+            clock.sleep(cost or _LOOK)
+            now = connection.ask(measure=measure)
+            yield replace(now.since(before), programs=programs.since_before(pids(now)))
+            if not watch:
+                return
+            before = now
+
+
+def pids(found: Snapshot) -> set[int]:
+    """Return the agent's processes."""
+    return {found.pid, *(one.state.pid for one in found.processes)}
 
 
 def _begin_to_measure(connection: Connection, clock: Clock) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import click
@@ -10,8 +10,16 @@ import msgspec
 
 from falcohost.cli.rules_lines import clean
 from falcohost.counters import Counter, Over, Shape, counters, number
-from falcohost.host.numbers import Numbers, TypeNumbers
-from falcohost.host.snapshot import ActionSnapshot, OutputSnapshot, Snapshot, SourceSnapshot, StoreSnapshot
+from falcohost.host.numbers import Numbers, ProgramNumbers, TypeNumbers
+from falcohost.host.snapshot import (
+    ActionSnapshot,
+    OutputSnapshot,
+    ProgramSnapshot,
+    ProgramState,
+    Snapshot,
+    SourceSnapshot,
+    StoreSnapshot,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -25,6 +33,9 @@ class _Matched(msgspec.Struct, frozen=True):
 #: Most rows of a table without ``--full``.
 _ROWS = 20
 
+#: Most programs in the kernel without ``--full``.
+_PROGRAMS = 10
+
 #: Seconds after which a delivery that is still running is mentioned.
 _BUSY = 2.0
 
@@ -36,6 +47,7 @@ def stats_text(found: Snapshot, *, full: bool) -> Iterator[str]:
     for source in found.sources:
         yield ""
         yield from _source(source, found.span, full)
+    yield from _programs(found.programs, full)
     yield ""
     for output in found.outputs:
         yield _output(output)
@@ -143,6 +155,26 @@ def _tables(numbers: Numbers, full: bool) -> Iterator[str]:
             rows = sorted((row for row in rows if any(row[1])), key=lambda row: (-row[1][0], row[0]))
             yield from _table(text, counter.of, {name: row for name, _, row in (rows if full else rows[:_ROWS])}, {})
             yield from _more(len(rows), full)
+
+
+def _programs(programs: Sequence[ProgramSnapshot], full: bool) -> Iterator[str]:
+    """Yield a row for each program in the kernel that has run, the dearest first."""
+    if not programs:
+        return
+    shown = programs if full else programs[:_PROGRAMS]
+    costs: dict[str, Callable[[ProgramNumbers], str]] = {
+        "ns each": lambda one: f"{one.ns / one.runs:,.0f}",
+        "of a core": lambda one: f"{one.ns / one.seconds / 1e7:.2f}%",
+    }
+    yield ""
+    rows = {_where(one.state): one.numbers for one in shown}
+    yield from _table("program in the kernel", ProgramNumbers, rows, costs)
+    if len(programs) > len(shown):
+        yield f"  … {len(programs) - len(shown)} more with --full"
+
+
+def _where(program: ProgramState) -> str:
+    return program.name if program.at in ("", program.name) else f"{program.name} ({program.at})"
 
 
 def _more(rows: int, full: bool) -> Iterator[str]:

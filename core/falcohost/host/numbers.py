@@ -226,6 +226,16 @@ class ActionNumbers(msgspec.Struct, frozen=True):
     failed: Annotated[int, number("how often it has failed", text="{:,} failed", colour="red")] = 0
 
 
+class ProgramNumbers(msgspec.Struct, frozen=True):
+    """What a program in the kernel has taken, by the kernel's own statistics."""
+
+    runs: Annotated[int, number("how often it ran")] = 0
+    ns: Annotated[int, number("total time that it took", unit=Unit.NANOSECONDS, text=None)] = 0
+    seconds: Annotated[
+        float, number("time in which that was counted", over=Over.LAST, unit=Unit.SECONDS, text=None)
+    ] = 0.0
+
+
 class ProcessNumbers(msgspec.Struct, frozen=True):
     """The numbers of one process of the agent; those but *restarts* are the present process's."""
 

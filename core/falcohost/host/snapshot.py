@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from falcohost import counters
-from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, StoreNumbers
+from falcohost.host.numbers import ActionNumbers, Numbers, OutputNumbers, ProcessNumbers, ProgramNumbers, StoreNumbers
 from falcohost.host.restart import age, begun
 from falcohost.host.supervision.child import Child
 
@@ -129,11 +129,29 @@ class ActionSnapshot(msgspec.Struct, frozen=True):
     numbers: ActionNumbers
 
 
+class ProgramState(msgspec.Struct, frozen=True):
+    """Which program in the kernel it is.
+
+    :ivar at: the tracepoint that calls it; empty: something else does.
+    """
+
+    name: str
+    at: str = ""
+
+
+class ProgramSnapshot(msgspec.Struct, frozen=True):
+    """A program in the kernel, and what it has taken; in JSON they form one object."""
+
+    state: ProgramState
+    numbers: ProgramNumbers
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """The numbers of the whole agent, *seconds* after its start.
 
     :ivar started: when that was, in nanoseconds since 1970; it stays the same.
     :ivar span: the sources' counts cover this many seconds; None: since the start.
+    :ivar programs: the programs in the kernel, which the command measures, not the agent.
     """
 
     version: str
@@ -146,6 +164,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     actions: list[ActionSnapshot] = []
     span: float | None = None
     started: int = 0
+    programs: list[ProgramSnapshot] = []
 
     def since(self, before: Snapshot) -> Snapshot:
         """Return the snapshot with the sources' counts since *before*."""
@@ -157,7 +176,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     def as_json(self) -> object:
         """Return it as it appears in JSON."""
-        parts = {name: [*map(_as_json, getattr(self, name))] for name in ("sources", "outputs", "processes", "actions")}
+        names = ("sources", "outputs", "processes", "actions", "programs")
+        parts = {name: [*map(_as_json, getattr(self, name))] for name in names}
         return msgspec.to_builtins({**msgspec.structs.asdict(self), **parts, "store": _as_json(self.store)})
 
 
@@ -175,7 +195,7 @@ def decode(line: bytes) -> Snapshot:
 
 
 def _as_json(
-    part: SourceSnapshot | OutputSnapshot | ProcessSnapshot | ActionSnapshot | StoreSnapshot,
+    part: SourceSnapshot | OutputSnapshot | ProcessSnapshot | ActionSnapshot | ProgramSnapshot | StoreSnapshot,
 ) -> dict[str, object]:
     """Return state and numbers as one object."""
     return {**msgspec.to_builtins(part.state), **counters.as_json(part.numbers)}
@@ -189,6 +209,7 @@ def _with_parts(data: Any) -> Mapping[str, Any]:
         "outputs": OutputNumbers,
         "processes": ProcessNumbers,
         "actions": ActionNumbers,
+        "programs": ProgramNumbers,
     }
     parts: dict[str, Any] = {
         name: [_parted(one, of) for one in msgspec.convert(found.get(name, []), list[dict[str, Any]])]
