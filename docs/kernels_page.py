@@ -29,6 +29,8 @@ HEAD: Final = ("kernel", "driver", "passed", "skipped", "failed", "which failed"
 DRIVERS: Final = "plugins/syscall/tests/drivers"
 #: Whole agents: what they do, and the triggers of all public rules.
 AGENTS: Final = tuple(f"plugins/syscall/tests/test_{name}.py" for name in ("e2e", "public_rules"))
+#: What the table says behind a driver that loads by types from a file.
+BY_FILE: Final = ", BTF file"
 #: By driver: what is run if nothing else is named. Of the probe: its loading, where calls are seen, calls of 32 bits.
 TESTS: Final = {
     "modern_ebpf": (
@@ -41,6 +43,8 @@ TESTS: Final = {
     "kmod": AGENTS,
     "ebpf": AGENTS,
 }
+#: Where a kernel describes its types.
+OWN_TYPES: Final = Path("/sys/kernel/btf/vmlinux")
 #: Debian's kernels at whose functions programs can stand: here, no test may be skipped for that. The second is the
 #: first one that may preempt lazily, which forbids it.
 WITH_FUNCTIONS: Final = ((6, 9), (6, 13))
@@ -71,11 +75,20 @@ done
 ip link set lo up
 exec switch_root /new /bin/bash {script}
 """
+#: With --btf-file: has the kernel tell no types any more, and puts a file with them into a package.
+HIDDEN: Final = """
+site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+mkdir -p $site/guest_types $site/guest_types-1.dist-info
+printf 'Metadata-Version: 2.1\\nName: guest_types\\nVersion: 1\\n' > $site/guest_types-1.dist-info/METADATA
+printf '[falcohost.btf]\\nguest = guest_types\\n' > $site/guest_types-1.dist-info/entry_points.txt
+cp {file} "$site/guest_types/$(uname -r).btf"
+if [ -e /sys/kernel/btf ]; then mount -t tmpfs none /sys/kernel/btf; fi
+"""
 SCRIPT: Final = """export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export FALCOHOST_GUEST=1 FALCOHOST_SLOWNESS={slowness} FALCOHOST_DRIVER={driver} FALCOHOST_REQUIRE={require}
 export PYTHONDONTWRITEBYTECODE=1{results}
 ulimit -n 65536; cd {root}
-for file in {modules}; do busybox insmod $file; done
+for file in {modules}; do busybox insmod $file; done{hidden}
 {command}
 echo o > /proc/sysrq-trigger; sleep 60
 """
@@ -107,6 +120,7 @@ class Asked(NamedTuple):
 
     :ivar over: a folder whose files lie over this machine's, if they exist; *modules*: kernel modules to load.
     :ivar results: a folder that the guest may write to; *command*: what it runs in place of tests.
+    :ivar btf_file: hide the kernel's types, and have these in their place, which were its own if there is no such file.
     :ivar first: a busy machine gives the guest a processor before other sessions' programs, whatever their niceness.
     :ivar icount: while a guest computes, its clock counts instructions: one is two nanoseconds.
     """
@@ -121,6 +135,12 @@ class Asked(NamedTuple):
     icount: bool = False
     results: Path | None = None
     command: str | None = None
+    btf_file: Path | None = None
+
+    @property
+    def label(self) -> str:
+        """What the table says of the driver."""
+        return self.driver if self.btf_file is None else f"{self.driver}{BY_FILE}"
 
 
 def unpacked(package: Path, folder: Path) -> tuple[str, Path]:
@@ -176,8 +196,15 @@ def written_script(asked: Asked, release: str, folder: Path) -> Path:
     """Write what the guest runs."""
     files = [shutil.copy(one, folder) for one in asked.modules]  # a guest has another /tmp
     since, until = WITH_FUNCTIONS
-    require = "fexit" if since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until else ""
+    require = (
+        "fexit" if asked.btf_file is None and since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until else ""
+    )
+    hidden = ""
+    if asked.btf_file is not None:
+        own = OWN_TYPES if asked.btf_file == OWN_TYPES else shutil.copy(asked.btf_file, folder)
+        hidden = HIDDEN.format(file=shlex.quote(str(own)))
     text = SCRIPT.format(
+        hidden=hidden,
         slowness=asked.slowness,
         driver=asked.driver,
         require=require,
@@ -226,7 +253,7 @@ def ran(package: Path, asked: Asked) -> Row:
             finally:
                 timer.cancel()
                 guest.kill()
-    return row(release, asked.driver, said)
+    return row(release, asked.label, said)
 
 
 def row(release: str, driver: str, said: list[str]) -> Row:
@@ -264,7 +291,11 @@ def written(rows: list[Row], text: str) -> str:
     drivers = list(TESTS)
     ordered = sorted(
         new.values(),
-        key=lambda one: (drivers.index(one.driver), [int(part) for part in re.findall(r"\d+", one.kernel)[:4]]),
+        key=lambda one: (
+            drivers.index(one.driver.removesuffix(BY_FILE)),
+            one.driver,
+            [int(part) for part in re.findall(r"\d+", one.kernel)[:4]],
+        ),
     )
     lines = [HEAD, ["---"] * len(HEAD), *ordered]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -289,6 +320,14 @@ def main() -> None:
     parser.add_argument(
         "--module", action="append", type=Path, default=[], help="a kernel module for the guest to load"
     )
+    parser.add_argument(
+        "--btf-file",
+        nargs="?",
+        type=Path,
+        const=OWN_TYPES,
+        metavar="FILE",
+        help="hide the kernel's BTF, and have it in a package's file: FILE, or a copy of the kernel's own",
+    )
     parser.add_argument("--results", type=Path, help="a folder for what tests leave there (FALCOHOST_RESULTS)")
     parser.add_argument("--run", metavar="COMMAND", help="run a command of the shell in the guests, in place of tests")
     parser.add_argument("--icount", action="store_true", help="let guests' clocks count instructions, for measurements")
@@ -310,6 +349,7 @@ def main() -> None:
         given.icount,
         given.results,
         given.run,
+        given.btf_file,
     )
     rows = [ran(package, asked) for package in given.packages]
     if given.run:

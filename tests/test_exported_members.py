@@ -267,6 +267,13 @@ PUBLIC = {
         "text_bytes",
         "valid",
     ],
+    "falcohost.trust": [
+        "code_owner",
+        "distrust",
+        "distrust_all",
+        "trusted_users",
+        "writers",
+    ],
     "falcohost.web": [
         "SIGNATURE",
         "Address",

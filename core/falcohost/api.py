@@ -47,5 +47,6 @@ MODULES: Final = {
     "falcohost.subscriber": PROVISIONAL,
     "falcohost.testing": STABLE,
     "falcohost.text": STABLE,
+    "falcohost.trust": PROVISIONAL,
     "falcohost.web": STABLE,
 }

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import falcohost
 
+__all__ = ["code_owner", "distrust", "distrust_all", "trusted_users", "writers"]
+
 #: Most links in a path, as in the kernel.
 _MOST_LINKS = 40
 

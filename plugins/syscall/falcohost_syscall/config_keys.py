@@ -35,6 +35,10 @@ def _snaplen(size: int) -> str | None:
     return None if 0 <= size <= 65535 else f"falco_libs.snaplen: expected a number from 0 to 65535, not {size}"
 
 
+def _btf(path: str) -> str | None:
+    return None if path.startswith("/") else f"falcohost.btf: expected an absolute path, not '{path}'"
+
+
 def _threshold(share: float) -> str | None:
     if 0 <= share <= 1:
         return None
@@ -167,6 +171,13 @@ _OURS = (
         "allows that, so that other calls cost nothing, else at the tracepoint that every call passes "
         "(`falcohost stats` says which, and why); `function`: the same, and the log warns where it is not allowed; "
         "`tracepoint`: never at functions ([decision 0031](decisions/0031-calls-at-their-functions.md))",
+    ),
+    ConfigKey(
+        key="falcohost.btf",
+        type=str,
+        check=_btf,
+        help="BTF for a kernel that has none of its own: a file, or a folder with files `RELEASE.btf` "
+        "([docs/kernels.md](kernels.md#kernels-without-btf)); by default, installed packages are asked for one",
     ),
     ConfigKey(
         key="falcohost.names",

@@ -53,9 +53,10 @@ def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:
 
 
 def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    from falcohost_syscall.drivers.modern_ebpf import config
     from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 
-    return requirements()
+    return requirements(config.parse(settings).btf)
 
 
 def _make_kmod(settings: Mapping[str, Any]) -> Driver:

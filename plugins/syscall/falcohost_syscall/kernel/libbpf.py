@@ -10,9 +10,10 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from ctypes import CFUNCTYPE, POINTER, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF, ENOENT
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from falcohost import SourceError
@@ -67,6 +68,20 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "libbpf_num_possible_cpus": (c_int, ()),
     "libbpf_probe_bpf_helper": (c_int, (c_int, c_int, c_void_p)),
 }
+
+
+class _ObjectOptions(Structure):
+    """``struct bpf_object_open_opts`` of bpf/libbpf.h, up to the members that are used here."""
+
+    _fields_ = (
+        ("size", c_size_t),
+        ("object_name", c_char_p),
+        ("relaxed_maps", c_bool),
+        ("pin_root_path", c_char_p),
+        ("unused", c_uint32),
+        ("kconfig", c_char_p),
+        ("btf_custom_path", c_char_p),
+    )
 
 
 class LibbpfError(SourceError):
@@ -174,9 +189,16 @@ class Object(Maps):
     :ivar ledger: what is written into maps by nobody else.
     """
 
-    def __init__(self, library: Library, image: bytes) -> None:
+    def __init__(self, library: Library, image: bytes, types: Path | None = None) -> None:
+        """Open the object *image*.
+
+        :param types: the file that says where the members of the kernel's structures lie; None: the kernel does.
+        :raises LibbpfError: it cannot be opened.
+        """
         super().__init__(library)
-        pointer = self._lib.bpf_object__open_mem(image, len(image), None)
+        options = _ObjectOptions(ctypes.sizeof(_ObjectOptions))
+        options.btf_custom_path = None if types is None else bytes(types)
+        pointer = self._lib.bpf_object__open_mem(image, len(image), byref(options))
         self._object: int | None = library.check(pointer, "libbpf cannot open the probe")
         self._maps: dict[str, LoadedMap] = {}
         self._programs: dict[str, LoadedProgram] = {}

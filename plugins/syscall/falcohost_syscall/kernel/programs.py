@@ -320,9 +320,14 @@ class Kernel:
             return types.number(name, VARIABLE)
 
     def has_tracepoint(self, name: str) -> bool:
-        """Return whether the kernel has the tracepoint."""
+        """Return whether the kernel has the tracepoint; its types say so, and where they may not be known, trying."""
         try:
-            self._tracepoint(name)
+            if self.untyped:
+                nothing = Assembler()
+                nothing.leave()
+                self.entry(self.load(nothing.assemble(), PROGRAM_RAW_TRACEPOINT), name, name).close()
+            else:
+                self._tracepoint(name)
         except LibbpfError:
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -89,9 +90,10 @@ def told(agent, folder):
 
 def links(agent):
     """Return the kernel's numbers of the links that the supervisor holds."""
-    lines = [
-        line for one in Path(f"/proc/{agent.process.pid}/fdinfo").iterdir() for line in one.read_text().split("\n")
-    ]
+    lines: list[str] = []
+    for one in Path(f"/proc/{agent.process.pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            lines += one.read_text().split("\n")
     return {int(line.split()[1]) for line in lines if line.startswith("link_id:")}
 
 

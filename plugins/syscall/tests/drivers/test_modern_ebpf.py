@@ -19,6 +19,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.kernel import given_types
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
@@ -269,7 +270,7 @@ def test_not_root(machine):
 
 def test_no_btf(monkeypatch, tmp_path):
     """Without BTF one sentence says so, with the drivers that do without."""
-    monkeypatch.setattr(requirements, "BTF", tmp_path / "none")
+    monkeypatch.setattr(given_types, "OWN", tmp_path / "none")
 
     with pytest.raises(SourceError, match=r"has no BTF.* set engine\.kind to ebpf .* or kmod "):
         requirements.check()

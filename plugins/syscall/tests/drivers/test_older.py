@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from falcohost import SourceError
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import forms, loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.kernel.given_types import has_own
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.records import record as R
 
@@ -32,10 +34,10 @@ def older(machine):
 
 
 def test_chosen():
-    """It is chosen where the kernel lacks the helper for loops, and only there; this kernel takes one of the forms."""
+    """It is chosen where the kernel lacks the helper for loops, or its types; this kernel takes one of the forms."""
     library = Library()
 
-    assert forms.needs_older(library) is (library.has_helper(181) is False)
+    assert forms.needs_older(library) is (library.has_helper(181) is False or not has_own())
     assert not forms.takes_none(library)
     assert library.has_helper(100_000) is not True
 
@@ -44,6 +46,7 @@ def test_has_loops(monkeypatch):
     """A kernel without that helper takes the older form, one that lacks more none; one that does not say is tried."""
     answers = {181: False, 153: True}
     monkeypatch.setattr(Library, "has_helper", lambda self, number: answers[number])
+    monkeypatch.setattr(forms, "has_own", lambda: True)
     library = Library()
 
     assert forms.needs_older(library) and not forms.takes_none(library)
@@ -51,6 +54,18 @@ def test_has_loops(monkeypatch):
     assert forms.takes_none(library)
     answers[181] = answers[153] = None
     assert not forms.needs_older(library) and not forms.takes_none(library)
+    monkeypatch.setattr(forms, "has_own", lambda: False)
+    assert forms.needs_older(library)
+
+
+def test_too_old(monkeypatch):
+    """Linux 5.8 and 5.9, which have neither, are told with the drivers that serve them, before anything is loaded."""
+    monkeypatch.setattr(Library, "has_helper", lambda self, number: False)
+
+    with pytest.raises(
+        SourceError, match=r"needs Linux 5\.10 or newer, this is .* set engine\.kind to ebpf .* or kmod "
+    ):
+        ReadProbe(LoadSettings(execve=BY_NAME["execve"].call))
 
 
 def opened(found, path):

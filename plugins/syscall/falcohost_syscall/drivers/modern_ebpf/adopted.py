@@ -72,7 +72,7 @@ class Adopted(Controlled):
     """A probe of which only descriptors are left, and what its loader has told.
 
     :ivar memories: what readers leave for the next one.
-    :ivar maps: the maps that a reader needs; *tasks*: the link that lists the running processes.
+    :ivar maps: the maps that a reader needs; *tasks*: those by which the running processes are listed.
     :ivar held: what it depends on that the kernel goes on.
     :ivar object: its maps and links.
     :ivar asked: the numbers of the calls that the kernel is to look at.
@@ -85,7 +85,7 @@ class Adopted(Controlled):
         self.object = HeldMaps(library, left, expected)
         self.asked, self.canaries = frozenset(expected.asked), expected.canaries
         super().__init__(Kernel(library), self.object, self.object.ledger, control)
-        *maps, self.tasks = left.kept[PROBE]
+        maps, self.tasks = left.kept[PROBE][: len(MAPS)], left.kept[PROBE][len(MAPS) :]
         self.maps = dict(zip(MAPS, maps, strict=True))
         self.memories = {name: left.kept[name][0] for name in (REPORTED, JOURNAL)}
         self.held = {name: those for name, those in left.held.items() if name != EXPECTED}
@@ -137,7 +137,7 @@ class Adopted(Controlled):
 
     def close(self) -> None:
         """Let go of it."""
-        for descriptor in (*self.maps.values(), self.tasks, *chain(*self.held.values())):
+        for descriptor in (*self.maps.values(), *self.tasks, *chain(*self.held.values())):
             os.close(descriptor)
 
 

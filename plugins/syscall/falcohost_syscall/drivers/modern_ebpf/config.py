@@ -35,6 +35,7 @@ class Config:
     :ivar snaplen: number of bytes that are collected of the data that calls read and write.
     :ivar all_names: a file has all its names, not only the requested one.
     :ivar watched: paths of files that are watched by inode; RULES stands for those in rules.
+    :ivar btf: a file with the kernel's types, or a folder of such, for a kernel without BTF; empty: packages have one.
     :ivar base: calls to collect besides those that rules ask for, and calls not to collect.
     :ivar agent_pid: the supervisor, whose calls are ignored: otherwise a written alert would raise the next one.
     """
@@ -48,6 +49,7 @@ class Config:
     snaplen: int = SNAPLEN
     all_names: bool = True
     watched: tuple[str, ...] = (RULES,)
+    btf: str = ""
     base: BaseSyscalls = field(default_factory=BaseSyscalls)
 
     @property
@@ -72,6 +74,7 @@ def parse(settings: Mapping[str, Any]) -> Config:
         snaplen=_snaplen(settings.get("falco_libs")),
         all_names=_word(settings, "names", "all", "requested") == "all",
         watched=_watched(settings.get("falcohost")),
+        btf=_btf(settings.get("falcohost")),
         base=base_syscalls.parse(settings.get("base_syscalls")),
     )
 
@@ -112,6 +115,15 @@ def _word(settings: Mapping[str, Any], key: str, default: str, *others: str) -> 
             f"falcohost.{key}: expected {', '.join((default, *others[:-1]))} or {others[-1]}, not {found!r}."
         )
     return str(found)
+
+
+def _btf(block: Any) -> str:
+    found = block.get("btf") if isinstance(block, Mapping) else None
+    if found is None:
+        return ""
+    if not isinstance(found, str) or not found.startswith("/"):
+        raise ConfigError(f"falcohost.btf: expected the absolute path of a BTF file, or of a folder, not {found!r}.")
+    return found
 
 
 def _watched(block: Any) -> tuple[str, ...]:

@@ -137,6 +137,8 @@ class ModernEbpf:
         if not reader.is_successor:
             self._list_processes(reader)
             self._wait_for_all(reader)
+        if self._loader is None:
+            reader.feed.end_listing()
 
     def _list_processes(self, reader: Reader) -> None:
         """Add the running processes, and have the kernel cache their context."""

@@ -7,9 +7,10 @@ where one has ended.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from falcohost_syscall.drivers.modern_ebpf.listing import Listing
 from falcohost_syscall.drivers.modern_ebpf.rings import Position, Rings
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.maps import Added, Maps
@@ -19,8 +20,6 @@ from falcohost_syscall.records import record
 MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "processes", "large_images", "unmatched")
 #: Those of them that a reader only reads.
 ONLY_READ: Final = frozenset({"lost", "call_counts"})
-#: The program that lists the running processes.
-TASKS: Final = "dump_task"
 #: Rows of counters of what no rule asks for.
 _UNWANTED: Final = (0, record.COUNT_FORKS, record.COUNT_EXECS, record.COUNT_EXITS)
 _U32: Final = struct.Struct("=I")
@@ -31,16 +30,16 @@ class Feed:
     """Reads a loaded probe.
 
     :param maps: the descriptors of :data:`MAPS`.
-    :param tasks: the descriptor of the link of :data:`TASKS`.
+    :param tasks: the descriptors by which the running processes are listed (:mod:`.listing`).
     :ivar rings: its records, from :meth:`start` on.
     """
 
-    def __init__(self, maps: Mapping[str, int], tasks: int) -> None:
+    def __init__(self, maps: Mapping[str, int], tasks: Sequence[int]) -> None:
         library = Library()
         self._cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
         self._access = Maps(library)
         self._maps = maps
-        self._tasks = tasks
+        self._tasks = Listing(library, tasks)
         self.rings: Rings
 
     def start(self, sizes: tuple[int, int], position: Position | None = None) -> None:
@@ -52,18 +51,12 @@ class Feed:
         self.rings.release(position)
 
     def tasks(self) -> Iterator[bytes]:
-        """Yield a KIND_TASK record for each running process."""
-        rest = b""
-        for chunk in self._access.iterate(self._tasks):
-            rest += chunk
-            position = 0
-            while position + 4 <= len(rest):
-                end = position + 4 + _U32.unpack_from(rest, position)[0]
-                if end > len(rest):
-                    break
-                yield rest[position + 4 : end]
-                position = end
-            rest = rest[position:]
+        """Return a KIND_TASK record for each running process."""
+        return iter(self._tasks)
+
+    def end_listing(self) -> None:
+        """Let go of that by which they are listed, which another process has opened for this one."""
+        self._tasks.close()
 
     def keep(self, pid: int, kept: record.Kept, large: record.LargeImage | None) -> Added:
         """Have the kernel cache this context of a process, unless it has some already."""

@@ -1,6 +1,7 @@
 """Which form of the probe this kernel takes: the probe itself, or the one for kernels that lack what it needs.
 
-Both are made of the same sources (``bpf/forms.bpf.h``). It goes by what the kernel has, and not by its version.
+Both are made of the same sources (``bpf/forms.bpf.h``). It goes by what the kernel has, and not by its version. The
+probe itself needs the kernel's own description of its types (BTF); its other form can go by that in a file.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from falcohost_syscall.kernel.given_types import has_own
 from falcohost_syscall.kernel.libbpf import Library
 
 #: The compiled probe for each machine, in ``bpf/``, and its form for older kernels.
@@ -25,7 +27,7 @@ _LOOP, _PER_CPU = 181, 153
 
 def needs_older(library: Library) -> bool:
     """Return whether this kernel takes only the older form."""
-    return os.uname().machine in OLDER_OBJECTS and library.has_helper(_LOOP) is False
+    return os.uname().machine in OLDER_OBJECTS and (library.has_helper(_LOOP) is False or not has_own())
 
 
 def takes_none(library: Library) -> bool:

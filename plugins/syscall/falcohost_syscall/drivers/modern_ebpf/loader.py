@@ -103,7 +103,7 @@ class Loader:
         :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         :raises OSError: nobody takes it.
         """
-        check()
+        check(self._config.btf)
         library, how = Library(), self._how
         prepared = prepare(library, Kernel(library), how.settings, how.options, by_function=how.by_function)
         ahead.send(link, prepared, how.encoded())
@@ -185,7 +185,7 @@ class Loader:
     def _how(self) -> _How:
         found, rows = self._config, (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
         return _How(
-            LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen),
+            LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen, btf=found.btf),
             Options(all_processes=not found.process_context, requested=not found.all_names),
             found.attach != "tracepoint",
         )
@@ -223,7 +223,7 @@ class Loader:
         """The descriptors that a reader needs, by name."""
         maps = self.probe.maps
         memories = {name: (descriptor,) for name, descriptor in self._memories.items()}
-        return {PROBE: (*(maps[name] for name in MAPS), self.probe.tasks), **memories}
+        return {PROBE: (*(maps[name] for name in MAPS), *self.probe.tasks), **memories}
 
     def hand_up(self) -> None:
         """Have the supervisor keep the descriptors, and those on which it depends that the kernel goes on."""

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from falcohost_syscall.drivers.modern_ebpf import hooks
+from falcohost_syscall.drivers.modern_ebpf import hooks, sameness
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.by_perf import PROGRAM, RETURNED, ByPerf, may_be_left_out
@@ -17,6 +17,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.kernel import given_types
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.programs import Kernel
@@ -86,6 +87,7 @@ def prepare(
     """Load the probe; calls are to be observed at their functions if asked to and if the kernel allows it.
 
     :raises LibbpfError: the kernel refused it.
+    :raises SourceError: there are no types by which it could be loaded, or they are another kernel's.
     """
     with library.types:
         if needs_older(library):
@@ -109,7 +111,14 @@ def prepare(
 
 def _prepare_older(library: Library, settings: LoadSettings, options: Options) -> Prepared:
     settings = settings._replace(functions=False, by_perf=False)
-    probe = _loaded(library, _Wanted(settings, options, frozenset(), sees_requests=False, older=True))
+    wanted = _Wanted(settings, options, frozenset(), sees_requests=False, older=True)
+    if given_types.has_own():
+        probe = _loaded(library, wanted)
+    else:
+        path = given_types.required(settings.btf)
+        with given_types.passed(given_types.checked(path)) as types:
+            probe = _loaded(library, wanted, types)
+        sameness.check(library, probe, path)
     return Prepared(probe, None, _OLDER, frozenset(), sees_requests=False, by_perf=False, older=True)
 
 
@@ -146,8 +155,8 @@ def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
         return None, str(error)
 
 
-def _loaded(library: Library, wanted: _Wanted) -> Object:
-    probe = Object(library, image(older=wanted.older))
+def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Object:
+    probe = Object(library, image(older=wanted.older), types)
     try:
         _prepare(library, probe, wanted)
         probe.load(codes=wanted.settings.functions or wanted.settings.by_perf)  # which are copied

@@ -29,6 +29,8 @@ class LoadSettings(NamedTuple):
     """Number of bytes that are sent of the data that calls read and write."""
     installs: bool = False
     """The program at the kernel's function that installs descriptors is loaded (:mod:`.hooks`)."""
+    btf: str = ""
+    """A file with the kernel's types, or a folder of such, for a kernel without BTF; empty: packages have one."""
 
     @property
     def ring_sizes(self) -> tuple[int, int]:

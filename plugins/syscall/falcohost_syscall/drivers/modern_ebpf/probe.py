@@ -17,7 +17,8 @@ from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
 from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL_PROGRAMS
 from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
-from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ, TASKS
+from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ
+from falcohost_syscall.drivers.modern_ebpf.listing import LISTED, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, Prepared, load, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
@@ -85,7 +86,7 @@ class Probe(Controlled):
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
         settings, options = settings or LoadSettings(), options or Options()
-        check()
+        check(settings.btf)
         self._library = library = Library() if prepared is None else prepared.probe.library
         self.kernel = Kernel(library)
         with library.types:
@@ -145,9 +146,11 @@ class Probe(Controlled):
         return {name: self.object.map_fd(name) for name in MAPS} | self._read_only
 
     @property
-    def tasks(self) -> int:
-        """The descriptor of the link of the program that lists the running processes."""
-        return self.object.iterator(TASKS)
+    def tasks(self) -> Sequence[int]:
+        """The descriptors by which the running processes are listed (:mod:`.listing`)."""
+        if self.kernel.untyped:
+            return self.object.program_fd(TASKS), self.object.map_fd(LISTED)
+        return (self.object.iterator(TASKS),)
 
     @property
     def held(self) -> dict[str, Sequence[int]]:

@@ -63,7 +63,7 @@ class Reader:
     """
 
     def __init__(self, descriptors: Mapping[str, Sequence[int]], context: Context) -> None:
-        *maps, tasks = descriptors[PROBE]
+        maps, tasks = descriptors[PROBE][: len(MAPS)], descriptors[PROBE][len(MAPS) :]
         journal = Memory(descriptors[JOURNAL][0])
         self.feed = Feed(dict(zip(MAPS, maps, strict=True)), tasks)
         self.again = False

@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from falcohost import SourceError
-from falcohost_syscall.drivers.modern_ebpf.forms import LOST, OBJECTS, needs_older, takes_none
+from falcohost_syscall.drivers.modern_ebpf.forms import LOST, OBJECTS, OLDER_OBJECTS, needs_older, takes_none
+from falcohost_syscall.kernel import given_types
 from falcohost_syscall.kernel.libbpf import LIBRARY, Library
 
-BTF: Final = Path("/sys/kernel/btf/vmlinux")
 LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 STATUS: Final = Path("/proc/self/status")
 OLDEST_KERNELS: Final = {"x86_64": "5.10", "aarch64": "6.0"}
 """The first kernels that take a form of the probe: the first whose programs may have both functions and tail calls."""
+#: What is said where there is no BTF at all.
+_NO_BTF: Final = (
+    f"The kernel has no BTF ({given_types.OWN} is missing), which engine.kind: modern_ebpf needs on this processor"
+)
+_ANOTHER_WAY: Final = (
+    "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's are, or set engine.kind to ebpf "
+    "(programs that BCC compiles here) or kmod (Falco's kernel module)"
+)
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 
 
@@ -29,24 +37,24 @@ class Requirement(NamedTuple):
     problem: str | None
 
 
-def requirements() -> list[Requirement]:
-    """Return all requirements, in the order in which to solve them."""
+def requirements(btf: str = "") -> list[Requirement]:
+    """Return all requirements, in the order in which to solve them; *btf*: the setting that names files with types."""
     return [
         Requirement("processor", _machine()),
         _kernel(),
-        Requirement("BTF", _btf()),
+        _btf(btf),
         Requirement("privileges", _privileges()),
         Requirement("lockdown", _lockdown()),
         Requirement("libbpf", _libbpf()),
     ]
 
 
-def check() -> None:
-    """Return if all requirements are met.
+def check(btf: str = "") -> None:
+    """Return if all :func:`requirements` are met.
 
     :raises SourceError: the first one that is not.
     """
-    for requirement in requirements():
+    for requirement in requirements(btf):
         if requirement.problem:
             raise SourceError(requirement.problem)
 
@@ -74,14 +82,17 @@ def _kernel() -> Requirement:
     return Requirement("kernel", None)
 
 
-def _btf() -> str | None:
-    if BTF.exists():
-        return None
-    return (
-        f"The kernel has no BTF ({BTF} is missing), which engine.kind: modern_ebpf needs; "
-        "boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's and Ubuntu's are, or set engine.kind to ebpf "
-        "(programs that BCC compiles here) or kmod (Falco's kernel module)."
-    )
+def _btf(setting: str) -> Requirement:
+    if given_types.has_own():
+        return Requirement("BTF, the kernel's own", None)
+    if os.uname().machine not in OLDER_OBJECTS:
+        return Requirement("BTF", f"{_NO_BTF}; {_ANOTHER_WAY}.")
+    try:
+        path = given_types.required(setting)
+        given_types.checked(path)
+    except SourceError as error:
+        return Requirement("BTF", str(error))
+    return Requirement(f"BTF, from {path}, since the kernel has none", None)
 
 
 def _privileges() -> str | None:
