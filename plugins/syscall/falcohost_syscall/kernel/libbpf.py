@@ -6,10 +6,11 @@ is the only place where the verifier says why it refused a program.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF, ENOENT
 from functools import cache
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from falcohost import SourceError
+from falcohost_syscall.kernel.instructions import with_maps
 from falcohost_syscall.kernel.kernel_types import KernelTypes
 from falcohost_syscall.kernel.ledger import Ledger
 from falcohost_syscall.kernel.maps import Maps
@@ -44,6 +46,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_map__fd": (c_int, (c_void_p,)),
     "bpf_map__name": (c_char_p, (c_void_p,)),
     "bpf_object__next_map": (c_void_p, (c_void_p, c_void_p)),
+    "bpf_map__reuse_fd": (c_int, (c_void_p, c_int)),
     "bpf_map__set_max_entries": (c_int, (c_void_p, c_uint32)),
     "bpf_map__max_entries": (c_uint32, (c_void_p,)),
     "bpf_map__value_size": (c_uint32, (c_void_p,)),
@@ -53,6 +56,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "bpf_program__name": (c_char_p, (c_void_p,)),
     "bpf_program__insns": (c_void_p, (c_void_p,)),
     "bpf_program__insn_cnt": (c_size_t, (c_void_p,)),
+    "bpf_program__autoload": (c_bool, (c_void_p,)),
     "bpf_program__set_autoload": (c_int, (c_void_p, c_bool)),
     "bpf_program__fd": (c_int, (c_void_p,)),
     "bpf_program__section_name": (c_char_p, (c_void_p,)),
@@ -106,9 +110,13 @@ class _Said:
         self._format = ctypes.CDLL(None).vsnprintf
         self._format.argtypes = (c_char_p, c_size_t, c_char_p, c_void_p)
         self._print = _PRINT(self._keep_line)
-        set_print = ctypes.CDLL(LIBRARY).libbpf_set_print
-        set_print.restype, set_print.argtypes = c_void_p, (_PRINT,)
-        set_print(self._print)
+        self._set_print = ctypes.CDLL(LIBRARY).libbpf_set_print
+        self._set_print.restype, self._set_print.argtypes = c_void_p, (_PRINT,)
+        self.listen()
+
+    def listen(self, on: bool = True) -> None:
+        """Keep what libbpf says from now on, or not; 20,000 lines of details about a probe take 30 ms."""
+        self._set_print(self._print if on else _PRINT())
 
     def _keep_line(self, level: int, form: bytes, arguments: int) -> int:
         if level >= 2:  # LIBBPF_DEBUG
@@ -144,6 +152,15 @@ class Library:
         """Return whether programs for raw tracepoints have the helper with this *number*; None: nobody says."""
         found = self.lib.libbpf_probe_bpf_helper(_PROGRAM_RAW_TRACEPOINT, number, None)
         return None if found < 0 else found > 0
+
+    @contextlib.contextmanager
+    def unheard(self) -> Iterator[None]:
+        """Do not listen to libbpf meanwhile: what fails has no reason but the kernel's number."""
+        self._said.listen(False)
+        try:
+            yield
+        finally:
+            self._said.listen()
 
     def log(self) -> str:
         """Return libbpf's last log lines and forget them."""
@@ -246,6 +263,25 @@ class Object(Maps):
         """Disable a program, so that it is not loaded; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot disable {name}")
 
+    def choose(self, chosen: Callable[[str], bool]) -> None:
+        """Disable the programs that are not *chosen* by name; call it before :meth:`load`."""
+        for name, one in self._each_program():
+            if self._lib.bpf_program__autoload(one) and not chosen(name):
+                self.leave_out(name)
+
+    def share(self, maps: Object) -> None:
+        """Use the loaded *maps* of an object with the same ones; call it before :meth:`load`."""
+        for one, made in zip(self._each_map(), maps.map_fds().values(), strict=True):
+            self.library.check(self._lib.bpf_map__reuse_fd(one, made), "Cannot use a map of the probe again")
+
+    def join(self, other: Object) -> None:
+        """Take the programs of *other*, which is loaded and shares the maps; close it."""
+        maps = dict(zip(other.map_fds().values(), self.map_fds().values(), strict=True))
+        for name, one in other._programs.items():
+            self._programs[name] = one._replace(code=with_maps(one.code, maps))
+        other._programs = {}
+        other.close()
+
     def resize(self, name: str, entries: int) -> None:
         """Set the capacity of a map; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
@@ -263,8 +299,16 @@ class Object(Maps):
 
         :param codes: keep the programs' instructions.
         """
+        self.hand_over()
+        self.take_over(codes=codes)
+
+    def hand_over(self) -> None:
+        """Do the first part of :meth:`load`, which takes long; other threads may do it for other objects."""
+        self.library.check(self._lib.bpf_object__load(self._opened()), "The kernel refused the probe")
+
+    def take_over(self, *, codes: bool = False) -> None:
+        """Do the rest of :meth:`load`. No other thread may open anything meanwhile: descriptors keep their numbers."""
         opened = self._opened()
-        self.library.check(self._lib.bpf_object__load(opened), "The kernel refused the probe")
         self._maps = dict(self._made(opened))
         self._programs = dict(self._accepted(opened, codes))
         self._types = self.library.check(self._lib.bpf_object__btf_fd(opened), "The probe has no BTF")
@@ -279,6 +323,16 @@ class Object(Maps):
     def freeze(self, name: str) -> None:
         """Let only programs write into a map from now on; root cannot either."""
         self.library.check(self._lib.bpf_map_freeze(self.map_fd(name)), "Cannot freeze a map")
+
+    def _each_map(self) -> Iterator[int]:
+        one, opened = None, self._opened()
+        while one := self._lib.bpf_object__next_map(opened, one):
+            yield one
+
+    def _each_program(self) -> Iterator[tuple[str, int]]:
+        one, opened = None, self._opened()
+        while one := self._lib.bpf_object__next_program(opened, one):
+            yield self._lib.bpf_program__name(one).decode(), one
 
     def _made(self, opened: int) -> Iterator[tuple[str, LoadedMap]]:
         one, lib = None, self._lib

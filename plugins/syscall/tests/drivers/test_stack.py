@@ -62,9 +62,11 @@ def deepest(found, begin=0):
 @pytest.fixture(scope="module")
 def programs(machine):
     """Return the instructions of each of the probe's programs, as they are loaded here."""
-    load = Object.load
+    take_over = Object.take_over
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Object, "load", lambda probe, codes: load(probe, codes=True))  # kept in either form
+        patch.setattr(
+            Object, "take_over", lambda probe, codes=False: take_over(probe, codes=True)
+        )  # kept in either form
         driver = ReadProbe(LoadSettings(by_perf=True))
     with driver:
         return {name: driver.object.instructions(name) for name in driver.object.loaded()}

@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions
-from falcohost_syscall.drivers.modern_ebpf.attach.copies import with_maps
 from falcohost_syscall.drivers.modern_ebpf.loading import Prepared
 from falcohost_syscall.kernel import kernel_types
+from falcohost_syscall.kernel.instructions import with_maps
 from falcohost_syscall.kernel.libbpf import Library, LoadedMap, LoadedProgram, Object
 
 _SIZE: Final = struct.Struct("=I")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from pathlib import Path
@@ -17,7 +18,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.kernel import given_types
+from falcohost_syscall.kernel import given_types, halves
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.programs import Kernel
@@ -36,6 +37,8 @@ MOST_RESERVED: Final = 1 << 16
 MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
+#: What is loaded beside the programs in program arrays, while others are: it takes the kernel as long as these then.
+_FIRST: Final = frozenset({"process_exit"})
 #: Why calls are not observed at their functions.
 _OLDER: Final = "the kernel lacks what that needs"
 
@@ -156,11 +159,28 @@ def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
 
 
 def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Object:
+    codes = wanted.settings.functions or wanted.settings.by_perf  # which are copied
+    if not wanted.older and halves.are_of_use():
+        prepare = functools.partial(_prepare, library, wanted=wanted)
+        try:
+            probe = halves.load(library, image(), prepare, codes=codes, first=_FIRST)
+        except LibbpfError:
+            probe = _loaded_whole(library, wanted, codes, types)
+    else:
+        probe = _loaded_whole(library, wanted, codes, types)
+    try:
+        probe.freeze(FOLDERS)
+    except BaseException:
+        probe.close()
+        raise
+    return probe
+
+
+def _loaded_whole(library: Library, wanted: _Wanted, codes: bool, types: Path | None) -> Object:
     probe = Object(library, image(older=wanted.older), types)
     try:
         _prepare(library, probe, wanted)
-        probe.load(codes=wanted.settings.functions or wanted.settings.by_perf)  # which are copied
-        probe.freeze(FOLDERS)
+        probe.load(codes=codes)
     except BaseException:
         probe.close()
         raise

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from falcohost_syscall.kernel.assembler import R2, R3, TAIL_CALL, Assembler
+from falcohost_syscall.kernel.instructions import CALL, INSTRUCTION, LOAD, with_maps
 from falcohost_syscall.kernel.libbpf import Object
 from falcohost_syscall.kernel.program_info import function_types, program_info
 from falcohost_syscall.kernel.programs import (
@@ -26,12 +27,8 @@ from falcohost_syscall.kernel.programs import (
 )
 from falcohost_syscall.records import record
 
-_INSTRUCTION: Final = struct.Struct("=BBhi")
-#: Operation codes; the upper half of the byte of registers says what the number is (include/uapi/linux/bpf.h).
-_CALL, _LOAD = 0x85, 0x18
+#: What the upper half of the byte of registers says that the number is (include/uapi/linux/bpf.h).
 _OWN_FUNCTION, _OWN_CALLBACK = 1, 4
-#: A map, and the value of its only entry.
-_MAPS: Final = (1, 2)
 _U32: Final = struct.Struct("=I")
 _PROGRAM_ARRAYS: Final = ("stages", "filters")
 #: The array of programs that only the tracepoint's program calls.
@@ -171,16 +168,7 @@ def copy(
 def _functions(code: bytes) -> list[int]:
     """Return where the functions of a program begin, in instructions."""
     found = {0}
-    for place, (operation, registers, _, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
-        if (operation, registers >> 4) in ((_CALL, _OWN_FUNCTION), (_LOAD, _OWN_CALLBACK)):
+    for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
+        if (operation, registers >> 4) in ((CALL, _OWN_FUNCTION), (LOAD, _OWN_CALLBACK)):
             found.add(place + 1 + number)
     return sorted(found)
-
-
-def with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
-    """Return the instructions *code* with their maps exchanged (descriptor → descriptor)."""
-    changed = bytearray(code)
-    for place, (operation, registers, offset, number) in enumerate(_INSTRUCTION.iter_unpack(code)):
-        if operation == _LOAD and registers >> 4 in _MAPS and number in maps:
-            _INSTRUCTION.pack_into(changed, place * _INSTRUCTION.size, operation, registers, offset, maps[number])
-    return bytes(changed)
