@@ -115,6 +115,17 @@ def test_snaplen(snaplen, collected):
     assert collected == parse_driver({"falco_libs": {"snaplen": snaplen}}).snaplen
 
 
+@pytest.mark.parametrize("path", ["types.btf", "", 5, ["/types.btf"]])
+def test_btf_is_a_path(path):
+    """Whatever is no absolute path is refused; nothing, and a path, are taken as they are."""
+    with pytest.raises(
+        ConfigError, match=r"falcohost\.btf: expected the absolute path of a BTF file, or of a folder, not"
+    ):
+        parse_driver({"falcohost": {"btf": path}})
+
+    assert ("", "/etc/types") == (parse_driver({}).btf, parse_driver({"falcohost": {"btf": "/etc/types"}}).btf)
+
+
 @pytest.mark.parametrize("snaplen", [-1, 65536, True, "80"])
 def test_snaplen_out_of_range(snaplen):
     """What Falco refuses is refused, with the range."""

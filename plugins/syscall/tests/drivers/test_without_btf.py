@@ -1,14 +1,17 @@
 """A kernel that does not describe its types: the probe goes by a file, and lists the running processes one by one."""
 
 import contextlib
+import errno
 import os
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from falcohost import SourceError
+from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import forms, requirements
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
@@ -94,6 +97,33 @@ def test_lists_as_the_iterator(types, tmp_path):
     assert (7, os.getpid(), b"sleep") == (told.uid, told.ppid, told.comm.rstrip(b"\0"))
     assert {R.SEC_CWD: bytes(tmp_path)}.items() <= dict(parts).items()
     assert len(listed) > 0.9 * len(iterated)
+
+
+def test_may_not_open_processes(by_file, monkeypatch):
+    """A process that ends meanwhile is left out; where none may be opened, that is an error and no empty list."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", lambda path: ["1", str(2**22), "self"])
+        assert [1] == [header(one).pid for one in by_file.driver.tasks_listed()]
+    monkeypatch.setattr(os, "pidfd_open", lambda pid: _forbidden())
+    with pytest.raises(SourceError, match=r"pidfd_open.* seccomp profile"):
+        list(by_file.driver.tasks_listed())
+
+
+def _forbidden() -> int:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_a_leader_that_has_ended(by_file):
+    """A process whose first thread has ended while another one goes on is listed, too."""
+    script = "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(100,)).start(); "
+    script += "print(flush=True); ctypes.CDLL(None).syscall(60, 0)"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=-1) as process:
+        process.stdout.readline()
+        wait_until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text())
+        found = [header(one).comm for one in by_file.driver.tasks_listed() if header(one).pid == process.pid]
+        process.kill()
+
+    assert 1 == len(found)
 
 
 def moved(data: bytes, structure: str, member: str, by: int) -> bytes:

@@ -7,11 +7,13 @@ probe runs on that processor.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from falcohost import SourceError
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.maps import Maps
 from falcohost_syscall.kernel.programs import Kernel
@@ -23,6 +25,8 @@ LISTED: Final = "listed"
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 _FIRST: Final = bytes(4)
+#: A process has ended, or its number is that of a thread by now.
+_ENDED: Final = frozenset({errno.ESRCH, errno.EINVAL, errno.ENOENT})
 
 
 class Listing:
@@ -68,11 +72,19 @@ class Listing:
 
 
 def told_of(kernel: Kernel, access: Maps, program: int, written: int, pid: int) -> bytes:
-    """Return the record of one process; empty if it has ended."""
+    """Return the record of one process; empty if it has ended.
+
+    :raises SourceError: processes may not be opened here.
+    """
     try:
         process = os.pidfd_open(pid)
-    except OSError:  # it has ended, or is only a thread by now
-        return b""
+    except OSError as error:
+        if error.errno in _ENDED:
+            return b""
+        raise SourceError(
+            f"The running processes cannot be listed: pidfd_open(2) fails ({error.strerror}); "
+            "where the seccomp profile of a container forbids it, allow it there."
+        ) from error
     try:
         size = kernel.run(program, _U64.pack(process))
     finally:
