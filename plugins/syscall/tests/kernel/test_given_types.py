@@ -153,7 +153,7 @@ def test_of_another_kernel(own, put):
         pytest.skip("this kernel does not tell the sizes of its objects")
     types = Types(own)
     at = own.index(struct.pack("<I", types.size("file")), types._begins[types._named["file"]])
-    other = own[:at] + struct.pack("<I", types.size("file") + 8) + own[at + 4 :]
+    other = own[:at] + struct.pack("<I", types.size("file") + 4096) + own[at + 4 :]
 
     with pytest.raises(SourceError, match=f"another kernel: 'struct file' has {types.size('file') + 8} bytes there"):
         checked(put(other))
