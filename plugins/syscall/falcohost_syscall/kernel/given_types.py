@@ -60,7 +60,6 @@ _OBJECTS: Final = {
     "cred_jar": "cred",
     "mnt_cache": "mount",
     "inode_cache": "inode",
-    "sock_inode_cache": "socket_alloc",
     "TCP": "tcp_sock",
     "UDP": "udp_sock",
     "UNIX": "unix_sock",
@@ -159,16 +158,21 @@ def checked(path: Path) -> bytes:
 
 
 def differences(types: Types) -> Mapping[str, tuple[int, int]]:
-    """Return the sizes of structures in *types* and in this kernel, where they differ, as far as it tells any."""
-    found = {}
+    """Return the sizes of structures in *types* and in this kernel, where they differ, as far as it tells any.
+
+    One may be smaller in the kernel's own, since kernels begin to give an object more room than its structure needs.
+    """
+    larger, smaller = {}, {}
     for cache, structure in _OBJECTS.items():
         size, told = types.size(structure), _told(cache)
         if size is None or told is None:
             continue
         here, shared = told
-        if size > here or (size < here and not shared):
-            found[structure] = size, here
-    return found
+        if size > here:
+            larger[structure] = size, here
+        elif size < here and not shared:
+            smaller[structure] = size, here
+    return larger | (smaller if len(smaller) > 1 else {})
 
 
 def _told(cache: str) -> tuple[int, bool] | None:

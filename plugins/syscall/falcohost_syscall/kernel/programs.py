@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
 from falcohost_syscall.kernel.assembler import Assembler
+from falcohost_syscall.kernel.given_types import has_own
 from falcohost_syscall.kernel.kernel_types import FUNCTION, TRACEPOINT, TYPEDEF, VARIABLE
 from falcohost_syscall.kernel.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
 
@@ -295,6 +296,8 @@ class Kernel:
 
     def enterable(self, functions: Iterable[str]) -> frozenset[str]:
         """Return the functions among *functions* that programs can be attached to; empty if the kernel allows none."""
+        if not has_own():
+            return frozenset()
         with self._library.types as types:
             found = {name: types.number(name, FUNCTION) for name in functions}
         known = {name: number for name, number in found.items() if number is not None}

@@ -147,16 +147,26 @@ def test_others_may_write(own, put):
         checked(path)
 
 
-def test_of_another_kernel(own, put):
-    """Types in which a structure has another size than this kernel's objects are refused."""
-    if not (given_types.SLABS / "filp" / "object_size").exists():
-        pytest.skip("this kernel does not tell the sizes of its objects")
-    types = Types(own)
-    at = own.index(struct.pack("<I", types.size("file")), types._begins[types._named["file"]])
-    other = own[:at] + struct.pack("<I", types.size("file") + 4096) + own[at + 4 :]
+def resized(data: bytes, sizes: dict[str, int]) -> bytes:
+    """Return types in which structures have so many bytes more."""
+    types, changed = Types(data), bytearray(data)
+    for structure, more in sizes.items():
+        at = types._begins[types._named[structure]] + 8
+        struct.pack_into("<I", changed, at, types.size(structure) + more)
+    return bytes(changed)
 
-    with pytest.raises(SourceError, match=f"another kernel: 'struct file' has {types.size('file') + 8} bytes there"):
-        checked(put(other))
+
+def test_of_another_kernel(own, put):
+    """Types in which a structure is larger than this kernel's objects are refused, and if several are smaller."""
+    if not (given_types.SLABS / "dentry" / "object_size").exists():
+        pytest.skip("this kernel does not tell the sizes of its objects")
+    size = Types(own).size("dentry")
+
+    with pytest.raises(SourceError, match=f"another kernel: 'struct dentry' has {size + 8} bytes there, and {size} in"):
+        checked(put(resized(own, {"dentry": 8})))
+    with pytest.raises(SourceError, match=f"another kernel: 'struct dentry' has {size - 8} bytes there, and {size} in"):
+        checked(put(resized(own, {"dentry": -8, "inode": -8})))
+    assert checked(put(resized(own, {"dentry": -8})))
 
 
 def test_members(own, put):
