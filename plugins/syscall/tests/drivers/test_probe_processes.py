@@ -173,7 +173,9 @@ def test_in_tmpfs(watched, kind, folder, expected):
 )
 def test_in_tmpfs_over_another(watched, folder, deep, expected):
     """A tmpfs over another one is where the lowest is mounted, as far as they are followed."""
-    command = f"mount -t tmpfs none {folder} && " * deep + f"cp /bin/true {folder}/x && exec {folder}/x"
+    mounts = map(str.split, Path("/proc/self/mountinfo").read_text().splitlines())
+    there = sum(line[4] == folder and "tmpfs" in line for line in mounts)  # in a guest
+    command = f"mount -t tmpfs none {folder} && " * (deep - there) + f"cp /bin/true {folder}/x && exec {folder}/x"
     record = kinds(watched.run("unshare", "-m", "sh", "-c", command), R.KIND_EXEC)[-1]
 
     assert f"{folder}/x".encode() == record.sections[R.SEC_EXE]
