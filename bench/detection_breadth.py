@@ -69,6 +69,24 @@ BREADTH: Mapping[str, Mapping[str, Sequence[str]]] = {
             "AWS database or its backups deleted",
             "AWS database's snapshot exported or copied away",
         ),
+        "policies for other accounts": (
+            "AWS bucket or registry given to another account",
+            "AWS resources shared with other accounts",
+            "AWS queue, topic or bus opened to others",
+        ),
+        "logs of CloudWatch": (
+            "AWS logs or alarms removed",
+            "AWS logs led elsewhere",
+        ),
+        "certificates": ("AWS certificate or its key taken out",),
+        "costs": (
+            "AWS watch over costs removed",
+            "AWS quota raised",
+        ),
+        "builds and templates": (
+            "AWS build or release changed by a user",
+            "AWS resources made or removed in many accounts",
+        ),
     },
     "kubernetes": {
         "anonymous requests": ("K8s anonymous request answered",),
@@ -89,6 +107,11 @@ BREADTH: Mapping[str, Mapping[str, Sequence[str]]] = {
         "secrets listed": ("K8s secrets read in bulk",),
         "events deleted": ("K8s events deleted",),
         "cron jobs": ("K8s job by the clock made",),
+        "identities of the cloud": (
+            "K8s service account given a role of the cloud",
+            "K8s users of the cloud changed",
+        ),
+        "settings of the control plane": ("K8s settings of the control plane changed",),
     },
     "okta": {
         "factors": (
@@ -111,6 +134,24 @@ BREADTH: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Okta account locked",
         ),
         "identity providers": ("Okta identity provider added or changed", "Okta organization linked to another"),
+        "federation": (
+            "Okta federation of a Microsoft domain changed",
+            "Okta key or statement for an application changed",
+        ),
+        "devices": (
+            "Okta demands on devices lowered",
+            "Okta authority for certificates of devices added",
+        ),
+        "sessions": ("Okta session seems to be somebody else's",),
+        "workflows": (
+            "Okta workflow given a connection or brought in",
+            "Okta record of workflows stopped or deleted",
+        ),
+        "privileged access": (
+            "Okta rules of privileged access changed",
+            "Okta stored secret or password shown",
+        ),
+        "agents of AIs": ("Okta agent of an AI given access",),
     },
     "github": {
         "branch protection": (
@@ -128,6 +169,19 @@ BREADTH: Mapping[str, Mapping[str, Sequence[str]]] = {
         "bypasses": (
             "GitHub secret pushed past the protection",
             "GitHub protection of a branch removed or overridden",
+        ),
+        "logins of users": (
+            "GitHub login from somewhere new",
+            "GitHub second factor of a user removed or got around",
+        ),
+        "agents of AIs": ("GitHub agent that writes code given more freedom",),
+        "traces and logs": (
+            "GitHub traces of a workflow deleted",
+            "GitHub audit log taken away",
+        ),
+        "organizations and enterprises": (
+            "GitHub organization or enterprise joined, left or deleted",
+            "GitHub members allowed more",
         ),
     },
 }

@@ -103,6 +103,9 @@ RIGHT: Mapping[str, str] = {
     "AWS.STS.GetCallerIdentity.TruffleHog/Different STS Event with TruffleHog Agent": (
         "A program that looks for leaked keys used one."
     ),
+    "Kubernetes.ClusterRoleBinding.Privileged/RoleBinding (not ClusterRoleBinding)": (
+        "Somebody got the role cluster-admin in a namespace: every right there. The corpus asks about the cluster."
+    ),
     "Kubernetes.Role.PodExec/Updating existing role (not creating)": (
         "A role got the right to run commands in pods. The corpus asks about new roles; a change gives the same right."
     ),
