@@ -156,6 +156,17 @@ def test_of_another_kernel(types, hidden, tmp_path, structure, member, by, probl
         ReadProbe(LoadSettings(execve=EXECVE, btf=str(path)))
 
 
+def test_lacks_what_some_program_reads(types, hidden, tmp_path):
+    """Types without a member that only some program reads are refused, with the file and what the kernel said."""
+    path = tmp_path / "other.btf"
+    path.write_bytes(types.read_bytes().replace(b"\0i_generation\0", b"\0i_generatiom\0"))
+
+    with pytest.raises(
+        SourceError, match=f"the probe cannot be loaded by {path}, which is another kernel's, or made for"
+    ):
+        ReadProbe(LoadSettings(execve=EXECVE, btf=str(path)))
+
+
 def test_form(hidden, monkeypatch):
     """It is the form for older kernels; where the processor has none, a file is of no use."""
     assert forms.needs_older(Library())

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf import hooks, sameness
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
@@ -120,7 +121,13 @@ def _prepare_older(library: Library, settings: LoadSettings, options: Options) -
     else:
         path = given_types.required(settings.btf)
         with given_types.passed(given_types.checked(path)) as types:
-            probe = _loaded(library, wanted, types)
+            try:
+                probe = _loaded(library, wanted, types)
+            except LibbpfError as error:
+                raise SourceError(
+                    f"{given_types.KEY}: the probe cannot be loaded by {path}, which is another kernel's, or made for "
+                    f"another program (bpftool gen min_core_btf); {given_types.HOW}.\n{error}"
+                ) from error
         sameness.check(library, probe, path)
     return Prepared(probe, None, _OLDER, frozenset(), sees_requests=False, by_perf=False, older=True)
 
