@@ -1,0 +1,247 @@
+"""Measures what a record of CloudTrail costs from S3 and from SQS over TLS, beside files and the requests alone.
+
+The bench has a server of its own, in another process, that answers as S3 and SQS do: only the CPU time of this process
+counts, and that of a real server is another machine's. *files* makes alerts of gzip'd files; *requests* is a loop in
+one thread in which boto3 asks for the same objects over TLS, and reads them, and nothing else; *s3* makes alerts of the
+bucket. *messages* is a loop in which boto3 receives the messages of a queue, asks for the objects that they name and
+deletes them ten at once; *sqs* makes alerts of the queue, and has the messages deleted. What the source itself adds is
+the ratio of *s3* to *files* and *requests* together, and that of *sqs* to *files* and *messages*. The modes take turns,
+and each figure is the least of the rounds: what else runs on the machine only adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from audit import DOCUMENT, public_rules, read, records, run, timed
+
+from falcohost.aws import AwsSettings
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.matcher import Matcher
+from falcohost.engine.plan import make_plan
+from falcohost.jsonlog import JsonSource, Limits, file_input
+from falcohost_cloudtrail.s3 import CONCURRENCY, S3Input, S3Settings
+from falcohost_cloudtrail.source import LOG
+from falcohost_cloudtrail.sqs import SqsInput, SqsSettings
+
+BUCKET, PREFIX, QUEUE = "bench", "log/", "queue"
+TOGETHER = 10
+
+_LISTED = (
+    "<Contents><Key>{key}</Key><LastModified>2026-11-29T00:00:00.000Z</LastModified>"
+    '<ETag>"e"</ETag><Size>{size}</Size></Contents>'
+)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Answers as S3 and SQS do, with the objects of :attr:`folder`."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 20
+    folder = Path()
+    waiting: ClassVar[list[str]] = []
+    lock = threading.Lock()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """List the objects, or answer with one."""
+        where = urlsplit(self.path)
+        if "list-type" in parse_qs(where.query):
+            names = sorted(path.name for path in self.folder.iterdir())
+            found = "".join(_LISTED.format(key=PREFIX + name, size=1) for name in names)
+            if "delimiter" in where.query:
+                found = ""
+            text = f"<ListBucketResult><Name>{BUCKET}</Name><IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
+            self._answer(text.encode(), {"Content-Type": "application/xml"})
+            return
+        data = (self.folder / where.path.rpartition("/")[2]).read_bytes()
+        more = {"ETag": '"e"', "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}", "x-amz-request-id": "1"}
+        self._answer(data, more, 206)
+
+    def do_POST(self) -> None:
+        """Answer as SQS does."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+        action = self.headers["X-Amz-Target"].rpartition(".")[2]
+        found: dict[str, Any] = {}
+        if action == "GetQueueUrl":
+            found = {"QueueUrl": f"https://{self.headers['Host']}/1/{QUEUE}"}
+        elif action == "ReceiveMessage":
+            with self.lock:
+                some, self.waiting[:] = self.waiting[:TOGETHER], self.waiting[TOGETHER:]
+            found = {"Messages": [_message(name) for name in some]}
+        elif action == "DeleteMessageBatch":
+            found = {"Successful": [{"Id": one["Id"]} for one in asked["Entries"]], "Failed": []}
+        elif action == "SendMessage":  # the queue is filled with all objects anew
+            with self.lock:
+                self.waiting[:] = sorted(path.name for path in self.folder.iterdir())
+            found = {"MessageId": "1"}
+        self._answer(json.dumps(found).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+
+    def _answer(self, data: bytes, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(data))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+        self.wfile.flush()
+
+
+def _message(name: str) -> dict[str, object]:
+    entry = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": BUCKET}, "object": {"key": PREFIX + name}}}
+    attributes = {"ApproximateReceiveCount": "1"}
+    return {
+        "MessageId": name,
+        "ReceiptHandle": name,
+        "Body": json.dumps({"Records": [entry]}),
+        "Attributes": attributes,
+    }
+
+
+def serve(folder: Path, keys: Path) -> None:
+    """Serve the objects in *folder* with the key and certificate in *keys*; print the port."""
+    Answers.folder = folder
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(keys / "cert.pem", keys / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def certificate(keys: Path) -> None:
+    """Write a key and a certificate for this machine."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = [
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        str(keys / "key.pem"),
+        "-out",
+        str(keys / "cert.pem"),
+    ]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+
+
+def requests(client: Any) -> None:
+    """Read all objects of the bucket."""
+    for one in client.list_objects_v2(Bucket=BUCKET, Prefix=PREFIX)["Contents"]:
+        client.get_object(Bucket=BUCKET, Key=one["Key"], Range="bytes=0-4194303")["Body"].read()
+
+
+def messages(sqs: Any, client: Any, url: str) -> None:
+    """Read the objects that the messages of the queue name, and delete these."""
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=TOGETHER).get("Messages"):
+        for one in found:
+            (entry,) = json.loads(one["Body"])["Records"]
+            client.get_object(Bucket=BUCKET, Key=entry["s3"]["object"]["key"], Range="bytes=0-4194303")["Body"].read()
+        entries = [{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(found)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+
+
+def until_deleted(source: JsonSource, match: Any, make: Callable[..., object], count: int) -> None:
+    """Make alerts of the queue's *count* records, and have their messages deleted, as the store's answers do."""
+    for batch in source.batches():
+        for event in batch.events:
+            for rule in match(event):
+                make(rule, event)
+        if batch.cursor is not None:
+            source.ack(batch.cursor)
+        if source.stats().passed >= count:
+            break
+    source.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    if sys.argv[1:2] == ["serve"]:
+        serve(Path(sys.argv[2]), Path(sys.argv[3]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=60_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--per-object", type=int, default=DOCUMENT, help="records in an object")
+    parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="objects fetched ahead")
+    given = parser.parse_args()
+    rules = public_rules(0)
+    raws = records(given.records)
+    chunks = [raws[at : at + given.per_object] for at in range(0, len(raws), given.per_object)]
+    plan, matcher, make = make_plan(LOG.source, rules), Matcher(rules), AlertMaker("bench").make
+    with tempfile.TemporaryDirectory() as name:
+        folder, keys = Path(name, "objects"), Path(name, "keys")
+        folder.mkdir()
+        keys.mkdir()
+        for number, chunk in enumerate(chunks):
+            packed = gzip.compress(b'{"Records":[' + b",".join(chunk) + b"]}", 6)
+            (folder / f"{number:06}.json.gz").write_bytes(packed)
+        certificate(keys)
+        command = [sys.executable, __file__, "serve", str(folder), str(keys)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as server:
+            try:
+                assert server.stdout is not None
+                os.environ |= {
+                    "AWS_ACCESS_KEY_ID": "bench",
+                    "AWS_SECRET_ACCESS_KEY": "bench",
+                    "AWS_CA_BUNDLE": str(keys / "cert.pem"),
+                }
+                aws = AwsSettings(region="us-east-1", endpoint_url=f"https://localhost:{int(server.stdout.readline())}")
+                figures = measure(given, aws, folder, plan, matcher, make)
+            finally:
+                server.kill()
+    print(json.dumps({"bench": "s3", "records": len(raws), "per_object": given.per_object, **figures}))
+
+
+def measure(
+    given: argparse.Namespace, aws: AwsSettings, folder: Path, plan: Any, matcher: Matcher, make: Any
+) -> dict[str, float]:
+    """Return µs of CPU per record of each mode, and the ratios."""
+    import boto3
+
+    s3, sqs = (boto3.client(one, region_name="us-east-1", endpoint_url=aws.endpoint_url) for one in ("s3", "sqs"))
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    bucket = S3Settings(bucket=BUCKET, prefix=PREFIX, concurrency=given.concurrency)
+    queue = SqsSettings(queue=QUEUE, hidden=300, tries=3, concurrency=given.concurrency)
+    opened: list[JsonSource] = []
+    modes: dict[str, Callable[[], object]] = {
+        "files": lambda: run(JsonSource(LOG, file_input(str(folder), plugin="cloudtrail")), plan, matcher, make),
+        "requests": lambda: requests(s3),
+        "s3": lambda: read(opened.pop(), matcher, make),
+        "messages": lambda: messages(sqs, s3, url),
+        "sqs": lambda: until_deleted(opened.pop(), matcher.match, make, given.records),
+    }
+    requests(s3)  # which connects
+    taken: dict[str, list[float]] = {name: [] for name in modes}
+    for _ in range(given.rounds):
+        for name, work in modes.items():
+            sqs.send_message(QueueUrl=url, MessageBody="fill")
+            if name in ("s3", "sqs"):  # a start reads boto3's descriptions of services, which takes 0.1 s
+                source = S3Input("bench", aws, bucket, Limits()) if name == "s3" else None
+                opened.append(JsonSource(LOG, source or SqsInput("bench", aws, queue, Limits())))
+                opened[0].open(plan, None)
+            taken[name].append(timed(work)[0] / given.records * 1e6)
+    least = {name: round(min(times), 2) for name, times in taken.items()}
+    ratios = {
+        "s3_ratio": round(least["s3"] / (least["files"] + least["requests"]), 2),
+        "sqs_ratio": round(least["sqs"] / (least["files"] + least["messages"]), 2),
+    }
+    print(" ".join(f"{name} {figure} µs" for name, figure in least.items()))
+    print(" ".join(f"{name} {figure}" for name, figure in ratios.items()))
+    return least | ratios
+
+
+if __name__ == "__main__":
+    main()
