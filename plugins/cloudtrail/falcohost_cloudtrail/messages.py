@@ -20,6 +20,9 @@ T = TypeVar("T")
 #: Largest number of messages in one request.
 _TOGETHER = 10
 
+#: Seconds for which a message that is done waits for others that will be soon, to be deleted with them.
+GATHER = 1.0
+
 #: Seconds that giving messages back may take at the end.
 _LAST = 2.0
 
@@ -87,7 +90,7 @@ class Messages:
         self._given_back: list[tuple[str, int]] = []
         self._done: set[str] = set()
         self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60), clock, endless=True)
-        self._news = self._over = False
+        self._news = self._over = self._gathers = False
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
 
     def start(self) -> None:
@@ -106,10 +109,11 @@ class Messages:
             self._given_back.append((handle, seconds))
             self._wake()
 
-    def delete(self, handles: Iterable[str]) -> None:
-        """Delete these messages, whose alerts are stored."""
+    def delete(self, handles: Iterable[str], *, more: bool = False) -> None:
+        """Delete these messages, whose alerts are stored; *more*: others will be done soon, and may be waited for."""
         with self._lock:
             self._done.update(handles)
+            self._gathers = more
             self._wake()
 
     def forget(self, handles: Iterable[str]) -> None:
@@ -130,6 +134,8 @@ class Messages:
         due = self._clock.monotonic() + pause
         while not self._over:
             self._wait(lambda: self._news, due - self._clock.monotonic())
+            if self._done:
+                self._wait(self._is_urgent, min(GATHER, due - self._clock.monotonic()))
             self._news = False
             try:
                 self._delete()
@@ -145,6 +151,9 @@ class Messages:
             self._delete()
             self._give_back()
             self._hide(sorted(self._held), 0)
+
+    def _is_urgent(self) -> bool:
+        return not self._gathers or len(self._done) >= _TOGETHER or bool(self._given_back) or self._over
 
     def _wake(self) -> None:
         self._news = True

@@ -167,7 +167,10 @@ class SqsInput:
         handles = []
         while self._read and self._read[0][0] <= int(serial):
             handles.append(self._read.popleft()[1].handle)
-        (self._messages.delete if self._settings.delete else self._messages.forget)(handles)
+        if self._settings.delete:
+            self._messages.delete(handles, more=bool(self._read or self._ahead or self._to_fetch))
+        else:
+            self._messages.forget(handles)
 
     def close(self) -> None:
         """Give back the messages that are not done."""

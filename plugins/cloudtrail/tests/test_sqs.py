@@ -10,8 +10,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 from trail import BUCKET, ids, key, packed
 
+from falcohost.testing.clock import ManualClock
 from falcohost.testing.ports import Port
+from falcohost.testing.waiting import wait_until
 from falcohost_cloudtrail import sqs
+from falcohost_cloudtrail.messages import GATHER, Messages
 
 SPACE = "AWSLogs/a b+c.json.gz"
 
@@ -304,3 +307,43 @@ def test_objects_out_of_reach(queue, reader, aws, bucket, monkeypatch, caplog):
     assert ["a"] == ids(source.read(1))
     server.stop()
     port.close()
+
+
+class Deletions:
+    """A queue that only remembers which messages were deleted together."""
+
+    name, hidden = "q", 300
+
+    def __init__(self):
+        self.deleted = []
+
+    def delete(self, handles):
+        """Delete messages."""
+        self.deleted.append(sorted(handles))
+        return set()
+
+    def hide(self, handles, seconds):
+        """Do nothing."""
+
+
+def test_deleted_together():
+    """Messages that are done within a second are deleted by one request; ten of them, and the last ones, at once."""
+    queue, clock = Deletions(), ManualClock()
+    messages = Messages(queue, "cloudtrail", clock)
+    messages.start()
+    clock.until_waiting()
+    messages.delete(["a"], more=True)
+    wait_until(lambda: clock.until_waiting() <= GATHER)
+    messages.delete(["b", "c"], more=True)
+    assert [] == queue.deleted
+    clock.advance(GATHER)
+    wait_until(lambda: queue.deleted)
+    wait_until(lambda: clock.until_waiting() > GATHER)
+    messages.delete(map(str, range(10)), more=True)
+    wait_until(lambda: len(queue.deleted) == 2)
+    messages.delete(["y"])
+    wait_until(lambda: len(queue.deleted) == 3)
+    messages.delete(["z"], more=True)
+    messages.close()
+
+    assert [["a", "b", "c"], [*map(str, range(10))], ["y"], ["z"]] == queue.deleted
