@@ -1,9 +1,9 @@
 """Measures the names of files: nanoseconds of the kernel's programs for an open, by the spelling of its path.
 
 Needs root. Each row is one spelling of one file's path: the time of an open that no rule wants, of one that no rule can
-want because of its folder, and of one that is passed on, with all names of the file and with only the requested one
-(``falcohost.names``). Each number is the least of several rounds, minus one reading of the clock, as for
-``falcohost stats --cost``.
+want because of its folder, or of its last name, and of one that is passed on, with all names of the file and with only
+the requested one (``falcohost.names``). Each number is the least of several rounds, minus one reading of the clock, as
+for ``falcohost stats --cost``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from falcohost_syscall.source import SyscallSource  # noqa: E402
 
 ROUNDS, OPENS = 8, 2000
 IN_FOLDERS = "evt.type = openat and (fd.directory = /etc/pam.d or fd.name startswith /nowhere/)"
+NAMED = "evt.type = openat and (fd.filename in (shadow, authorized_keys) or fd.name endswith .pem)"
 WANTED = "evt.type = openat and fd.name {} and (fd.name contains id_rsa or fd.directory = /etc/pam.d or {})"
 LOOP = """
 import os, sys
@@ -88,6 +89,7 @@ def main() -> None:
         for kind, condition in {
             "left out": WANTED.format("startswith /", "fd.name endswith .pem"),
             "by folder": IN_FOLDERS,
+            "by last name": NAMED,
             "passed": WANTED.format("startswith /", f"fd.name startswith {folder}/"),
         }.items():
             for names in ("all", "requested"):

@@ -10,7 +10,7 @@ import pytest
 DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed")
 #: The extra of what is no plugin: the endpoints and metrics.
 OTHER_EXTRA = "web"
-LARGEST_OBJECT = 152_000
+LARGEST_OBJECT = 156_000
 """Compressed bytes; a repository keeps each version of an object (decision 0029)."""
 
 

@@ -158,7 +158,7 @@ GLOBAL int take_call(BY_NUMBER(struct call_spec, spec), __u64 regs_at, __s64 ret
 }
 
 /* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
-static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, __u64 began)
+static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, bool at_once, __u64 began)
 {
 	struct task_struct *task = current_task();
 	__u32 nr = table_nr(regs, is_compat(task), ret);
@@ -182,7 +182,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	*(volatile __u64 *)&s->task = (__u64)regs;
 	at = *(volatile __u64 *)&s->task;
 	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
-		verdict = verdict_on_folder(GIVE(s), spec, at, ret);
+		verdict = at_once ? verdict_on_folder(s, spec, task, regs, ret) : verdict_at_function(GIVE(s), spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {
 			forget_installed(task, ret);
 			count_seen(spec->call);
@@ -197,7 +197,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	return 0;
 }
 
-static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, long ret)
+static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, long ret, bool at_once)
 {
 	unsigned long raw = call_nr(regs);
 	__u64 began = begin();
@@ -206,7 +206,7 @@ static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, l
 		count_time(0, began);
 		return 0;
 	}
-	call_returns(ctx, regs, ret, false, began);
+	call_returns(ctx, regs, ret, false, at_once, began);
 	if (silent_opens)
 		bpf_tail_call(ctx, &looking, 0);
 	return 0;
@@ -215,7 +215,7 @@ static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, l
 SEC("raw_tp/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	return call_at_tracepoint(ctx, regs, ret);
+	return call_at_tracepoint(ctx, regs, ret, true);
 }
 
 #ifndef OLDER
@@ -223,7 +223,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 SEC("raw_tp/sys_exit")
 int returned_by_perf(unsigned long long *ctx)
 {
-	return call_at_tracepoint(ctx, current_registers(), ctx[2]);
+	return call_at_tracepoint(ctx, current_registers(), ctx[2], false);
 }
 
 /* A function of its own, so that all that follows returns to its caller. */

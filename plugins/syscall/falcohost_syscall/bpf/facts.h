@@ -104,4 +104,13 @@ struct facts {
 	__u64 structure;      /* the begin of the one that was passed; UNKNOWN_BITS */
 };
 
+/* The last names of files that rules ask for, for folders.bpf.h (facts/sieve.py): a bit for each, by its hash. */
+#define SIEVE_SIZES 4 /* of beginnings and ends: 1, 2, 4, 8 bytes */
+#define SIEVE_BITS 65536
+
+struct sieve {
+	__u64 kinds; /* that there are: whole, beginnings, ends */
+	__u8 bits[SIEVE_BITS / 8];
+};
+
 #endif

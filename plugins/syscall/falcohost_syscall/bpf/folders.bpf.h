@@ -15,13 +15,14 @@
 #define FOLDER_DEPTH 8
 #define PASSED_AT 256 /* where the passed path is read to: a record begins behind it */
 
-/* No regular file in this folder is wanted, if it has one name, and is opened by this call with these flags. */
+/* No regular file in this folder is wanted, if it has one name, none that the sieve holds, and is opened by this call with these
+ * flags. */
 struct folder {
 	__u32 version; /* odd while it is written: a thread may lose its processor meanwhile */
 	__u32 rules;   /* those that the verdict is of */
 	__u32 flags;
 	__u16 call;
-	__u16 len;     /* of the path, which ends with a slash; 0: a rule may want a file in it */
+	__u16 len;     /* of the path, which ends with a slash; 0: a rule may want a file in it, whatever its name */
 	__u64 dentry;  /* where to look; it may be another one by now */
 	char text[FOLDER_TEXT];
 };
@@ -33,6 +34,47 @@ struct {
 	__type(key, __u32);
 	__type(value, struct folder);
 } folders SEC(".maps");
+
+/* A name that falls through is none that rules ask for; one that does not may be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sieve);
+} sieve SEC(".maps");
+
+static __always_inline bool is_in_sieve(const struct sieve *names, __u64 bytes, __u32 kind)
+{
+	__u64 place = (bytes + kind) * 0x9e3779b97f4a7c15ULL >> 48;
+
+	return names->bits[place >> 3] >> (place & 7) & 1;
+}
+
+/* Whether a rule may ask for the last name of len bytes that begins there in the record. */
+static __always_inline bool is_asked_for(struct scratch *s, __u32 at, __u32 len)
+{
+	__u32 zero = 0;
+	struct sieve *names = bpf_map_lookup_elem(&sieve, &zero);
+	__u64 first, last;
+
+	if (!names)
+		return true;
+	if (!names->kinds)
+		return false;
+	first = eight_bytes(s, at);
+	last = eight_bytes(s, at + len - sizeof(last));
+	for (__u32 i = 0; i < SIEVE_SIZES && len >= 1 << i; i++) {
+		__u32 rest = 64 - (8 << i);
+
+		if (names->kinds >> (1 + i) & 1 && is_in_sieve(names, first << rest >> rest, 1 + i))
+			return true;
+		if (names->kinds >> (1 + SIEVE_SIZES + i) & 1 && is_in_sieve(names, last >> rest, 1 + SIEVE_SIZES + i))
+			return true;
+	}
+	if (len < sizeof(first))
+		first &= (1ULL << 8 * len) - 1;
+	return names->kinds & 1 && is_in_sieve(names, first ^ (__u64)len << 56, 0);
+}
 
 /* Counts up when rules change. */
 SEC(".data.rules") volatile __u32 rules;
@@ -66,7 +108,7 @@ enum folder_verdict {
 /* Whether a directory entry has the name that begins there. */
 static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, struct scratch *s, __u32 at, __u32 len)
 {
-	const void *name = READ(struct dentry, dentry, d_name.name);
+	const void *name = dentry->d_name.name;
 
 	barrier_var(len); /* or the loop has no constant bound, which Linux 6.1 asks for */
 	for (__u32 done = 0; done < SHORT_NAME && done < len; done += sizeof(__u64)) {
@@ -82,75 +124,58 @@ static __always_inline bool is_named(struct dentry *dentry, const struct folder 
 }
 
 /* Whether a directory entry has the path of a folder. */
-GLOBAL int is_folder(struct folder *folder, __u64 at_dentry, __u64 root)
+static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry, __u64 root)
 {
-	struct dentry *dentry = (void *)at_dentry;
-	__u32 at;
+	struct dentry *dentry = TYPED(struct dentry, (void *)at_dentry);
+	__u32 at = folder->len; /* what is left of the text ends here, with a slash */
 
-	if (!folder)
-		return false;
-	at = folder->len; /* what is left of the text ends here, with a slash */
 	for (int i = 0; i < FOLDER_DEPTH; i++) {
 		__u32 len;
 
-		if ((__u64)dentry == root)
+		if (at_dentry == root)
 			return at == 1;
-		len = READ(struct dentry, dentry, d_name.len);
+		len = dentry->d_name.len;
 		if (!len || len > SHORT_NAME || len + 2 > at)
 			return false;
 		at -= 1 + len;
 		barrier_var(at);
 		if ((__u8)folder_bytes(folder, at - 1) != '/' || !is_named(dentry, folder, NULL, at, len))
 			return false;
-		dentry = READ(struct dentry, dentry, d_parent);
+		at_dentry = NUMBER(struct dentry, dentry, d_parent);
+		dentry = TYPED(struct dentry, (void *)at_dentry);
 	}
 	return false;
 }
 
-enum passed { PASSED_OTHER, PASSED_NAME, PASSED_WHOLE };
-
-/* Whether the path that was passed is the folder's and the name of this entry, or the name alone. */
-GLOBAL int how_passed(SCRATCH(s), struct folder *folder, __u64 dentry_at, __u64 address)
+/* Where the last name begins in the record if the path that was passed is the folder's with the name of this entry, or the name
+ * alone, which begins at PASSED_AT; else 0. */
+static __always_inline __u32 passed_leaf(struct scratch *s, struct folder *folder, struct dentry *dentry, __u64 address)
 {
-	TAKE_SCRATCH(s);
-	struct dentry *dentry = (void *)dentry_at;
-	__u32 len = READ(struct dentry, dentry, d_name.len), before, size;
+	__u32 len = dentry->d_name.len, before = folder->len, size, at = PASSED_AT;
 
-	if (!s || !folder || len > SHORT_NAME)
-		return PASSED_OTHER;
-	before = folder->len;
-	if (before > FOLDER_LONGEST)
-		return PASSED_OTHER;
-	barrier_var(before); /* the same */
+	if (len > SHORT_NAME || before > FOLDER_LONGEST)
+		return 0;
+	barrier_var(before); /* or the verifier is not shown the bound */
 	size = before + len + 1;
 	if (size < 2)
-		return PASSED_OTHER;
-	barrier_var(size); /* or the verifier is not shown the bound */
+		return 0;
+	barrier_var(size); /* the same */
 	if (size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
-		return PASSED_OTHER;
-	if (s->record[PASSED_AT] != '/')
-		return is_named(dentry, NULL, s, PASSED_AT, len) && !s->record[PASSED_AT + len] ? PASSED_NAME : PASSED_OTHER;
-	for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
-		__u64 difference = folder_bytes(folder, done) ^ eight_bytes(s, PASSED_AT + done);
+		return 0;
+	if (s->record[PASSED_AT] == '/') {
+		for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
+			__u64 difference = folder_bytes(folder, done) ^ eight_bytes(s, PASSED_AT + done);
 
-		if (before - done < sizeof(__u64))
-			difference <<= 8 * (sizeof(__u64) - (before - done));
-		if (difference)
-			return PASSED_OTHER;
+			if (before - done < sizeof(__u64))
+				difference <<= 8 * (sizeof(__u64) - (before - done));
+			if (difference)
+				return 0;
+		}
+		at += before;
 	}
-	if (!is_named(dentry, NULL, s, PASSED_AT + before, len) || (__u8)eight_bytes(s, PASSED_AT + before + len))
-		return PASSED_OTHER;
-	return PASSED_WHOLE;
-}
-
-/* Whether a file that was opened may be in such a folder: a regular file with one link, on the root of init. */
-static __always_inline bool may_be_in_folder(struct task_struct *task, struct file *file)
-{
-	struct inode *inode = READ(struct file, file, f_inode);
-
-	return is_on_root_of_init(task, NUMBER(struct file, file, f_path.mnt)) &&
-	       (READ(struct inode, inode, i_mode) & S_IFMT) == S_IFREG && READ(struct inode, inode, i_nlink) == 1 &&
-	       READ(struct super_block, READ(struct inode, inode, i_sb), s_magic) != OVERLAYFS_MAGIC;
+	if (!is_named(dentry, NULL, s, at, len) || (__u8)eight_bytes(s, at + len))
+		return 0;
+	return at;
 }
 
 /* Whether this is the directory where a relative path starts. */
@@ -163,30 +188,47 @@ static __always_inline bool starts_at(struct task_struct *task, __s32 fd, __u64 
 	       NUMBER(struct path, start, dentry) == dentry;
 }
 
-/* What is known of an open that has succeeded. */
-GLOBAL int verdict_on_folder(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+/* What is known of an open that has succeeded, in as few calls as possible: the return from each costs as much as 25 loads where
+ * processors are kept from guessing where it leads. */
+static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec *spec, struct task_struct *task,
+					     struct pt_regs *registers, __s32 ret)
 {
-	TAKE_SCRATCH(s);
-	struct task_struct *task = current_task();
-	struct file *file;
-	__u32 version, flags, fd = AT_FDCWD;
+	__u64 first, second, third, path, parent;
+	bool at = spec->dir_arg == 0; /* openat, else open or creat */
+	struct files_struct *files;
+	__u32 flags, version, leaf;
+	struct fdtable *table;
 	struct folder *folder;
-	__u64 dentry, parent;
-	int how;
+	struct dentry *dentry;
+	struct fs_struct *fs;
+	struct pt_regs *regs;
+	struct inode *inode;
+	struct file *file;
 
-	if (!s || !spec)
+	if (!HAS_CASTS)
 		return FOLDER_WANTED;
-	call_args((void *)regs, false, s->header.args);
-	flags = arg(s, spec->flags_arg);
-	if (!(spec->folders >> (flags & O_ACCMODE) & 1))
+	regs = TYPED(struct pt_regs, registers);
+	first = FIRST_ARG(regs);
+	second = SECOND_ARG(regs);
+	third = THIRD_ARG(regs);
+	path = at ? second : first;
+	flags = spec->flags_arg == 1 ? second : spec->flags_arg == 2 ? third : 0;
+	files = task->files;
+	table = files->fdt;
+	fs = task->fs;
+	if (!(spec->folders >> (flags & O_ACCMODE) & 1) || (__u32)ret >= table->max_fds)
 		return FOLDER_WANTED;
-	file = file_of_fd(task, ret);
-	if (!file || !may_be_in_folder(task, file) || is_replaced(s, task, file, ret))
+	file = TYPED(struct file, pointer_at((void *)table->fd + (__u64)(__u32)ret * sizeof(void *)));
+	if ((__u64)file->f_path.mnt != init_root.mnt || (__u64)fs->root.mnt != init_root.mnt ||
+	    (__u64)fs->root.dentry != init_root.dentry)
 		return FOLDER_WANTED;
-	if (spec->dir_arg < 6)
-		fd = arg(s, spec->dir_arg);
-	dentry = NUMBER(struct file, file, f_path.dentry);
-	parent = NUMBER(struct dentry, (void *)dentry, d_parent);
+	inode = file->f_inode;
+	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_nlink != 1 || inode->i_sb->s_magic == OVERLAYFS_MAGIC)
+		return FOLDER_WANTED;
+	if (files->count.counter > 1 && is_replaced(s, task, file, ret))
+		return FOLDER_WANTED;
+	dentry = file->f_path.dentry;
+	parent = NUMBER(struct dentry, dentry, d_parent);
 	folder = folder_at(parent, flags);
 	if (!folder)
 		return FOLDER_WANTED;
@@ -198,20 +240,33 @@ GLOBAL int verdict_on_folder(SCRATCH(s), struct call_spec *spec, __u64 regs, __s
 		return FOLDER_UNJUDGED;
 	if (!folder->len)
 		return FOLDER_WANTED;
-	how = how_passed(GIVE(s), folder, dentry, arg(s, spec->path_arg));
-	if (how == PASSED_OTHER || (how == PASSED_NAME && !starts_at(task, fd, parent)))
+	leaf = passed_leaf(s, folder, dentry, path);
+	if (!leaf || (leaf == PASSED_AT && !starts_at(task, at ? first : AT_FDCWD, parent)))
 		return FOLDER_UNJUDGED;
+	if (is_asked_for(s, leaf, dentry->d_name.len))
+		return FOLDER_WANTED;
 	if (!is_folder(folder, parent, init_root.dentry))
 		return FOLDER_UNJUDGED;
 	barrier();
 	return *(volatile __u32 *)&folder->version == version ? FOLDER_UNWANTED : FOLDER_WANTED;
 }
 
+/* The same where it is verified once, for programs that are there several times. */
+GLOBAL int verdict_at_function(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+{
+	TAKE_SCRATCH(s);
+
+	if (!s || !spec)
+		return FOLDER_WANTED;
+	return verdict_on_folder(s, spec, current_task(), (void *)regs, ret);
+}
+
 #else /* a short cut that is not taken there */
-static __always_inline int verdict_on_folder(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+static __always_inline int verdict_at_function(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
 {
 	return FOLDER_WANTED;
 }
+#define verdict_on_folder(s, spec, task, regs, ret) FOLDER_WANTED
 #endif
 
 /* Keeps what the filter has said of a folder. */

@@ -26,10 +26,14 @@ CALL_STAGE(gather_objects)
 	return objects_gathered(ctx, s, task);
 }
 
-/* No rule can want what is opened in this folder. */
+/* No rule can want what is opened in this folder, unless it asks for the name. */
 CALL_STAGE(folder_unwanted)
 {
+	struct view name = s->facts.views[VIEW_NAME], folder = s->facts.views[VIEW_FOLDER];
+
 	keep_folder(s, false);
+	if (is_asked_for(s, folder.at + folder.len, name.len - folder.len))
+		return objects_gathered(ctx, s, task_of(s));
 	count_time(s->spec.call, s->began);
 	return 0;
 }

@@ -1,7 +1,8 @@
-"""The part of a condition that depends on the folder of an opened file alone, whoever opens it.
+"""The part of a condition that depends on the folder of an opened file, and on its last name, whoever opens it.
 
-The probe asks it once for a folder, and then leaves out what is opened there (bpf/folders.bpf.h): regular files that
-have one name, which begins with the folder's path and a slash, and ends with a part without one.
+The probe asks once for a folder whether files may be wanted there whatever their names, and then leaves out what is
+opened there (bpf/folders.bpf.h): regular files that have one name, which begins with the folder's path and a slash, and
+ends with a part without one, which is none that a rule asks for (:mod:`falcohost_syscall.facts.sieve`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.header import FLAGS_OF_FILE, RET
+from falcohost_syscall.facts.sieve import OPS, LastName
 from falcohost_syscall.filters.condition import (
     FALSE,
     TRUE,
@@ -24,6 +26,7 @@ from falcohost_syscall.filters.condition import (
     Within,
     all_of,
     any_of,
+    literals,
 )
 from falcohost_syscall.filters.merge import merged
 from falcohost_syscall.records.record import FD_FILE
@@ -33,10 +36,13 @@ _CALLS: Final = frozenset({"open", "openat", "creat"})
 #: The bits of flags that are the access mode.
 _MODES: Final = 3
 _FOLDER: Final = layout.view("folder", Point.OBJECT)
+#: The last name, whatever the record says that it is.
+_LAST: Final = layout.view("filename", Point.OBJECT)
 _FLAGS: Final = layout.fact("flags", 4, Point.CALL).offset
 _KIND: Final = layout.fact("kind", 1, Point.OBJECT).offset
 _NAME: Final = layout.view("name", Point.OBJECT).offset
 _DIRECTORY: Final = layout.view("directory", Point.OBJECT).offset
+_FILENAME: Final = _LAST.offset
 _PATH: Final = layout.view("path", Point.OBJECT).offset
 _REAL: Final = layout.file_name("real").offset
 
@@ -47,8 +53,27 @@ def has_folders(row: Call) -> bool:
 
 
 def of_folders(condition: Condition) -> Condition:
-    """Return what holds of a folder, and of the flags of an open, if *condition* may hold of an open in that folder."""
-    return merged(_of_folder(condition))
+    """Return what holds of a folder, and of the flags of an open, if *condition* may hold of an open in that folder.
+
+    Opens of files with one of the :func:`last_names` are left out of account.
+    """
+    return merged(_without_names(_of_folder(condition)))
+
+
+def last_names(condition: Condition) -> frozenset[LastName]:
+    """Return the tests of last names of which one passes where *condition* holds but not that of :func:`of_folders`."""
+    tests = [literal.test for literal in literals(_of_folder(condition))]
+    return frozenset(
+        (test.op, one) for test in tests if isinstance(test, Text) and test.view == _LAST for one in test.constants
+    )
+
+
+def _without_names(condition: Condition) -> Condition:
+    """Return *condition* of a file whose last name passes no test."""
+    if isinstance(condition, Literal):
+        return FALSE if isinstance(condition.test, Text) and condition.test.view == _LAST else condition
+    join = all_of if isinstance(condition, All) else any_of
+    return join(map(_without_names, condition.items))
 
 
 def modes(condition: Condition) -> int:
@@ -119,8 +144,10 @@ def _text(test: Text, *, negated: bool) -> Condition:
     place, constants = test.view.offset, test.constants
     if place in (_NAME, _REAL):
         return _untrue(test.op, constants) if negated else _of_name(test.op, _rooted(test.op, constants))
-    if place == _PATH and not negated:  # which may be the last part alone: that has no slash
+    if place == _PATH and not negated:  # which may be the last name alone: that has no slash
         return _of_name(test.op, constants)
+    if place == _FILENAME and not negated:
+        return any_of(_last(test.op, constant) for constant in constants) if test.op != "exists" else TRUE
     if place == _DIRECTORY:
         # It has not the folder's last slash, so neither does what is in it certainly.
         if negated:
@@ -135,27 +162,30 @@ def _rooted(op: str, constants: Iterable[bytes]) -> list[bytes]:
 
 
 def _of_name(op: str, constants: Iterable[bytes]) -> Condition:
-    """Return where the folder's path may begin a name that passes the test."""
-    if op == "exists":
+    """Return where the folder's path may begin a name that passes the test, and with which last names."""
+    return TRUE if op == "exists" else any_of(_of_names(op, constant) for constant in constants)
+
+
+def _of_names(op: str, constant: bytes) -> Condition:
+    above, below = constant[: (cut := constant.rfind(b"/") + 1)], constant[cut:]
+    if not above:
+        return _last(op, constant)
+    if op in ("=", "startswith") and not constant.startswith(b"/"):
         return TRUE
-    found = []
-    for constant in constants:
-        above = constant[: constant.rfind(b"/") + 1]
-        if not above or (op in ("=", "startswith") and not constant.startswith(b"/")):
-            return TRUE
-        if op == "=":
-            found.append(_test("=", above))
-        elif op == "startswith":
-            found += [_test("startswith", constant), _test("=", above)]
-        elif op == "endswith":
-            found.append(_test("endswith", above))
-        elif op == "contains":
-            found += [_test("contains", constant), _test("endswith", above)]
-        elif op == "icontains":
-            found.append(_test("icontains", above))
-        else:
-            return TRUE
-    return any_of(found)
+    if op == "=":
+        return all_of((_test("=", above), _last("=", below)))
+    if op == "startswith":
+        return any_of((_test("startswith", constant), all_of((_test("=", above), _last("startswith", below)))))
+    if op == "endswith":
+        return all_of((_test("endswith", above), _last("=", below)))
+    if op == "contains":
+        return any_of((_test("contains", constant), all_of((_test("endswith", above), _last("startswith", below)))))
+    return _test("icontains", above) if op == "icontains" else TRUE
+
+
+def _last(op: str, constant: bytes) -> Condition:
+    """Return the test of a last name, or true where there is no such test."""
+    return Literal(Text(_LAST, op, frozenset({constant}))) if op in OPS and constant else TRUE
 
 
 def _of_directory(op: str, constants: frozenset[bytes]) -> Condition:

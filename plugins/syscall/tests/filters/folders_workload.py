@@ -1,4 +1,4 @@
-"""Opens files that a rule wants, and others, while folders are renamed and mounted over.
+"""Opens files that a rule wants, and others, while folders and files are renamed and folders are mounted over.
 
 Arguments: a folder on the root's file system, and how many opens. Three processes open files, from the machine's
 namespace, from one of its own, and from another root directory. The output is a JSON object: how many opens
@@ -22,10 +22,10 @@ sys.path.append(str(Path(__file__).parent))
 
 from names_workload import CLONE_NEWNS, MS_BIND, MS_PRIVATE, MS_REC, mount
 
-#: Folders of which the rule wants ``wanted`` and ``stable``.
+#: Folders of which the rule wants ``wanted`` and ``stable``, and what is called ``asked`` in all.
 PLACES: Final = ("wanted", "other", "stable", "plain")
 #: How many files each turn of a process opens.
-PLAINLY, INSIDE, BELOW = 50, 3, 2
+PLAINLY, INSIDE, BELOW = 60, 3, 2
 #: How many names new folders have in turn.
 NAMES: Final = 20
 _EXCHANGE, _HERE, _DETACH = 2, -100, 2
@@ -37,6 +37,8 @@ def fill(base: Path) -> None:
     for place in PLACES:
         (base / place).mkdir()
         (base / place / "f").write_text("")
+    for name in ("asked", "not"):
+        (base / "plain" / name).touch()
     for place in ("wanted", "other"):
         (base / place / "to").symlink_to(base / "stable/f")
         (base / place / "mounted").mkdir()
@@ -75,6 +77,7 @@ class Opener:
 def disturb(base: Path) -> None:
     """Exchange, rename, mount and link without an end."""
     one, other = os.fsencode(base / "wanted"), os.fsencode(base / "other")
+    asked, asked_not = os.fsencode(base / "plain/asked"), os.fsencode(base / "plain/not")
     while True:
         _libc.renameat2(_HERE, one, _HERE, other, _EXCHANGE)
         (base / "other").rename(base / "away").rename(base / "other")
@@ -84,6 +87,7 @@ def disturb(base: Path) -> None:
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             (base / "other/link").hardlink_to(base / "other/f")
             (base / "other/link").unlink()
+        _libc.renameat2(_HERE, asked, _HERE, asked_not, _EXCHANGE)
 
 
 def plainly(files: Opener, base: Path, number: int) -> None:
@@ -91,6 +95,7 @@ def plainly(files: Opener, base: Path, number: int) -> None:
     for _ in range(10):
         files.plain(f"{base}/other/f")
         files.plain(f"{base}/plain/f")
+        files.want(f"{base}/plain/asked")
         files.want(f"{base}/wanted/f")
         files.want(f"{base}/other/to")
     new, away = base / f"d{number % NAMES}", base / f"f{number % NAMES}"

@@ -20,14 +20,16 @@ from watching import events, plan, run, seen
 from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.facts import descriptors, layout
-from falcohost_syscall.facts.folders import has_folders, modes, of_folders
+from falcohost_syscall.facts import sieve as sieves
+from falcohost_syscall.facts.folders import has_folders, last_names, modes, of_folders
 from falcohost_syscall.facts.leaves import leaf_bits
+from falcohost_syscall.facts.sieve import sieve
 from falcohost_syscall.filters.condition import FALSE, TRUE, All, Condition, Literal, Point, Text, View, negate
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
 
 WORKLOAD = Path(__file__).parent / "folders_workload.py"
-RULE = "evt.type = openat and (fd.name startswith {0}/wanted/ or fd.name startswith {0}/stable)"
+RULE = "evt.type = openat and (fd.name startswith {0}/wanted/ or fd.name startswith {0}/stable or fd.filename = asked)"
 #: Opens under the law: with ``--soak`` and without.
 OPENS = 10_000_000, 40_000
 #: ``struct folder``, and the number of them.
@@ -39,6 +41,24 @@ CONSTANTS = [
     "".join(letters).encode() for size in (1, 2, 3, 4) for letters in itertools.product("/ab", repeat=size)
 ] + [b"/a/b/a", b"/ab/a/", b"/ab/a", b"/a/b/ab", b"b/ab"]
 REPLACED = ("evt.is_rewritten = true or fd.name = /a/b", "fd.name = /a/b")
+CONSTANTS_OF_NAMES = [
+    b"a",
+    b"ab",
+    b"abc",
+    b"abcd",
+    b"abcdefg",
+    b"abcdefgh",
+    b"abcdefghi",
+    b"abcdefghijklmnop",
+    b"\xff\xfe",
+]
+#: Each of them, and with something before or behind it.
+NAMES = [
+    before + name + behind
+    for name in CONSTANTS_OF_NAMES
+    for before in (b"", b"z", b"zyx")
+    for behind in (b"", b"z", b"zyx")
+]
 OPS = ("=", "startswith", "endswith", "contains", "icontains", "exists")
 
 
@@ -90,23 +110,49 @@ def texts(view: View, folder: str, leaf: str) -> list[str]:
     ],
 )
 def test_law_of_texts(view, negated):
-    """What may hold of a file holds of its folder: all short texts, in all positions."""
+    """What may hold of a file holds of its folder, or the sieve holds its name: all short texts, in all positions."""
     for op, constant in itertools.product(OPS, CONSTANTS):
         literal = Literal(Text(view, op, frozenset({constant})), negated)
-        found = of_folders(literal)
+        found, names = of_folders(literal), sieve(last_names(literal))
         for folder, leaf in itertools.product(FOLDERS_OF_NAMES, LEAVES):
             may = any(passes(op, constant, text.encode()) is not negated for text in texts(view, folder, leaf))
-            assert not may or holds(found, folder.encode()), (literal, folder, leaf)
+            kept = holds(found, folder.encode()) or sieves.holds(names, leaf.encode())
+            assert not may or kept, (literal, folder, leaf)
+
+
+@pytest.mark.parametrize("op", sieves.OPS)
+def test_law_of_the_sieve(op):
+    """What passes a test of its last name is held by a sieve that has it, alone and beside others."""
+    other = sieve([("=", b"other"), ("startswith", b"o"), ("endswith", b"r")])
+    for constant, name in itertools.product(CONSTANTS_OF_NAMES, NAMES):
+        if passes(op, constant, name):
+            one = sieve([(op, constant)])
+            assert sieves.holds(one, name), (op, constant, name)
+            assert sieves.holds(sieves.joined([other, one]), name)
+            assert sieves.holds(sieves.joined([one, other]), b"other")
+    assert not sieves.holds(sieve(()), b"other")
+
+
+def test_sieve_is_fine():
+    """Few of other names are held."""
+    names = sieve([("=", f"name{number}".encode()) for number in range(200)])
+    held = sum(sieves.holds(names, f"other{number}".encode()) for number in range(10_000))
+
+    assert held < 100
 
 
 def test_useful():
-    """Whole names, and what they begin with, are decided by the folder."""
+    """Whole names are decided by their last part, what they begin with by the folder."""
     name = descriptors.name_view("name", OPENAT)
-    wanted = of_folders(Literal(Text(name, "=", frozenset({b"/etc/shadow", b"/etc/pam.d/su"}))))
+    whole, begin = (
+        Literal(Text(name, op, frozenset({b"/etc/shadow", b"/etc/pam.d/su"}))) for op in ("=", "startswith")
+    )
+    folders = (b"/etc/", b"/etc/pam.d/", b"/etc/shadow/", b"/etc/pam.d/super/")
 
-    assert [holds(wanted, folder) for folder in (b"/etc/", b"/etc/pam.d/", b"/tmp/", b"/", b"/etc/ssl/")] == [
-        *(True, True, False, False, False)
-    ]
+    assert [holds(of_folders(whole), folder) for folder in folders] == [False] * 4
+    assert [holds(of_folders(begin), folder) for folder in folders] == [False, False, True, True]
+    assert last_names(whole) == {("=", b"shadow"), ("=", b"su")}
+    assert last_names(begin) == {("startswith", b"shadow"), ("startswith", b"su")}
 
 
 def test_names_that_no_file_has():
@@ -121,7 +167,7 @@ def test_numbers():
     """The result and the kind of file are known; what the caller is, is not."""
     failed, opened = (descriptors.within(descriptors.RET, one) for one in ((-5, -1), (0, descriptors.RET.highest)))
     root = descriptors.within(layout.header("uid", 4), (0, 0))
-    name = Literal(Text(descriptors.name_view("name", OPENAT), "=", frozenset({b"/a/b"})))
+    name = Literal(Text(descriptors.name_view("name", OPENAT), "startswith", frozenset({b"/a/"})))
 
     assert not holds(of_folders(All((failed, name))), b"/a/")
     assert holds(of_folders(All((opened, name))), b"/a/")
@@ -134,7 +180,7 @@ def test_numbers():
         ("fd.name startswith /a/", 0b1111),
         ("evt.is_open_write = true and fd.name startswith /a/", 0b0110),
         ("evt.is_open_read = true and fd.name startswith /a/", 0b0101),
-        ("fd.name startswith /a/ or (evt.is_open_write = true and fd.name endswith a)", 0b1001),
+        ("fd.name startswith /a/ or (evt.is_open_write = true and fd.name contains a)", 0b1001),
         ("evt.res != SUCCESS and fd.name startswith /a/", 0),
         ("user.uid = 0", 0),
         ("(evt.is_rewritten = true or fd.name startswith /a/)", 0b1111),
@@ -216,6 +262,43 @@ def test_flags(watch, base):
 
     wait_until(lambda: run(script) and f"{base}/" in kept(source))
     assert [f"openat {base}/f"] * 3 == seen(source, run(f"{script}\n{script.replace('O_RDONLY', 'O_RDWR')}"))
+
+
+@pytest.mark.parametrize("folder", ["{base}/", ""])
+def test_last_names(watch, base, folder):
+    """Where rules ask for last names alone, all other files of a folder are left out, and none of those."""
+    source = watch(f"evt.type = openat and ({LAST_NAMES})")
+    names = [name.decode() for name in NAMES if name.isascii()]
+    enter = f"os.chdir({str(base)!r})\nnames = {names!r}\nfor name in names: open({f'{base}/'!r} + name, 'w').close()"
+    script = f"{enter}\nfor name in 3 * names: os.close(os.open({folder.format(base=base)!r} + name, os.O_RDONLY))"
+    wanted = [f"openat {base}/{name}" for name in names if is_named_so(name)]
+
+    wait_until(lambda: run(script) and f"{base}/" in kept(source))
+    assert wanted + 3 * wanted == seen(source, run(script))
+    assert f"{base}/" in kept(source)
+
+
+LAST_NAMES = (
+    "fd.filename in (ab, abcd, abcdefghijklmnop) or fd.filename startswith zyxa or fd.filename startswith zab"
+    " or fd.name endswith hz or fd.name endswith abczyx or fd.name endswith defgh"
+)
+
+
+def is_named_so(name: str) -> bool:
+    """Return whether the rule of last names asks for a name."""
+    whole = name in ("ab", "abcd", "abcdefghijklmnop")
+    return whole or name.startswith(("zyxa", "zab")) or name.endswith(("hz", "abczyx", "defgh"))
+
+
+def test_new_last_names(watch, base):
+    """Rules that ask for other names have those told, and names of the rules before are left out again in the end."""
+    for name in ("one", "other", "third"):
+        (base / name).touch()
+    script = "\n".join(OPEN.format(f"{base}/{name}") for name in ("one", "other", "third"))
+    for asked in ("one", "other", "third", "none"):
+        source = watch(f"evt.type = openat and fd.filename = {asked}")
+        wait_until(lambda source=source: run(script) and f"{base}/" in kept(source))
+        assert [f"openat {base}/{asked}"] * 3 * (asked != "none") == seen(source, run(script))
 
 
 def test_nobody_else_writes(watch):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from itertools import chain
 
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked
 from falcohost_syscall.drivers.modern_ebpf.config import Config
@@ -13,6 +15,7 @@ from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.making import load_apart
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.facts.folders import has_folders, last_names
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.watched.files import WatchedFiles
 
@@ -80,6 +83,8 @@ class Collection:
     def _set_filters(self, needed: Mapping[str, Condition]) -> None:
         """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
         weaker: dict[str, None] = {}
+        opens = {condition for name, condition in needed.items() if has_folders(BY_NAME[name])}
+        self._probe.set_last_names(chain.from_iterable(map(last_names, opens)))
         for place in self._probe.places:
             processes = self._config.process_context and place is self._probe
             filters = (load_apart if self.apart else load)(needed, place, processes=processes)

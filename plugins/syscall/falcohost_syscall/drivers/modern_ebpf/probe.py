@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf.listing import LISTED, TASKS
 from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, Prepared, load, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
+from falcohost_syscall.facts.sieve import LastName, joined, sieve
 from falcohost_syscall.kernel.call_tracepoints import CallTracepoints
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import misses
@@ -108,6 +109,7 @@ class Probe(Controlled):
         self._begins: CallTracepoints | None = None
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._rules = 0
+        self._sieve = self._names = sieve(())
         self._read_only: dict[str, int] = {}
         try:
             self._attach(options)
@@ -330,10 +332,20 @@ class Probe(Controlled):
             self.object.ledger.delete(self.object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
 
+    def set_last_names(self, names: Iterable[LastName]) -> None:
+        """Have opens of files with these last names judged; call this before any filter is set.
+
+        So are those with the names before, of which verdicts are kept until folders are judged again.
+        """
+        self._names = sieve(names)
+        self._sieve = joined((self._sieve, self._names))
+        self._set("sieve", 0, self._sieve)
+
     def forget_folders(self) -> None:
         """Have all folders judged again; call this when all filters were set."""
         self._rules += 1
         self._set(".data.rules", 0, _U32.pack(self._rules))
+        self._sieve = self._names  # the map has those before until filters are set the next time
 
     def missed(self) -> int:
         """Return how often the kernel skipped one of the programs."""
