@@ -256,7 +256,8 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
     want, found = _probe("" if probe == "-" else probe)
     parsed = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
     words = fd.split()
-    fds = [param for param in parsed if param.kind == "fd" and param.source.isdigit()]
+    fds = [int(param.source) for param in parsed if param.kind == "fd" and param.source.isdigit()]
+    told = found.get("fd_arg")
     return Call(
         name=name,
         call=call,
@@ -266,7 +267,7 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
         **found,
         params=parsed,
         creates_fd="creates" in words,
-        used_fd=int(fds[0].source) if "uses" in words else None,
+        used_fd=(told if told in fds else fds[0]) if "uses" in words else None,
         dir_fd=next((int(word[6:]) for word in words if word.startswith("dirfd=")), None),
         io="read" if "read" in words else "write" if "write" in words else None,
         generic=generic,

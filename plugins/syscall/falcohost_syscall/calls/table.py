@@ -153,7 +153,7 @@ pwritev2 | 328 287 379 | I/O write | uses write | fd=0 iov=1
     res:errno=ret data:bytes=data fd:fd=0 size:u32=5 pos:u64=3
 sendfile | 40 71 187,239 | I/O write | uses | fd=0 value=2:8
     res:errno=ret offset:u64=v0.u64.0 out_fd:fd=0 in_fd:fd=1 size:u64=3
-splice | 275 76 313 | I/O other | uses | fd=0
+splice | 275 76 313 | I/O other | uses | fd=2
     res:errno=ret fd_in:fd=0 fd_out:fd=2 size:u64=4 flags:flags/splice=5
 copy_file_range | 326 285 377 | file | uses | fd=2 value=3:8 value=1:8
     res:errno=ret fdout:fd=2 offout:u64=v0.u64.0 fdin:fd=0 offin:u64=v1.u64.0 len:u64=4

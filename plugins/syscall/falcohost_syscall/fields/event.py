@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from falcohost import Arg, ArgKind, FieldType
 from falcohost_syscall.calls.flags import errno_name
-from falcohost_syscall.calls.rows import EVENT_NAMES
+from falcohost_syscall.calls.rows import EVENT_NAMES, Call
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.facts import arguments, header
 from falcohost_syscall.facts.kinds import by_type, constant
@@ -26,6 +26,18 @@ from falcohost_syscall.parameters import texts, values
 from falcohost_syscall.parameters.types import OPAQUE, PARAMETERS, TEXTS
 
 _WAITS = frozenset({"epoll_wait", "poll", "ppoll", "select", "nanosleep"})
+
+
+#: Calls that Falco says read or write a descriptor, though none of their parameters is the data. The first does both.
+_MOVES: Final = {"copy_file_range": "write", "finit_module": "read"}
+
+
+def _io(row: Call) -> str | None:
+    return _MOVES.get(row.name, row.io)
+
+
+def _reads(row: Call) -> bool:
+    return _io(row) == "read" or row.name == "copy_file_range"
 
 
 def _check_type(value: str) -> str | None:
@@ -246,29 +258,29 @@ FIELDS: tuple[SyscallField, ...] = (
         name="evt.is_io",
         type=FieldType.BOOL,
         description="The call reads from a descriptor or writes to one.",
-        get=lambda e, _: e.row.io is not None,
-        fact=by_type(lambda row: row.io is not None),
+        get=lambda e, _: _io(e.row) is not None,
+        fact=by_type(lambda row: _io(row) is not None),
     ),
     SyscallField(
         name="evt.is_io_read",
         type=FieldType.BOOL,
         description="The call reads from a descriptor.",
-        get=lambda e, _: e.row.io == "read",
-        fact=by_type(lambda row: row.io == "read"),
+        get=lambda e, _: _reads(e.row),
+        fact=by_type(_reads),
     ),
     SyscallField(
         name="evt.is_io_write",
         type=FieldType.BOOL,
         description="The call writes to a descriptor.",
-        get=lambda e, _: e.row.io == "write",
-        fact=by_type(lambda row: row.io == "write"),
+        get=lambda e, _: _io(e.row) == "write",
+        fact=by_type(lambda row: _io(row) == "write"),
     ),
     SyscallField(
         name="evt.io_dir",
         type=FieldType.CHARBUF,
         description="read or write for calls that do either.",
-        get=lambda e, _: e.row.io,
-        fact=by_type(lambda row: row.io),
+        get=lambda e, _: _io(e.row),
+        fact=by_type(_io),
     ),
     SyscallField(
         name="evt.is_wait",

@@ -36,7 +36,7 @@ def unix_name(objects: tuple[int, int], path: str) -> str:
 def read_tuple(data: bytes) -> Tuple | None:
     """Return the ends in a ``socktuple``; None if it is too short or of another family.
 
-    IPv4 addresses that are mapped into IPv6 are IPv4 addresses, if both ends have one.
+    IPv4 addresses that are mapped into IPv6 are IPv4 addresses, if both ends have one; no address counts as one, too.
     """
     if not data:
         return None
@@ -49,14 +49,18 @@ def read_tuple(data: bytes) -> Tuple | None:
     if end is None or len(rest) < 2 * end:
         return None
     source, destination = _end(rest[:end]), _end(rest[end : 2 * end])
-    if source.ip.startswith(_MAPPED) and destination.ip.startswith(_MAPPED):
-        family, source, destination = AF_INET, unmapped(source), unmapped(destination)
+    if family == AF_INET6 and all(end.ip.startswith(_MAPPED) or not any(end.ip) for end in (source, destination)):
+        family, source, destination = AF_INET, _last_four(source), _last_four(destination)
     return Tuple(family, source, destination)
 
 
 def unmapped(end: Endpoint) -> Endpoint:
     """Return *end* with the IPv4 address that is mapped into its IPv6 address, if it is."""
-    return Endpoint(end.ip[12:], end.port) if end.ip.startswith(_MAPPED) else end
+    return _last_four(end) if end.ip.startswith(_MAPPED) else end
+
+
+def _last_four(end: Endpoint) -> Endpoint:
+    return Endpoint(end.ip[12:], end.port)
 
 
 def _end(data: bytes) -> Endpoint:

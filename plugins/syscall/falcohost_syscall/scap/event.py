@@ -29,6 +29,9 @@ _TEXTS: Final = ("path", "str")
 _PAIR: Final = "fd2"
 #: Falco's numbers of F_DUPFD and F_DUPFD_CLOEXEC.
 _DUPLICATES: Final = (1, 0x1A)
+#: Calls whose parameter ``val`` begins with the number of its form, and that of a negative error.
+_OPTIONS: Final = frozenset({"getsockopt", "setsockopt"})
+_ERROR: Final = b"\1"
 _POLLED: Final = Struct("<qh")
 #: Events of plugins, and those that tell of a container.
 _ASYNC: Final = "asyncevent"
@@ -206,7 +209,7 @@ class CapturedEvent(TabledEvent):
         if kind == "fdlist":
             return _polled(data)
         if kind == "dyn":
-            return int.from_bytes(data[1:9], "little")
+            return int.from_bytes(data[1:9], "little", signed=self.row.name in _OPTIONS and data[:1] == _ERROR)
         return data if kind == "buf" else None
 
     def _text(self, name: str | None) -> str | None:

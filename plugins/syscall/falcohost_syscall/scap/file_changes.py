@@ -22,7 +22,8 @@ O_DIRECTORY: Final = 0x400
 _BECAME: Final = 0x4000
 _LAYERS: Final = 0x18000
 #: Flags of epoll_create1 and close_range.
-_EPOLL_CLOEXEC: Final = 1
+#: What closes the descriptor at an exec, by the calls that have another bit for it than O_CLOEXEC.
+_CLOSED_BY_EXEC: Final = {"epoll_create1": 1, "memfd_create": 1}
 _CLOSE_RANGE_CLOEXEC: Final = 4
 _FD_CLOEXEC: Final = 1
 
@@ -38,7 +39,7 @@ _MADE: Final = {
     "bpf": "bpf",
 }
 #: Those whose flags say whether an exec closes them.
-_WITH_FLAGS: Final = ("eventfd2", "signalfd4", "inotify_init1", "timerfd_create", "memfd_create")
+_WITH_FLAGS: Final = ("eventfd2", "signalfd4", "inotify_init1", "timerfd_create")
 
 
 def opened(state: State, thread: Thread, call: CapturedCall, fd: int) -> None:
@@ -83,8 +84,8 @@ def _make(_: State, thread: Thread, call: CapturedCall, fd: int) -> None:
     if fd < 0:
         return
     bits = call.number("flags") or 0
-    if call.name == "epoll_create1":
-        bits = CLOEXEC if bits & _EPOLL_CLOEXEC else 0
+    if bit := _CLOSED_BY_EXEC.get(call.name):
+        bits = CLOEXEC if bits & bit else 0
     elif call.name not in _WITH_FLAGS:
         bits = 0
     name = text(call.text("name") or b"") if call.name == "memfd_create" else ""

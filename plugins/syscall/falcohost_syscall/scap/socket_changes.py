@@ -23,6 +23,8 @@ _STREAM, _DGRAM, _RAW = 1, 2, 3
 _TYPE: Final = 0xFF
 _TCP, _UDP, _ICMP, _RAW_IP = 6, 17, 1, 255
 _IN_PROGRESS: Final = -115
+#: Protocols without ports.
+_NO_PORTS: Final = ("icmp", "raw")
 #: Bytes of an IPv4 address.
 _IPV4: Final = 4
 
@@ -84,7 +86,10 @@ def _connect(state: State, thread: Thread, call: CapturedCall, returned: int) ->
     if role == SERVER and ends.protocol == "udp":
         source, destination = destination, source
     ends = replace(ends, source=source, destination=destination, role=role)
-    thread.descriptors[fd] = replace(known, kind=KINDS[found.family], name=_name(found, source, destination), ends=ends)
+    name = _between(ends)
+    if found.family == AF_UNIX:
+        name = unix_name(found.objects, found.destination.path or "")
+    thread.descriptors[fd] = replace(known, kind=KINDS[found.family], name=name, ends=ends)
 
 
 def _towards(known: Descriptor, passed: bytes | None) -> Descriptor:
@@ -98,10 +103,11 @@ def _towards(known: Descriptor, passed: bytes | None) -> Descriptor:
     return replace(known, kind=kind, ends=replace(known.ends, destination=end))
 
 
-def _name(found: Tuple, source: Endpoint, destination: Endpoint) -> str:
-    if found.family == AF_UNIX:
-        return unix_name(found.objects, found.destination.path or "")
-    return f"{source}->{destination}"
+def _between(ends: Ends) -> str:
+    """Return what Falco calls an IP socket: protocols that have no ports show none."""
+    if ends.protocol in _NO_PORTS:
+        return f"{ends.source.address}->{ends.destination.address}"
+    return f"{ends.source}->{ends.destination}"
 
 
 def _accept(_: State, thread: Thread, call: CapturedCall, fd: int) -> None:
@@ -149,9 +155,7 @@ def _updated(state: State, known: Descriptor, found: Tuple, incoming: bool) -> D
         pair = (ends.source, ends.destination)
         if pair in ((found.source, found.destination), (found.destination, found.source)):
             return known
-    source, destination = found.source, found.destination
-    if not any(source.ip):
-        source = Endpoint(state.tables.interfaces.own(destination.ip), source.port)
+    source, destination = _completed(state, found.source, found.destination)
     role = ends.role
     if role is None:
         role = _guessed(destination, incoming)
@@ -161,7 +165,18 @@ def _updated(state: State, known: Descriptor, found: Tuple, incoming: bool) -> D
     made = replace(ends, protocol=protocol, source=source, destination=destination, role=role, connected=True)
     if role == LISTENING:
         made = replace(made, role=SERVER)
-    return replace(known, kind=KINDS[found.family], name=f"{source}->{destination}", ends=made)
+    return replace(known, kind=KINDS[found.family], name=_between(made), ends=made)
+
+
+def _completed(state: State, source: Endpoint, destination: Endpoint) -> tuple[Endpoint, Endpoint]:
+    """Return both ends; one without an address has that of the machine from which it would reach the other."""
+    if any(source.ip) and any(destination.ip):
+        return source, destination
+    empty, other = (destination, source) if any(source.ip) else (source, destination)
+    own = Endpoint(state.tables.interfaces.own(other.ip), empty.port)
+    if own == other:
+        return source, destination
+    return (source, own) if empty is destination else (own, destination)
 
 
 def _guessed(destination: Endpoint, incoming: bool) -> str:

@@ -10,6 +10,8 @@ from falcohost.engine.event_fields import GENERIC_FIELDS, hostname
 from falcohost.engine.times import SECOND
 from falcohost_syscall.drivers.replay.driver import Replay
 from falcohost_syscall.fields.rows import FIELDS
+from falcohost_syscall.scap.lists import ListedInterface
+from falcohost_syscall.scap.writing.lists import interfaces
 
 GENERIC = {field.name: field for field in GENERIC_FIELDS}
 SHOWN = {field.name: field.shown for field in FIELDS}
@@ -116,6 +118,73 @@ def test_a_datagram_goes_where_it_is_sent(replayed, shown):
     )
 
     assert ["", "::1:257->::2:514", "::1:257->::3:514"] == [name for _, name in shown(driver, "fd.name")]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "name"),
+    [(17, 2, "10.0.0.5:4000->10.0.0.9:53"), (1, 3, "10.0.0.5->10.0.0.9"), (1, 2, "10.0.0.5->10.0.0.9")],
+)
+def test_protocols_without_ports(replayed, shown, protocol, kind, name):
+    """The name of a socket of ICMP has no ports; the number that the kernel has there is the protocol's."""
+    ends = b"\2" + bytes((10, 0, 0, 5)) + b"\xa0\x0f" + bytes((10, 0, 0, 9)) + b"\x35\0"
+    driver = replayed(
+        captures.event("socket", 7, fd=3, domain=2, type=kind, proto=protocol, flags=0),
+        captures.event("sendto", 7, res=1, data=b"a", fd=3, size=1, tuple=ends),
+    )
+
+    assert ("sendto", name) == shown(driver, "fd.name")[1]
+
+
+def test_an_end_without_address_is_this_machine(replayed, shown):
+    """Where the kernel tells no address of this end, it is the one from which the machine reaches the other end."""
+    received = b"\2" + b"\x7f\0\0\1" + b"\xf6\xbb" + bytes(4) + b"\x57\xa4"
+    driver = replayed(
+        interfaces([ListedInterface(b"\x7f\0\0\1", b"\xff\0\0\0", b"lo")]),
+        captures.event("socket", 7, fd=3, domain=2, type=2, proto=0, flags=0),
+        captures.event("sendto", 7, res=1, data=b"a", fd=3, size=1, tuple=b"\2" + received[7:] + received[1:7]),
+        captures.event("recvmsg", 7, res=1, size=1, data=b"a", tuple=received, msgcontrol=b"", fd=3),
+    )
+
+    assert ["127.0.0.1:42071->127.0.0.1:48118"] * 2 == [name for _, name in shown(driver, "fd.name")[1:]]
+
+
+def test_no_address_counts_as_one_of_ipv4(replayed, shown):
+    """An IPv6 socket without an address that sends to a mapped IPv4 address is one of IPv4."""
+    ends = b"\x0a" + bytes(16) + b"\x57\xa4" + bytes(10) + b"\xff\xff\x7f\0\0\1" + b"\x35\0"
+    driver = replayed(
+        captures.event("socket", 7, fd=3, domain=10, type=2, proto=0, flags=0),
+        captures.event("sendto", 7, res=1, data=b"a", fd=3, size=1, tuple=ends),
+    )
+
+    assert ("sendto", "ipv4", "0.0.0.0:42071->127.0.0.1:53") == shown(driver, "fd.type", "fd.name")[1]
+
+
+def test_an_error_of_a_socket_is_negative(replayed, shown):
+    """The value of SO_ERROR is shown as an error, as returned ones are."""
+    failed = captures.event("getsockopt", 7, res=0, fd=3, level=1, optname=4, val=b"\1" + captures.i64(-111), optlen=4)
+
+    ((_, value, all_of_them),) = shown(replayed(failed), "evt.arg[val]", "evt.args")
+    assert "ECONNREFUSED" == value
+    assert "val=-111(ECONNREFUSED)" in all_of_them
+
+
+def test_a_file_in_memory_that_an_exec_closes(replayed, shown):
+    """A memfd that was made with MFD_CLOEXEC is gone after an exec."""
+    made = (captures.event("memfd_create", 7, fd=fd, name=b"m", flags=bits) for fd, bits in ((3, 0), (4, 1)))
+    driver = replayed(listed(BASH), *made, captures.event("execve", 7, res=0, exe=b"b", tid=7, pid=7, comm=b"b"))
+
+    assert ("execve", 1) == shown(driver, "proc.fdopencount")[-1]
+
+
+def test_calls_that_copy_between_files(replayed, shown):
+    """A splice is about the descriptor that it writes to; a copy of a range both reads and writes."""
+    splice = captures.event("splice", 7, res=1, fd_in=3, fd_out=4, size=1, flags=0)
+    copied = captures.event("copy_file_range", 7, res=1, fdout=4, offout=0, fdin=3, offin=0, len=1)
+    names = ("fd.num", "evt.is_io", "evt.is_io_read", "evt.is_io_write", "evt.io_dir")
+
+    assert [("splice", 4, False, False, False, None), ("copy_file_range", 4, True, True, True, "write")] == shown(
+        replayed(splice, copied), *names
+    )
 
 
 def test_all_that_a_poll_has_found(replayed, shown):
