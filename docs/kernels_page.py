@@ -1,13 +1,16 @@
 """Runs tests on other kernels, each in a QEMU guest, and writes what came of it into docs/kernels.md.
 
 A guest sees this machine's files, read-only by 9p with an overlay in memory, so that it has the same Python, checkout
-and libbpf; its /tmp and /run are its own. Without KVM it is emulated, on one processor, and takes minutes.
+and libbpf; its /tmp and /run are its own. Without KVM it is emulated, on one processor, and takes minutes. A guest with
+another processor has the files of a Debian for that one instead, and sees only the checkout and what is beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import lzma
+import platform
 import re
 import shlex
 import shutil
@@ -18,9 +21,10 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Final, NamedTuple
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "kernels.md"
 BEGIN: Final = "<!-- kernels: written by script/kernels -->"
 END: Final = "<!-- end of kernels -->"
@@ -48,6 +52,16 @@ OWN_TYPES: Final = Path("/sys/kernel/btf/vmlinux")
 #: Debian's kernels at whose functions programs can stand: here, no test may be skipped for that. The second is the
 #: first one that may preempt lazily, which forbids it.
 WITH_FUNCTIONS: Final = ((6, 9), (6, 13))
+#: What a list for another processor leaves out: functions of calls, calls of 32 bits, and calls that only x86-64 has.
+ONLY_HERE: Final = tuple(
+    f"{DRIVERS}/test_{name}.py" for name in ("ahead", "entered", "functions", "held", "hooks", "probe_compat")
+)
+#: By Debian's name of an architecture: the emulator with its options, and where the kernel prints.
+MACHINES: Final = {
+    "amd64": (("qemu-system-x86_64", "-cpu", "max"), "ttyS0"),
+    "arm64": (("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"), "ttyAMA0"),
+}
+HERE: Final = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 #: Modules that a guest needs for its files. Which others they need, and in which order, differs even between the
 #: versions of one kernel, and is written in them.
 MODULES: Final = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
@@ -64,7 +78,8 @@ mkdir /over; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loo
 mount -t overlay -o lowerdir=/over:/host,upperdir=/up/upper,workdir=/up/work overlay /new || poweroff -f
 for one in proc sys dev; do mount --move /$one /new/$one; done
 mkdir -p /new/dev/shm /new/dev/pts
-for one in dev/shm tmp run; do mount -t tmpfs tmpfs /new/$one; done
+mkdir -p /new/var/tmp
+for one in dev/shm tmp run var/tmp; do mount -t tmpfs tmpfs /new/$one; done
 mkdir -p /new/run/results; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /new/run/results
 mount -t devpts devpts /new/dev/pts
 mount -t tracefs none /new/sys/kernel/tracing; mount -t bpf none /new/sys/fs/bpf
@@ -73,7 +88,16 @@ for group in . docker; do
     mkdir -p /new/sys/fs/cgroup/$group/kept; echo "+pids +memory" > /new/sys/fs/cgroup/$group/cgroup.subtree_control
 done
 ip link set lo up
-exec switch_root /new /bin/bash {script}
+{beside}cp -r /given/* /new/run/
+exec switch_root /new /bin/bash /run/script
+"""
+#: Of a guest with another processor: the folder of the checkout, and its .venv with what is written for that processor.
+BESIDE: Final = """mkdir -p /beside /up/beside /up/work2 /new{folder}
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro beside /beside
+mount -t overlay -o lowerdir=/beside,upperdir=/up/beside,workdir=/up/work2 overlay /new{folder}
+cp -a /new{root}/.venv/lib/python*/site-packages/*falcohost* /new/{venv}/lib/python*/site-packages/
+cp -a /new{root}/.venv/bin/falcohost /new/{venv}/bin/
+mount --bind /new/{venv} /new{root}/.venv
 """
 #: With --btf-file: has the kernel tell no types any more, and puts a file with them into a package.
 HIDDEN: Final = """
@@ -122,6 +146,7 @@ class Asked(NamedTuple):
     :ivar results: a folder that the guest may write to; *command*: what it runs in place of tests.
     :ivar btf_file: hide the kernel's types, and have these in their place, which were its own if there is no such file.
     :ivar first: a busy machine gives the guest a processor before other sessions' programs, whatever their niceness.
+    :ivar system: the folder with the guest's files.
     :ivar icount: while a guest computes, its clock counts instructions: one is two nanoseconds.
     """
 
@@ -136,6 +161,7 @@ class Asked(NamedTuple):
     results: Path | None = None
     command: str | None = None
     btf_file: Path | None = None
+    system: Path = Path("/")
 
     @property
     def label(self) -> str:
@@ -155,15 +181,24 @@ def unpacked(package: Path, folder: Path) -> tuple[str, Path]:
     return found.popitem()
 
 
-def made_guest(folder: Path, script: Path) -> Path:
-    """Return an initial ramdisk that runs *script*, with the modules of the kernel that is unpacked in *folder*."""
+def architecture(package: Path) -> str:
+    """Return Debian's name of the architecture that a package is for."""
+    found = package.stem.rpartition("_")[2]
+    return found if found in MACHINES else HERE
+
+
+def made_guest(folder: Path, given: Path, system: Path = Path("/")) -> Path:
+    """Return an initial ramdisk that runs ``given/script``, with modules of the kernel that is unpacked in *folder*."""
     disk = folder / "disk"
-    for name in ("bin", "dev", "host", "modules", "new", "proc", "sys", "up"):
+    for name in ("beside", "bin", "dev", "host", "modules", "new", "proc", "sys", "up"):
         (disk / name).mkdir(parents=True)
-    shutil.copy(shutil.which("busybox") or sys.exit("busybox is missing: apt install busybox-static"), disk / "bin")
+    busybox = shutil.which("busybox", path=str(system / "usr/bin"))
+    shutil.copy(busybox or sys.exit("busybox is missing: apt install busybox-static"), disk / "bin")
     found = _put_modules(folder / "kernel", disk / "modules")
     init = disk / "init"
-    init.write_text(INIT.format(modules=" ".join(found), script=script))
+    beside = "" if system == Path("/") else BESIDE.format(folder=ROOT.parent, root=ROOT, venv=foreign_system().VENV)
+    init.write_text(INIT.format(modules=" ".join(found), beside=beside))
+    shutil.copytree(given, disk / "given")
     init.chmod(0o755)
     image = folder / "disk.gz"
     pack = f"find . | cpio --quiet -o -H newc | gzip -1 > {shlex.quote(str(image))}"
@@ -192,16 +227,26 @@ def _put_modules(kernel: Path, folder: Path) -> list[str]:
     return found
 
 
+def foreign_system() -> ModuleType:
+    """Return the module that makes the files of a guest with another processor; it is beside this one."""
+    spec = importlib.util.spec_from_file_location("foreign_system", Path(__file__).with_name("foreign_system.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def written_script(asked: Asked, release: str, folder: Path) -> Path:
     """Write what the guest runs."""
-    files = [shutil.copy(one, folder) for one in asked.modules]  # a guest has another /tmp
+    files = [Path("/run", Path(shutil.copy(one, folder)).name) for one in asked.modules]
     since, until = WITH_FUNCTIONS
     require = (
         "fexit" if asked.btf_file is None and since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until else ""
     )
     hidden = ""
     if asked.btf_file is not None:
-        own = OWN_TYPES if asked.btf_file == OWN_TYPES else shutil.copy(asked.btf_file, folder)
+        own = OWN_TYPES if asked.btf_file == OWN_TYPES else Path("/run", Path(shutil.copy(asked.btf_file, folder)).name)
         hidden = HIDDEN.format(file=shlex.quote(str(own)))
     text = SCRIPT.format(
         hidden=hidden,
@@ -223,14 +268,19 @@ def ran(package: Path, asked: Asked) -> Row:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # a guest has another /tmp
         folder = Path(name)
         release, kernel = unpacked(package, folder / "kernel")
-        image = made_guest(folder, written_script(asked, release, folder))
+        (folder / "given").mkdir()
+        script = written_script(asked, release, folder / "given")
+        image = made_guest(folder, script.parent, asked.system)
         (folder / "nothing").mkdir()
         (folder / "written").mkdir()
         results = asked.results or folder / "written"
-        shares = {"host": Path("/"), "over": asked.over or folder / "nothing", "results": results}
+        shares = {"host": asked.system, "over": asked.over or folder / "nothing", "results": results}
+        if asked.system != Path("/"):
+            shares["beside"] = ROOT.parent
+        emulator, console = MACHINES[architecture(package)]
         command = [
-            *("qemu-system-x86_64", "-cpu", "max", "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),
-            *("-kernel", kernel, "-initrd", image, "-append", f"console=ttyS0 quiet {BOOT} panic=-1"),
+            *(*emulator, "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),
+            *("-kernel", kernel, "-initrd", image, "-append", f"console={console} quiet {BOOT} panic=-1"),
         ]
         command += ["-icount", "shift=1"] if asked.icount else []
         for tag, path in shares.items():
@@ -328,12 +378,22 @@ def main() -> None:
         metavar="FILE",
         help="hide the kernel's BTF, and have it in a package's file: FILE, or a copy of the kernel's own",
     )
+    parser.add_argument(
+        "--system",
+        type=Path,
+        help="the folder with the files of a guest with another processor; made if it is missing (.venv/system-ARCH)",
+    )
     parser.add_argument("--results", type=Path, help="a folder for what tests leave there (FALCOHOST_RESULTS)")
     parser.add_argument("--run", metavar="COMMAND", help="run a command of the shell in the guests, in place of tests")
     parser.add_argument("--icount", action="store_true", help="let guests' clocks count instructions, for measurements")
     parser.add_argument("--first", action="store_true", help="give guests processors before a busy machine's programs")
     given = parser.parse_args()
     usual = list(TESTS[given.driver])
+    foreign = {architecture(package) for package in given.packages} - {HERE}
+    if foreign:
+        if len({architecture(package) for package in given.packages}) > 1:
+            parser.error("name kernels of one architecture")
+        usual = [one for one in usual if one not in ONLY_HERE]
     for name in ("bin", "lib", "lib64", "sbin"):
         if given.over and (given.over / name).is_dir() and Path("/", name).is_symlink():
             parser.error(f"--over: {given.over / name} would hide /{name}, which is a link; move it to usr/{name}")
@@ -351,6 +411,10 @@ def main() -> None:
         given.run,
         given.btf_file,
     )
+    for one in foreign:
+        asked = asked._replace(system=given.system or ROOT / ".venv" / f"system-{one}")
+        if not asked.system.exists():
+            foreign_system().make(ROOT, asked.system, one)
     rows = [ran(package, asked) for package in given.packages]
     if given.run:
         return

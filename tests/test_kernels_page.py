@@ -1,10 +1,13 @@
 """The table of kernels is written from what pytest says in guests."""
 
 import importlib.util
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from falcohost.testing.skips import skip_or_fail
 
 SAID = """
 FAILED plugins/syscall/tests/drivers/test_entered.py::test_text[one / two] - assert (0, 256) == (-95, 256)
@@ -122,3 +125,32 @@ def test_a_folder_that_would_hide_libraries(page, tmp_path, monkeypatch, capsys)
     with pytest.raises(SystemExit):
         page.main()
     assert f"{tmp_path}/lib would hide /lib, which is a link; move it to usr/lib" in capsys.readouterr().err
+
+
+def test_a_guest_with_another_processor(page, root, tmp_path):
+    """It has files of its own and sees the checkout, whose .venv has the packages of its processor there."""
+    if shutil.which("cpio") is None:
+        skip_or_fail("kernel", "cpio is missing, which a guest needs: script/setup --all installs it")
+    system, given = tmp_path / "system", tmp_path / "given"
+    for folder in (system / "usr/bin", given, tmp_path / "kernel"):
+        folder.mkdir(parents=True)
+    (system / "usr/bin/busybox").write_text("of another processor")
+    (system / "usr/bin/busybox").chmod(0o755)
+    (given / "script").write_text("")
+    page.made_guest(tmp_path, given, system)
+
+    disk = tmp_path / "disk"
+    assert "of another processor" == (disk / "bin/busybox").read_text()
+    assert f"mount --bind /new/opt/venv /new{root}/.venv\n" in (disk / "init").read_text()
+    assert (disk / "given/script").exists()
+
+
+def test_what_a_package_is_for(page):
+    """The architecture is in a package's name; what runs on any is run on this machine's."""
+    names = (
+        "linux-image-6.12.1-arm64_6.12.1-1_arm64.deb",
+        "linux-image-6.12.1-amd64_6.12.1-1_amd64.deb",
+        "l_1_all.deb",
+    )
+
+    assert ["arm64", "amd64", page.HERE] == [page.architecture(Path(name)) for name in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import secrets
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import wait_until
+from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf.decoding.decoder import Decoder
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.processes.containers import Containers
@@ -20,6 +22,9 @@ from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
+
+#: The number of the call here.
+EXEC = BY_NAME["execve"].numbers[platform.machine()][0]
 
 
 def kinds(found, kind):
@@ -127,7 +132,7 @@ def test_many_arguments_of_an_exec_that_fails(watched):
 for count in (5, 500):
     try: os.execv("/nowhere", ["nowhere", *["x"] * count])
     except OSError: pass"""
-    watched.driver.set_calls({59: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
+    watched.driver.set_calls({EXEC: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
     found = [r for r in watched.python(script) if r.sections.get(R.SEC_PATH) == b"/nowhere"]
     watched.driver.set_calls({})
 
@@ -203,7 +208,7 @@ def test_not_in_tmpfs(watched):
 
 def test_failed_exec(watched, openat):
     """An exec that fails is a call with its path and arguments; one that succeeds is not reported twice."""
-    watched.driver.set_calls({59: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
+    watched.driver.set_calls({EXEC: R.CallSpec(9, R.WANT_PATH | R.WANT_FAILED_ONLY, path_arg=0)})
     script = "try: os.execv('/none', ['none', 'a b', ''])\nexcept OSError: pass\nos.execv('/bin/true', ['true'])"
     found = watched.python(script, env={})
     (record,) = [r for r in kinds(found, R.KIND_CALL) if r.sections[R.SEC_PATH] == b"/none"]
