@@ -64,6 +64,17 @@ def test_rotated_files(tmp_path):
     assert names[0].stat().st_size > LEAST - 3 * CHUNK
 
 
+def test_a_rotated_file_without_events(tmp_path):
+    """A file that was begun and got no event is removed, since Falco opens none; no older one makes room for it."""
+    files = CaptureFiles(tmp_path / "x.scap", lambda: BEGIN, limit=LEAST, keep=1)
+    while len(files.paths) < 2:
+        files.write(EVENT)
+    files.close()
+
+    assert [numbered(tmp_path / "x.scap", 1)] == sorted(tmp_path.iterdir()) == list(files.paths)
+    assert is_whole(content(files.paths[0]))
+
+
 def test_limit_of_one_file(tmp_path):
     """A single file says when there is no room for more in the size that was asked for."""
     files = CaptureFiles(tmp_path / "x", lambda: BEGIN, limit=LEAST)

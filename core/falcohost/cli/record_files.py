@@ -64,6 +64,8 @@ class CaptureFiles:
         self.paths: deque[Path] = deque()
         self.size = self.written = 0
         self.full = False
+        #: The newest file has no event yet.
+        self._is_new = False
         self._next()
 
     def write(self, data: bytes) -> None:
@@ -86,6 +88,9 @@ class CaptureFiles:
         self._waiting = 0
         if data:
             self._put(data)
+            if self._is_new:
+                self._is_new = False
+                self._remove_oldest()
         if self._limit is None or self.size + 2 * CHUNK < self._limit or not data:
             return
         if self._keep is None:
@@ -94,7 +99,9 @@ class CaptureFiles:
             self._next()
 
     def close(self) -> None:
-        """Write what has been taken, and close the file.
+        """Write what has been taken, and close the file; one of several that has no event yet is removed.
+
+        Falco opens no capture without an event.
 
         :raises RecordError: there is no room on the disk; what was written before is whole.
         """
@@ -102,6 +109,9 @@ class CaptureFiles:
             self.flush()
         finally:
             self._close()
+            if self._is_new and len(self.paths) > 1:
+                with contextlib.suppress(OSError):
+                    self.paths.pop().unlink()
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -111,7 +121,7 @@ class CaptureFiles:
             self._file = -1
 
     def _next(self) -> None:
-        """Begin the next file; remove the oldest if there are too many."""
+        """Begin the next file."""
         self._close()
         self._number += 1
         path = self._path if self._keep is None else numbered(self._path, self._number)
@@ -124,6 +134,10 @@ class CaptureFiles:
         self.paths.append(path)
         self.size = 0
         self._put(self._begin())
+        self._is_new = True
+
+    def _remove_oldest(self) -> None:
+        """Remove the oldest files if there are too many."""
         while self._keep is not None and len(self.paths) > self._keep:
             with contextlib.suppress(OSError):
                 self.paths[0].unlink()
