@@ -54,7 +54,8 @@ def _begin(state: State, thread: Thread, call: CapturedCall) -> None:
     tables.remove(thread)
     bits, pid = _number(call, "flags", 0), _number(call, "pid", call.tid)
     own = (_number(call, "vtid", call.tid), _number(call, "vpid", NOBODY))
-    maker = tables.thread(pid if bits & _OF_THREAD else _number(call, "ptid", NOBODY))
+    is_thread = bool(bits & _OF_THREAD) or pid != call.tid
+    maker = tables.thread(pid if is_thread else _number(call, "ptid", NOBODY))
     child = _child(state, maker, call, (call.tid, pid, *own))
     child.came_first = True
     if bits & (_IN_PIDS | _NEW_PIDS) or child.tid != child.vtid:
@@ -96,12 +97,14 @@ def _become(state: State, thread: Thread, process: Process) -> None:
     """Give a thread another process."""
     tables = state.tables
     tables.remove(thread)
+    known = thread.process.up()
     thread.process = process
     if process.pid == thread.tid or process.pid not in tables.processes.processes:
         thread.leader = tables.processes.add(process, link=False)
     else:
         thread.leader = tables.processes.processes[process.pid]
-    process.parent = tables.parent(process.ppid)
+    # The thread that made it may have ended, so that whoever took over its children is the parent.
+    process.parent = tables.parent(process.ppid) or known
     tables.add(thread)
 
 
@@ -114,7 +117,8 @@ def _child(state: State, maker: Thread, call: CapturedCall, own: tuple[int, int,
     tables, (tid, pid, vtid, vpid) = state.tables, own
     cgroups = call.raw("cgroups")
     cgroup = maker.cgroup if cgroups is None else tables.told_cgroup(cgroups, 0, maker.cgroup)
-    is_thread = bool(_number(call, "flags", 0) & _OF_THREAD)
+    # Flags of a clone3 are read when it returns; its caller may have used their memory for something else by then.
+    is_thread = bool(_number(call, "flags", 0) & _OF_THREAD) or pid != tid
     ppid, image = maker.process.ppid if is_thread else maker.tid, _inherited(maker, call)
     process = Process(pid, ppid, vpid, call.ts, _name(call), cgroup, image)
     process.session = maker.process.session

@@ -187,6 +187,23 @@ def test_calls_that_copy_between_files(replayed, shown):
     )
 
 
+def test_a_thread_whose_flags_are_garbage(replayed, shown):
+    """A new task with the number of another process is a thread of it, whatever its flags say; the process stays."""
+    own = {"exe": b"runc", "args": b"init\0", "comm": b"runc", "cgroups": b"", "vtid": 3, "vpid": 1}
+    driver = replayed(
+        listed(
+            captures.thread(5, 5, 1, b"conmon", exe=b"conmon"),
+            captures.thread(10, 10, 5, b"runc", exe=b"runc"),
+            captures.thread(20, 20, 10, b"init", exe=b"runc"),
+        ),
+        captures.event("clone3", 21, res=0, tid=21, pid=20, ptid=10, flags=0x20000000, **own),
+        captures.event("procexit", 10, status=0, ret=0, sig=0, core=0, reaper_tid=5),
+        captures.event("execve", 20, res=0, exe=b"sh", args=b"", tid=20, pid=20, ptid=5, comm=b"sh"),
+    )
+
+    assert ("execve", "sh", 5, "conmon") == shown(driver, "proc.name", "proc.ppid", "proc.pname")[-1]
+
+
 def test_all_that_a_poll_has_found(replayed, shown):
     """The bits of ``POLLRDNORM`` and its like are shown, too."""
     found = struct.pack("<Hqh", 1, 4, 0x204)
