@@ -150,6 +150,17 @@ def report(alerts: Sequence[Mapping[str, Any]], ours: set[str], rounds: int) -> 
     return figures
 
 
+def of_others(alerts: Sequence[Mapping[str, Any]], ours: set[str]) -> None:
+    """Print the alerts of our rules about what else ran on the machine, by program."""
+    found = Counter(
+        (alert["rule"], str(alert["output_fields"].get("proc.exepath")))
+        for alert in alerts
+        if alert["rule"] in ours and work_of(alert) is None
+    )
+    for (rule, program), count in found.most_common():
+        print(f"  {count:7}  {rule}  ({program})")
+
+
 def an_hour(counts: Mapping[str, int]) -> float:
     """Return how many of the alerts *counts*, by work, there are in an hour."""
     return sum(count / (24 if _DAILY.search(WORKS[work].read_text()) else 1) for work, count in counts.items())
@@ -173,6 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="hours' worth of work")
     parser.add_argument("--profile", default="default", help="which of our rules")
+    parser.add_argument("--others", action="store_true", help="list our alerts about what else ran on the machine")
     parser.add_argument("--work", choices=WORKS, action="append", help="only this kind of work")
     args = parser.parse_args()
     if os.geteuid():
@@ -202,6 +214,8 @@ def main() -> None:
     others = sum(work_of(alert) is None for alert in alerts)
     figures = report(alerts, names_in(shipped()), args.rounds)
     print(f"{args.rounds} rounds in {took:.0f} s; {others} alerts of what else ran on this machine are not counted")
+    if args.others:
+        of_others(alerts, names_in(shipped()))
     print(json.dumps({**figures, "rounds": args.rounds, "seconds": round(took)}))
 
 
