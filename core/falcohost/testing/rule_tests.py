@@ -33,17 +33,19 @@ class RuleTestsContract:
     """The tests of the rules that *plugin*, a module, ships; they are in the folder *tests*.
 
     :cvar rules: more rules files, whose macros and lists these use.
+    :cvar beside: more plugins, as modules: those whose fields the rules read too.
     :cvar least: how many per cent of the conditions have to be decided both ways.
     """
 
     plugin: ClassVar[Any]
     tests: ClassVar[Path]
     rules: ClassVar[tuple[Path, ...]] = ()
+    beside: ClassVar[tuple[Any, ...]] = ()
     least: ClassVar[int] = 0
 
     def test_passes(self) -> None:
         """Every test passes."""
-        runner = Runner(_loaded(self.plugin, self.rules))
+        runner = Runner(_loaded(self.plugin, self.rules, self.beside))
         verdicts = [runner.run(case) for file in self._files() for case in file.cases if not case.command]
 
         assert [f"{one.name}: {said.said}" for one in verdicts for said in one.differences] == []
@@ -51,7 +53,7 @@ class RuleTestsContract:
 
     def test_every_rule_has_an_exemplar_and_a_benign_twin(self) -> None:
         """Each rule that is shipped is expected by a test, and another one says that it must not fire."""
-        names = {rule.name for rule in _loaded(self.plugin, ()).outcome.ruleset.rules}
+        names = {rule.name for rule in _loaded(self.plugin, (), self.beside).outcome.ruleset.rules}
         cases = [case for file in self._files() for case in file.cases]
 
         assert set() == names - {one.rule for case in cases for one in case.expected}
@@ -59,9 +61,9 @@ class RuleTestsContract:
 
     def test_conditions_are_decided(self) -> None:
         """As much of the conditions is decided both ways as it was before."""
-        loaded = _loaded(self.plugin, self.rules)
+        loaded = _loaded(self.plugin, self.rules, self.beside)
         runner = Runner(loaded)
-        names = [rule.name for rule in _loaded(self.plugin, ()).outcome.ruleset.rules]
+        names = [rule.name for rule in _loaded(self.plugin, (), self.beside).outcome.ruleset.rules]
         probes = Probes(loaded, names, runner.looked_up)
         for file in self._files():
             for case in file.cases:
@@ -82,9 +84,10 @@ def _least_covered(found: Mapping[str, Share]) -> str:
 
 
 @cache
-def _loaded(plugin: Any, more: tuple[Path, ...]) -> _Loaded:
-    """Return the rules of *plugin*, with all of them that *more* files have."""
-    plugins = Plugins((ask("tested", plugin, "tested", "0", {}),))
+def _loaded(plugin: Any, more: tuple[Path, ...], beside: tuple[Any, ...] = ()) -> _Loaded:
+    """Return the rules of *plugin*, with all of them that *more* files have, and the fields of plugins *beside* it."""
+    modules = {"tested": plugin} | {f"beside-{number}": one for number, one in enumerate(beside)}
+    plugins = Plugins(tuple(ask(name, module, name, "0", {}) for name, module in modules.items()))
     fields = catalogs(plugins)
     files = [*more, *plugin.falcohost_rules()]
     options = LoadOptions(plugins=requirements_met(plugins), event_types=event_types(plugins))
