@@ -42,7 +42,7 @@ with Linux 6.12 of Debian 13:
 
 NOT_TOLD = """## Further ways, and why they are not told
 
-Some 240 further ways were tried with programs that are on every machine. These are told by no rule of the default profile:
+Some 320 further ways were tried with programs that are on every machine. These are told by no rule of the default profile:
 
 | way | why not |
 |---|---|
@@ -60,6 +60,11 @@ Some 240 further ways were tried with programs that are on every machine. These 
 | a watcher ended by kill(2) with its number | the event has the number, not who it was; `pkill`, `killall` and `systemctl stop` are told by their arguments |
 | `mount -o remount,exec` of a temporary folder | containers and sandboxes do so at their start |
 | `/proc/keys`, `passwd -S` and other questions that give no secret | hardly a step towards anything |
+| Python or Perl reads its code from `/dev/shm` itself (`exec(open(…))`, `-m` there) | Python's own libraries keep files there; being started with such a file is told, and shells that read one |
+| a private key is read by `ssh-keygen -p`, or a shell's history is switched off by `HISTFILE=/dev/null` | the first is what it is for; images set the second |
+| `ps e` shows environments | so do administrators look; other tools that read them in /proc are told |
+| a tunnel by `ssh -R`, or by `/dev/net/tun` | the network's own tools and VPNs; ports of other services are told |
+| start-up files of editors and terminals (`.vimrc`, `.tmux.conf`) | people write them all day; those of sessions, mail and debuggers are told |
 | a disk that lies under a device mapper's | `dmsetup` does not open it; reading `/dev/dm-*` by a tool for bytes is told |
 """  # noqa: E501
 

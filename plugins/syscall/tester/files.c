@@ -25,6 +25,8 @@ static int open_flags(const char *how)
 		return O_PATH;
 	if (!strcmp(how, "path-write"))
 		return O_PATH | O_WRONLY;
+	if (!strcmp(how, "path-truncate"))
+		return O_PATH | O_WRONLY | O_TRUNC;
 	fprintf(stderr, "no way to open: %s\n", how);
 	exit(2);
 }

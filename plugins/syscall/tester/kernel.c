@@ -37,6 +37,19 @@ static int run_mount(int argc, char **argv)
 	return 0;
 }
 
+/* An empty file system that was mounted nowhere is put over the folder. */
+static int run_tree_over(int argc, char **argv)
+{
+	int context = syscall(SYS_fsopen, "tmpfs", 0), tree;
+
+	if (context < 0 || syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0))
+		die("fsconfig");
+	tree = syscall(SYS_fsmount, context, 0, 0);
+	if (tree < 0 || syscall(SYS_move_mount, tree, "", AT_FDCWD, argv[1], 4 /* MOVE_MOUNT_F_EMPTY_PATH */))
+		die("move_mount");
+	return 0;
+}
+
 static int run_chroot(int argc, char **argv)
 {
 	if (chroot(argv[1]))
@@ -115,6 +128,7 @@ const struct command kernel_commands[] = {
 	{"unshare", 1, "user|fs", run_unshare},
 	{"setns", 0, "", run_setns},
 	{"mount", 3, "DEVICE FOLDER TYPE", run_mount},
+	{"tree-over", 1, "FOLDER", run_tree_over},
 	{"chroot", 1, "FOLDER [COMMAND...]", run_chroot},
 	{"module", 1, "init|finit", run_module},
 	{"module-of", 1, "FILE", run_module_of},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +21,14 @@ import pytest
 import yaml
 from conftest import remove_cgroup
 from further_lines import BASES, FURTHER, OTHER_SERVICES, SERVERS
+from nearby_lines import NEARBY, TOLD
 from other_hands import by_other_hands
 from other_ways import MORE, QUIET
 from test_own_rules import LINES, OWN
 
+import falcohost_containers.plugin as containers
 import falcohost_syscall.plugin as plugin
+from falcohost.agent import AgentProcess
 from falcohost.cli.rules_test_record import _scalar, _Shared
 from falcohost.engine.code.module import compile_values
 from falcohost.events import Event
@@ -38,10 +42,12 @@ from falcohost.ruletests.runner import Runner
 from falcohost.testing.rule_tests import _loaded
 
 FOLDER = Path(__file__).resolve().parent / "rule_tests"
+#: The files to which an agent is said to write alerts.
+OUTPUTS = FOLDER.parent / "agent_outputs.yaml"
 HEAD = """# Written by plugins/syscall/tests/record_rule_tests.py: each test has events that the probe has seen when the
 # tester (plugins/syscall/tester) or a program of the system ran the line that is named. What decides nothing new is
 # left out.
-rules: [../../falcohost_syscall/rules]
+rules: [../agent_outputs.yaml, ../../falcohost_syscall/rules]
 source: syscall
 tests:
 """
@@ -64,7 +70,7 @@ PLACES = {
     sys.prefix: "/srv/venv",
     str(Path(__file__).resolve().parents[3]): "/srv/falcohost",
 }
-_OF_RULES = re.compile(r"(LD_|GLIBC_|GCONV_|BASH_ENV)")
+_OF_RULES = re.compile(r"(LD_|GLIBC_|GCONV_|BASH_ENV|PERL5|RUBY|NODE_OPTIONS|JAVA_TOOL|PYTHON|OPENSSL_|LESSOPEN|ENV=)")
 _BYTES = frozenset({"args", "env", "cgroups"})
 
 
@@ -115,7 +121,7 @@ def test_record_more_hands(bpf, provocations, services, open_folder, capsys):
 
 def record_hands(which: str, provocations: Any, open_folder: Path) -> None:
     """Record the lines by other hands into files that are called *which* hands."""
-    loaded = _loaded(plugin, ())
+    loaded = _loaded(plugin, (OUTPUTS,), (containers,))
     runner = Runner(loaded)
     probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
     for path in sorted(FOLDER.glob("*_test.yaml")):
@@ -134,6 +140,98 @@ def record_hands(which: str, provocations: Any, open_folder: Path) -> None:
     rule_of = dict(zip(lines, rules, strict=True))
     texts = [[*_test(runner, name, rule_of[name], lines[name], events, folder)] for name, events in of.items()]
     _write({f"falcohost_{which}_hands_rules": texts})
+
+
+def test_record_nearby(bpf, provocations, services, open_folder, capsys):
+    """Record the lines that come as near as one check, and write what decides more than the tests do that are there.
+
+    Those that are there already stay as they are; remove a file to have its lines recorded anew.
+    """
+    agent = subprocess.Popen(["sleep", "3600"])
+    provocations._cgroups = {**provocations._cgroups, "agent": agent.pid}
+    loaded = _loaded(plugin, (OUTPUTS,), (containers,))
+    runner = Runner(loaded)
+    probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
+    for path in sorted(FOLDER.glob("*_test.yaml")):
+        for case in read_cases(str(path)).cases:
+            runner.run(case, [probes])
+    lines = {f"{rule}, {way}": line for rule, ways in NEARBY.items() for way, line in ways.items()}
+    lines |= {f"{rule}, {way}": line for rule, ways in TOLD.items() for way, (line, _) in ways.items()}
+    there = {case.name for path in FOLDER.glob("nearby_*_test.yaml") for case in read_cases(str(path)).cases}
+    lines = {name: line for name, line in lines.items() if name not in there and _undecided_of(probes, name)}
+    told = {f"{rule}, {way}": values for rule, ways in TOLD.items() for way, (_, values) in ways.items()}
+    rule_of = {name: name.partition(", ")[0] for name in lines}
+    folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
+    around = OfTypes(runner, list(rule_of.values()), folder)
+    of: dict[str, list[dict[str, Any]]] = {}
+    for written, _, close in _recorded(runner, provocations, lines, around, agent.pid):
+        if close:
+            of.setdefault([*lines][int(close[0])], []).append(_cleaned(written, folder))
+    agent.kill()
+    agent.wait()
+    texts = []
+    for name, events in of.items():
+        kept = [(one, ["new"]) for one in events if _decides(runner, probes, rule_of[name], one, told.get(name, {}))]
+        if kept:
+            texts.append([*_test(runner, name, rule_of[name], lines[name], kept, folder, told.get(name, {}))])
+    _write({"falcohost_nearby_rules": texts})
+    print(
+        "nothing new:",
+        *sorted(set(lines) - {text[1].removeprefix("- name: ").strip('"') for text in texts}),
+        sep="\n  ",
+    )
+
+
+def _undecided_of(probes: Probes, name: str) -> bool:
+    """Return whether there is a check of the line's rule that no event has decided both ways."""
+    return bool(undecided(probes, name.partition(", ")[0]))
+
+
+class OfTypes:
+    """Tells which events of a line are of a type that the line's own rule asks for."""
+
+    def __init__(self, runner: Runner, rules: Sequence[str], folder: str) -> None:
+        self._types = [runner.rules[rule].event_types for rule in rules]
+        fields = ("proc.exepath", "proc.cmdline", "proc.pcmdline", "fd.name")
+        self._texts = compile_values([runner.ref(DEFAULT_SOURCE, name) for name in fields])
+        self._line = re.compile(rf"{folder}/n(\d+)/")
+
+    def new(self, views: Sequence[Event]) -> list[str]:
+        """Return the number of the line, if the event is of such a type or its neighbour."""
+        found = self._line.search(" ".join(str(text(views[0])) for text in self._texts))
+        if not found:
+            return []
+        types = self._types[int(found[1])]
+        return [found[1]] if types is None or views[0].type in types | {"unshare", "dup2"} else []
+
+
+def _decides(runner: Runner, probes: Probes, rule: str, written: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Return whether the event, as a test has it, decides a check of *rule* as none before it did, and count it."""
+    path = FOLDER / ".tried_test.yaml"
+    case = {"name": "tried", "events": [written], "expect": "none", **({"looked_up": told} if told else {})}
+    path.write_text(HEAD.replace("tests:\n", "") + "tests: " + json.dumps([case]) + "\n")
+    try:
+        before = sum((flags & DECIDED).bit_count() for flags in probes.coverage.seen.get(rule, ()))
+        for case in read_cases(str(path)).cases:
+            runner.run(case, [_OnlyOf(probes, rule)])
+        return sum((flags & DECIDED).bit_count() for flags in probes.coverage.seen.get(rule, ())) > before
+    finally:
+        path.unlink()
+
+
+class _OnlyOf:
+    """Watches one rule for a test."""
+
+    def __init__(self, probes: Probes, rule: str) -> None:
+        self._probes, self._rule = probes, rule
+
+    def take(self, case: Any, source: str, event: int, views: Sequence[Event]) -> None:
+        for view in views:
+            if (answers := self._probes.conditions[self._rule].answers(view)) is not None:
+                self._probes.coverage.take(self._rule, answers)
+
+    def end(self, case: Any, verdict: Any) -> None:
+        pass
 
 
 def by_others(probes: Probes) -> Iterator[tuple[str, str, str]]:
@@ -183,7 +281,7 @@ class OfLine:
 
 def test_record(bpf, provocations, open_folder, capsys):
     """Record, and write."""
-    loaded = _loaded(plugin, ())
+    loaded = _loaded(plugin, (OUTPUTS,), (containers,))
     runner = Runner(loaded)
     probes = Probes(loaded, [rule.name for rule in runner.rules.values()], runner.looked_up)
     decided = Decided(probes)
@@ -213,15 +311,18 @@ def test_record(bpf, provocations, open_folder, capsys):
 
 
 def _recorded(
-    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided | OfLine
+    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided | OfLine | OfTypes, agent: int = 0
 ) -> Iterator[tuple[Any, ...]]:
     source = runner.spec(DEFAULT_SOURCE).make({"engine": {"modern_ebpf": {"buf_size_preset": 7}}})
     source.open(_plan(runner, every=True), None)
+    if agent:
+        since = int(Path(f"/proc/{agent}/stat").read_text().rpartition(")")[2].split()[19])
+        source.agent([AgentProcess(agent, since, "worker", "syscall")])
     last: list[str] = []
 
     def closeness(views: Sequence[Event]) -> list[str]:
         last[:] = decided.new(views)
-        return last or ["nothing new"]
+        return last or ([] if agent else ["nothing new"])
 
     try:
         for one in _seen(runner, source, _Running(provocations, lines), closeness):
@@ -274,7 +375,15 @@ def _cleaned(written: Mapping[str, Any], folder: str) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value != [] and key != "others"}
 
 
-def _test(runner: Runner, name: str, rule: str, line: str, events: list[Any], folder: str) -> Iterator[str]:
+def _test(
+    runner: Runner,
+    name: str,
+    rule: str,
+    line: str,
+    events: list[Any],
+    folder: str,
+    told: Mapping[str, Any] | None = None,
+) -> Iterator[str]:
     kept = [written for written, why in events if why]
     kept = kept or [written for written, _ in events[-1:]]
     if not kept:
@@ -287,6 +396,7 @@ def _test(runner: Runner, name: str, rule: str, line: str, events: list[Any], fo
         f"- name: {_scalar(name)}",
         "  events:",
         *(f"  - {shared.text(one)}" for one in kept),
+        *([f"  looked_up: {json.dumps(told)}"] if told else []),
     ]
     expected = _fired(runner, body)
     body.append(f"  expect: {'[' + ', '.join(map(_scalar, expected)) + ']' if expected else 'none'}")
@@ -307,10 +417,10 @@ def _fired(runner: Runner, body: list[str]) -> list[str]:
 
 def _write(files: Mapping[str, list[list[str]]]) -> None:
     for stem, tests in files.items():
-        number, lines = 1, list[str]()
+        name = stem.removeprefix("falcohost_").removesuffix("_rules")
+        number, lines = len([*FOLDER.glob(f"{name}_[0-9]*_test.yaml")]) + 1 if name == "nearby" else 1, list[str]()
         for test in [*tests, None]:
             if test is None or len(lines) + len(test) > MOST_LINES:
-                name = stem.removeprefix("falcohost_").removesuffix("_rules")
                 (FOLDER / f"{name}_{number}_test.yaml").write_text(HEAD + "\n".join(lines) + "\n")
                 number, lines = number + 1, []
             lines += test or []

@@ -36,6 +36,10 @@ LINKER = next(
 
 #: For each rule a command line that fires it and one that is close but does not; conftest says how to read them.
 TOOL_LINES = {
+    "Library loaded into a program that checks passwords": (
+        "@a private /usr/bin with LD_PRELOAD=/srv/x.so child installed /usr/bin/su folder $tmp/x",
+        "@a private /usr/bin with LD_PRELOAD=/usr/lib/x.so child installed /usr/bin/su folder $tmp/x",
+    ),
     "Watcher stopped by a command": (
         "@a run @systemctl noop stop auditd.service",
         "@a run @systemctl noop restart auditd.service",
