@@ -21,8 +21,9 @@ SOCKET_FILTER = 1
 
 
 @pytest.fixture
-def prepare():
-    """Return a function that sets up a probe."""
+def prepare(monkeypatch):
+    """Return a function that sets up a probe, always for as many processes."""
+    monkeypatch.setattr(loading, "_running", lambda: 100)
     library = Library()
     settings = LoadSettings(execve=BY_NAME[EXEC].call, by_perf=True)
     wanted = loading._Wanted(settings, Options(), frozenset(), sees_requests=False, older=False)
