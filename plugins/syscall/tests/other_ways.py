@@ -123,6 +123,7 @@ MORE = {
             "a start of Python": "PYTHONSTARTUP=/dev/shm/x",
             "settings of OpenSSL": "OPENSSL_CONF=/dev/shm/x",
             "a start of a shell": "ENV=/dev/shm/x",
+            "a whole folder of engines": "OPENSSL_ENGINES=/dev/shm",
         }.items()
     },
     "a module from elsewhere": (
