@@ -195,3 +195,46 @@ def test_no_fork(needed, monkeypatch):
     assert filters.programs
     filters.close()
     assert before == descriptors()
+
+
+def later(needed, *places):
+    """Return filters that forks compile, each for a place, in slices of time."""
+    made = [making.Later(needed, place) for place in places]
+    found = []
+    for one in made:
+        while (filters := one.go_on(0.001)) is None:
+            pass
+        found.append(filters)
+    return made, found
+
+
+def test_filters_that_come_later(needed):
+    """They are the same; whoever is closed first ends, and nothing is left."""
+    before = descriptors()
+    kernels = Told(), Told()
+    made, found = later(needed, *map(Place, kernels))
+    here = load(needed, Place(told := Told()))
+
+    assert [told.told] * 2 == [kernel.told for kernel in kernels]
+    assert [here.programs.keys()] * 2 == [one.programs.keys() for one in found]
+    here.close()
+    for one in made:
+        one.close()
+    assert before == descriptors()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_filters_that_are_not_needed_any_more(needed, begun):
+    """Two forks end when they are let go, whatever they have."""
+    before = descriptors()
+    made = [making.Later(needed, Place(Told())) for _ in range(2)]
+    if begun:
+        made[0].go_on(0)
+    for one in made:
+        one.close()
+
+    assert before == descriptors()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

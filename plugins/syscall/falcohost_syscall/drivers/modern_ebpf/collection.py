@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+
+from msgspec.structs import replace
 
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked
+from falcohost_syscall.drivers.modern_ebpf.at_first import Parted, parted
+from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.filters import load
-from falcohost_syscall.drivers.modern_ebpf.making import load_apart
+from falcohost_syscall.drivers.modern_ebpf.making import Later, load_apart
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.facts.folders import has_folders, last_names
 from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.records.record import CallSpec
 from falcohost_syscall.watched.files import WatchedFiles
 
 _log = logging.getLogger("falcohost")
@@ -29,7 +34,7 @@ class Collection:
     :ivar weaker: number of groups of event types whose filter was weakened.
     :ivar watched: the files that are watched by inode.
     :ivar expected: the sentinel.
-    :ivar apart: a fork compiles filters.
+    :ivar apart: forks compile filters, some of them until after :meth:`update` (:meth:`go_on`).
     """
 
     def __init__(
@@ -44,26 +49,90 @@ class Collection:
         self._agent = agent
         self._config = config
         self._probe = probe
+        self._later: list[Later] = []
+        self._weaker: dict[str, None] = {}
 
     def update(self, asked: Asked) -> None:
         """Collect what is *asked* for. Calls that were collected before stay collected."""
-        config, probe, types = self._config, self._probe, frozenset(asked.types)
-        hooks = wanted.hooks(types) & probe.hooks
-        only_successful = config.only_successful
+        self._end_later()
+        now, later = parted(asked.conditions) if self.apart else Parted(asked.conditions, {})
+        self._collect(replace(asked, conditions=now))
+        if later and not self._begin_later(later):
+            self._collect(asked)
+
+    @property
+    def waits(self) -> bool:
+        """Whether some events are not filtered yet: :meth:`go_on` is to be called until they are."""
+        return bool(self._later)
+
+    def go_on(self, seconds: float, asked: Callable[[], Asked]) -> None:
+        """Spend so many *seconds* on the filters that are not there yet, and use them when they are.
+
+        :param asked: returns what was asked for.
+        """
+        try:
+            found = [later.go_on(seconds) for later in self._later]
+        except (EOFError, OSError):  # a fork has ended early
+            self.update(asked())
+            return
+        if None in found:
+            return
+        wanted = asked()
+        self._set_last_names(wanted.conditions)
+        for place, filters in zip(self._probe.places, found, strict=True):
+            if filters is not None:
+                place.add_filters(filters.programs)
+                self._tell(filters.weaker)
+        self._end_later()
+        self._probe.forget_folders()
+        self._set_calls(wanted)
+
+    def close(self) -> None:
+        """End what compiles filters."""
+        self._end_later()
+
+    def _begin_later(self, conditions: Mapping[str, Condition]) -> bool:
+        """Have forks compile filters of *conditions* for :meth:`go_on`; return False if there can be none."""
+        try:
+            for place in self._probe.places:
+                self._later.append(Later(conditions, place, processes=self._has_processes(place)))
+        except OSError:
+            self._end_later()
+            return False
+        return True
+
+    def _end_later(self) -> None:
+        for later in self._later:
+            later.close()
+        self._later.clear()
+
+    def _collect(self, asked: Asked) -> None:
         conditions = dict(asked.conditions)
-        calls = wanted.calls(
-            types, needed=conditions, only_successful=only_successful, hooks=hooks, present=asked.present
-        )
-        self.expected = expected = sentinel.expected(types, self._agent)
+        self.expected = expected = sentinel.expected(frozenset(asked.types), self._agent)
         if expected.call is not None:
             conditions[expected.call] = sentinel.condition(expected)
-            calls |= sentinel.calls(expected)
-        probe.prepare(calls)
+        self._probe.prepare(self._calls(asked))
         self._set_filters(conditions)
         self.watched.watch(map(os.fsdecode, asked.watched))
         self._set_options(asked.options._replace(measure=self.options.measure))
+        self._set_calls(asked)
+
+    def _calls(self, asked: Asked) -> dict[int, CallSpec]:
+        types = frozenset(asked.types)
+        calls = wanted.calls(
+            types,
+            needed=asked.conditions,
+            only_successful=self._config.only_successful,
+            hooks=wanted.hooks(types) & self._probe.hooks,
+            present=asked.present,
+        )
+        return calls if self.expected.call is None else calls | sentinel.calls(self.expected)
+
+    def _set_calls(self, asked: Asked) -> None:
+        only_successful, probe, types = self._config.only_successful, self._probe, frozenset(asked.types)
+        hooks = wanted.hooks(types) & probe.hooks
         probe.set_calls(
-            calls,
+            self._calls(asked),
             wanted.requests(types, needed=asked.conditions, only_successful=only_successful, hooks=hooks),
             traced=wanted.returning_twice(types, needed=asked.conditions),
             passing=hooks,
@@ -83,15 +152,29 @@ class Collection:
     def _set_filters(self, needed: Mapping[str, Condition]) -> None:
         """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
         weaker: dict[str, None] = {}
-        opens = {condition for name, condition in needed.items() if has_folders(BY_NAME[name])}
-        self._probe.set_last_names(chain.from_iterable(map(last_names, opens)))
+        self._set_last_names(needed)
         for place in self._probe.places:
-            processes = self._config.process_context and place is self._probe
+            processes = self._has_processes(place)
             filters = (load_apart if self.apart else load)(needed, place, processes=processes)
             place.set_filters(filters.programs)
             filters.close()
             weaker |= dict.fromkeys(filters.weaker)
         self._probe.forget_folders()
-        self.weaker = len(weaker)
+        self._weaker.clear()
+        self._tell(weaker)
+
+    def _set_last_names(self, needed: Mapping[str, Condition]) -> None:
+        opens = {condition for name, condition in needed.items() if has_folders(BY_NAME[name])}
+        self._probe.set_last_names(chain.from_iterable(map(last_names, opens)))
+
+    def _has_processes(self, place: Probe | Stages) -> bool:
+        """Return whether execs and exits have filters at *place*."""
+        return self._config.process_context and place is self._probe
+
+    def _tell(self, weaker: Iterable[str]) -> None:
+        """Tell the sentences about filters that were weakened, each once."""
         for sentence in weaker:
-            _log.warning("%s", sentence)
+            if sentence not in self._weaker:
+                self._weaker[sentence] = None
+                _log.warning("%s", sentence)
+        self.weaker = len(self._weaker)

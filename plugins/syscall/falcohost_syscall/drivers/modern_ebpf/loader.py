@@ -52,6 +52,10 @@ SOURCE: Final = "syscall"
 LOOKS: Final = 0.5
 #: The same while something waits for the reader, and the reader for that.
 SOON: Final = 0.02
+#: Seconds after which filters are loaded that wait for the reader, whether it is there or not.
+MOST_WAIT: Final = 5.0
+#: Seconds of a look that go into filters that were not there when the agent was ready.
+SLICE: Final = 0.05
 _log = logging.getLogger("falcohost")
 
 
@@ -80,7 +84,7 @@ class Loader:
         self._sentinel = sentinel
         self._asked = b""
         self._accounts: list[Stamp] | None = None
-        self._looked = 0.0
+        self._looked = self._opened = 0.0
         self._memories = {
             STATUS: lasting.make("falcohost status", told.HALF),
             REPORTED: lasting.make("falcohost reported", told.HALF),
@@ -149,6 +153,7 @@ class Loader:
             os.close(self._memories[name])
             self._memories[name] = descriptor
         outdated = "" if wanted == former.purpose else "rules, settings or falcohost itself have changed"
+        outdated = "it had not all filters yet" if not former.purpose else outdated
         outdated = outdated or ("it was not collecting all yet" if former.waits else "")
         expected = self._own_sentinel(probe, former.expected)
         if former.expected.row and not expected.row:
@@ -202,6 +207,7 @@ class Loader:
             self.collection.apart = self._alone
             self.update(asked)
             self.collection.apart = False
+            self._opened = time.monotonic()
             self._integrity = Integrity(probe)
         except BaseException:
             probe.close()
@@ -277,6 +283,7 @@ class Loader:
             self.collection.check()
         if self._waits and self._has_listed():
             self.go_on()
+        self._load_later()
         now = time.monotonic()
         if now - self._looked < LOOKS:
             return ()
@@ -286,6 +293,20 @@ class Loader:
             self._collect()
         self._tell()
         return [*self._ignored.check(), *(() if self._integrity is None else self._integrity.check())]
+
+    def _load_later(self) -> None:
+        """Spend a moment on the filters that are not there yet, when the reader is."""
+        if not self._lacks_filters or not (self._has_listed() or time.monotonic() > self._opened + MOST_WAIT):
+            return
+        _, collection = self.loaded
+        collection.go_on(SLICE, lambda: read(self._asked))
+        if not collection.waits:
+            self._hold()
+            self._tell()
+
+    @property
+    def _lacks_filters(self) -> bool:
+        return isinstance(self.collection, Collection) and self.collection.waits
 
     def outdated(self) -> bool:
         """Return whether accounts have changed on which it depends what the rules ask for."""
@@ -303,7 +324,7 @@ class Loader:
             probe.missed(),
             probe.by_function,
             self._layout,
-            self._purpose,
+            "" if self._lacks_filters else self._purpose,
             self._unread,
             self.collection.expected,
             self._objects,
@@ -317,6 +338,8 @@ class Loader:
     @property
     def pause(self) -> float:
         """Return the seconds between two looks."""
+        if self._lacks_filters:
+            return 0 if self._has_listed() else SOON
         return SOON if self._waits else LOOKS
 
     def go_on(self) -> None:
@@ -335,6 +358,8 @@ class Loader:
 
     def close(self) -> None:
         """Unload the probe."""
+        if isinstance(self.collection, Collection):
+            self.collection.close()
         self.collection.watched.close()
         self.probe.close()
 

@@ -2,16 +2,18 @@
 
 The forks compute, on two processors at the same time: maps and programs are made here, at their request, so that what
 is told of the loader's calls holds. Only while a process starts: once it is confined it may make no other, and compiles
-new filters itself.
+new filters itself. What a fork that was made before compiles, it still takes then (:class:`Later`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -27,6 +29,8 @@ _SIZE: Final = struct.Struct("=I")
 _CALLS: Final = frozenset({"hash", "trie", "table", "program", "close"})
 #: What the fork says last; what is answered where the kernel has refused something.
 _DONE, _REFUSED = "done", "refused"
+#: What is said to one that waits.
+_BEGIN: Final = "begin"
 #: Processes that compile at the same time.
 _FORKS: Final = min(2, len(os.sched_getaffinity(0)))
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,6 +56,46 @@ def load_apart(
     return load(conditions, place, processes=processes) if found is None else found
 
 
+class Later:
+    """Filters that a fork compiles while this process does other things, too; close it at the end.
+
+    The fork begins with the first :meth:`go_on`.
+    """
+
+    def __init__(self, conditions: Mapping[str, Condition], place: FilterPlace, *, processes: bool = True) -> None:
+        """Fork.
+
+        :raises OSError: there can be no other process.
+        """
+        self._maker = _forked(conditions, place, processes, (), waits=True)
+        self._begun = False
+        self._served = _Served(_Link(self._maker.link), place.kernel, ())
+
+    def go_on(self, seconds: float) -> Filters | None:
+        """Make what the fork asks for in so many *seconds*; return the filters once it has them.
+
+        :raises EOFError: it has ended before.
+        :raises OSError: the same.
+        """
+        if not self._begun:
+            self._begun = True
+            _Link(self._maker.link).send(_BEGIN)
+        poll, end = select.poll(), time.monotonic() + seconds
+        poll.register(self._maker.link, select.POLLIN)
+        while self._served.filters is None and poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            self._served.step()
+        return self._served.filters
+
+    def close(self) -> None:
+        """End the fork, and close the filters; those that are in use remain loaded."""
+        _Link(self._maker.link).end()  # which a later fork may have, too
+        self._maker.link.close()
+        os.waitpid(self._maker.pid, 0)
+        for descriptor in self._served.made:
+            os.close(descriptor)
+        self._served.made.clear()
+
+
 def _shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, Condition]]:
     """Deal the conditions out; event types with the same one stay together, since they share a program."""
     types: dict[Condition, list[str]] = {}
@@ -64,9 +108,14 @@ def _shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, C
 
 
 def _forked(
-    conditions: Mapping[str, Condition], place: FilterPlace, processes: bool, before: Sequence[_Maker]
+    conditions: Mapping[str, Condition],
+    place: FilterPlace,
+    processes: bool,
+    before: Sequence[_Maker],
+    *,
+    waits: bool = False,
 ) -> _Maker:
-    """Fork what compiles *conditions*.
+    """Fork what compiles *conditions*; one that *waits* begins when it is told to.
 
     :raises OSError: there can be no other process.
     """
@@ -82,15 +131,17 @@ def _forked(
         for maker in before:  # or it would not notice that this process's parent has let go of it
             maker.link.close()
         link = _Link(there)
-        _make(link, conditions, _Place(_Asking(link, place.kernel.has_may_goto), place), processes)
+        _make(link, conditions, _Place(_Asking(link, place.kernel.has_may_goto), place), processes, waits)
     there.close()
     return _Maker(here, pid)
 
 
-def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, processes: bool) -> NoReturn:
+def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, processes: bool, waits: bool) -> NoReturn:
     """Compile in the fork, tell what has come of it, and end."""
     status = 1
     try:
+        if waits:
+            link.received()
         found = load(conditions, place, processes=processes)
         link.send([_DONE, [[*where, program] for where, program in found.programs.items()], found.weaker])
         status = 0
@@ -136,16 +187,23 @@ class _Served:
         """Serve the fork until it has its filters; if it ends before, end all."""
         try:
             while self.filters is None:
-                name, *arguments = self._link.received()
-                if name == _DONE:
-                    programs, weaker = arguments
-                    found = {(array, index): program for array, index, program in programs}
-                    self.filters = Filters(found, weaker)
-                else:
-                    self._link.send(_answer(self._kernel, name, arguments, self.made))
+                self.step()
         except Exception:
             for link in self._all_links:
                 link.end()
+
+    def step(self) -> None:
+        """Wait for what the fork asks for next, and make it.
+
+        :raises EOFError: it has ended.
+        """
+        name, *arguments = self._link.received()
+        if name == _DONE:
+            programs, weaker = arguments
+            found = {(array, index): program for array, index, program in programs}
+            self.filters = Filters(found, weaker)
+        else:
+            self._link.send(_answer(self._kernel, name, arguments, self.made))
 
 
 def _answer(kernel: FilterKernel, name: str, arguments: list[Any], made: set[int]) -> object:

@@ -332,6 +332,12 @@ class Probe(Controlled):
             self.object.ledger.delete(self.object.map_fd(name), _U32.pack(place))
         self._filters = frozenset(programs)
 
+    def add_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
+        """Use these filters, too (map and index in it → descriptor)."""
+        for (name, place), program in programs.items():
+            self._put(name, place, program)
+        self._filters |= programs.keys()
+
     def set_last_names(self, names: Iterable[LastName]) -> None:
         """Have opens of files with these last names judged; call this before any filter is set.
 

@@ -114,6 +114,12 @@ class Stages:
             self._probe.ledger.delete(self._maps[name], _U32.pack(place))
         self._filters = frozenset(programs)
 
+    def add_filters(self, programs: Mapping[tuple[str, int], int]) -> None:
+        """Use these filters, too (map and index in it → descriptor)."""
+        for (name, place), program in programs.items():
+            self._probe.ledger.put(self._maps[name], name, _U32.pack(place), program)
+        self._filters |= programs.keys()
+
     def measure(self, on: bool) -> None:
         """Switch measuring of filtered calls on or off."""
         if on:

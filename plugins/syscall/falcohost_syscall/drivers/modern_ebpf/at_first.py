@@ -1,0 +1,92 @@
+"""The filters with which a start begins; the others are loaded after the agent is ready.
+
+The kernel takes half a second to check all filters of many rules. Until it has, more events are sent to the worker,
+which leaves out what no rule matches, as the filters would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from falcohost_syscall.filters.condition import TRUE, Condition, Point, literals, up_to
+
+#: Calls that programs do not make in loops of thousands a second.
+NAMES: Final = frozenset(
+    {
+        "creat",
+        "open_by_handle_at",
+        "openat2",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mknod",
+        "mknodat",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "truncate",
+        "chown",
+        "lchown",
+        "fchownat",
+        "setxattr",
+        "lsetxattr",
+        "fsetxattr",
+        "removexattr",
+        "lremovexattr",
+        "fremovexattr",
+        "mount",
+        "umount",
+        "umount2",
+        "move_mount",
+        "open_tree",
+        "mount_setattr",
+        "fsconfig",
+        "fsmount",
+        "fsopen",
+        "fspick",
+        "pivot_root",
+        "chroot",
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "kexec_load",
+        "kexec_file_load",
+        "swapon",
+    }
+)
+#: Until which point filters of other calls are there at first: what is left of opens after that is little.
+_FIRST: Final = Point.MEMORY
+#: With fewer tests than this a filter, and all that could come later, take the kernel a few milliseconds.
+_LEAST, _LEAST_LATER = 60, 200
+
+
+class Parted(NamedTuple):
+    """Conditions at first, and those, of some of the same event types or of others, that come later."""
+
+    first: dict[str, Condition]
+    later: dict[str, Condition]
+
+
+def parted(conditions: Mapping[str, Condition]) -> Parted:
+    """Return what is loaded at first and later; nothing is later if that would be little."""
+    others = {condition for name, condition in conditions.items() if name not in NAMES}
+    found = Parted({}, {})
+    for name, condition in conditions.items():
+        seldom = name in NAMES and condition not in others
+        early = TRUE if seldom else condition if weight(condition) < _LEAST else up_to(condition, _FIRST)
+        if early != TRUE:
+            found.first[name] = early
+        if early != condition:
+            found.later[name] = condition
+    little = sum(map(weight, set(found.later.values()))) < _LEAST_LATER
+    return Parted(dict(conditions), {}) if little else found
+
+
+def weight(condition: Condition) -> int:
+    """Return the number of tests, by which the time that a filter takes can be told."""
+    return sum(1 for _ in literals(condition))

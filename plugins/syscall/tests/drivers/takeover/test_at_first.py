@@ -1,0 +1,154 @@
+"""Filters of many rules: a part is loaded before the agent is ready; until the others are, more events pass."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from falcohost import Plan, handed
+from falcohost.engine import ir
+from falcohost.engine.catalog import Catalog
+from falcohost.engine.event_fields import GENERIC_FIELDS
+from falcohost.engine.evttypes import event_types
+from falcohost.engine.typecheck import check
+from falcohost.kept import LoadAgain
+from falcohost.lang.parser import parse
+from falcohost.testing.waiting import wait_until
+from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf import at_first, config, making
+from falcohost_syscall.drivers.modern_ebpf.asked import ask
+from falcohost_syscall.drivers.modern_ebpf.at_first import parted
+from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.loader import Loader
+from falcohost_syscall.fields.rows import FIELDS
+from falcohost_syscall.filters.condition import Point, up_to
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.plan import conditions
+
+CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
+RULE = "evt.type in (rmdir, openat) and fs.path.name = /nowhere and proc.name = python3"
+MANY = " or ".join(
+    f"(evt.type in (openat, rmdir) and fd.name = /a{n} and evt.rawres != {n} and proc.aname[{n % 5 + 1}] = b{n})"
+    for n in range(80)
+)
+#: Calls that no rule wants, and one of which the rule wants both.
+UNWANTED = """
+for number in range(50):
+    try: os.rmdir("/not-there")
+    except OSError: pass
+"""
+
+
+def plan(condition: str) -> Plan:
+    """Return the plan for one rule."""
+    expr = check(parse(condition), CATALOG).expr
+    fields = frozenset(ref.field.name for ref in ir.fields(expr))
+    return Plan("syscall", event_types(expr, frozenset(BY_NAME)), fields, condition=expr)
+
+
+def run(script: str) -> None:
+    """Run Python code in a process of its own."""
+    subprocess.run([sys.executable, "-ISc", f"import os\n{script}"], check=True)
+
+
+@pytest.fixture
+def started(bpf: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[Loader, ModernEbpf]]]:
+    """Return a function that loads the probe for a rule as a process of its own does, and opens a driver beside it."""
+    monkeypatch.setattr(at_first, "_LEAST_LATER", 0)
+    opened: list[Loader | ModernEbpf] = []
+
+    def started(condition: str) -> tuple[Loader, ModernEbpf]:
+        asked = plan(condition)
+        opened.append(loader := Loader({}, alone=True))
+        loader.open(ask(config.parse({}), asked))
+        handed.INHERITED.update({name: tuple(map(os.dup, those)) for name, those in loader.descriptors.items()})
+        opened.append(driver := ModernEbpf({}))
+        driver.open(asked)
+        return loader, driver
+
+    yield started
+    for one in reversed(opened):
+        one.close()
+    handed.INHERITED.clear()
+
+
+def has_all(loader: Loader) -> bool:
+    """Look; return whether all filters are loaded."""
+    loader.look()
+    return loader.status().purpose != ""
+
+
+def test_they_pass_until_there_is_a_filter(started):
+    """Without a filter each call passes; with it none does that no rule wants. No process is left."""
+    loader, driver = started(RULE)
+    at_once = loader.status().purpose
+    run(UNWANTED)
+    before = driver.stats().types["rmdir"]
+    wait_until(lambda: has_all(loader))
+    middle = driver.stats().types["rmdir"]
+    run(UNWANTED)
+    after = driver.stats().types["rmdir"]
+
+    assert at_once == ""
+    assert before.passed >= 50
+    assert after.filtered - middle.filtered >= 50
+    assert after.seen - middle.seen == after.filtered - middle.filtered
+    assert [] == [*loader.look()]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_other_rules_meanwhile(started, again):
+    """Other rules that come before all filters are there have all of theirs at once; so has a fork that ends early."""
+    loader, driver = started(RULE)
+    if again:
+        loader.update(ask(config.parse({}), plan(f"{RULE} or evt.type = chroot")))
+    else:
+        making._Link(loader.collection._later[0]._maker.link).end()
+        wait_until(lambda: has_all(loader))
+    run(UNWANTED)
+
+    assert loader.status().purpose != ""
+    assert driver.stats().types["rmdir"].filtered >= 50
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_loader_that_ends_before(started):
+    """What a loader has left that had not all filters yet is loaded anew by the next one."""
+    loader, _ = started(RULE)
+    loader.hand_up()
+    kept, held = dict(handed.KEPT), dict(handed.HELD)
+    handed.KEPT.clear()
+    handed.HELD.clear()
+    copies = [{name: tuple(map(os.dup, those)) for name, those in one.items()} for one in (kept, held)]
+    handed.inherit(*copies)
+    successor = Loader({})
+    try:
+        successor.open(ask(config.parse({}), plan(RULE)))
+        with pytest.raises(LoadAgain, match="not all filters"):
+            successor.look()
+    finally:
+        successor.close()
+        handed.HELD_BEFORE.clear()
+
+
+def test_what_comes_first():
+    """Of calls that are often made what is known early is tested at first, of others nothing."""
+    needed = conditions(plan(MANY), Users())
+    first, later = parted(needed)
+
+    assert {"openat": up_to(needed["openat"], Point.MEMORY)} == first
+    assert needed == later
+
+
+def test_few_rules():
+    """Nothing comes later where that would be little."""
+    needed = conditions(plan(RULE), Users())
+
+    assert (needed, {}) == parted(needed)
