@@ -26,6 +26,7 @@ OUTPUTS: Final = "falcohost_outputs"
 ABOVE: Final = "falcohost_folders_above"
 
 _NO_FILES: Final = ("/dev/", "/proc/")
+_SHARED_MEMORY: Final = "/dev/shm/"  # the one place below /dev where files are
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
@@ -58,7 +59,9 @@ def _files(config: Config, plugins: Plugins) -> tuple[str, ...]:
     with contextlib.suppress(FalcohostError):  # which is told when outputs are opened
         outputs = enabled_outputs(config.outputs, plugins.outputs())
         found = {one for file in files_of(outputs, config.outputs, plugins) for one in _spelled(file, "")}
-        return tuple(sorted(path for path in found if not path.startswith(_NO_FILES)))
+        return tuple(
+            sorted(path for path in found if path.startswith(_SHARED_MEMORY) or not path.startswith(_NO_FILES))
+        )
     return ()
 
 
