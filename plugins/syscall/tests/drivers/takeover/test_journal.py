@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 
+import msgspec
 import pytest
 
 from falcohost import lasting
 from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
-from falcohost_syscall.drivers.modern_ebpf.takeover.journal import GROWTH, Journal, Left, Reached
+from falcohost_syscall.drivers.modern_ebpf.takeover.journal import GROWTH, GROWTH_EACH, Journal, Left, Reached
 from falcohost_syscall.drivers.modern_ebpf.takeover.progress import Progress
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import restore, tables
 from falcohost_syscall.events.event import Context
@@ -128,6 +129,38 @@ def test_it_begins_anew_when_it_is_long(descriptor):
     assert Reached(at(39), 39) == left.reached
     assert [at(number) for number in range(1, 40)] == released
     journal.close()
+
+
+def grown_by(descriptor: int, context: Context) -> float:
+    """Return by how much a journal with these tables has grown when it should begin anew, in bytes."""
+    journal = Journal(Memory(descriptor))
+    journal.begin(tables(context), Reached(at(1), 0))
+    size = Memory(descriptor).size
+    while not journal.go_on([bytes(20_000)], Reached(at(2), 1)):
+        pass
+    grown = Memory(descriptor).size - size
+    journal.close()
+    return grown
+
+
+def test_cgroups_that_have_ended_let_it_grow_by_their_own_size_only(descriptor):
+    """Thousands of them are in the tables, and writing them costs little: no longer journal is needed."""
+    context = filled(1)
+    for key in range(15_000):
+        context.containers.learn(1000 + key, [f"cpu=/made/{'x' * 150}/{key}"])
+    size = len(msgspec.msgpack.encode(tables(context)))
+
+    assert size > GROWTH
+    assert size <= grown_by(descriptor, context) < 1.1 * size
+
+
+def test_many_processes_let_it_grow_by_as_much_for_each(descriptor):
+    """Writing the tables takes as long as there are processes in them."""
+    context = filled(1, 12_000)
+    most = len(tables(context).processes) * GROWTH_EACH
+
+    assert most > GROWTH
+    assert most <= grown_by(descriptor, context) < most + 50_000
 
 
 def test_it_begins_anew_though_something_is_always_on_its_way(descriptor):

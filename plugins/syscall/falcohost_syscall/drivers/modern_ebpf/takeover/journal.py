@@ -20,10 +20,11 @@ from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
 
 #: Size of each half of the journal's memory, which takes only what is written.
 HALF: Final = 64 << 20
-#: The journal is begun anew with the tables when it has grown by so many bytes, and by so many times their size, since
-#: writing the tables costs 7 µs for each process.
+#: The journal is begun anew with the tables when it has grown by so many bytes, by so many for each process in them,
+#: and by their size. Writing the tables costs 2 to 7 µs for each process, less than reading the records of one fork.
+#: A cgroup takes a tenth of that, and thousands are kept after their end.
 GROWTH: Final = 2 << 20
-TIMES: Final = 6
+GROWTH_EACH: Final = 400
 
 #: Words of the memory: the journal was begun once; so many workers have begun to read since it went on last. Further
 #: ones are those of :mod:`.boundary`.
@@ -65,7 +66,7 @@ class Journal:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._base = 0
+        self._most = 0
         self.begun = bool(memory.word(_BEGUN))
         self.attempts = memory.word(_ATTEMPTS)
         memory.set_word(_BEGUN, 1)
@@ -98,7 +99,8 @@ class Journal:
         parts = [_entry(_TABLES, _encode(tables)), *_records(records), _entry(_REACHED, _encode(reached))]
         if not self._memory.replace(b"".join(parts)):
             self._memory.replace(parts[-1])
-        self._base = self._memory.size
+        size = self._memory.size
+        self._most = size + max(GROWTH, GROWTH_EACH * len(tables.processes), size)
         self._goes_on()
 
     def go_on(self, records: Iterable[bytes], reached: Reached, until: int = 0) -> bool:
@@ -112,7 +114,7 @@ class Journal:
         if not self._memory.append(b"".join(parts)):
             return True
         self._goes_on()
-        return self._memory.size - self._base > max(GROWTH, TIMES * self._base)
+        return self._memory.size > self._most
 
     def try_on(self) -> None:
         """Take note that this worker begins to read, which may be its end."""
