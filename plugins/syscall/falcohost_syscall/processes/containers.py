@@ -10,7 +10,6 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import islice, pairwise
-from pathlib import PurePosixPath
 from typing import Final, NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -146,9 +145,14 @@ def _program(process: Process) -> str:
     """
     image, path = process.image, process.image.exepath
     if image.from_memfd or path == "/":
-        program = PurePosixPath(image.argv[0]).name if image.argv else ""
+        program = _last_part(image.argv[0]) if image.argv else ""
         return program if program in _RUNTIMES else ""
-    return PurePosixPath(path).name if path.startswith(_INSTALLED) else ""
+    return _last_part(path) if path.startswith(_INSTALLED) else ""
+
+
+def _last_part(path: str) -> str:
+    # Not by pathlib, which interns each part; with many of them Python makes its table of 2 MB anew.
+    return path.rpartition("/")[2]
 
 
 def _is_in_namespace(process: Process) -> bool:

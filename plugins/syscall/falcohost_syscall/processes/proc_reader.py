@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -39,14 +38,14 @@ MOST_DESCRIPTORS: Final = 65536
 
 # Where containerd keeps its running tasks, by namespace and id.
 _TASKS: Final = tuple(
-    Path("/run", run, "io.containerd.runtime.v2.task") for run in ("containerd", "k3s/containerd", "host-containerd")
+    f"/run/{run}/io.containerd.runtime.v2.task" for run in ("containerd", "k3s/containerd", "host-containerd")
 )
 # Where runc and crun keep the state of a container, by its name; below the others, by a namespace. What users have
 # in folders of their own does not count: they could call any process of theirs a container.
-_STATES: Final = (Path("/run/runc"), Path("/run/crun"))
-_STATES_OF: Final = (Path("/run/containerd/runc"), Path("/run/docker/runtime-runc"), Path("/run/k3s/containerd/runc"))
+_STATES: Final = ("/run/runc", "/run/crun")
+_STATES_OF: Final = ("/run/containerd/runc", "/run/docker/runtime-runc", "/run/k3s/containerd/runc")
 #: All of these folders.
-STATES: Final = tuple(map(str, (*_STATES, *_STATES_OF)))
+STATES: Final = (*_STATES, *_STATES_OF)
 _FILES: Final = ("state.json", "status")
 _MOST_STATE: Final = 1 << 20
 _CGROUPS: Final = "/sys/fs/cgroup"
@@ -209,26 +208,29 @@ def _owners(folders: Sequence[str], path: str) -> Iterator[int]:
             yield os.stat(f"{folder}{path}").st_uid  # noqa: PTH116 (a Path costs more than the call)
 
 
+# Paths are texts here: pathlib interns each part of a path, also the name of what there is no container of, and with
+# thousands of names Python makes its table of 2 MB anew, which no longer is the one that all processes share.
 def _is_task(namespace: str, name: str, path: str) -> bool:
-    states = (folder / namespace / name for folder in _STATES_OF)
-    return any((one / namespace / name).is_dir() for one in _TASKS) or any(_is_at(one, path) for one in states)
+    states = (f"{folder}/{namespace}/{name}" for folder in _STATES_OF)
+    tasks = (f"{folder}/{namespace}/{name}" for folder in _TASKS)
+    return any(map(os.path.isdir, tasks)) or any(_is_at(one, path) for one in states)
 
 
-def _states(name: str) -> Iterator[Path]:
+def _states(name: str) -> Iterator[str]:
     """Yield the folders in which runtimes may keep the state of the container *name*.
 
     Containers in namespaces have ids of 64 digits, or a cgroup with the namespace in its name.
     """
-    yield from (folder / name for folder in _STATES)
+    yield from (f"{folder}/{name}" for folder in _STATES)
     for parent in _STATES_OF if _HEX.fullmatch(name) else ():
         with contextlib.suppress(OSError):
-            yield from (folder / name for folder in parent.iterdir())
+            yield from (f"{parent}/{namespace}/{name}" for namespace in os.listdir(parent))  # noqa: PTH208
 
 
-def _is_at(folder: Path, path: str) -> bool:
+def _is_at(folder: str, path: str) -> bool:
     """Return whether the state in *folder* says that the container's cgroup is *path*."""
     for file in _FILES:
-        with contextlib.suppress(OSError, ValueError), (folder / file).open("rb") as state:
+        with contextlib.suppress(OSError, ValueError), open(f"{folder}/{file}", "rb") as state:  # noqa: PTH123
             return _state(state.read(_MOST_STATE)).is_at(path)
     return False
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 
 import pytest
 
+from falcohost_syscall.processes import proc_reader
 from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
-from falcohost_syscall.processes.proc_reader import GONE
+from falcohost_syscall.processes.proc_reader import GONE, Here
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import EXE_FROM_MEMFD
 
@@ -302,6 +304,40 @@ def test_a_running_container_of_runc():
     assert [("web", "runc"), ("web", "runc"), ("job", "runc"), (SHORT, "docker"), ("host", "host")] == [
         (containers.get(key).id, containers.get(key).type) for key in range(5)
     ]
+
+
+@pytest.fixture
+def interned(monkeypatch) -> list[str]:
+    """Return what is interned from now on by code in Python."""
+    texts: list[str] = []
+    intern = sys.intern
+
+    def note(text: str) -> str:
+        texts.append(text)
+        return intern(text)
+
+    monkeypatch.setattr(sys, "intern", note)
+    return texts
+
+
+def test_asking_what_has_started_a_container_interns_no_names(interned):
+    """With thousands, Python makes its table of interned texts anew: 2 MB that a process no longer shares."""
+    containers = Containers(lambda claim: False)
+    containers.learn(5, ["=/web"])
+    containers.decide(5, process(parent=process("/usr/sbin/other", "run", "web", parent=copied("/sbin/it"))))
+
+    assert [] == interned
+
+
+@pytest.mark.parametrize("claim", [("", "web", "/web"), ("", ID, f"/{ID}"), ("default", "web", "/default/web")])
+def test_asking_for_a_container_interns_no_names(interned, tmp_path, monkeypatch, claim):
+    """The same of who looks for the runtime's state."""
+    (tmp_path / "default").mkdir()
+    monkeypatch.setattr(proc_reader, "_STATES_OF", (tmp_path,))
+    interned.clear()
+
+    assert not Here().has_container(*claim)
+    assert [] == interned
 
 
 def in_namespace(made: Process) -> Process:
