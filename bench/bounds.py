@@ -7,7 +7,8 @@ and whether a read of /etc/shadow is told at the end of each. And how long a sta
 The long form, for which pid_max and threads-max have to allow it: ``script/bench bounds --processes 200000``. With
 *--pairs* only starts are measured, so many alone and so many beside the processes, by turns. With *--minutes* only the
 memory at the end of each minute, in which processes fork for a moment, files are opened, and a part of the cgroups
-comes and goes; *--public* is with the public stable rules, too. With *--every* only how late reads of /etc/shadow are
+comes and goes, and what each process had of its own at the first and the last; *--public* is with the public stable
+rules, too. With *--every* only how late reads of /etc/shadow are
 told, four a second, beside a rule on every event of each of these types.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -171,12 +173,24 @@ def opens(folder: Path, count: int) -> Iterator[None]:
             yield
 
 
+def by_process(pid: int) -> dict[int, float]:
+    """Return the memory of each process of the tree at *pid* that is not from files, in MB; the supervisor is first."""
+    return {one: own_mb(one) for one in tree(pid)}
+
+
+def own_mb(pid: int) -> float:
+    """Return the memory of one process that is not from files, in MB."""
+    found = re.search(r"^Pss_Anon:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    return round(int(found[1]) / 1024, 1) if found else 0.0
+
+
 def by_minutes(program: Path, folder: Path, root: Path, options: argparse.Namespace) -> dict[str, object]:
     """Return the memory at the end of each minute of forks, opens and cgroups, and what was lost."""
     public = sorted(PUBLIC.glob("falco_rules.yaml")) if options.public else []
     agent = Agent(folder, [], [], "\n".join(path.read_text() for path in public))
     found: list[float] = []
     own: list[float] = []  # which other programs that run the same files do not change
+    each: list[dict[int, float]] = []
     made = {"forks": 0, "opens": 0, "cgroups": 0}
     try:
         for minute in range(options.minutes):
@@ -191,9 +205,15 @@ def by_minutes(program: Path, folder: Path, root: Path, options: argparse.Namesp
             time.sleep(max(0.0, end - time.monotonic()))
             found.append(round(pss_mb(agent.process.pid), 1))
             own.append(round(pss_mb(agent.process.pid, "Pss_Anon"), 1))
+            each.append(by_process(agent.process.pid))
             print(f"minute {minute + 1}: {found[-1]} MB, {own[-1]} of it not from files", flush=True)
         told = read_is_told(agent, folder / "floods", 0)
-        return {"mb": found, "not_from_files_mb": own, "made": made, "lost": agent.lost(), "told": told}
+        for pid, last in each[-1].items():
+            comm = Path(f"/proc/{pid}/comm").read_text().strip()
+            print(
+                f"{comm} {pid}: {each[0].get(pid, 0.0)} MB not from files after the first minute, {last} after the last"
+            )
+        return {"mb": found, "not_from_files_mb": own, "made": made, "lost": agent.lost(), "told": told, "each": each}
     finally:
         agent.stop()
 
