@@ -10,9 +10,11 @@ from read_probe import ReadProbe
 
 from falcohost.testing import skip_or_fail
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers.modern_ebpf import probe
 from falcohost_syscall.drivers.modern_ebpf.hooks import ATTRIBUTE
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.wanted import calls, entered
+from falcohost_syscall.kernel.call_tracepoints import CallTracepoints
 from falcohost_syscall.records import record as R
 
 #: `held(content, change)` returns memory; on its first access the kernel waits until *change* is made (userfaultfd(2)).
@@ -233,6 +235,28 @@ for number in range(3):
         record.sections[R.SEC_PATH] for record in found if len(record.sections[R.SEC_PATH]) < 3
     )
     assert [] == [record for record in found if record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)]
+
+
+def test_program_that_is_skipped(machine, watching, monkeypatch):
+    """Where threads may be preempted in the program, a second one compares when the kernel skips the first."""
+    if os.uname().machine != "x86_64":
+        skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
+    monkeypatch.setattr(probe, "CallTracepoints", lambda _, *others: CallTracepoints(*others))
+    with ReadProbe(LoadSettings(ring_size=1 << 26, by_perf=True), Options(all_processes=True)) as driver:
+        wanted = frozenset({"rename"})
+        driver.prepare(calls(wanted))
+        driver.set_calls(calls(wanted), entered=entered(wanted))
+        script = """
+open("file", "w").close()
+path = text("next")
+call(82, held(b"file", overwrite(path, b"nexX")), path)
+call(82, text("nexX"), text("next"))
+"""
+        found = watching(driver).python(PRELUDE + script)
+    changed, same = (r.header.flags for r in found if r.header.call == BY_NAME["rename"].call)
+
+    assert R.FLAG_REWRITTEN == changed & R.FLAG_REWRITTEN
+    assert 0 == same & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)
 
 
 def test_nothing_changes(compared):

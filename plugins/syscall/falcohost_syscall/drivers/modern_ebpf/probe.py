@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
+from falcohost_syscall.drivers.modern_ebpf.attach.begun_again import begun_again
+from falcohost_syscall.drivers.modern_ebpf.attach.by_perf import ByPerf
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.controlled import MAPS as CONTROL_MAPS
 from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL_PROGRAMS
@@ -107,6 +109,7 @@ class Probe(Controlled):
         self._moments: frozenset[int] = frozenset()
         self._listed = False
         self._begins: CallTracepoints | None = None
+        self._begun_again: list[int] = []
         self._filters: frozenset[tuple[str, int]] = frozenset()
         self._rules = 0
         self._sieve = self._names = sieve(())
@@ -124,7 +127,9 @@ class Probe(Controlled):
             self._put("looking", 0, look)
         for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
             self.object.attach(name)
-        self._begins = CallTracepoints(self.object.program_fd(BEGINS))
+        if isinstance(self.attachment, ByPerf):
+            self._begun_again.append(begun_again(self.kernel, self.object))
+        self._begins = CallTracepoints(self.object.program_fd(BEGINS), *self._begun_again)
         self.attachment.start()
         self.object.ledger.note(self.map_fd(".data.options"), ".data.options", bytes(4), options.pack())
         for name in _STAGES:
@@ -178,7 +183,7 @@ class Probe(Controlled):
     def objects(self) -> dict[str, list[int]]:
         """Return the kernel's numbers of all maps, programs and links, by kind."""
         loaded, ledger = self.object, self.object.ledger
-        attached = (*map(loaded.program_fd, loaded.loaded()), *self.attachment.programs)
+        attached = (*map(loaded.program_fd, loaded.loaded()), *self.attachment.programs, *self._begun_again)
         programs = {*map(loaded.identity, attached)} | ledger.programs()
         maps = {*map(loaded.identity, (*loaded.map_fds().values(), *ledger.maps))}
         return {
@@ -362,6 +367,8 @@ class Probe(Controlled):
         """Detach and unload the probe."""
         if self._begins is not None:
             self._begins.close()
+        for program in self._begun_again:
+            os.close(program)
         self.attachment.close()
         for descriptor in self._read_only.values():
             os.close(descriptor)
