@@ -71,13 +71,12 @@ def agent(start_agent, open_folder):
     folder = open_folder / "all"
     folder.mkdir()
     (folder / "rules.yaml").write_text(RULES)
+    shutil.copy("/bin/cat", folder / NAME)
     return start_agent(folder / "rules.yaml", settings={"base_syscalls": {"all": True}})
 
 
 def test_a_rule_on_all_calls(agent, open_folder):
     """With such a rule, the agent starts, and tells of what a program does."""
-    shutil.copy("/bin/cat", open_folder / "all" / NAME)
-
     wait_until(lambda: {"openat", "close"} <= told(agent, open_folder), lambda: agent.log)
 
 
