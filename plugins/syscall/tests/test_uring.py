@@ -138,7 +138,7 @@ def test_buffers(requests, tmp_path):
     assert found == [
         "writev res=4 data=abcd fd= size=4",
         "readv res=4 size=4 data=abcd fd=",
-        "splice res=4 fd_in=3(<f>FOLDER/file) fd_out=5 size=4 flags=0",
+        "splice res=4 fd_in=3 fd_out=5(<p>) size=4 flags=0",
     ]
 
 
