@@ -32,6 +32,7 @@ def load(
     :param codes: keep the programs' instructions.
     :param first: further programs of the half with those in program arrays: both halves should take as long.
     :raises LibbpfError: the kernel refused it, for a reason that only loading it as a whole tells.
+    :raises UnreadableError: *image* is damaged.
     """
     first = first | in_arrays(image)
     rest = without(image, ARRAYS)

@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import os
+import random
 import struct
 
 import pytest
@@ -119,3 +120,33 @@ def test_programs_in_arrays():
     assert {"gather_objects", "submit_exec"} <= object_file.in_arrays(image)
     assert frozenset() == object_file.in_arrays(object_file.without(image, object_file.ARRAYS))
     assert "sys_exit" not in object_file.in_arrays(image)
+
+
+def test_a_damaged_file():
+    """Whatever is damaged in an object file, it is read, or refused by an error of its own."""
+    image, chosen, refused = loading.image(), random.Random(1), 0
+    table = struct.unpack_from("<Q", image, 40)[0]
+    counts = struct.unpack_from("<H", image, 60)[0]
+    damaged = [image[:size] for size in (0, 13, 47, 63, 64, 4096, table, len(image) - 1)]
+    for _ in range(300):
+        changed = bytearray(image)
+        place = chosen.choice([*range(40, 64), *range(table, table + 64 * counts)])
+        changed[place] ^= 1 << chosen.randrange(8)
+        damaged.append(bytes(changed))
+    for one in damaged:
+        try:
+            object_file.in_arrays(object_file.without(one, object_file.TYPES))
+        except object_file.UnreadableError:
+            refused += 1
+
+    assert len(damaged) > refused > 8
+
+
+def test_a_symbol_that_is_not_there():
+    """A relocation of program arrays that names no symbol of the file is an error of its own."""
+    image = bytearray(loading.image())
+    found = next(one for one in object_file._sections(image) if one.name == object_file.ARRAYS)
+    struct.pack_into("<Q", image, found.offset + 8, 0xFFFFFFFF << 32)
+
+    with pytest.raises(object_file.UnreadableError, match="too early"):
+        object_file.in_arrays(bytes(image))

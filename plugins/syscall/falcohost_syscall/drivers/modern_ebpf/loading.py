@@ -22,6 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import given_types, halves
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.object_file import UnreadableError
 from falcohost_syscall.kernel.programs import Kernel
 
 URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
@@ -171,7 +172,7 @@ def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Obj
         prepare = functools.partial(_prepare, library, wanted=wanted)
         try:
             probe = halves.load(library, image(), prepare, codes=codes, first=_FIRST)
-        except LibbpfError:
+        except (LibbpfError, UnreadableError):  # as a whole, it is told what is wrong
             probe = _loaded_whole(library, wanted, codes, types)
     else:
         probe = _loaded_whole(library, wanted, codes, types)
