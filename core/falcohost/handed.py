@@ -45,7 +45,13 @@ class News:
 
 
 def inherit(kept: Mapping[str, Sequence[int]], held: Mapping[str, Sequence[int]]) -> None:
-    """Take over the descriptors that the supervisor has kept, and for a loader those that it has held, by name."""
+    """Take over the descriptors that the supervisor has kept, and for a loader those that it has held, by name.
+
+    What the process had to hand up from which this one was forked, or has inherited, is not this one's.
+    """
+    for former in (INHERITED, HELD_BEFORE, KEPT, HELD):
+        former.clear()
+    News.some = False
     INHERITED.update((name, tuple(descriptors)) for name, descriptors in kept.items())
     HELD_BEFORE.update((name, tuple(descriptors)) for name, descriptors in held.items())
 

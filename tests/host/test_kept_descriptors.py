@@ -15,7 +15,7 @@ from falcohost.handed import MOST_HELD, MOST_KEPT, inherit
 from falcohost.host import wire
 from falcohost.host.kept_descriptors import Kept, hand_up
 from falcohost.host.open_files import WANTED
-from falcohost.kept import hold, inherited, keep, room
+from falcohost.kept import held, hold, inherited, keep, room
 from falcohost.listening import listening_sockets
 
 
@@ -225,3 +225,17 @@ def test_descriptors_that_are_not_as_many_as_it_says(link, counts):
 
     assert not kept.take(counts)
     assert ({}, before - 1) == (kept.descriptors, open_descriptors())
+
+
+def test_a_worker_has_nothing_of_the_process_that_has_forked_it(link):
+    """What that one would have handed up, or has inherited, is not the worker's."""
+    here, there = link
+    keep("port", [0])
+    hold("link", [0])
+    inherit({"other": [1 << 20]}, {"further": [1 << 20]})
+    inherit({}, {})
+    hand_up(there)
+
+    assert ((), ()) == (inherited("other"), held("further"))
+    with pytest.raises(BlockingIOError):
+        here.recv(1, socket.MSG_DONTWAIT)

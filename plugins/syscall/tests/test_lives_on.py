@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from marks import Marks
+from workload import captures
 
 from falcohost.testing.agent import Agent
 from falcohost.testing.cli import run_cli
@@ -84,6 +85,29 @@ def test_upgrades(tmp_path, folder, bpf, soak):
         agent.wait_for(lambda alert: "entries of the map 'calls' were changed" in alert["output"])
         os.close(os.open(f"{folder}/{folder.name}-0", os.O_WRONLY))
         wait_until(lambda: counts(agent.alerts, marks)[0] == 2)
+    finally:
+        agent.kill()
+
+
+def test_another_engine_after_a_restart(tmp_path, folder, bpf):
+    """An agent that goes over to a capture lets go of the probe, reads the capture to its end, and ends."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(mark=folder.name))
+    capture = tmp_path / "marks.scap"
+    opened = captures.event("open", 7, fd=3, name=f"{folder}/{folder.name}-0".encode(), flags=2, mode=0, dev=1, ino=2)
+    capture.write_bytes(captures.section() + opened)
+    agent = Agent(tmp_path, [rules], settings=SETTINGS)
+    try:
+        agent.wait_until_ready()
+        config = json.loads((tmp_path / "falco.yaml").read_text())
+        config["engine"] = {"kind": "replay", "replay": {"capture_file": str(capture)}}
+        (tmp_path / "falco.yaml").write_text(json.dumps(config))
+        agent.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: agent.process.poll() is not None, lambda: agent.log)
+
+        assert 0 == agent.process.returncode, agent.log
+        assert "invalid message" not in agent.log
+        assert "Mark" == agent.alerts[-1]["rule"]
     finally:
         agent.kill()
 

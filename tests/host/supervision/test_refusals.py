@@ -65,6 +65,25 @@ def test_a_source_that_does_not_end(refusing, raised):
     assert stage.loop.outcome is None
 
 
+def test_what_only_a_worker_before_had(refusing, raised):
+    """What was kept before is let go when a worker is open that has not handed it up again: such a source may end."""
+    stage, _ = refusing("one")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        data = wire.packed(wire.Descriptors({"port": 1}))
+        socket.send_fds(stage.last()._there, [data], [server.fileno()])
+    stage.last().say(wire.Ready())
+    stage.turn()
+    stage.last().end("killed by SIGKILL")
+    stage.turn()
+    before = [*stage.last().kept], [*stage.child().to_keep.descriptors]
+    stage.last().say(wire.Ready(), wire.Ended())
+    stage.turn()
+
+    assert (["port"], ["port"]) == before
+    assert {} == stage.child().to_keep.descriptors
+    assert [] == stage.last().signals == raised.alerts
+
+
 def test_others_are_not_told_of(refusing, raised):
     """A worker that ends for another reason is not told of."""
     stage, _ = refusing("one")

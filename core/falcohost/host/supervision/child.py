@@ -79,7 +79,7 @@ class Child:
         self.kept = kept or Kept()
         self.preparation: Preparation | None = None
         self.next_preparation: Preparation | None = None
-        self.at_once = self._asked = self._spared = self._unheard = False
+        self.at_once = self._asked = self._spared = self._unheard = self._handed_up = False
         self.error = self.trace = self.stalled = self.refused = ""
         self.speech = Speech(rules, clock)
         self._loads = loads
@@ -128,7 +128,7 @@ class Child:
         """
         self.error = self.trace = self.refused = ""
         self.forbidden = self.at_once = self._asked = self._spared = self._unheard = self.told_all = False
-        self.job = None
+        self.job, self._handed_up = None, False
         self.speech.begin()
         kept = self.to_keep
         held = kept.held if self.preparation is None else {}
@@ -263,6 +263,8 @@ class Child:
         if isinstance(message, wire.Ready):
             self.ready = self.was_ready = True
             self.to_keep.forget_former()
+            if self.preparation is None and not self._handed_up:
+                self.kept.close()  # a worker before had it, of other settings; this one has no use for it
             self.heard = self._clock.monotonic()
         elif isinstance(message, wire.LogLine) and not self.ready:
             self.heard = self._clock.monotonic()  # opening takes long, as it says
@@ -271,6 +273,7 @@ class Child:
         elif isinstance(message, wire.Descriptors):
             if self.preparation is not None or not self.kept.take(message.counts, message.held):
                 raise Refused("other descriptors than it has to send")
+            self._handed_up = True
         elif isinstance(message, wire.Confined):
             self.job = message.job
         elif isinstance(message, wire.Report):
