@@ -238,3 +238,28 @@ def test_filters_that_are_not_needed_any_more(needed, begun):
     assert before == descriptors()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+class Noting(Told):
+    """A kernel that notes in a file which process asks what it has."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+
+    @property
+    def has_may_goto(self):
+        """Note who asks."""
+        with self._path.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return True
+
+
+def test_what_the_kernel_has_is_asked_here(needed, tmp_path):
+    """A fork loads no program to learn it: rules would tell of that, since it is none of the processes that may."""
+    kernel = Noting(tmp_path / "asked")
+    load_apart(needed, Place(kernel)).close()
+    (made,), _ = later(needed, Place(kernel))
+    made.close()
+
+    assert {str(os.getpid())} == {*(tmp_path / "asked").read_text().split()}

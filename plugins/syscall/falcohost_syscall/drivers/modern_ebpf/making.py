@@ -119,6 +119,7 @@ def _forked(
 
     :raises OSError: there can be no other process.
     """
+    loops = place.kernel.has_may_goto  # for which a program is loaded: it is this process that may
     here, there = socket.socketpair()
     try:
         pid = os.fork()
@@ -131,7 +132,7 @@ def _forked(
         for maker in before:  # or it would not notice that this process's parent has let go of it
             maker.link.close()
         link = _Link(there)
-        _make(link, conditions, _Place(_Asking(link, place.kernel.has_may_goto), place), processes, waits)
+        _make(link, conditions, _Place(_Asking(link, loops), place), processes, waits)
     there.close()
     return _Maker(here, pid)
 
