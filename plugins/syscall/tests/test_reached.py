@@ -98,10 +98,21 @@ def test_a_process_that_is_killed_after_it(agent, syscall_worker):
         ("memfd:falcohost counted matches", "memory "),
     ],
 )
-def test_a_descriptor_is_taken(agent, syscall_worker, kind, part):
-    """What a process has of the probe is taken out of it."""
-    run(TAKE, kind, syscall_worker(agent.process.pid))
-    wait_until(lambda: told(agent.alerts, REACHED, f"part={part}", "call=pidfd_getfd", f"file={kind}"))
+def test_a_descriptor_is_taken(agent, children, syscall_worker, kind, part):
+    """What the agent has of the probe is taken out of each process that has it."""
+    syscall_worker(agent.process.pid)
+    holders = [pid for pid in (agent.process.pid, *children(agent.process.pid)) if has(pid, kind)]
+    assert holders
+    for pid in holders:
+        before = len(agent.alerts)
+        run(TAKE, kind, pid)
+        texts = (f"part={part}", "call=pidfd_getfd", f"file={kind}")
+        wait_until(lambda before=before, texts=texts: told(agent.alerts[before:], REACHED, *texts))
+
+
+def has(pid, kind):
+    """Return whether a process has a descriptor of this kind."""
+    return any(kind in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
 @pytest.mark.parametrize("kind", ["socket:", "state.db"])
