@@ -179,8 +179,11 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		return 0;
 	}
 	/* At functions, where it is of a type, the verifier lets no function have it but as a number out of memory. */
-	*(volatile __u64 *)&s->task = (__u64)regs;
-	at = *(volatile __u64 *)&s->task;
+	at = (__u64)regs;
+	if (!at_once) {
+		*(volatile __u64 *)&s->task = at;
+		at = *(volatile __u64 *)&s->task;
+	}
 	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
 		verdict = at_once ? verdict_on_folder(s, spec, task, regs, ret) : verdict_at_function(GIVE(s), spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {

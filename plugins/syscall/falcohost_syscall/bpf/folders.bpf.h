@@ -89,11 +89,14 @@ static __always_inline struct folder *folder_at(__u64 dentry, __u32 flags)
 static __always_inline __u64 folder_bytes(const struct folder *folder, __u32 at)
 {
 	const __u64 *bytes;
+	__u64 place;
 
 	barrier_var(at); /* or the verifier is not shown the bound */
 	if (at > FOLDER_TEXT - sizeof(__u64))
 		return 0;
-	bytes = (void *)folder->text + at;
+	place = at + __builtin_offsetof(struct folder, text);
+	barrier_var(place); /* or a loop keeps one pointer more on the stack */
+	bytes = (void *)folder + place;
 	barrier_var(bytes);
 	return *bytes;
 }
@@ -109,14 +112,19 @@ enum folder_verdict {
 static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, struct scratch *s, __u32 at, __u32 len)
 {
 	const void *name = dentry->d_name.name;
+	__u32 here, rest;
 
-	barrier_var(len); /* or the loop has no constant bound, which Linux 6.1 asks for */
-	for (__u32 done = 0; done < SHORT_NAME && done < len; done += sizeof(__u64)) {
-		__u64 bytes = folder ? folder_bytes(folder, at + done) : eight_bytes(s, at + done);
-		__u64 difference = bytes ^ number_at(name + done);
+	for (__u32 done = 0; done < SHORT_NAME; done += sizeof(__u64)) {
+		__u64 difference;
 
-		if (len - done < sizeof(__u64))
-			difference <<= 8 * (sizeof(__u64) - (len - done));
+		here = done;
+		barrier_var(here); /* or a loop keeps on the stack whatever follows from it */
+		if (here >= len)
+			break;
+		difference = (folder ? folder_bytes(folder, at + here) : eight_bytes(s, at + here)) ^ number_at(name + here);
+		rest = len - here;
+		if (rest < sizeof(__u64))
+			difference <<= 8 * (sizeof(__u64) - rest);
 		if (difference)
 			return false;
 	}
@@ -124,7 +132,7 @@ static __always_inline bool is_named(struct dentry *dentry, const struct folder 
 }
 
 /* Whether a directory entry has the path of a folder. */
-static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry, __u64 root)
+static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry)
 {
 	struct dentry *dentry = TYPED(struct dentry, (void *)at_dentry);
 	__u32 at = folder->len; /* what is left of the text ends here, with a slash */
@@ -132,7 +140,7 @@ static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry, __
 	for (int i = 0; i < FOLDER_DEPTH; i++) {
 		__u32 len;
 
-		if (at_dentry == root)
+		if (at_dentry == *(volatile __u64 *)&init_root.dentry)
 			return at == 1;
 		len = dentry->d_name.len;
 		if (!len || len > SHORT_NAME || len + 2 > at)
@@ -151,7 +159,7 @@ static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry, __
  * alone, which begins at PASSED_AT; else 0. */
 static __always_inline __u32 passed_leaf(struct scratch *s, struct folder *folder, struct dentry *dentry, __u64 address)
 {
-	__u32 len = dentry->d_name.len, before = folder->len, size, at = PASSED_AT;
+	__u32 len = dentry->d_name.len, before = folder->len, size, rest, at = PASSED_AT;
 
 	if (len > SHORT_NAME || before > FOLDER_LONGEST)
 		return 0;
@@ -166,8 +174,10 @@ static __always_inline __u32 passed_leaf(struct scratch *s, struct folder *folde
 		for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
 			__u64 difference = folder_bytes(folder, done) ^ eight_bytes(s, PASSED_AT + done);
 
-			if (before - done < sizeof(__u64))
-				difference <<= 8 * (sizeof(__u64) - (before - done));
+			rest = before - done;
+			barrier_var(rest);
+			if (rest < sizeof(__u64))
+				difference <<= 8 * (sizeof(__u64) - rest);
 			if (difference)
 				return 0;
 		}
@@ -204,6 +214,7 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	struct pt_regs *regs;
 	struct inode *inode;
 	struct file *file;
+	__s32 start;
 
 	if (!HAS_CASTS)
 		return FOLDER_WANTED;
@@ -212,6 +223,8 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	second = SECOND_ARG(regs);
 	third = THIRD_ARG(regs);
 	path = at ? second : first;
+	start = at ? (__s32)first : AT_FDCWD;
+	barrier_var(start); /* or both that it is made of are kept on the stack */
 	flags = spec->flags_arg == 1 ? second : spec->flags_arg == 2 ? third : 0;
 	files = task->files;
 	table = files->fdt;
@@ -241,11 +254,11 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	if (!folder->len)
 		return FOLDER_WANTED;
 	leaf = passed_leaf(s, folder, dentry, path);
-	if (!leaf || (leaf == PASSED_AT && !starts_at(task, at ? first : AT_FDCWD, parent)))
+	if (!leaf || (leaf == PASSED_AT && !starts_at(task, start, parent)))
 		return FOLDER_UNJUDGED;
 	if (is_asked_for(s, leaf, dentry->d_name.len))
 		return FOLDER_WANTED;
-	if (!is_folder(folder, parent, init_root.dentry))
+	if (!is_folder(folder, parent))
 		return FOLDER_UNJUDGED;
 	barrier();
 	return *(volatile __u32 *)&folder->version == version ? FOLDER_UNWANTED : FOLDER_WANTED;

@@ -21,11 +21,14 @@ struct compared {
 static __always_inline __u64 eight_bytes(struct scratch *s, __u32 at)
 {
 	const __u64 *bytes;
+	__u64 place;
 
 	barrier_var(at); /* or the verifier is not shown the bound */
 	if (at > RECORD_AND_PATH - sizeof(__u64))
 		return 0;
-	bytes = (void *)s + __builtin_offsetof(struct scratch, record) + at;
+	place = at + __builtin_offsetof(struct scratch, record);
+	barrier_var(place); /* or a loop keeps one pointer more on the stack */
+	bytes = (void *)s + place;
 	barrier_var(bytes); /* or the compiler reads them one by one */
 	return *bytes;
 }
