@@ -65,6 +65,22 @@ def test_a_source_that_does_not_end(refusing, raised):
     assert stage.loop.outcome is None
 
 
+def test_a_port_that_is_given_back(refusing, raised):
+    """Nor can it hand up less once it is open, and then say so."""
+    stage, _ = refusing("one")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        data = wire.packed(wire.Descriptors({"port": 1}))
+        socket.send_fds(stage.last()._there, [data], [server.fileno()])
+    stage.last().say(wire.Ready(), wire.Descriptors({}), wire.Ended())
+    stage.turn()
+    stage.last().end("killed by SIGKILL")
+    stage.turn()
+
+    assert ["port"] == [*stage.child().kept.descriptors]
+    assert "other descriptors than it has to send" in raised.alerts[0].message
+    assert stage.loop.outcome is None
+
+
 def test_what_only_a_worker_before_had(refusing, raised):
     """What was kept before is let go when a worker is open that has not handed it up again: such a source may end."""
     stage, _ = refusing("one")

@@ -271,7 +271,7 @@ class Child:
         elif isinstance(message, wire.Secrets) and not self.ready:
             self.secrets = tuple(message.files)
         elif isinstance(message, wire.Descriptors):
-            if self.preparation is not None or not self.kept.take(message.counts, message.held):
+            if self.ready or self.preparation is not None or not self.kept.take(message.counts, message.held):
                 raise Refused("other descriptors than it has to send")
             self._handed_up = True
         elif isinstance(message, wire.Confined):
