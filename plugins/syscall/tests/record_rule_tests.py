@@ -187,22 +187,34 @@ def _undecided_of(probes: Probes, name: str) -> bool:
     return bool(undecided(probes, name.partition(", ")[0]))
 
 
+class LineOf:
+    """Tells which line an event is of, by its folder in the event's texts."""
+
+    def __init__(self, runner: Runner, folder: str) -> None:
+        fields = ("proc.exepath", "proc.cmdline", "proc.pcmdline", "fd.name")
+        self._texts = compile_values([runner.ref(DEFAULT_SOURCE, name) for name in fields])
+        self._line = re.compile(rf"{folder}/n(\d+)/")
+
+    def __call__(self, views: Sequence[Event]) -> str:
+        """Return the number of the line; empty: it is of none."""
+        found = self._line.search(" ".join(str(text(views[0])) for text in self._texts))
+        return found[1] if found else ""
+
+
 class OfTypes:
     """Tells which events of a line are of a type that the line's own rule asks for."""
 
     def __init__(self, runner: Runner, rules: Sequence[str], folder: str) -> None:
         self._types = [runner.rules[rule].event_types for rule in rules]
-        fields = ("proc.exepath", "proc.cmdline", "proc.pcmdline", "fd.name")
-        self._texts = compile_values([runner.ref(DEFAULT_SOURCE, name) for name in fields])
-        self._line = re.compile(rf"{folder}/n(\d+)/")
+        self._line_of = LineOf(runner, folder)
 
     def new(self, views: Sequence[Event]) -> list[str]:
         """Return the number of the line, if the event is of such a type or its neighbour."""
-        found = self._line.search(" ".join(str(text(views[0])) for text in self._texts))
-        if not found:
+        line = self._line_of(views)
+        if not line:
             return []
-        types = self._types[int(found[1])]
-        return [found[1]] if types is None or views[0].type in types | {"unshare", "dup2"} else []
+        types = self._types[int(line)]
+        return [line] if types is None or views[0].type in types | {"unshare", "dup2"} else []
 
 
 def _decides(runner: Runner, probes: Probes, rule: str, written: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
@@ -258,21 +270,19 @@ class OfLine:
 
     def __init__(self, runner: Runner, probes: Probes, rules: Sequence[str], folder: str) -> None:
         self._conditions, self._coverage, self._rules = probes.conditions, probes.coverage, rules
-        fields = ("proc.exepath", "proc.cmdline", "proc.pcmdline", "fd.name")
-        self._texts = compile_values([runner.ref(DEFAULT_SOURCE, name) for name in fields])
-        self._line = re.compile(rf"{folder}/n(\d+)/")
+        self._line_of = LineOf(runner, folder)
 
     def new(self, views: Sequence[Event]) -> list[str]:
         """Return the number of the line if the event decides anything anew."""
-        found = self._line.search(" ".join(str(text(views[0])) for text in self._texts))
-        if not found:
+        line = self._line_of(views)
+        if not line:
             return []
-        rule = self._rules[int(found[1])]
+        rule = self._rules[int(line)]
         condition, before = self._conditions[rule], sum(self._flags(rule))
         for view in views:
             if (answers := condition.answers(view)) is not None:
                 self._coverage.take(rule, answers)
-        return [found[1]] if sum(self._flags(rule)) > before else []
+        return [line] if sum(self._flags(rule)) > before else []
 
     def _flags(self, rule: str) -> list[int]:
         seen = self._coverage.seen.get(rule) or [0]
