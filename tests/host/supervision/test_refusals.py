@@ -49,12 +49,17 @@ def test_it_is_killed_and_told_of(refusing, raised):
     } == alert.fields
 
 
-def test_a_source_that_does_not_end(refusing, raised):
-    """A worker cannot say that a source with a port has ended, and so make an end of it, or of the agent."""
-    stage, _ = refusing("one")
+def hand_up_a_port(stage):
+    """Have the last worker hand up a port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         data = wire.packed(wire.Descriptors({"port": 1}))
         socket.send_fds(stage.last()._there, [data], [server.fileno()])
+
+
+def test_a_source_that_does_not_end(refusing, raised):
+    """A worker cannot say that a source with a port has ended, and so make an end of it, or of the agent."""
+    stage, _ = refusing("one")
+    hand_up_a_port(stage)
     stage.last().say(wire.Ready(), wire.Ended())
     stage.turn()
     stage.last().end("killed by SIGKILL")
@@ -68,9 +73,7 @@ def test_a_source_that_does_not_end(refusing, raised):
 def test_a_port_that_is_given_back(refusing, raised):
     """Nor can it hand up less once it is open, and then say so."""
     stage, _ = refusing("one")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        data = wire.packed(wire.Descriptors({"port": 1}))
-        socket.send_fds(stage.last()._there, [data], [server.fileno()])
+    hand_up_a_port(stage)
     stage.last().say(wire.Ready(), wire.Descriptors({}), wire.Ended())
     stage.turn()
     stage.last().end("killed by SIGKILL")
@@ -84,9 +87,7 @@ def test_a_port_that_is_given_back(refusing, raised):
 def test_what_only_a_worker_before_had(refusing, raised):
     """What was kept before is let go when a worker is open that has not handed it up again: such a source may end."""
     stage, _ = refusing("one")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        data = wire.packed(wire.Descriptors({"port": 1}))
-        socket.send_fds(stage.last()._there, [data], [server.fileno()])
+    hand_up_a_port(stage)
     stage.last().say(wire.Ready())
     stage.turn()
     stage.last().end("killed by SIGKILL")
