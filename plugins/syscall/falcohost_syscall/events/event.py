@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from falcohost import ProcessSubject
@@ -46,6 +46,10 @@ class AccountsInside(Protocol):
         """Return those of the container with this id, in which *process* is."""
 
 
+def _told_of_exec(process: Process) -> bool | None:
+    return process.image.privileged
+
+
 class Context:
     """The tables that the events of one source share.
 
@@ -53,6 +57,7 @@ class Context:
     :ivar first: time of the first event; None before it.
     :ivar inside: the users and groups of containers; None: they are looked up among those of the machine.
     :ivar agent: the parts of the agent that events may be about.
+    :ivar is_unconfined: returns whether the container of a process is privileged; None: it is not known.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Context:
         self.containers.used = table.cgroups
         self.sockets = Sockets()
         self.agent = AgentParts()
+        self.is_unconfined: Callable[[Process], bool | None] = _told_of_exec
         self._times = (0, 0)
         self._switched: dict[int, tuple[int, int]] = {}
         self._ran: dict[int, int] = {}

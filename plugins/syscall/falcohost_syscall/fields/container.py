@@ -91,10 +91,10 @@ def _of_mount(part: str) -> Read:
 
 
 def _privileged(event: SyscallEvent, _: Arg) -> bool | None:
-    """Return false on the host; in a container, what the kernel found of the container's init."""
+    """Return false on the host; in a container, what is known of the container's init."""
     if (told := event.described) is not None:
         return told.privileged
-    return False if event.container.is_host else event.proc.image.privileged
+    return False if event.container.is_host else event.ctx.is_unconfined(event.proc)
 
 
 def _start(event: SyscallEvent, _: Arg) -> int | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from falcohost_syscall.processes.listing import Lister
 
 #: What can be read of a process: the content of files, targets of links, and inodes of namespaces (as decimal numbers).
-File: TypeAlias = Literal["stat", "cmdline", "environ", "comm", "cgroup"]
+File: TypeAlias = Literal["stat", "status", "cmdline", "environ", "comm", "cgroup"]
 Link: TypeAlias = Literal["exe", "cwd", "root"]
 Namespace: TypeAlias = Literal["ns/pid", "ns/mnt"]
 What: TypeAlias = File | Link | Namespace

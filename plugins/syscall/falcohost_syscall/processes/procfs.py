@@ -74,10 +74,11 @@ def link_if_same(pid: int, start: int, name: Link) -> str | None:
 
 def status(pid: int) -> Status | None:
     """Return the facts of a running process, or None."""
-    return _status(read(pid, "stat"))
+    return parsed(read(pid, "stat"))
 
 
-def _status(stat: bytes | None) -> Status | None:
+def parsed(stat: bytes | None) -> Status | None:
+    """Return the facts in the content of ``/proc/PID/stat``, or None."""
     if stat is None or b")" not in stat:
         return None
     head, _, tail = stat.rpartition(b")")
@@ -113,7 +114,7 @@ def read_each(processes: Iterable[tuple[int, int]], name: File | Link, most: int
 def facts(pid: int, start: int | None = None) -> Facts | None:
     """Return the facts of a process, or None if it has ended or, with a *start*, is another now."""
     found = READING.reader.read(pid, None if start is None else ticks(start), ("stat", "cmdline", "exe"), SNAP)
-    if found is None or (status := _status(found[0])) is None:
+    if found is None or (status := parsed(found[0])) is None:
         return None
     return Facts(status, None if found[1] is None else (found[1], None, found[2] or b""))
 

@@ -16,6 +16,7 @@ from falcohost_syscall.processes.listing import cgroup_lines
 from falcohost_syscall.processes.subject import live_subject
 from falcohost_syscall.processes.table import Process
 from falcohost_syscall.processes.users import Users
+from falcohost_syscall.scap.confinement import Confinement
 from falcohost_syscall.scap.event import CapturedEvent
 from falcohost_syscall.scap.lists import descriptors, threads
 from falcohost_syscall.scap.reader import TooShortError
@@ -43,6 +44,7 @@ class LiveTables(Tables):
         self.own_users = Users()
         super().__init__(self.own_users, Containers())
         self.context.inside = ContainerAccounts(_started)
+        self.context.is_unconfined = Confinement(self._user).is_unconfined
         self.unknown = 0
         self.is_behind = False
         self._second = self._left = 0
@@ -102,6 +104,10 @@ class LiveTables(Tables):
             return self.cgroup(lines)
         found = procfs.read(tid, "cgroup") if tid else None
         return before if found is None else self.cgroup(cgroup_lines(found))
+
+    def _user(self, process: Process) -> int | None:
+        known = self.threads.get(process.pid)
+        return None if known is None else known.uid
 
     def list_running(self, between: Callable[[], object] | None = None) -> None:
         """Add all processes that run now, with their threads and descriptors; call *between* after each."""

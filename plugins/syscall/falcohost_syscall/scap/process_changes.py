@@ -148,7 +148,7 @@ def _inherited(maker: Thread, call: CapturedCall) -> Image:
     made = Image(args, known.env_raw, b"" if unknown else known.exepath_raw)
     if not unknown:
         made.ino, made.ctime, made.mtime, made.caps = known.ino, known.ctime, known.mtime, known.caps
-        made.exe_flags = known.exe_flags
+        made.exe_flags, made.privileged = known.exe_flags, known.privileged
     return made
 
 

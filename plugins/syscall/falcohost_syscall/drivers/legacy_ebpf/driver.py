@@ -120,13 +120,21 @@ class LegacyEbpf(TabledDriver):
         for _, cpu, data in found:
             record = records.read(data, self._offset)
             call = None if record is None else records.call(record, self._around(record), cpu)
-            if call is None:
+            if record is None or call is None:
                 self._damaged += 1
                 continue
             applying.number += 1
             event = applying.apply(call)
+            if record.number == EXECUTED:
+                self._note_confinement(record)
             if event is not None and self._told(event):
                 yield event
+
+    def _note_confinement(self, record: Record) -> None:
+        """Remember of an executed program whether its container is privileged, which Falco's events do not tell."""
+        known = self.tables.threads.get(record.tid)
+        if known is not None and known.process.image.exec_ts == record.ts:
+            known.process.image.privileged = bool(record.is_unconfined)
 
     def _around(self, record: Record) -> Around:
         """Return what the record does not tell of its thread: its cgroups, and the arguments that it has inherited."""

@@ -13,29 +13,32 @@ from falcohost_syscall.kernel.btf import Types
 
 #: What the program reads, as structure and member. Some kernels lack a member, or call it otherwise.
 MEMBERS: Final = """
-    task_struct: mm real_parent tgid group_leader cred files fs signal thread_pid thread_info loginuid exit_code
+    task_struct: mm real_parent tgid group_leader cred files fs signal thread_pid thread_info loginuid exit_code seccomp
     thread_info: status
     mm_struct: arg_start arg_end env_start env_end exe_file
-    cred: euid egid cap_inheritable cap_permitted cap_effective
+    cred: euid egid cap_inheritable cap_permitted cap_effective cap_bset
     signal_struct: rlim tty pids
     tty_struct: driver index
     tty_driver: major minor_start
     files_struct: fdt
     fdtable: fd max_fds
-    file: f_inode f_path private_data
+    file: f_inode f_path f_mode private_data
     inode: i_ino i_mode i_sb
-    super_block: s_dev
-    dentry: d_parent d_name
+    super_block: s_dev s_magic
+    dentry: d_parent d_name d_inode d_sb
     vfsmount: mnt_root
     fs_struct: root
     socket: sk
     sock_common: skc_family skc_num skc_dport skc_daddr skc_rcv_saddr skc_v6_daddr skc_v6_rcv_saddr
     pid: level numbers
+    upid: ns
+    pid_namespace: child_reaper
 """
 #: What stands in the headers of old kernels for members that are called otherwise there.
 _FORMER: Final = {("task_struct", "thread_pid"): "pids[0].pid", ("signal_struct", "pids"): "leader_pid"}
 _SINCE: Final = "LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0)"
-_UPID: Final = ("upid", "")
+#: Structures whose sizes are told, too.
+_SIZED: Final = ("upid", "inode")
 
 
 def members() -> dict[str, tuple[str, ...]]:
@@ -46,7 +49,8 @@ def members() -> dict[str, tuple[str, ...]]:
 
 def from_headers() -> str:
     """Return lines of C that have the compiler look where members lie."""
-    lines = [f"#define SIZE_upid sizeof(struct {_UPID[0]})", f"#define HAS_SIGNAL_PIDS ({_SINCE})"]
+    lines = [f"#define SIZE_{name} sizeof(struct {name})" for name in _SIZED]
+    lines.append(f"#define HAS_SIGNAL_PIDS ({_SINCE})")
     for structure, names in members().items():
         for name in names:
             line = f"#define AT_{structure}__{name} offsetof(struct {structure}, {{}})"
@@ -64,12 +68,12 @@ def from_kernel(path: Path) -> str | None:
         types = Types(path.read_bytes())
     except (OSError, ValueError):
         return None
-    size = types.size(_UPID[0])
-    lines = [f"#define SIZE_upid {size}", "#define HAS_SIGNAL_PIDS 1"]
+    sizes = {name: types.size(name) for name in _SIZED}
+    lines = [*(f"#define SIZE_{name} {size}" for name, size in sizes.items()), "#define HAS_SIGNAL_PIDS 1"]
     for structure, names in members().items():
         for name in names:
             place = types.place(structure, name)
             if place is None:
                 return None
             lines.append(f"#define AT_{structure}__{name} {place}")
-    return None if size is None else "\n".join(lines)
+    return None if None in sizes.values() else "\n".join(lines)

@@ -18,6 +18,7 @@
 #include <linux/tty.h>
 #include <linux/tty_driver.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <net/sock.h>
 OFFSETS
 
@@ -34,6 +35,10 @@ OFFSETS
 #define CALLS 512
 #define IS_SOCKET 0140000
 #define COMPAT 2
+#define OVERLAYFS_MAGIC 0x794c7630
+#define UPPER_LAYER 1
+#define LOWER_LAYER 2
+#define FMODE_CREATED_BIT 0x100000 /* since Linux 4.19 */
 
 /* What is read of a call: `text` are arguments that are texts, `address` is one with an address whose size is the
  * argument `length`, `data` is one with bytes, of which there are as many as the argument `size` says, or the result,
@@ -59,6 +64,7 @@ struct record {
 	struct end local, remote;
 	u16 is_whole;
 	char comm[16];
+	u8 layer, is_created, is_unconfined;
 };
 
 struct scratch {
@@ -104,12 +110,24 @@ static inline char *file_of(char *task, u32 fd)
 	return POINTER(POINTER(table + AT_fdtable__fd) + 8 * (u64)fd);
 }
 
+/* Where a file of overlayfs has its data: behind its inode, struct ovl_inode has the entry in the upper layer. Before Linux 4.19,
+ * an open file has the inode of a layer, and only its name that of overlayfs. */
+static inline u8 layer_of(char *dentry)
+{
+	char *inode = POINTER(dentry + AT_dentry__d_inode);
+	if (NUMBER(u32, POINTER(dentry + AT_dentry__d_sb) + AT_super_block__s_magic) != OVERLAYFS_MAGIC)
+		return 0;
+	return POINTER(inode + SIZE_inode) ? UPPER_LAYER : LOWER_LAYER;
+}
+
 static inline void tell_file(struct record *record, char *file)
 {
 	char *inode = POINTER(file + AT_file__f_inode);
 	record->ino = NUMBER(u64, inode + AT_inode__i_ino);
 	record->mode = NUMBER(u16, inode + AT_inode__i_mode);
 	record->dev = NUMBER(u32, POINTER(inode + AT_inode__i_sb) + AT_super_block__s_dev);
+	record->is_created = !!(NUMBER(u32, file + AT_file__f_mode) & FMODE_CREATED_BIT);
+	record->layer = layer_of(POINTER(file + AT_file__f_path + 8));
 }
 
 static inline void tell_socket(struct record *record, char *file)
@@ -125,6 +143,31 @@ static inline void tell_socket(struct record *record, char *file)
 		bpf_probe_read(&record->local.ip, 16, sock + AT_sock_common__skc_v6_rcv_saddr);
 		bpf_probe_read(&record->remote.ip, 16, sock + AT_sock_common__skc_v6_daddr);
 	}
+}
+
+/* The init of the pid namespace at this level. */
+static inline char *init_of(char *pid, u32 level)
+{
+	return POINTER(POINTER(pid + AT_pid__numbers + level * SIZE_upid + AT_upid__ns) + AT_pid_namespace__child_reaper);
+}
+
+static inline u64 bounds(char *task)
+{
+	return NUMBER(u64, POINTER(task + AT_task_struct__cred) + AT_cred__cap_bset);
+}
+
+/* Whether the init of a task's pid namespace, in the machine's the task, may have every capability that the machine's init may
+ * have, and has no seccomp filter. */
+static inline u8 is_unconfined(char *task)
+{
+	char *pid = POINTER(task + AT_task_struct__thread_pid);
+	u32 level = NUMBER(u32, pid + AT_pid__level) & 31;
+	char *first = level ? init_of(pid, level) : task;
+#ifdef CONFIG_SECCOMP
+	if (NUMBER(u32, first + AT_task_struct__seccomp))
+		return 0;
+#endif
+	return !(bounds(init_of(pid, 0)) & ~bounds(first));
 }
 
 static inline void tell_thread(struct record *record, char *task)
@@ -345,6 +388,7 @@ TRACEPOINT_PROBE(sched, sched_process_exec)
 	record->vpgid = inner(group);
 #endif
 	tell_file(record, file);
+	record->is_unconfined = is_unconfined(task);
 	u64 begin = NUMBER(u64, mm + AT_mm_struct__arg_start), end = NUMBER(u64, mm + AT_mm_struct__arg_end);
 	record->length[0] = added = put_bytes(found, size, (void *)begin, end - begin, TEXT - 1);
 	size += added;

@@ -23,15 +23,17 @@ from falcohost_syscall.scap.writing.values import BY_NAME as KINDS
 from falcohost_syscall.scap.writing.values import texts
 
 #: The twin of ``struct record``: time, result, arguments, cgroup; inode, capabilities; ids; number, device, mode, exit
-#: code; limit of descriptors; lengths; family and ends of a socket; the thread's name.
-_RECORD: Final = Struct("=Qq6QQ4Q14I4IQ5HH16sH16sHH16s6x")
+#: code; limit of descriptors; lengths; family and ends of a socket; the thread's name; an overlay's layer, two facts.
+_RECORD: Final = Struct("=Qq6QQ4Q14I4IQ5HH16sH16sHH16s3B3x")
 SIZE: Final = _RECORD.size
 _SIZES: Final = {f"{sign}{8 * size}": size for sign in "iu" for size in (1, 2, 4, 8)}
 _PAIR: Final = Struct("=ii")
 _CAPSET: Final = Struct("=6I")
 _HOW: Final = Struct("=3Q")
 _CHILD_IN_PIDS, _VFORK = 0x20000000, 0x8000000
-_FROM_MEMFD: Final = 4
+#: Falco's flags of executables; in those of opened files, the layers' stand so many bits further up.
+_UPPER, _FROM_MEMFD, _LOWER = 2, 4, 8
+_LAYER_BIT: Final = 15
 _MEMFD: Final = b"memfd:"
 _COMING: Final = frozenset({"accept", "accept4"})
 _IDS: Final = {name: place for place, name in enumerate(NAMES)}
@@ -51,6 +53,7 @@ _PLACE: Final = {
     **{name: 27 + number for number, name in enumerate(("number", "dev", "mode", "exit", "limit"))},
     "family": 37,
     "is_whole": 42,
+    **{name: 44 + number for number, name in enumerate(("layer", "is_created", "is_unconfined"))},
 }
 
 
@@ -88,6 +91,9 @@ class Record:
     limit: int = _member("limit")
     family: int = _member("family")
     is_whole: int = _member("is_whole")
+    layer: int = _member("layer")
+    is_created: int = _member("is_created")
+    is_unconfined: int = _member("is_unconfined")
 
     def __init__(self, data: bytes, offset: int) -> None:
         self.data = data
@@ -188,8 +194,10 @@ def _value(row: Call, name: str, form: str) -> _Made:
         return _nothing
     param = row.params[index]
     source, size = param.source, _SIZES.get(form, 8)
+    if source == "layer":
+        return _packed(size, lambda record: record.layer)
     if source in ABSENT:
-        return _packed(size, lambda _: 0) if size < 8 and source == "layer" else _nothing
+        return _nothing
     if source.isdigit():
         place = int(source)
         if in_pieces(row) and name == "size":
@@ -197,7 +205,7 @@ def _value(row: Call, name: str, form: str) -> _Made:
         if form == "dyn":
             return lambda record, _: b"\0" + (record.arguments[place]).to_bytes(8, "little")
         if param.kind == "open":
-            return _packed(size, lambda record: names.open_flags(record.arguments[place] & 0xFFFFFFFF))
+            return _packed(size, lambda record: _open_flags(record, record.arguments[place] & 0xFFFFFFFF))
         return _packed(size, lambda record: _number(param, record.arguments[place]))
     if source in _PLACES:
         place = _PLACES[source]
@@ -249,6 +257,11 @@ def _number(param: Param, raw: int) -> int:
     return number(param, raw)
 
 
+def _open_flags(record: Record, bits: int) -> int:
+    found = names.open_flags(bits) | record.layer << _LAYER_BIT
+    return found | names.OPEN_CREATED if record.is_created else found
+
+
 def _makes(record: Record, place: int) -> bool:
     return names.wants_mode(record.arguments[place])
 
@@ -298,7 +311,8 @@ def _path(record: Record) -> bytes:
 
 
 def _exe_flags(record: Record) -> int:
-    return _FROM_MEMFD if _path(record).startswith(_MEMFD) else 0
+    layer = (0, _UPPER, _LOWER)[record.layer % 3]
+    return layer | (_FROM_MEMFD if _path(record).startswith(_MEMFD) else 0)
 
 
 def _fork_flags(record: Record, name: str) -> int:

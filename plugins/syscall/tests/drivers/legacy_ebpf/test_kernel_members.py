@@ -26,7 +26,7 @@ def test_both_ways_tell_of_all_members(told):
     """Each member has one macro, whichever way is taken; those within nameless structures too."""
     names = {f"AT_{structure}__{name}" for structure, of in members().items() for name in of}
 
-    assert names | {"SIZE_upid", "HAS_SIGNAL_PIDS"} == told.keys()
+    assert names | {"SIZE_upid", "SIZE_inode", "HAS_SIGNAL_PIDS"} == told.keys()
     assert all(f"#define {name} " in from_headers() for name in told)
 
 

@@ -15,9 +15,11 @@ import pytest
 from falcohost import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE, SLOWNESS
+from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_LOWER_LAYER, OPEN_UPPER_LAYER
 from falcohost_syscall.drivers.legacy_ebpf import bcc
 from falcohost_syscall.events.sockets import parse_sockaddr
 from falcohost_syscall.scap.addresses import as_sockaddr
+from falcohost_syscall.scap.confinement import bounds
 from falcohost_syscall.source import SyscallSource
 
 TYPES = ("openat", "execve", "connect", "renameat2", "rename", "unlink", "unlinkat", "mkdir", "dup2", "procexit")
@@ -167,3 +169,51 @@ def test_tables_go_on_after_an_update(source, until, tmp_path):
         return (event.type in ("chmod", "fchmodat") and event.pid == os.getpid()) or None
 
     assert until(take, lambda: file.chmod(0o600))
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_what_a_program_may_do_at_most(until, dropped):
+    """A program that may have all that the machine's init may have, and has no seccomp filter, is unconfined."""
+    everything, own = (bounds(Path(f"/proc/{pid}/status").read_bytes()) for pid in (1, "self"))
+    limit = ["setpriv", "--bounding-set=-net_raw"] if dropped else []
+
+    def take(event):
+        if event.type != "execve" or event.proc.image.argv != ("cat", f"/dev/null{dropped}"):
+            return None
+        return (event.proc.image.privileged,)
+
+    expected = not dropped and not (everything[0] & ~own[0] or own[1])
+    assert (expected,) == until(
+        take, lambda: subprocess.run([*limit, "cat", f"/dev/null{dropped}"], stderr=subprocess.DEVNULL)
+    )
+
+
+@pytest.mark.parametrize(("folder", "layers"), [("upper", (True, False)), ("lower", (False, True))])
+def test_layers(until, tmp_path, folder, layers):
+    """Of a file in an overlay its layer is told, when it is executed and when it is opened."""
+    script = f"""
+mount -t tmpfs t {tmp_path} && cd {tmp_path} && mkdir lower upper work root && cp /bin/cat {folder}/layered
+mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work t root && exec root/layered root/layered
+"""
+    line = ["unshare", "-m", "sh", "-c", script]
+
+    def take(event):
+        if event.proc.comm != "layered" or event.type != "openat" or event.fdpath != f"{tmp_path}/root/layered":
+            return None
+        image, bits = event.proc.image, event.call.number("flags")
+        return (image.upper_layer, image.lower_layer), (bool(bits & OPEN_UPPER_LAYER), bool(bits & OPEN_LOWER_LAYER))
+
+    assert (layers, layers) == until(take, lambda: subprocess.run(line, stdout=subprocess.DEVNULL, check=True))
+
+
+def test_an_open_that_makes_a_file(until, tmp_path):
+    """An open is told apart that has made its file from one that could have."""
+    file = tmp_path / "made"
+
+    def take(event):
+        if event.type != "openat" or event.pid != os.getpid() or event.fdpath != str(file):
+            return None
+        return (bool(event.call.number("flags") & OPEN_CREATED),)
+
+    assert (True,) == until(take, lambda: (file.unlink(missing_ok=True), file.touch()))
+    assert (False,) == until(take, lambda: file.open("a").close())

@@ -26,13 +26,15 @@ def number(name: str) -> int:
 def record(native: int, result: int = 0, arguments: tuple[int, ...] = (), parts: tuple[bytes, ...] = (), **more):
     """Return a record as the program writes it."""
     parts = (*parts, *(b"",) * (5 - len(parts)))
-    of = dict.fromkeys(("family", "own", "own_port", "other", "other_port", "is_whole", "dev", "exit", "tid"), 0) | more
+    of = dict.fromkeys(("family", "own", "own_port", "other", "other_port", "is_whole", "dev", "exit", "tid"), 0)
+    of |= dict.fromkeys(("layer", "is_created", "is_unconfined"), 0) | more
     data = struct.pack(
-        "=Qq6QQ4Q14I4IQ5HH16sH16sHH16s6x",
+        "=Qq6QQ4Q14I4IQ5HH16sH16sHH16s3B3x",
         *(1000, result, *arguments, *(0,) * (6 - len(arguments)), 7, 99, 1, 2, 3),
         *(of["tid"], 40, 30, 4, 5, 0, 0, 1000, 1001, 0, 0, 8, 9, 0, native, of["dev"], 0, of["exit"], 1024),
         *map(len, parts),
         *(of["family"], of["own"] or b"", of["own_port"], of["other"] or b"", of["other_port"], of["is_whole"], b"sh"),
+        *(of["layer"], of["is_created"], of["is_unconfined"]),
     )
     found = records.read(data + b"".join(parts), 5)
     assert found is not None
@@ -56,6 +58,18 @@ def test_an_open_has_falcos_flags():
     assert [3, -100, b"/a\0", 0x6, 0o644, 0x801, 99] == [
         value(call, name) for name in ("fd", "dirfd", "name", "flags", "mode", "dev", "ino")
     ]
+
+
+@pytest.mark.parametrize(("layer", "of_exec", "of_open"), [(0, 0, 0), (1, 2, 0x8000), (2, 8, 0x10000)])
+def test_layers_of_an_overlay(layer, of_exec, of_open):
+    """Executables and opened files have the flag of their layer in an overlay; a file that was made has another one."""
+    program = records.call(record(EXECUTED, layer=layer), NOTHING, 0)
+    opened = record(number("openat"), 3, (-100 & (1 << 64) - 1, 0, os.O_RDWR, 0), (b"/a\0",), layer=layer, is_created=1)
+    made = records.call(record(number("creat"), 3, (0, 0o644), (b"/a\0",), layer=layer), NOTHING, 0)
+
+    assert of_exec == value(program, "flags")
+    assert 0x4003 | of_open == value(records.call(opened, NOTHING, 0), "flags")
+    assert of_open >> 15 == value(made, "creat_flags")
 
 
 def test_the_path_of_a_program_is_turned_around():
