@@ -7,7 +7,7 @@ from email import message_from_bytes
 import pytest
 
 #: Files that are in the wheel because something reads them when falcohost runs.
-DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed")
+DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed", "running_code.txt")
 #: The extra of what is no plugin: the endpoints and metrics.
 OTHER_EXTRA = "web"
 LARGEST_OBJECT = 156_000

@@ -23,6 +23,7 @@ from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload
 from falcohost.host.reader_link import Early
 from falcohost.host.restart import restart, taken_along
+from falcohost.host.running_code import move_running_code
 from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import MOST_FAULTS
 from falcohost.host.supervision.ahead import Ahead
@@ -33,6 +34,7 @@ from falcohost.host.supervision.notify import from_environment
 from falcohost.host.supervision.orphans import inherit_orphans
 from falcohost.host.supervision.reader import Load, Reader
 from falcohost.host.supervisor import Supervisor
+from falcohost.host.versions import give_versions
 from falcohost.host.wiring import wired
 from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
@@ -64,8 +66,11 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     store = _given(assignment, claiming, maker, recalls=bool(found))
     if options.pidfile is not None:
         _write_pidfile(options.pidfile)
-    preload(module for source in assignment.sources for module in source.modules)
+    modules = [module for source in assignment.sources for module in source.modules]
+    preload(modules)
+    move_running_code(modules)
     supervisor = wired(handed, options, again, maker, store, users, notify, found, claiming, ahead)
+    give_versions()
     make_immortal()
     settle()
     fill_holes()
@@ -89,6 +94,7 @@ def _begin(ahead: Ahead, found: Collection[str], early: Early, data: int) -> Non
         take_precedence(early.nice)
         preload(early.modules)
         ahead.begin(early.source, data)
+        move_running_code(early.modules)
 
 
 def _given(assignment: Assignment, claiming: Claiming, maker: AlertMaker, *, recalls: bool) -> StoreGiven:

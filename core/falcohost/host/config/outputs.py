@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -180,6 +179,8 @@ def _check_keys(section: Reader, kind: str) -> None:
     known = [*COMMON, *_keys_of(f"{kind}_output.")]
     for name in section.names():
         if name not in known:
+            import difflib  # where something is wrong
+
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise section.error(name, f"is not a key of an output of type {kind}{hint}")

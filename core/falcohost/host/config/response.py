@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -113,6 +112,8 @@ def read_response(reader: Reader) -> ResponseConfig:
 
 def unknown(named: Named, what: str, known: Iterable[str]) -> ConfigError:
     """Return the error about a name that there is not; *what*: how such a thing is called."""
+    import difflib  # where something is wrong
+
     near = difflib.get_close_matches(named.name, list(known), n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return ConfigError(f"{named.where}: there is no {what} '{named.name}'{hint}")
@@ -195,6 +196,8 @@ _BLOCKS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Reader], Mapping[st
 def _check_keys(section: Reader, kind: str, known: tuple[str, ...]) -> None:
     for name in section.names():
         if name not in known:
+            import difflib  # where something is wrong
+
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise section.error(name, f"is not a key of an action of type {kind}{hint}")

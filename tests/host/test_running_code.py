@@ -1,0 +1,151 @@
+"""Code that runs is laid side by side before the forks, so that each copies few pages of it."""
+
+import importlib
+import json
+import subprocess
+import sys
+from types import CodeType, ModuleType
+
+import pytest
+
+from falcohost.host import running_code
+from falcohost.host.running_code import FILE, is_possible, parsed
+
+#: A package of modules with many functions each, of which one in 40 runs, with all that functions may have.
+MODULES = 40
+MODULE = """
+from contextlib import contextmanager
+{unused}
+
+def runs(number):
+    '''Doc.'''
+    def inner(more):
+        return number + more
+    return sum(inner(one) for one in range(3)) + Kind(number).doubled + Kind.made(1) + sum(counted(2))
+
+def counted(number):
+    while number:
+        yield number
+        number -= 1
+
+class Kind:
+    def __init__(self, number):
+        self.number = number
+
+    @property
+    def doubled(self):
+        return 2 * self.number
+
+    @classmethod
+    def made(cls, number):
+        return cls(number).number
+
+def fails():
+    raise ValueError("line")
+"""
+RUNNING = "runs runs.<locals>.inner runs.<locals>.<genexpr> counted Kind.__init__ Kind.doubled Kind.made"
+
+SCRIPT = """
+import gc, importlib, json, sys, traceback
+sys.path.insert(0, sys.argv[1])
+from falcohost.host.memory import fill_holes, settle
+from falcohost.host.immortal import make_immortal
+from falcohost.host.running_code import move_running_code
+from falcohost.testing.rollup import copied
+
+modules = [importlib.import_module(f"package.m{number}") for number in range(40)]
+
+def run():
+    return [module.runs(5) for module in modules for _ in range(20)]
+
+def prepared():
+    make_immortal()
+    settle()
+    fill_holes()
+    return copied(run)
+
+generator = modules[0].counted(3)
+next(generator)
+before = {name: value.__code__ for name, value in vars(modules[0]).items() if hasattr(value, "__code__")}
+count = move_running_code(["package.m0"]) if sys.argv[2] == "moved" else 0
+again = move_running_code(["package.m0"]) if sys.argv[2] == "moved" else 0
+pages = prepared()
+found = run()
+try:
+    modules[0].fails()
+except ValueError as error:
+    line = traceback.extract_tb(error.__traceback__)[-1].lineno
+gc.collect()
+moved = [name for name, code in before.items() if vars(modules[0])[name].__code__ is not code]
+print(json.dumps([count, again, pages, sum(found), list(generator), line, moved]))
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Return the folder of the package, whose functions run by itself in two processes."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    unused = "\n".join(
+        f"def unused{number}(a, b={number}):\n    return [a, {number}, 'text {number}']" for number in range(240)
+    )
+    for number in range(MODULES):
+        (folder / f"m{number}.py").write_text(MODULE.format(unused=unused))
+    names = "".join(f"package.m{number} {RUNNING} gone\n" for number in range(MODULES))
+    (folder / FILE).write_text(f"# a comment\n\n[worker]\n{names}\n[store]\npackage.no_module runs\n")
+    return tmp_path
+
+
+def ran(folder, how):
+    """Return what the script prints."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, folder, how], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not is_possible(), reason="code cannot be moved in this Python, or somebody follows what runs")
+def test_a_fork_copies_less(package):
+    """Code that was moved does the same, and a fork that runs it copies fewer pages."""
+    _, _, before, result, *_ = ran(package, "as it was")
+    count, again, after, moved_result, left, line, moved = ran(package, "moved")
+
+    assert result == moved_result
+    assert [2, 1] == left  # a generator that had begun goes on
+    assert MODULE.format(unused="x\n" * 479).splitlines().index('    raise ValueError("line")') + 1 == line
+    assert (["counted", "runs"], 0) == (sorted(moved), again)
+    assert MODULES * len(RUNNING.split()) <= count
+    if sys.version_info >= (3, 12):  # with 3.11 counts change pages, too
+        assert before > after + 100, (before, after)
+
+
+def test_nothing_is_moved_while_somebody_follows(monkeypatch):
+    """Code stays where it is while a debugger or a profiler is there, which may know it by its place."""
+    monkeypatch.setattr(sys, "gettrace", lambda: print)
+
+    assert not is_possible()
+
+
+@pytest.mark.parametrize("package", ["falcohost", "falcohost_syscall", "falcohost_containers"])
+def test_what_the_files_name(package):
+    """The functions of falcohost that the files name exist; script/bench running_code writes the files anew."""
+    module = importlib.import_module(package)
+    text = (running_code.Path(module.__file__).parent / FILE).read_text()
+    named = {(name, one) for _, name, names in parsed(text) for one in names if name.startswith(package)}
+    missing = sorted((name, one) for name, one in named if one not in functions(importlib.import_module(name)))
+
+    assert 20 < len(named)
+    assert 0.1 * len(named) >= len(missing), missing
+
+
+def functions(module: ModuleType) -> set[str]:
+    """Return the qualified names of a module's functions, and of the functions in these."""
+    found: set[str] = set()
+
+    def take(code: CodeType) -> None:
+        found.add(code.co_qualname)
+        for one in code.co_consts:
+            if isinstance(one, CodeType):
+                take(one)
+
+    take(module.__spec__.loader.get_code(module.__name__))  # with what decorators hide
+    return found
