@@ -22,12 +22,17 @@ _ABOUT: Final = TICK + 1_000_000_000
 
 
 class OwnProcesses:
-    """Knows the agent's processes: the *supervisor*, those that it has told of, and the *helpers* of this one."""
+    """Knows the agent's processes: the *supervisor*, those that it has told of, and the *helpers* of this one.
+
+    Without a supervisor, it is this process alone, as of a command that records or shows what this host does.
+    """
 
     def __init__(self, supervisor: int | None, helpers: Mapping[str, Helper]) -> None:
         self._supervisor = supervisor
         self._more = {one.pid: (since(one.pid), False) for one in helpers.values()}
-        if supervisor is not None:
+        if supervisor is None:  # a command, which loads its programs itself
+            self._more[os.getpid()] = (since(os.getpid()), True)
+        else:
             self._more[supervisor] = (since(supervisor), False)
         self._known = dict(self._more)
         self._workers: frozenset[int] = frozenset()

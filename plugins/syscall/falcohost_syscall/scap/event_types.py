@@ -49,6 +49,11 @@ class EventType:
         return {name: (place, self.params[place][1][0] == "i") for name, place in self.places.items()}
 
     @cached_property
+    def zeros(self) -> tuple[bytes, ...]:
+        """For each parameter that is a number, a zero of its size; of others nothing."""
+        return tuple(bytes(_SIZES.get(kind, 0)) for _, kind in self.params)
+
+    @cached_property
     def has_result(self) -> bool:
         """Whether the first parameter is what the call returned."""
         return bool(self.params) and self.params[0][0] in ("res", "fd") and self.code % 2 == 1

@@ -345,6 +345,7 @@ _FORKED: Final[dict[str, _Made]] = {
     "exe": lambda _, around: around.args.split(b"\0", 1)[0] + b"\0",
     "args": lambda _, around: around.args.partition(b"\0")[2],
     "pidns_init_start_ts": _packed(8, lambda _: 0),
+    "fdlimit": _packed(8, lambda _: -1),
 }
 
 

@@ -36,7 +36,7 @@ def of_event(event: SyscallEvent) -> tuple[EventType, list[bytes]]:
     """Return the type of *event* in Falco's table and the bytes of its parameters; what it lacks has none."""
     call = getattr(event, "call", None)
     if call is not None:  # it was read from blocks like those of captures
-        return call.type, call.values
+        return call.type, _with_all_numbers(call.type, call.values)
     kind = BY_NAME.get(event.type)
     row = event.row
     if kind is None:
@@ -46,6 +46,13 @@ def of_event(event: SyscallEvent) -> tuple[EventType, list[bytes]]:
         index = row.param_index.get(name)
         values.append(b"" if index is None else _encoded(event, row.params[index], form))
     return kind, values
+
+
+def _with_all_numbers(kind: EventType, values: list[bytes]) -> list[bytes]:
+    """Return *values* with zeros for numbers that a driver does not tell: Falco reads no further where one is empty."""
+    if all(values):
+        return values
+    return [value or zero for value, zero in zip(values, kind.zeros, strict=False)]
 
 
 def _number_of(event: SyscallEvent) -> list[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from falcohost import Plan, SourceError
+from falcohost.settings import AGENT_PID
 from falcohost.testing import skip_or_fail
 from falcohost.testing.agent import READY, Agent
 from falcohost.testing.waiting import wait_until
@@ -227,7 +228,8 @@ def test_an_agent_that_starts_anew_in_place_reads_on(loaded, folder, tmp_path):
 
 def test_losses_are_counted(loaded):
     """What a full ring has no room for is counted by its cause, and reading goes on."""
-    source = SyscallSource({"engine": {"kind": "kmod", "kmod": {"buf_size_preset": 1}}})
+    nobody = 1 << 22  # so that what this process does is an event
+    source = SyscallSource({"engine": {"kind": "kmod", "kmod": {"buf_size_preset": 1}}, AGENT_PID: nobody})
     source.open(Plan("syscall", frozenset({"openat"})), None)
     try:
         subprocess.run([sys.executable, "-c", FLOOD.format(count=20000)], check=True)

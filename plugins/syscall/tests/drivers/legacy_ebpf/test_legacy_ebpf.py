@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from falcohost import Plan
+from falcohost.settings import AGENT_PID
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE, SLOWNESS
 from falcohost_syscall.calls.flags import OPEN_CREATED, OPEN_LOWER_LAYER, OPEN_UPPER_LAYER
@@ -22,6 +23,8 @@ from falcohost_syscall.scap.addresses import as_sockaddr
 from falcohost_syscall.scap.confinement import bounds
 from falcohost_syscall.source import SyscallSource
 
+#: What this process does is an event, since it is none of the agent of this process.
+NOBODY = 1 << 22
 TYPES = ("openat", "execve", "connect", "renameat2", "rename", "unlink", "unlinkat", "mkdir", "dup2", "procexit")
 
 
@@ -31,7 +34,7 @@ def source():
     problem = next((text for _, text in bcc.requirements() if text), None)
     if problem:
         skip_or_fail("bcc", problem)
-    source = SyscallSource({"engine": {"kind": "ebpf"}})
+    source = SyscallSource({"engine": {"kind": "ebpf"}, AGENT_PID: NOBODY})
     source.open(Plan("syscall", frozenset(TYPES)), None)
     yield source
     source.close()
