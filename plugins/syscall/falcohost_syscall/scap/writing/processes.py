@@ -45,6 +45,8 @@ class Processes:
     def before(self, event: SyscallEvent) -> None:
         """Tell what a reader lacks of the process of *event*."""
         process, tid = _process_of(event), event.tid
+        if process.pid < 0:
+            return  # nothing is known of it here, either
         facts = (*_facts(process), event.uid, event.gid, event.loginuid, event.caps, event.cwd, event.vtid)
         threads = self._teller.tables.threads
         if self._seen.get(tid) == facts and tid in threads:

@@ -148,6 +148,16 @@ def test_numbers_that_a_driver_does_not_tell(replayed, recorded):
     assert (8, 4, 0) == tuple(len(made.raw(name) or b"") for name in ("fdlimit", "vm_size", "cwd"))
 
 
+def test_a_thread_of_which_nothing_is_known(replayed, shown, recorded):
+    """An event of such a thread is read back with what such a thread has."""
+    events = (event("unlink", 77, res=0, path=b"/y"),)
+    names = ("thread.tid", "proc.pid", "proc.ppid", "proc.name", "proc.cmdline", "proc.cwd", "user.uid")
+    last = shown(replayed(*LISTS, *events), *names)
+    path = recorded(replayed(*LISTS, *events), lambda _: True)
+
+    assert last == shown(replayed(path=path), *names)
+
+
 def test_the_process_that_has_a_pid_again(replayed, shown, recorded):
     """A process that got the pid of one that has ended is told anew, though its end is not recorded."""
     run = [event("execve", 8, res=0, exe=name, tid=8, pid=8, ptid=7, comm=name, uid=0, gid=0) for name in (b"a", b"b")]
