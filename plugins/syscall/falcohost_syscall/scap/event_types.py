@@ -20,6 +20,8 @@ MOST: Final = 454
 #: Sizes of numbers in bytes, by the kind of the parameter.
 _SIZES: Final = {f"{sign}{8 * size}": size for sign in "iu" for size in (1, 2, 4, 8)}
 _UNUSED: Final = "-"
+#: Calls whose only parameter is the id that they return.
+_IDS: Final = frozenset({"getuid", "geteuid", "getgid", "getegid"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class EventType:
     @cached_property
     def has_result(self) -> bool:
         """Whether the first parameter is what the call returned."""
-        return bool(self.params) and self.params[0][0] in ("res", "fd") and self.code % 2 == 1
+        return bool(self.params) and self.code % 2 == 1 and (self.params[0][0] in ("res", "fd") or self.name in _IDS)
 
 
 def _lines(table: str) -> list[list[str]]:

@@ -119,8 +119,10 @@ class CapturedCall:
         values = self._values
         if values is None:
             begin = 2 * len(self.type.params)
-            return int.from_bytes(self._data[begin : begin + _LONGEST_NUMBER], "little", signed=True)
-        return int.from_bytes(values[0][:_LONGEST_NUMBER], "little", signed=True) if values else 0
+            data = self._data[begin : begin + _LONGEST_NUMBER]
+        else:
+            data = values[0][:_LONGEST_NUMBER] if values else b""
+        return int.from_bytes(data, "little", signed=len(data) == _LONGEST_NUMBER)  # ids are shorter, and unsigned
 
 
 def time_of(kind: int, body: bytes) -> int:

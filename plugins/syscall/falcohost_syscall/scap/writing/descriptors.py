@@ -173,8 +173,8 @@ def _agree(event: SyscallEvent, one: Told, known: Descriptor | None) -> bool:
     if known is None:
         return False
     if one.socket is not None:
-        if event.type in _CHANGES:
-            return known.ends is not None
+        if event.type in _CHANGES:  # one that is connected otherwise is a former socket with this number
+            return known.ends is not None and ("->" not in known.name or known.name == one.name)
         if "tuple" in event.row.param_index and known.ends is not None and one.socket.l4proto != "tcp":
             return True  # the event tells the ends itself
         return known.kind == one.kind and known.name == one.name

@@ -240,3 +240,14 @@ def test_seconds_of_a_capture_for_simulated_drops(tmp_path):
     assert 9 == elapsed(syscall_event_drops={"simulate_drops": True})
     assert elapsed(syscall_event_drops={"simulate_drops": False}) is None
     assert elapsed() is None
+
+
+IDS = [("getuid", "uid"), ("geteuid", "euid"), ("getgid", "gid"), ("getegid", "egid")]
+
+
+@pytest.mark.parametrize(("name", "param"), IDS)
+def test_ids_are_results(replayed, shown, name, param):
+    """Calls that return an id have it as their result, and never fail."""
+    asked = captures.event(name, 7, **{param: 0xFFFFFFFE})
+
+    assert [(name, 0xFFFFFFFE, False)] == shown(replayed(listed(BASH), asked), "evt.rawres", "evt.failed")

@@ -16,6 +16,7 @@ from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.scap.events import plain_values
 from falcohost_syscall.scap.writing import frames
 from falcohost_syscall.scap.writing.recorder import Recorder
+from falcohost_syscall.scap.writing.teller import Teller
 from falcohost_syscall.scap.writing.values import of_event
 
 SHELL = thread(7, 7, 1, b"bash", exe=b"bash", exepath=b"/bin/bash", args=b"-l\0", cwd=b"/root/", env=b"A=1\0")
@@ -146,6 +147,26 @@ def test_numbers_that_a_driver_does_not_tell(replayed, recorded):
 
     assert (0, 0, 0) == tuple(made.number(name) for name in ("fdlimit", "vm_size", "pidns_init_start_ts"))
     assert (8, 4, 0) == tuple(len(made.raw(name) or b"") for name in ("fdlimit", "vm_size", "cwd"))
+
+
+def test_a_socket_with_the_number_of_a_former_one(replayed, recorded, monkeypatch):
+    """Where neither the end of a socket nor the next one is recorded, that is told: Falco knows no second connect."""
+    told = []
+    tell = Teller.tell
+
+    def noted(teller, name, thread, /, **params):
+        told.append(name)
+        tell(teller, name, thread, **params)
+
+    monkeypatch.setattr(Teller, "tell", noted)
+    made = event("socket", 7, fd=5, domain=2, type=1, proto=0, flags=0)
+    other = CLIENT[:5] + (40001).to_bytes(2, "little") + CLIENT[7:]
+    first, second = (event("connect", 7, res=0, tuple=ends, fd=5) for ends in (CLIENT, other))
+    again = event("connect", 7, res=-114, tuple=other, fd=5)
+    story = (made, first, event("close", 7, res=0, fd=5), made, second, again)
+    recorded(replayed(*LISTS, *story), lambda one: one.type == "connect")
+
+    assert 2 == told.count("socket")
 
 
 def test_a_thread_of_which_nothing_is_known(replayed, shown, recorded):
