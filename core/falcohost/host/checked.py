@@ -177,7 +177,8 @@ class Speech:
             _check_heard(message.heard)
         numbers, last = message.numbers, self._last
         for counter in counters(Numbers):
-            _check_counter(counter, getattr(numbers, counter.name))
+            if (now := getattr(numbers, counter.name)) != getattr(last, counter.name):  # which was checked
+                _check_counter(counter, now)
         if numbers.rules.keys() - self._known:
             raise Refused("matches of a rule that the source does not have")
         dropped = numbers.dropped

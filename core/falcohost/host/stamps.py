@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 
@@ -28,7 +28,7 @@ def stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:
 
 def _stamp(path: str) -> Stamp | None:
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 # all files are looked at each second
     except (OSError, ValueError):
         return None
     return Stamp(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_dev, status.st_ino)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from falcohost.host.kernel_files import read_kernel_file
+from falcohost.regular import is_there
+
 #: Where they are mounted: beside version 1, or alone.
 MOUNTS: Final = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
@@ -17,7 +20,7 @@ EVENTS: Final = "cgroup.events"
 
 def mount() -> Path | None:
     """Return where they are mounted; None: nowhere."""
-    return next((Path(one) for one in MOUNTS if Path(one, "cgroup.controllers").exists()), None)
+    return next((Path(one) for one in MOUNTS if is_there(f"{one}/cgroup.controllers")), None)
 
 
 def folder(root: Path, path: str) -> Path:
@@ -51,7 +54,7 @@ def members(root: Path, path: str) -> Iterator[int]:
 def is_frozen(root: Path, path: str) -> bool:
     """Return whether all processes in the cgroup at *path* have stopped."""
     try:
-        return "frozen 1" in (folder(root, path) / EVENTS).read_text().splitlines()
+        return b"frozen 1" in read_kernel_file(f"{root}/{path.lstrip('/')}/{EVENTS}").splitlines()
     except OSError:
         return False
 

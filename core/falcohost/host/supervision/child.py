@@ -292,4 +292,4 @@ class Child:
 
     def _take(self, report: wire.Report) -> None:
         self.report = report
-        self.totals = plus(self._before, report.numbers)
+        self.totals = report.numbers if self._before is NOTHING else plus(self._before, report.numbers)

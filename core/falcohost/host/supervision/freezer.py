@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from falcohost.host.kernel_files import read_kernel_file
 from falcohost.host.response.cgroups import is_frozen, mount
 
 #: What has stopped such a process.
@@ -25,7 +26,7 @@ def is_held(pid: int) -> bool:
     if root is not None and version_2 is not None and is_frozen(root, version_2):
         return True
     try:
-        return version_1 is not None and (_folder(version_1) / _STATE).read_text().strip() != "THAWED"
+        return version_1 is not None and read_kernel_file(f"{_folder(version_1)}/{_STATE}").strip() != b"THAWED"
     except OSError:  # the root's has none
         return False
 
@@ -45,7 +46,7 @@ def _cgroups_of(pid: int) -> tuple[str | None, str | None]:
     """Return the paths of a process's cgroups: that of version 1 that may freeze it, and that of version 2."""
     version_1 = version_2 = None
     try:
-        text = Path(f"/proc/{pid}/cgroup").read_text(errors="surrogateescape")
+        text = os.fsdecode(read_kernel_file(f"/proc/{pid}/cgroup"))
     except OSError:
         return None, None
     for line in text.removesuffix("\n").split("\n"):  # the only character that no name of a cgroup has

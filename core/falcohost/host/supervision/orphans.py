@@ -16,6 +16,7 @@ from typing import Final
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.forked import own_children
+from falcohost.host.kernel_files import read_kernel_file
 from falcohost.libc import prctl
 from falcohost.log import log
 
@@ -112,9 +113,9 @@ def _children() -> set[int]:
     """Return the children of all threads of this process, as far as they can be read now."""
     found: set[int] = set()
     with contextlib.suppress(OSError):  # no descriptor is free, say
-        for thread in Path("/proc/self/task").iterdir():
+        for thread in os.listdir("/proc/self/task"):  # noqa: PTH208 # which takes less time
             with contextlib.suppress(OSError):
-                found.update(map(int, (thread / "children").read_text().split()))
+                found.update(map(int, read_kernel_file(f"/proc/self/task/{thread}/children").split()))
     return found
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 from falcohost.agent import AgentProcess
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.texts import printable
+from falcohost.host.kernel_files import read_kernel_file
 from falcohost.host.supervision.tampering import TAMPERED
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
@@ -30,14 +30,13 @@ def cgroups_of(pid: int) -> frozenset[str]:
     The kernel takes a process that ends out of its cgroups of version 1, and the supervisor takes one out that it has
     killed. So its flags are read after them.
     """
-    folder = Path(f"/proc/{pid}")
     try:
-        there = frozenset((folder / "cgroup").read_text(errors="replace").splitlines())
-        facts = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        there = read_kernel_file(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines()
+        facts = read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
         return frozenset()
     flags, waiting = int(facts[6]), int(facts[28])
-    return frozenset() if flags & _PF_EXITING or waiting & _KILLED else there
+    return frozenset(() if flags & _PF_EXITING or waiting & _KILLED else there)
 
 
 class Places:

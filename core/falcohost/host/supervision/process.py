@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 from falcohost.host.confine.users import Users, WorkerUsers
 from falcohost.host.descriptors import check_room
 from falcohost.host.forked import fork_held, reaped
+from falcohost.host.kernel_files import read_kernel_file
 from falcohost.host.supervision import freezer
 from falcohost.host.worker import run_worker
 
@@ -122,7 +123,7 @@ class ForkedProcess:
     def stopped_by(self) -> str:
         """Return what has stopped the process, in words: a signal or a tracer, or its cgroup; "" if nothing has."""
         try:
-            stat = Path(f"/proc/{self.pid}/stat").read_bytes()
+            stat = read_kernel_file(f"/proc/{self.pid}/stat")
         except OSError:
             return ""
         if stat.rpartition(b") ")[2][:1] in (b"T", b"t"):
