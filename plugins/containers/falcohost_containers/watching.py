@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from falcohost.regular import is_there
 
 # linux/inotify.h
 _IN_MOVED_FROM, _IN_MOVED_TO, _IN_CREATE, _IN_DELETE = 0x40, 0x80, 0x100, 0x200
@@ -47,7 +50,7 @@ class Folders:
     def wait_for(self, folder: Path) -> None:
         """Watch the innermost folder above *folder* that there is, so that there is something to read when it comes."""
         before = None
-        while (there := next((one for one in folder.parents if one.exists()), None)) not in (None, before):
+        while (there := next(filter(is_there, _above(folder)), None)) not in (None, before):
             before = there
             self.watch(there)  # the next one may have come before this was watched
 
@@ -78,3 +81,9 @@ class Folders:
         """Close the queue."""
         if self._queue >= 0:
             os.close(self._queue)
+
+
+@lru_cache(maxsize=64)
+def _above(folder: Path) -> Sequence[Path]:
+    """Return the folders above *folder*, the innermost first."""
+    return tuple(folder.parents)
