@@ -20,7 +20,8 @@ class Told(Generic[_T]):
         self._memory = memory
         self._decoder = msgspec.msgpack.Decoder(kind)
         self._encoder = msgspec.msgpack.Encoder()
-        self._said = b""
+        self._said = self._heard_data = b""
+        self._heard: _T | None = None
 
     def say(self, message: _T) -> None:
         """Replace the message; one that is too large is left out."""
@@ -31,10 +32,13 @@ class Told(Generic[_T]):
     def heard(self) -> _T | None:
         """Return the message; None if there is none."""
         data = self._memory.read()
-        try:
-            return self._decoder.decode(data) if data else None
-        except msgspec.DecodeError:
-            return None
+        if data != self._heard_data:
+            self._heard_data = data
+            try:
+                self._heard = self._decoder.decode(data) if data else None
+            except msgspec.DecodeError:
+                self._heard = None
+        return self._heard
 
     def close(self) -> None:
         """Unmap it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from sys import byteorder
 from typing import Final, NamedTuple
@@ -35,13 +36,18 @@ class Entries(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ledger:
-    """Writes to maps, and compares."""
+    """Writes to maps, and compares.
+
+    :ivar version: another one after each change of what maps have to have.
+    """
 
     def __init__(self, maps: Maps) -> None:
         self._maps = maps
         self._names: dict[int, str] = {}
         self._values: dict[int, dict[bytes, bytes]] = {}
         self._programs: dict[int, dict[bytes, int]] = {}
+        self._versions = itertools.count(1)
+        self.version = 0
 
     def set(self, map_fd: int, name: str, key: bytes, value: bytes) -> None:
         """Set an entry of the map *name*."""
@@ -52,12 +58,14 @@ class Ledger:
         """Take note that an entry of the map *name* has this value, whoever has set it."""
         self._names[map_fd] = name
         self._values.setdefault(map_fd, {})[key] = value
+        self._changes()
 
     def put(self, map_fd: int, name: str, key: bytes, program: int) -> None:
         """Put the program with this descriptor into an entry of the program array *name*."""
         self._maps.update(map_fd, key, program.to_bytes(_ID, byteorder))
         self._names[map_fd] = name
         self._programs.setdefault(map_fd, {})[key] = self._maps.identity(program)
+        self._changes()
 
     def take(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
         """Take the present entries of a program array, which the kernel has from its object, as those to be."""
@@ -65,6 +73,7 @@ class Ledger:
         found = self._programs.setdefault(map_fd, {})
         for key in keys:
             found[key] = self._program(map_fd, key)
+        self._changes()
 
     def delete(self, map_fd: int, key: bytes) -> None:
         """Remove an entry, if it exists. One of a program array has to stay empty from now on."""
@@ -72,15 +81,18 @@ class Ledger:
         self._values.get(map_fd, {}).pop(key, None)
         if key in (programs := self._programs.get(map_fd, {})):
             programs[key] = 0
+        self._changes()
 
     def drop(self, map_fd: int, key: bytes) -> None:
         """Compare an entry no more."""
         self._values.get(map_fd, {}).pop(key, None)
+        self._changes()
 
     def forget(self, map_fd: int) -> None:
         """Forget a map that is to be closed."""
         for kept in (self._names, self._values, self._programs):
             kept.pop(map_fd, None)
+        self._changes()
 
     def expect_empty(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
         """Expect no program in these entries of a program array, unless one was put there."""
@@ -88,6 +100,7 @@ class Ledger:
         found = self._programs.setdefault(map_fd, {})
         for key in keys:
             found.setdefault(key, 0)
+        self._changes()
 
     def entries(self) -> dict[int, Entries]:
         """Return what each map has to have, by the kernel's number of the map, for another process."""
@@ -102,16 +115,21 @@ class Ledger:
             if (found := entries.get(self._maps.identity(map_fd))) is not None:
                 self._names[map_fd] = found.name
                 self._values[map_fd], self._programs[map_fd] = dict(found.values), dict(found.programs)
+        self._changes()
 
     def differences(self) -> Iterator[Difference]:
         """Yield the entries that are not as they were written."""
         for map_fd, values in self._values.items():
-            for key, value in values.items():
-                if self._maps.find(map_fd, key, len(value)) != value:
+            entries = [*values.items()]  # another thread may add one
+            size = max(map(len, values.values()), default=0)
+            there = self._maps.find_each(map_fd, (key for key, _ in entries), size)
+            for (key, value), found in zip(entries, there, strict=True):
+                if found != value and values.get(key) == value:
                     yield Difference(map_fd, self._names[map_fd], key, False)
         for map_fd, programs in self._programs.items():
-            for key, program in programs.items():
-                if self._program(map_fd, key) != program:
+            found_programs = self._maps.find_each(map_fd, programs, _ID)
+            for (key, program), found in zip(programs.items(), found_programs, strict=True):
+                if (0 if found is None else int.from_bytes(found, byteorder)) != program:
                     yield Difference(map_fd, self._names[map_fd], key, True)
 
     def mend(self, found: Difference) -> bool:
@@ -133,6 +151,9 @@ class Ledger:
     def maps(self) -> dict[int, str]:
         """The descriptors and names of the maps."""
         return self._names
+
+    def _changes(self) -> None:
+        self.version = next(self._versions)
 
     def _program(self, map_fd: int, key: bytes) -> int:
         found = self._maps.find(map_fd, key, _ID)

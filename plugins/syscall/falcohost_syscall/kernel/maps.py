@@ -7,7 +7,7 @@ import enum
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -63,6 +63,20 @@ class Maps:
         self.library.check(self._lib.bpf_map_lookup_elem(map_fd, key, buffer), "Cannot read a map of the probe")
         return buffer.raw
 
+    def values(self, map_fd: int, keys: Iterable[bytes], size: int) -> Iterator[bytes]:
+        """Yield the entries with these *keys*, as :meth:`lookup` returns each."""
+        for found in self.find_each(map_fd, keys, size):
+            if found is None:
+                self.library.check(-ctypes.get_errno(), "Cannot read a map of the probe")
+            else:
+                yield found
+
+    def find_each(self, map_fd: int, keys: Iterable[bytes], size: int) -> Iterator[bytes | None]:
+        """Yield the entries with these *keys*, as :meth:`find` returns each, which takes longer for many."""
+        buffer, look_up = ctypes.create_string_buffer(size), self._lib.bpf_map_lookup_elem
+        for key in keys:
+            yield None if look_up(map_fd, key, buffer) else buffer.raw
+
     def find(self, map_fd: int, key: bytes, size: int) -> bytes | None:
         """Return one entry of a map, or None if the key does not exist."""
         buffer = ctypes.create_string_buffer(size)
@@ -87,6 +101,16 @@ class Maps:
         if self._lib.bpf_obj_get_info_by_fd(descriptor, info, ctypes.byref(size)) != 0:
             return 0
         return int(_INFO.unpack(info.raw)[1])
+
+    def are_there(self, descriptors: Iterable[int]) -> bool:
+        """Return whether each of these descriptors is that of a map, program or link."""
+        info, size = ctypes.create_string_buffer(_INFO.size), ctypes.c_uint32()
+        get, place = self._lib.bpf_obj_get_info_by_fd, ctypes.byref(size)
+        for descriptor in descriptors:
+            size.value = _INFO.size
+            if get(descriptor, info, place) != 0:
+                return False
+        return True
 
     def keys(self, map_fd: int, size: int) -> Iterator[bytes]:
         """Yield the keys of a map, of *size* bytes each, as long as others do not remove them meanwhile."""

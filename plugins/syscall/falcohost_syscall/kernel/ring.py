@@ -53,6 +53,10 @@ class Ring:
         """Return the number of bytes that are reserved and not read yet."""
         return self.produced() - self.position
 
+    def changed(self) -> bool:
+        """Return whether there is something to read, or somebody else has moved where the kernel has room."""
+        return _POSITION.unpack_from(self._producer)[0] != self.position or self._consumer[0] != self._given
+
     @property
     def held(self) -> int:
         """Return the number of bytes that were read and not given back."""

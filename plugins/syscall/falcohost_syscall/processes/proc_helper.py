@@ -189,7 +189,11 @@ class Remote:
     def check(self) -> None:
         """Check that the helper has not ended."""
         with contextlib.suppress(BlockingIOError):
-            if not _arrived(self._link, socket.MSG_DONTWAIT | socket.MSG_PEEK):
+            try:
+                has_ended = not self._link.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+            except ConnectionError:
+                has_ended = True
+            if has_ended:
                 raise HelperEnded
 
     def read(self, pid: int, start: int | None, what: Sequence[What], most: int) -> list[bytes | None] | None:

@@ -6,6 +6,7 @@ they know may stand in files of the same form in ``/etc/falcohost``.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import ChainMap
 from collections.abc import Sequence
@@ -40,12 +41,12 @@ _GROUPS = ("etc/group", "etc/falcohost/group")
 
 def stamps() -> list[Stamp]:
     """Return the states of the files with accounts."""
-    return [_stamp(ROOT / name) for name in (*_USERS, *_GROUPS)]
+    return [_stamp(f"{ROOT}/{name}") for name in (*_USERS, *_GROUPS)]
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path | str) -> Stamp:
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116 # it is asked all the time
     except OSError:
         return None
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
@@ -75,8 +76,10 @@ class Accounts:
 
     def refresh(self) -> bool:
         """Read the files that have changed; return whether the accounts have."""
-        before = self._rows
-        self._files = {path: _read(path, *known) for path, known in self._files.items()}
+        before, files = self._rows, self._files
+        self._files = {path: _read(path, *known) for path, known in files.items()}
+        if self._rows is not self._default and all(self._files[path][1] is rows for path, (_, rows) in files.items()):
+            return False
         own, *others = [rows for _, rows in self._files.values()]
         self._rows = dict(ChainMap(own, self._default, *others))
         return self._rows != before

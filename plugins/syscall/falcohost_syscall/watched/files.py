@@ -72,8 +72,10 @@ class WatchedFiles:
         while not self._ended:
             changes.watch({path.parent for path in self._paths})
             self._look()
-            time.sleep(REST)
+            looked = time.monotonic()
             changes.wait(INTERVAL)
+            if (early := looked + REST - time.monotonic()) > 0:
+                time.sleep(early)
         changes.close()
 
     def _look(self) -> None:

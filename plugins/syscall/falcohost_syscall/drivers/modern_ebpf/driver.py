@@ -30,7 +30,7 @@ from falcohost_syscall.drivers.modern_ebpf.feed import Feed
 from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
-from falcohost_syscall.drivers.modern_ebpf.reader import Reader, Since, inherited
+from falcohost_syscall.drivers.modern_ebpf.reader import Counted, Reader, Since, inherited
 from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
 from falcohost_syscall.drivers.modern_ebpf.unmatched import LASTS, Unmatched
@@ -105,6 +105,8 @@ class ModernEbpf:
         self._plan: Plan | None = None
         self._received = self._passed_before = 0
         self._counted = Since({}, {})
+        self._latest: Counted | None = None
+        self._check_at = 0.0
         self._status = Status()
         self._unmatched = Unmatched()
         self._lost = 0
@@ -271,12 +273,16 @@ class ModernEbpf:
         last = time.monotonic()
         self.left()
         while (reader := self._reader) is not None:
+            if self._loader is None and time.monotonic() - last < IDLE and reader.feed.rings.is_empty():
+                reader.feed.rings.wait(PERIOD)  # most turns of an idle driver end here
+                continue
             self.context.boot = boot_time(self.context.boot)
             self.users.refresh()
             if self._loader is not None:
                 self._look(self._loader)
-            if self._remote is not None:
-                self._remote.check()
+            if self._remote is not None and time.monotonic() >= self._check_at:
+                self._check_at = time.monotonic() + IDLE
+                self._remote.check()  # who asks it something notices at once
             records, step = reader.read(self._decoder.passed)
             now = time.monotonic()
             if records:
@@ -342,7 +348,10 @@ class ModernEbpf:
         if reader is None or not status.expected.row:
             return None
         row, feed = status.expected.row, reader.feed
-        return self._decoder.watch.heard(feed.rings.complete, feed.counts((row,))[row], feed.lost())
+        complete, latest = feed.rings.complete, self._latest
+        self._latest = None
+        counts, lost = latest if latest is not None and row in latest[0] else (feed.counts((row,)), feed.lost())
+        return self._decoder.watch.heard(complete, counts[row], lost)
 
     def measure(self, on: bool) -> None:
         """Switch measuring of the cost of events in the kernel on or off, if this process has loaded the probe."""
@@ -366,6 +375,7 @@ class ModernEbpf:
         self._hear(reader)
         self._expect(self._status.expected)
         self._counted = reader.counters(self._status)
+        self._latest = reader.latest
 
     def _after_loss(self, now: float) -> None:
         """Remove processes whose exit was lost."""

@@ -40,6 +40,9 @@ class Feed:
         self._access = Maps(library)
         self._maps = maps
         self._tasks = Listing(library, tasks)
+        self._lost = struct.Struct(f"={self._cpus}Q")
+        self._counts = struct.Struct(f"={len(record.CallCount._fields) * self._cpus}Q")
+        self._counted: dict[int, tuple[bytes, record.CallCount]] = {}
         self.rings: Rings
 
     def start(self, sizes: tuple[int, int], position: Position | None = None) -> None:
@@ -91,25 +94,27 @@ class Feed:
 
     def lost(self) -> dict[str, int]:
         """Return how often the probe lost something since it was loaded, by cause (enum lost of bpf/record.h)."""
-        descriptor = self._maps["lost"]
-        return {cause: sum(self._per_cpu(descriptor, row, 1)) for row, cause in enumerate(record.ENUMS["lost"])}
+        causes = record.ENUMS["lost"]
+        values = self._access.values(self._maps["lost"], map(_U32.pack, range(len(causes))), 8 * self._cpus)
+        return {cause: sum(self._lost.unpack(value)) for cause, value in zip(causes, values, strict=True)}
 
     def counts(self, rows: Iterable[int]) -> dict[int, record.CallCount]:
         """Return the counters of each event type since the probe was loaded, by row, for these *rows*.
 
         What no rule asks for is counted in row 0 (calls) and in the rows ``record.COUNT_…``.
         """
-        members = len(record.CallCount._fields)
-        descriptor = self._maps["call_counts"]
-        found = {row: self._per_cpu(descriptor, row, members) for row in (*_UNWANTED, *rows)}
-        return {
-            row: record.CallCount(*(sum(values[place::members]) for place in range(members)))
-            for row, values in found.items()
-        }
+        wanted = dict.fromkeys((*_UNWANTED, *rows))
+        values = self._access.values(self._maps["call_counts"], map(_U32.pack, wanted), self._counts.size)
+        return {row: self._count(row, value) for row, value in zip(wanted, values, strict=True)}
 
-    def _per_cpu(self, descriptor: int, row: int, numbers: int) -> tuple[int, ...]:
-        size = 8 * numbers * self._cpus
-        return struct.unpack(f"={numbers * self._cpus}Q", self._access.lookup(descriptor, _U32.pack(row), size))
+    def _count(self, row: int, value: bytes) -> record.CallCount:
+        """Return the sum over the processors of *value*; most rows are as they were when they were counted last."""
+        known = self._counted.get(row)
+        if known is None or known[0] != value:
+            numbers, members = self._counts.unpack(value), len(record.CallCount._fields)
+            found = record.CallCount(*(sum(numbers[place::members]) for place in range(members)))
+            known = self._counted[row] = value, found
+        return known[1]
 
     def close(self) -> None:
         """Stop reading; the descriptors stay open."""

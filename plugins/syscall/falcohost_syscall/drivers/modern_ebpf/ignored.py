@@ -6,19 +6,46 @@ faster than it can be told from anything else. An entry is checked each time for
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.processes.proc_reader import since
 
+#: Bytes that are read at once; of fewer the last ones are among them.
+_AT_ONCE: Final = 1 << 14
 
-class _Identity(NamedTuple):
-    """When a process was started, in ticks, and what it runs."""
 
-    since: int
-    runs: bytes
+class _Known:
+    """A process: when it was started, in ticks, and what it ran then.
+
+    Its file stays open: opening it takes as long as reading, and it never becomes that of another process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        try:
+            self._file = os.open(f"/proc/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._file = -1
+        self.since = since(pid)  # behind it: if that is as expected, the file is that process's, or no process's
+        self.ran = self.runs()
+
+    def runs(self) -> bytes:
+        """Return what it runs now; empty if it ends."""
+        data = b""
+        try:
+            while len(data) % _AT_ONCE == 0 and (more := os.pread(self._file, _AT_ONCE, len(data))):
+                data += more
+        except OSError:  # it has ended
+            return b""
+        return data
+
+    def close(self) -> None:
+        """Let go of its file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 class Ignored:
@@ -26,18 +53,22 @@ class Ignored:
 
     def __init__(self, probe: Controlled, pids: Iterable[int]) -> None:
         self._probe = probe
-        self._lasting: dict[int, _Identity] = {}
-        self._others: dict[int, _Identity] = {}
+        self._lasting: dict[int, _Known] = {}
+        self._others: dict[int, _Known] = {}
         for pid in pids:
-            self._lasting[pid] = _identity(pid)
+            self._lasting[pid] = _Known(pid)
             probe.ignore(pid)
 
     def replace(self, others: Mapping[int, int]) -> None:
         """Leave out these too (pid → since when it runs), in place of those of the last call."""
-        new = {pid: _identity(pid) for pid in others.keys() - self._lasting.keys()}
-        new = {pid: identity for pid, identity in new.items() if identity.since == others[pid]}
+        found = {pid: _Known(pid) for pid in others.keys() - self._lasting.keys()}
+        new = {pid: known for pid, known in found.items() if known.since == others[pid]}
         for pid in self._others.keys() - new.keys():
             self._probe.observe(pid)
+        for pid in found.keys() - new.keys():
+            found[pid].close()
+        for known in self._others.values():
+            known.close()
         for pid in new:
             self._probe.ignore(pid)
         self._others = new
@@ -45,12 +76,14 @@ class Ignored:
     def check(self) -> Iterator[str]:
         """Mend what is not as it has to be, and yield a sentence for each finding."""
         for pid, known in [*self._lasting.items(), *self._others.items()]:
-            if (now := _identity(pid)) == known:
+            now = known.runs()
+            if now and now == known.ran:
                 continue
+            known.close()
             self._others.pop(pid, None)
             self._lasting.pop(pid, None)
             self._probe.observe(pid)
-            if now.since == known.since and now.runs:  # one that ends has no command line any more
+            if now:  # one that ends has no command line any more
                 yield f"process {pid} of the agent, whose calls are not collected, has executed another program"
         wanted, found = self._lasting.keys() | self._others.keys(), self._probe.ignored()
         for pid in sorted(found - wanted):
@@ -63,10 +96,7 @@ class Ignored:
             self._probe.ignore(pid)
             yield f"the hint at process {pid} of the agent, whose calls are not collected, was removed; it is set again"
 
-
-def _identity(pid: int) -> _Identity:
-    try:
-        runs = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        runs = b""
-    return _Identity(since(pid), runs)
+    def close(self) -> None:
+        """Let go of what it has open."""
+        for known in (*self._lasting.values(), *self._others.values()):
+            known.close()

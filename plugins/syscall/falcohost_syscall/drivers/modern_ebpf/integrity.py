@@ -11,7 +11,6 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from falcohost import SourceError
@@ -33,6 +32,8 @@ _SPENT: Final = ("processes_spent", "groups_spent")
 _KEY: Final = 16
 _WHEN_AND_BYTES: Final = struct.Struct("=QQ")
 _SOON: Final = 1_000_000_000
+# More bytes than the kernel tells of a descriptor.
+_FACTS: Final = 4096
 # Maps into which the loader writes; frozen, they would stay as they are.
 _WRITTEN: Final = ("calls", "filters", "ignored_pids", "stages", ".data.wanted", ".data.options")
 
@@ -121,7 +122,7 @@ class Integrity:
 
     def _loaded(self) -> Iterator[str]:
         loaded = self._probe.object
-        if not all(map(loaded.identity, (*loaded.map_fds().values(), *loaded.link_fds()))):
+        if not loaded.are_there((*loaded.map_fds().values(), *loaded.link_fds())):
             yield self._is_broken("a map or a link is gone")
         for name in _WRITTEN:
             if _is_frozen(self._probe.map_fd(name)):
@@ -133,4 +134,8 @@ class Integrity:
 
 
 def _is_frozen(map_fd: int) -> bool:
-    return "\nfrozen:\t1" in Path(f"/proc/self/fdinfo/{map_fd}").read_text()
+    descriptor = os.open(f"/proc/self/fdinfo/{map_fd}", os.O_RDONLY | os.O_CLOEXEC)  # a Path costs more than the call
+    try:
+        return b"\nfrozen:\t1" in os.read(descriptor, _FACTS)
+    finally:
+        os.close(descriptor)

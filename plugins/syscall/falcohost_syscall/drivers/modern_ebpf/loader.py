@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from socket import socket
 from typing import Any, Final, NamedTuple
@@ -85,6 +86,7 @@ class Loader:
         self._asked = b""
         self._accounts: list[Stamp] | None = None
         self._looked = self._opened = 0.0
+        self._tells = False
         self._memories = {
             STATUS: lasting.make("falcohost status", told.HALF),
             REPORTED: lasting.make("falcohost reported", told.HALF),
@@ -95,8 +97,10 @@ class Loader:
         self._layout, self._purpose, self._unread = layout(), "", 0
         self._objects: dict[str, list[int]] = {}
         self._integrity: Integrity | None = None
+        self._ignored: Ignored | None = None
         self._expected = make()
         self._noted = Noted(self._expected)
+        self._noted_version = -1
         self._prepared: Prepared | None = None
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
@@ -269,7 +273,8 @@ class Loader:
         readers = {
             one.pid: one.since for one in processes if (one.role, one.source, one.ended) == ("worker", SOURCE, False)
         }
-        self._ignored.replace(readers)
+        if self._ignored is not None:
+            self._ignored.replace(readers)
 
     def look(self) -> Sequence[str]:
         """Adapt to what has changed by itself: watched files, and whether functions still show calls.
@@ -288,11 +293,14 @@ class Loader:
         if now - self._looked < LOOKS:
             return ()
         self._looked = now
+        self._tells = not self._tells
         if not self.probe.still_sees() and isinstance(self.probe, Probe):
             self._say_why_not(self.probe)
             self._collect()
-        self._tell()
-        return [*self._ignored.check(), *(() if self._integrity is None else self._integrity.check())]
+        if self._tells:  # every other time: a reader reports once a second
+            self._tell()
+        checks = (one.check() for one in (self._ignored, self._integrity) if one is not None)
+        return [*chain.from_iterable(checks)]
 
     def _load_later(self) -> None:
         """Spend a moment on the filters that are not there yet, when the reader is."""
@@ -358,6 +366,8 @@ class Loader:
 
     def close(self) -> None:
         """Unload the probe."""
+        if self._ignored is not None:
+            self._ignored.close()
         if isinstance(self.collection, Collection):
             self.collection.close()
         self.collection.watched.close()
@@ -365,8 +375,9 @@ class Loader:
 
     def _tell(self) -> None:
         self._told.say(self.status())
-        if self._integrity is not None:
+        if self._integrity is not None and (version := self.probe.ledger.version) != self._noted_version:
             self._noted.note(self._expectations(self._integrity.canaries))
+            self._noted_version = version
 
     def _expectations(self, canaries: Mapping[str, bytes]) -> Expectations:
         """Return what the next loader finds in the kernel; the watched files it sets anew."""

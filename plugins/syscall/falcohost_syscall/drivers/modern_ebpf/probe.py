@@ -49,7 +49,7 @@ _OFTEN: Final = frozenset({record.MOMENT_SWITCH, record.MOMENT_FAULT})
 _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gone")
 #: By program array: the program that is in it only while costs are measured.
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
-#: Program arrays: of filters of execs and exits, and those that the object fills.
+#: Program arrays: of filters of execs and exits, each of which has those of one row, and those that the object fills.
 _OF_PROCESSES: Final = ("exec_filters", "exit_filters")
 _STAGES: Final = ("stages", "exec_stages", "exit_stages")
 _U32: Final = struct.Struct("=I")
@@ -101,7 +101,8 @@ class Probe(Controlled):
         control |= {name: self.object.program_fd(name) for name in CONTROL_PROGRAMS}
         super().__init__(self.kernel, self.object, self.object.ledger, control)
         self.ring_sizes = settings.ring_sizes
-        self.rows = {settings.execve, settings.procexit} - {0}
+        self._of_processes = settings.execve, settings.procexit
+        self.rows = {*self._of_processes} - {0}
         self._calls: dict[tuple[str, int], bytes] = {}
         self.asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
@@ -300,7 +301,8 @@ class Probe(Controlled):
         keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT + 1)]
         for place in self.places:
             self.object.ledger.expect_empty(place.map_fd("filters"), "filters", keys)
-        for name in _OF_PROCESSES:
+        for name, row in zip(_OF_PROCESSES, self._of_processes, strict=True):
+            keys = [_U32.pack(stage * record.MAX_CALLS + row) for stage in range(record.STAGE_SUBMIT + 1)]
             self.object.ledger.expect_empty(self.map_fd(name), name, keys)
 
     def _attach_if(self, program: str, wanted: bool) -> None:

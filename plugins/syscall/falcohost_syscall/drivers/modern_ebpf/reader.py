@@ -6,7 +6,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Counters(msgspec.Struct, frozen=True):
     lost: dict[str, int] = {}
 
 
+#: The probe's counters since it was loaded: of calls by row, and of losses by cause.
+Counted: TypeAlias = tuple[dict[int, CallCount], dict[str, int]]
+
+
 class Since(NamedTuple):
     """What was counted since the last report of an earlier reader."""
 
@@ -60,6 +64,7 @@ class Reader:
     :ivar restored: that was done.
     :ivar is_second: an earlier reader has ended before it left any.
     :ivar again: an earlier reader may have read what was read last.
+    :ivar latest: what :meth:`counters` has read last.
     """
 
     def __init__(self, descriptors: Mapping[str, Sequence[int]], context: Context) -> None:
@@ -67,6 +72,7 @@ class Reader:
         journal = Memory(descriptors[JOURNAL][0])
         self.feed = Feed(dict(zip(MAPS, maps, strict=True)), tasks)
         self.again = False
+        self.latest: Counted | None = None
         self._context = context
         self._told = Told(Memory(descriptors[STATUS][0], writable=False), Status)
         self._reported = Told(Memory(descriptors[REPORTED][0]), Counters)
@@ -149,10 +155,8 @@ class Reader:
 
     def counters(self, status: Status) -> Since:
         """Return what was counted since the last report of an earlier reader; from now on this is the last report."""
-        counts = self.feed.counts(status.rows)
-        now = Counters(
-            {row: tuple(count) for row, count in counts.items()}, self.feed.lost() | {"preempted": status.missed}
-        )
+        counts, lost = self.latest = self.feed.counts(status.rows), self.feed.lost()
+        now = Counters({row: tuple(count) for row, count in counts.items()}, lost | {"preempted": status.missed})
         self._reported.say(now)
         before = self._before
         return Since(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import struct
@@ -74,10 +73,22 @@ class Rings:
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""
-        if any(ring.unread() >= ring.size // _WAKE_SHARE for ring in self._rings):
+        calls, processes = self._rings
+        if calls.unread() >= calls.size // _WAKE_SHARE or processes.unread() >= processes.size // _WAKE_SHARE:
             return
-        with contextlib.suppress(InterruptedError):
+        try:
             self._poll.poll(timeout)
+        except InterruptedError:
+            return
+
+    def is_empty(self) -> bool:
+        """Return whether :meth:`read` would find nothing, which is then known to be complete up to now."""
+        now = time.monotonic_ns()
+        calls, processes = self._rings
+        if self._pending or calls.changed() or processes.changed():
+            return False
+        self.complete = now
+        return True
 
     def read(self, limit: int = BATCH) -> list[bytes]:
         """Return the next records of both rings in order of time, up to *limit* of calls; empty if there are none.

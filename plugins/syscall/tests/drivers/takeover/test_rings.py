@@ -121,3 +121,25 @@ def test_a_position_that_cannot_be(played, position):
     rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
 
     assert all(len(one) < SIZE for one in rings.read())
+
+
+def test_nothing_to_read(played):
+    """Rings without anything new are complete up to now; a record, or a position that somebody moves, is to be read."""
+    calls, processes = played
+    rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE))
+    before = rings.complete
+
+    assert rings.is_empty()
+    assert before < rings.complete
+    for ring in played:
+        ring.write(record(1, 1))
+        complete = rings.complete
+
+        assert not rings.is_empty()
+        assert complete == rings.complete
+        rings.read()
+
+        assert rings.is_empty()
+    os.pwrite(calls.descriptor, struct.pack("=Q", 8), 0)
+
+    assert not rings.is_empty()
