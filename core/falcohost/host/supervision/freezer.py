@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,26 @@ VERSION_1: Final = Path("/sys/fs/cgroup/freezer")
 _STATE: Final = "freezer.state"
 _PROCESSES: Final = "cgroup.procs"
 
+#: The cgroups that were last found not to be frozen, and when; in so many seconds they are not looked at again, since
+#: most of the agent's processes, which are looked at in one turn, have the same.
+_thawed: Final[dict[tuple[str | None, str | None], float]] = {}
+_LASTS: Final = 0.1
+
 
 def is_held(pid: int) -> bool:
     """Return whether the process is frozen by a cgroup, of either version."""
-    version_1, version_2 = _cgroups_of(pid)
+    cgroups = _cgroups_of(pid)
+    now = time.monotonic()
+    if now - _thawed.get(cgroups, -_LASTS) < _LASTS:
+        return False
+    if _are_frozen(*cgroups):
+        return True
+    _thawed.clear()
+    _thawed[cgroups] = now
+    return False
+
+
+def _are_frozen(version_1: str | None, version_2: str | None) -> bool:
     root = mount()
     if root is not None and version_2 is not None and is_frozen(root, version_2):
         return True
@@ -37,7 +54,7 @@ def let_die(pid: int) -> None:
     One that is frozen by version 2 dies anyway. This process has to be let write there; otherwise nothing is done.
     """
     own, _ = _cgroups_of(os.getpid())
-    if own is not None and is_held(pid):
+    if own is not None and _are_frozen(*_cgroups_of(pid)):  # it may have been frozen just now
         with contextlib.suppress(OSError):
             (_folder(own) / _PROCESSES).write_text(str(pid))
 

@@ -40,6 +40,7 @@ class Ring:
         # A memoryview stores 64 bits at once. struct.pack_into writes zeros first, which the kernel could see.
         self._consumer = memoryview(self._page).cast("Q")
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self._produced = memoryview(self._producer)[: _POSITION.size].cast("Q")
         self._data = page
         self._given: int = self._consumer[0]
         self.position: int = min(max(position, self._given), self.produced())
@@ -55,7 +56,7 @@ class Ring:
 
     def changed(self) -> bool:
         """Return whether there is something to read, or somebody else has moved where the kernel has room."""
-        return _POSITION.unpack_from(self._producer)[0] != self.position or self._consumer[0] != self._given
+        return self._produced[0] != self.position or self._consumer[0] != self._given
 
     @property
     def held(self) -> int:
@@ -110,5 +111,6 @@ class Ring:
     def close(self) -> None:
         """Unmap the ring; the descriptor stays open."""
         self._consumer.release()
+        self._produced.release()
         self._page.close()
         self._producer.close()

@@ -368,8 +368,9 @@ class ModernEbpf:
             self._loader.close()
 
     def _hear(self, reader: Reader) -> None:
-        self._status = status = reader.status()
-        self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in status.objects.items()}
+        if (status := reader.status()) is not self._status:
+            self._status = status
+            self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in status.objects.items()}
 
     def _count(self, reader: Reader) -> None:
         self._hear(reader)
