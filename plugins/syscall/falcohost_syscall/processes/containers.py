@@ -21,7 +21,7 @@ from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
 
 #: Number of cgroups whose container is remembered, and how many are left when some are forgotten. The kernel tells of
-#: a cgroup again when it has met 4,096 others meanwhile.
+#: a cgroup again when it has met 4,096 others since that was last used, so that more have to be remembered here.
 LIMIT = 16_384
 LEFT = 12_288
 
@@ -347,10 +347,16 @@ class Containers:
             self.undecided[key] = claims
 
     def _make_room(self) -> None:
-        """Forget the oldest keys: those of which no process runs, and others only if that does not suffice."""
+        """Forget the oldest keys: those of which no process runs, and others only if that does not suffice.
+
+        What is used stands last from now on: the kernel, too, remembers by use, and would not tell of it again.
+        """
         used = self.used()
-        for key in [key for key in self._known if key not in used][: LIMIT - LEFT]:
-            self._forget(key)
+        if unused := [key for key in self._known if key not in used][: LIMIT - LEFT]:
+            for key in unused:
+                self._forget(key)
+            for key in [key for key in self._known if key in used]:
+                self._known[key] = self._known.pop(key)
         while len(self._known) >= LIMIT:
             self._forget(next(iter(self._known)))
             self.dropped += 1

@@ -265,6 +265,23 @@ def test_too_many_cgroups_of_running_processes():
     assert [LIMIT - 1, LIMIT + 9, LIMIT] == [[*containers.known()][place] for place in (-11, -2, -1)]
 
 
+def test_a_cgroup_that_comes_to_life_again():
+    """A cgroup is remembered for longer after its last process than the kernel remembers that it has told of it."""
+    containers, used = Containers(exists=lambda claim: False), {1}
+    containers.used = lambda: used
+    containers.learn(1, [f"=/docker/{ID}"])
+    for key in range(2, 2 * LIMIT):
+        containers.learn(key, ["=/gone"])
+    used.clear()
+    for key in range(2 * LIMIT, 2 * LIMIT + 4096):
+        containers.learn(key, ["=/gone"])
+
+    assert "docker" == containers.get(1).type
+    for key in range(3 * LIMIT, 5 * LIMIT):
+        containers.learn(key, ["=/gone"])
+    assert 1 not in containers.known()
+
+
 def test_what_cgroups_have_in_common_is_remembered_once():
     """Of a dozen hierarchies in which many cgroups are the same, each is one text for all of them."""
     containers = Containers(lambda claim: False)
