@@ -67,9 +67,9 @@ def prepared():
 generator = modules[0].counted(3)
 next(generator)
 before = {name: value.__code__ for name, value in vars(modules[0]).items() if hasattr(value, "__code__")}
-count = move_running_code(["package.m0"]) if sys.argv[2] == "moved" else 0
-again = move_running_code(["package.m0"]) if sys.argv[2] == "moved" else 0
-pages = prepared()
+count = move_running_code(["package.m0"]) if sys.argv[2] != "as it was" else 0
+again = move_running_code(["package.m0"]) if sys.argv[2] != "as it was" else 0
+pages = prepared() if sys.argv[2] != "mortal" else 0
 found = run()
 try:
     modules[0].fails()
@@ -79,6 +79,9 @@ gc.collect()
 moved = [name for name, code in before.items() if vars(modules[0])[name].__code__ is not code]
 print(json.dumps([count, again, pages, sum(found), list(generator), line, moved]))
 """
+
+
+POSSIBLE = pytest.mark.skipif(not is_possible(), reason="code cannot be moved here, or somebody follows what runs")
 
 
 @pytest.fixture
@@ -103,7 +106,16 @@ def ran(folder, how):
     return json.loads(done.stdout)
 
 
-@pytest.mark.skipif(not is_possible(), reason="code cannot be moved in this Python, or somebody follows what runs")
+@POSSIBLE
+def test_where_python_ends(package):
+    """A process that has moved code ends like any other, also where nothing is immortal."""
+    count, *_, left, line, moved = ran(package, "mortal")
+
+    assert ([2, 1], 2) == (left, len(moved))
+    assert (count, line) > (0, 0)
+
+
+@POSSIBLE
 def test_a_fork_copies_less(package):
     """Code that was moved does the same, and a fork that runs it copies fewer pages."""
     _, _, before, result, *_ = ran(package, "as it was")

@@ -47,9 +47,9 @@ class _Code(NamedTuple):
 
 
 class _Moved:
-    """The memory to which code was moved: for as long as this process runs."""
+    """Whether code was moved."""
 
-    memory: memoryview | None = None
+    done = False
 
 
 def move_running_code(modules: Iterable[str]) -> int:
@@ -57,13 +57,14 @@ def move_running_code(modules: Iterable[str]) -> int:
 
     To be called once, by who is about to fork for the first time. Return how many code objects were moved.
     """
-    if _Moved.memory is not None or not is_possible():
+    if _Moved.done or not is_possible():
         return 0
     found = _found(_order({OWN, *(name.partition(".")[0] for name in modules)}))
     size = sum(_size(one.code) for _, those in found for one in those) + _PAGE * len(found)
     if not size:
         return 0
-    _Moved.memory = memory = unused(size)
+    _Moved.done, memory = True, unused(size)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))  # it stays, also while Python ends
     at, count = ctypes.addressof(ctypes.c_char.from_buffer(memory)), 0
     for _, those in found:
         at += -at % _PAGE
