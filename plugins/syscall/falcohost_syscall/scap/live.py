@@ -30,6 +30,8 @@ MOST_LOOKED_UP: Final = 20
 #: Seconds of each second that looking up may take, and most threads that wait for it; others stay unknown.
 _SHARE: Final = 0.1
 _MOST_LATER: Final = 4096
+#: How often processes are tried at the start.
+_TRIES: Final = 2
 
 
 class LiveTables(Tables):
@@ -110,11 +112,19 @@ class LiveTables(Tables):
         return None if known is None else known.uid
 
     def list_running(self, between: Callable[[], object] | None = None) -> None:
-        """Add all processes that run now, with their threads and descriptors; call *between* after each."""
-        for pid in sorted(procfs.READING.reader.pids() or ()):
-            self.look_up(pid)
-            if between is not None:
-                between()
+        """Add all processes that run now, with their threads and descriptors; call *between* after each.
+
+        Those of which nothing could be read in time, as of large ones on a busy machine, are tried once more.
+        """
+        waiting = sorted(procfs.READING.reader.pids() or ())
+        for _ in range(_TRIES):
+            missed = []
+            for pid in waiting:
+                if not self.look_up(pid):
+                    missed.append(pid)
+                if between is not None:
+                    between()
+            waiting = missed
         self.link()
 
     def sweep(self) -> None:

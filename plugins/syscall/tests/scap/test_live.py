@@ -146,6 +146,22 @@ def test_looking_up_takes_a_share_of_each_second(waiting, monkeypatch):
     assert 101.12 == pytest.approx(now[0])
 
 
+def test_a_process_that_is_not_read_in_time_is_tried_again(waiting, monkeypatch):
+    """At the start, one that could not be read is listed at the second try, and no other twice."""
+    tables, tried = LiveTables(), []
+    read = tables.look_up
+
+    def slow(tid: int) -> bool:
+        tried.append(tid)
+        return read(tid) if tried.count(tid) > 1 or tid != waiting.pid else False
+
+    monkeypatch.setattr(tables, "look_up", slow)
+    tables.list_running()
+
+    assert "cat" == tables.threads[waiting.pid].process.comm
+    assert (2, 1) == (tried.count(waiting.pid), tried.count(os.getpid()))
+
+
 @pytest.fixture
 def rooted(tmp_path):
     """Return a process whose root is a folder with accounts of its own."""
