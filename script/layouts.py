@@ -230,7 +230,9 @@ def _default(rule: str, member: str, type_: str) -> str:
     if rule == "zero":
         return ' = b""' if type_ == "bytes" else " = 0"
     if rule == "nothing" and member not in ("call", "want"):
-        return " = NO_ARG" if member.endswith("_arg") else " = (1 << 64) - 1" if member == "leaves" else " = 0"
+        return (
+            " = NO_ARG" if member.endswith("_arg") else " = (1 << 64) - 1" if member in ("sorts", "leaves") else " = 0"
+        )
     return ""
 
 

@@ -87,15 +87,15 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 }
 
 /* Of a call of 64 bits, and of registers with their type. */
-#define FIRST_ARG(regs) (regs)->di
-#define SECOND_ARG(regs) (regs)->si
-#define THIRD_ARG(regs) (regs)->dx
+#define FIRST_ARG(regs) OF(regs, di)
+#define SECOND_ARG(regs) OF(regs, si)
+#define THIRD_ARG(regs) OF(regs, dx)
 
 #elif defined(__TARGET_ARCH_arm64)
 
-#define FIRST_ARG(regs) (regs)->orig_x0
-#define SECOND_ARG(regs) (regs)->regs[1]
-#define THIRD_ARG(regs) (regs)->regs[2]
+#define FIRST_ARG(regs) OF(regs, orig_x0)
+#define SECOND_ARG(regs) OF(regs, regs[1])
+#define THIRD_ARG(regs) OF(regs, regs[2])
 #define REACHING_CALLS 9
 static const __u16 reaching_calls[REACHING_CALLS] = {63, 222, 67, 65, 71, 76, 69, 285, 426};
 #define PRCTL 167

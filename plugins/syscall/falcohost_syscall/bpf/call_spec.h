@@ -69,9 +69,11 @@ struct call_spec {
 	__u8 left;      /* enum left */
 	__u8 asks;      /* ASKS_* of facts.h */
 	__u8 folders;   /* filters may leave out whole folders of opens with these access modes (1 << O_RDONLY …): folders.bpf.h */
-	__u8 pad[2];
+	__u8 sort_arg;  /* the argument that says what sort of call it is, and by which filters leave out most, or NO_ARG */
+	__u8 pad;
 	__u32 value_arg, value2_arg, value3_arg; /* VALUE(…); NO_ARG: none */
 	__u32 pad2;
+	__u64 sorts;    /* for filters only: which values that argument may have: facts/sorts.py */
 	__u64 leaves;   /* for filters only: the last components that a descriptor's file may have: facts/leaves.py */
 };
 

@@ -90,6 +90,18 @@ static __always_inline bool unwanted(struct call_spec *spec, __u32 tgid, long re
 	return !(spec->want & WANT_SENTINEL) && ignored(tgid);
 }
 
+/* Whether no rule can want a call with this argument, of those that a 64-bit program passed. */
+static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs *registers)
+{
+	struct pt_regs *regs = FORM(TYPED(struct pt_regs, registers), registers);
+	__u32 value;
+
+	if (spec->sort_arg > 2)
+		return false;
+	value = spec->sort_arg == 0 ? FIRST_ARG(regs) : spec->sort_arg == 1 ? SECOND_ARG(regs) : THIRD_ARG(regs);
+	return !(spec->sorts >> (value * 0x9e3779b1U >> 26) & 1);
+}
+
 /* Goes on to a stage by way of the filter before it, if there is one. */
 static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
 {
@@ -170,6 +182,13 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 	spec = bpf_map_lookup_elem(&calls, &nr);
 	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, OF(task, tgid), ret)) {
 		count_time(0, began);
+		return 0;
+	}
+	if (nr == (__u32)call_nr(regs) && is_other_sort(spec, regs)) {
+		if (gives_descriptor(spec))
+			forget_installed(task, ret);
+		count_seen(spec->call);
+		count_time(spec->call, began);
 		return 0;
 	}
 	s = get_scratch(0);

@@ -4,6 +4,7 @@
 #ifndef FALCOHOST_FOLDERS_BPF_H
 #define FALCOHOST_FOLDERS_BPF_H
 
+#include "direct.bpf.h"
 #include "entered.bpf.h"
 #include "names.bpf.h"
 #include "measure.bpf.h"
@@ -50,19 +51,16 @@ static __always_inline bool is_in_sieve(const struct sieve *names, __u64 bytes, 
 	return names->bits[place >> 3] >> (place & 7) & 1;
 }
 
-/* Whether a rule may ask for the last name of len bytes that begins there in the record. */
-static __always_inline bool is_asked_for(struct scratch *s, __u32 at, __u32 len)
+/* Whether a rule may ask for a last name of len bytes, of which these are the first and the last eight. */
+static __always_inline bool is_asked_for(__u64 first, __u64 last, __u32 len)
 {
 	__u32 zero = 0;
 	struct sieve *names = bpf_map_lookup_elem(&sieve, &zero);
-	__u64 first, last;
 
 	if (!names)
 		return true;
 	if (!names->kinds)
 		return false;
-	first = eight_bytes(s, at);
-	last = eight_bytes(s, at + len - sizeof(last));
 	for (__u32 i = 0; i < SIEVE_SIZES && len >= 1 << i; i++) {
 		__u32 rest = 64 - (8 << i);
 
@@ -108,8 +106,8 @@ enum folder_verdict {
 };
 
 #ifndef OLDER
-/* Whether a directory entry has the name that begins there. */
-static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, struct scratch *s, __u32 at, __u32 len)
+/* Whether a directory entry has the name that begins there: in a folder's text, or in the kernel's memory. */
+static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, __u64 at, __u32 len)
 {
 	const void *name = dentry->d_name.name;
 	__u32 here, rest;
@@ -121,7 +119,7 @@ static __always_inline bool is_named(struct dentry *dentry, const struct folder 
 		barrier_var(here); /* or a loop keeps on the stack whatever follows from it */
 		if (here >= len)
 			break;
-		difference = (folder ? folder_bytes(folder, at + here) : eight_bytes(s, at + here)) ^ number_at(name + here);
+		difference = (folder ? folder_bytes(folder, at + here) : number_at((void *)at + here)) ^ number_at(name + here);
 		rest = len - here;
 		if (rest < sizeof(__u64))
 			difference <<= 8 * (sizeof(__u64) - rest);
@@ -147,7 +145,7 @@ static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry)
 			return false;
 		at -= 1 + len;
 		barrier_var(at);
-		if ((__u8)folder_bytes(folder, at - 1) != '/' || !is_named(dentry, folder, NULL, at, len))
+		if ((__u8)folder_bytes(folder, at - 1) != '/' || !is_named(dentry, folder, at, len))
 			return false;
 		at_dentry = NUMBER(struct dentry, dentry, d_parent);
 		dentry = TYPED(struct dentry, (void *)at_dentry);
@@ -155,37 +153,47 @@ static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry)
 	return false;
 }
 
-/* Where the last name begins in the record if the path that was passed is the folder's with the name of this entry, or the name
- * alone, which begins at PASSED_AT; else 0. */
-static __always_inline __u32 passed_leaf(struct scratch *s, struct folder *folder, struct dentry *dentry, __u64 address)
+enum passed { PASSED_OTHER, PASSED_WHOLE, PASSED_ALONE };
+
+/* Whether the path that was passed is the folder's with the name of this entry, or the name alone. */
+static __always_inline enum passed how_passed(struct scratch *s, struct task_struct *task, struct folder *folder, struct dentry *dentry,
+					      __u64 address)
 {
-	__u32 len = dentry->d_name.len, before = folder->len, size, rest, at = PASSED_AT;
+	__u32 len = dentry->d_name.len, before = folder->len, size, rest;
+	enum passed passed = PASSED_ALONE;
+	__u64 at;
 
 	if (len > SHORT_NAME || before > FOLDER_LONGEST)
-		return 0;
+		return PASSED_OTHER;
 	barrier_var(before); /* or the verifier is not shown the bound */
 	size = before + len + 1;
 	if (size < 2)
-		return 0;
+		return PASSED_OTHER;
 	barrier_var(size); /* the same */
-	if (size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
-		return 0;
-	if (s->record[PASSED_AT] == '/') {
+	at = direct_bytes(task, address, size);
+	if (!at) {
+		if (size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
+			return PASSED_OTHER;
+		*(volatile __u64 *)&s->file = (__u64)(s->record + PASSED_AT); /* read again, it is a number */
+		at = *(volatile __u64 *)&s->file;
+	}
+	if ((__u8)number_at((void *)at) == '/') {
 		for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
-			__u64 difference = folder_bytes(folder, done) ^ eight_bytes(s, PASSED_AT + done);
+			__u64 difference = folder_bytes(folder, done) ^ number_at((void *)at + done);
 
 			rest = before - done;
 			barrier_var(rest);
 			if (rest < sizeof(__u64))
 				difference <<= 8 * (sizeof(__u64) - rest);
 			if (difference)
-				return 0;
+				return PASSED_OTHER;
 		}
 		at += before;
+		passed = PASSED_WHOLE;
 	}
-	if (!is_named(dentry, NULL, s, at, len) || (__u8)eight_bytes(s, at + len))
-		return 0;
-	return at;
+	if (!is_named(dentry, NULL, at, len) || (__u8)number_at((void *)at + len))
+		return PASSED_OTHER;
+	return passed;
 }
 
 /* Whether this is the directory where a relative path starts. */
@@ -206,7 +214,9 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	__u64 first, second, third, path, parent;
 	bool at = spec->dir_arg == 0; /* openat, else open or creat */
 	struct files_struct *files;
-	__u32 flags, version, leaf;
+	__u32 flags, version, len;
+	const void *name;
+	enum passed passed;
 	struct fdtable *table;
 	struct folder *folder;
 	struct dentry *dentry;
@@ -214,7 +224,6 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	struct pt_regs *regs;
 	struct inode *inode;
 	struct file *file;
-	__s32 start;
 
 	if (!HAS_CASTS)
 		return FOLDER_WANTED;
@@ -223,8 +232,6 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	second = SECOND_ARG(regs);
 	third = THIRD_ARG(regs);
 	path = at ? second : first;
-	start = at ? (__s32)first : AT_FDCWD;
-	barrier_var(start); /* or both that it is made of are kept on the stack */
 	flags = spec->flags_arg == 1 ? second : spec->flags_arg == 2 ? third : 0;
 	files = task->files;
 	table = files->fdt;
@@ -253,10 +260,14 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 		return FOLDER_UNJUDGED;
 	if (!folder->len)
 		return FOLDER_WANTED;
-	leaf = passed_leaf(s, folder, dentry, path);
-	if (!leaf || (leaf == PASSED_AT && !starts_at(task, start, parent)))
+	passed = how_passed(s, task, folder, dentry, path);
+	if (passed == PASSED_OTHER)
 		return FOLDER_UNJUDGED;
-	if (is_asked_for(s, leaf, dentry->d_name.len))
+	if (passed == PASSED_ALONE && !starts_at(task, spec->dir_arg == 0 ? FIRST_ARG(TYPED(struct pt_regs, registers)) : AT_FDCWD, parent))
+		return FOLDER_UNJUDGED;
+	name = dentry->d_name.name;
+	len = dentry->d_name.len;
+	if (is_asked_for(number_at(name), number_at(name + len - sizeof(__u64)), len))
 		return FOLDER_WANTED;
 	if (!is_folder(folder, parent))
 		return FOLDER_UNJUDGED;

@@ -32,7 +32,8 @@ CALL_STAGE(folder_unwanted)
 	struct view name = s->facts.views[VIEW_NAME], folder = s->facts.views[VIEW_FOLDER];
 
 	keep_folder(s, false);
-	if (is_asked_for(s, folder.at + folder.len, name.len - folder.len))
+	if (is_asked_for(eight_bytes(s, folder.at + folder.len), eight_bytes(s, folder.at + name.len - sizeof(__u64)),
+			 name.len - folder.len))
 		return objects_gathered(ctx, s, task_of(s));
 	count_time(s->spec.call, s->began);
 	return 0;

@@ -133,6 +133,7 @@ typedef struct { long counter; } atomic_long_t;
 struct mm_rss_stat { atomic_long_t count[4]; };
 struct mm_struct___before_6_2 { struct mm_rss_stat rss_stat; };
 struct mm_struct {
+	void *pgd;
 	atomic_t mm_users;
 	unsigned long total_vm;
 	struct percpu_counter rss_stat[4]; /* since 6.2 */

@@ -551,9 +551,11 @@ class CallSpec(NamedTuple):
     left: int = 0
     asks: int = 0
     folders: int = 0
+    sort_arg: int = NO_ARG
     value_arg: int = NO_ARG
     value2_arg: int = NO_ARG
     value3_arg: int = NO_ARG
+    sorts: int = (1 << 64) - 1
     leaves: int = (1 << 64) - 1
 
 
@@ -596,7 +598,7 @@ LARGE_IMAGE: Final = struct.Struct("=Q2I4096s4096s4096s")
 INODE_ID: Final = struct.Struct("=Q2I")
 WATCHED_NAME: Final = struct.Struct("=3H")
 WATCHED_FILE: Final = struct.Struct("=24sI4x1024s")
-CALL_SPEC: Final = struct.Struct("=2I14B2x3I4xQ")
+CALL_SPEC: Final = struct.Struct("=2I15B1x3I4x2Q")
 SETTINGS: Final = struct.Struct("=Q4I16s2I")
 CALL_COUNT: Final = struct.Struct("=5Q")
 
@@ -704,26 +706,26 @@ PLACES: Final = {
     },
     "scratch": {
         "spec": 0,
-        "pos": 48,
-        "walk": 56,
-        "facts": 112,
-        "header": 432,
-        "record": 432,
-        "path": 37296,
-        "began": 41648,
-        "file": 41656,
-        "address": 41664,
-        "self": 41668,
-        "names": 41672,
-        "task": 41776,
-        "now": 41784,
+        "pos": 56,
+        "walk": 64,
+        "facts": 120,
+        "header": 440,
+        "record": 440,
+        "path": 37304,
+        "began": 41656,
+        "file": 41664,
+        "address": 41672,
+        "self": 41676,
+        "names": 41680,
+        "task": 41784,
+        "now": 41792,
     },
 }
 """Members of structs, in bytes from the start of each."""
 
 SIZES: Final = {
     "call_count": 40,
-    "call_spec": 48,
+    "call_spec": 56,
     "caller": 16,
     "caps": 16,
     "execed": 88,
@@ -739,7 +741,7 @@ SIZES: Final = {
     "process": 984,
     "queue": 8,
     "resources": 56,
-    "scratch": 41832,
+    "scratch": 41840,
     "section": 4,
     "settings": 48,
     "sockinfo": 72,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from falcohost import SourceError
-from falcohost_syscall.drivers.modern_ebpf import hooks, sameness
+from falcohost_syscall.drivers.modern_ebpf import direct, hooks, sameness
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.by_perf import PROGRAM, RETURNED, ByPerf, may_be_left_out
@@ -111,6 +111,8 @@ def prepare(
                 raise
             wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
             probe = _loaded(library, wanted)
+        if direct.is_there(older=False):
+            direct.find(kernel, probe.program_fd(direct.PROGRAM))
         return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, by_perf)
 
 
@@ -177,7 +179,8 @@ def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Obj
     else:
         probe = _loaded_whole(library, wanted, codes, types)
     try:
-        probe.freeze(FOLDERS)
+        for name in (FOLDERS, direct.FOUND) if direct.is_there(older=wanted.older) else (FOLDERS,):
+            probe.freeze(name)
     except BaseException:
         probe.close()
         raise

@@ -16,6 +16,7 @@ from falcohost_syscall.facts.folders import has_folders, modes
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.facts.leaves import leaf_bits
 from falcohost_syscall.facts.processes import about, asks
+from falcohost_syscall.facts.sorts import ALL_SORTS, sorts
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, may_hold
 from falcohost_syscall.pushdown.needs import in_conditions, needs, table_calls
@@ -205,6 +206,8 @@ def requests(
 def _spec(row: Call, needed: Mapping[str, Condition] | None, present: int = 0) -> CallSpec:
     condition = (needed or {}).get(row.name, TRUE)
     values = (*row.values, NO_ARG, NO_ARG, NO_ARG)
+    # What a hook has kept of a call is taken when it returns, whatever its arguments.
+    sort_arg, sorted_bits = (NO_ARG, ALL_SORTS) if row.hooks or row.left else sorts(condition)
     return CallSpec(
         call=row.call,
         want=row.want,
@@ -224,6 +227,8 @@ def _spec(row: Call, needed: Mapping[str, Condition] | None, present: int = 0) -
         value2_arg=values[1],
         value3_arg=values[2],
         folders=modes(condition) if has_folders(row) else 0,
+        sort_arg=sort_arg,
+        sorts=sorted_bits,
         leaves=leaf_bits(condition),
     )
 
