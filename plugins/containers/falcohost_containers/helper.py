@@ -22,6 +22,7 @@ import msgspec
 
 from falcohost.helpers import prepare_threads
 from falcohost.port import serve_late
+from falcohost.regular import is_there
 from falcohost_containers.asking import Asked, Asking, Place
 from falcohost_containers.config import HAS_HTTP2, Config
 from falcohost_containers.inside import Inside
@@ -228,7 +229,7 @@ class Watching:
         have_come = owners != self._owners.get(folder)
         self._owners[folder] = owners
         is_new = self._folders.watch(folder, ends=True)
-        if not is_new and not folder.exists():
+        if not is_new and not is_there(folder):
             self._folders.wait_for(folder)
             is_new = self._folders.watch(folder, ends=True)  # it may have come meanwhile
         if not (is_new or have_come):

@@ -5,6 +5,8 @@ podman writes them before it starts a container (https://github.com/containers/s
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -189,10 +191,15 @@ class Podman:
 def folders_of(storages: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     """Yield the folders of images and of containers that there are in *storages*."""
     for storage in storages:
-        for driver in _DRIVERS:
-            folder = storage / f"{driver}-containers"
-            if folder.is_dir():
-                yield storage / f"{driver}-images", folder
+        for images, folder in _possible(storage):
+            if os.path.isdir(folder):  # noqa: PTH112 # they are looked for each second
+                yield images, folder
+
+
+@functools.lru_cache(maxsize=64)
+def _possible(storage: Path) -> Sequence[tuple[Path, Path]]:
+    """Return what each driver calls the folders of images and of containers in *storage*."""
+    return [(storage / f"{driver}-images", storage / f"{driver}-containers") for driver in _DRIVERS]
 
 
 def containers_in(folder: Path) -> list[Stored]:

@@ -44,7 +44,7 @@ def stamps() -> list[Stamp]:
     return [_stamp(f"{ROOT}/{name}") for name in (*_USERS, *_GROUPS)]
 
 
-def _stamp(path: Path | str) -> Stamp:
+def _stamp(path: str) -> Stamp:
     try:
         stat = os.stat(path)  # noqa: PTH116 # it is asked all the time
     except OSError:
@@ -57,7 +57,7 @@ class Accounts:
 
     def __init__(self, paths: Sequence[Path], default: dict[int, list[str]]) -> None:
         self._default = default
-        self._files: dict[Path, tuple[Stamp, dict[int, list[str]]]] = {path: (None, {}) for path in paths}
+        self._files: dict[str, tuple[Stamp, dict[int, list[str]]]] = {str(path): (None, {}) for path in paths}
         self._rows: dict[int, list[str]] = default
         self.refresh()
 
@@ -76,16 +76,16 @@ class Accounts:
 
     def refresh(self) -> bool:
         """Read the files that have changed; return whether the accounts have."""
-        before, files = self._rows, self._files
-        self._files = {path: _read(path, *known) for path, known in files.items()}
-        if self._rows is not self._default and all(self._files[path][1] is rows for path, (_, rows) in files.items()):
+        before, known = self._rows, [stamp for stamp, _ in self._files.values()]
+        self._files = {path: _read(path, *one) for path, one in self._files.items()}
+        if before is not self._default and known == [stamp for stamp, _ in self._files.values()]:
             return False
         own, *others = [rows for _, rows in self._files.values()]
         self._rows = dict(ChainMap(own, self._default, *others))
         return self._rows != before
 
 
-def _read(path: Path, known: Stamp, rows: dict[int, list[str]]) -> tuple[Stamp, dict[int, list[str]]]:
+def _read(path: str, known: Stamp, rows: dict[int, list[str]]) -> tuple[Stamp, dict[int, list[str]]]:
     """Return the state and the lines of a file; *rows* if they are those of its state."""
     try:
         stamp = _stamp(path)

@@ -42,6 +42,7 @@ class WatchedFiles:
         self._paths: tuple[Path, ...] = ()
         self._known: dict[Path, tuple[_Stamp, bytes]] = {}
         self._told: dict[bytes, bytes] = {}
+        self._is_told = False
         self._changes: FolderChanges | None = None
         self._thread: threading.Thread | None = None
         self._ended = False
@@ -69,8 +70,13 @@ class WatchedFiles:
             self._thread.join(INTERVAL)
 
     def _run(self, changes: FolderChanges) -> None:
+        paths: tuple[Path, ...] = ()
+        folders: set[Path] = set()
         while not self._ended:
-            changes.watch({path.parent for path in self._paths})
+            if paths is not self._paths:
+                paths = self._paths
+                folders = {path.parent for path in paths}
+            changes.watch(folders)
             self._look()
             looked = time.monotonic()
             changes.wait(INTERVAL)
@@ -81,7 +87,10 @@ class WatchedFiles:
     def _look(self) -> None:
         """Tell the probe what has changed."""
         paths = self._paths
-        self._known = {path: known for path in paths if (known := self._identity(path)) is not None}
+        known = {path: one for path in paths if (one := self._identity(path)) is not None}
+        if known == self._known and self._is_told:
+            return
+        self._known, self._is_told = known, False
         names: dict[bytes, list[Path]] = {}
         for path, (_, file) in self._known.items():
             names.setdefault(file, []).append(path)
@@ -94,11 +103,12 @@ class WatchedFiles:
                 if self._told.get(file) != value:
                     self._probe.watch(file, value)
                     self._told[file] = value
+            self._is_told = True
 
     def _identity(self, path: Path) -> tuple[_Stamp, bytes] | None:
         """Return the identity of the file at *path*, or None; directories cannot have hard links and are left out."""
         try:
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 # there may be hundreds, each second
             if stat.S_ISDIR(status.st_mode):
                 return None
             stamp = (status.st_dev, status.st_ino, status.st_ctime_ns)
