@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from falcohost.host.uplink import MOST_GATHERED
+
 #: A store whose outputs keep up, then do not for a moment; by how many KiB of memory that leaves the process larger.
 SCRIPT = """
 import sys
@@ -48,3 +50,11 @@ def test_a_moment_in_which_outputs_are_slow(path):
     run = subprocess.run([sys.executable, "-c", SCRIPT, path], check=True, capture_output=True, text=True)
 
     assert 450 > json.loads(run.stdout)
+
+
+def test_all_of_a_message_is_there(store, arrival):
+    """What a worker sends at once, and the same once more, is there for outputs that have not taken the first yet."""
+    for begin in (0, MOST_GATHERED):
+        store.append([arrival(*map(str, range(begin, begin + MOST_GATHERED)))])
+
+    assert 2 * MOST_GATHERED == len(store.recent(0))

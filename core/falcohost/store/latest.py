@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -13,8 +13,9 @@ from falcohost.alert import Alert, RuleMetadata
 from falcohost.store.arrival import Row
 from falcohost.store.body import decode, key_in
 
-#: Most alerts, and bytes of them.
-MOST_KEPT: Final = 500
+#: Most alerts, and bytes of them. A worker sends up to 512 at once, when outputs may still have those before in hand;
+#: what they do not find here is read from the file.
+MOST_KEPT: Final = 1024
 MOST_KEPT_BYTES: Final = 8 << 20
 
 
@@ -39,9 +40,9 @@ class Latest:
         self._rows: deque[Kept] = deque(maxlen=MOST_KEPT)
         self._size = 0
 
-    def add(self, row: Row) -> None:
-        """Add the next alert."""
-        self._rows.append(Kept(row.seq, row.held, row.body, row.alert.metadata))
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Add the next alerts."""
+        self._rows.extend([Kept(row.seq, row.held, row.body, row.alert.metadata) for row in rows])
 
     def bound(self, more: int) -> None:
         """Drop alerts if there are too many bytes, after alerts of *more* bytes were added."""

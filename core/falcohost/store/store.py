@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -335,28 +335,23 @@ class Store:
 
     def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
         taken: list[Alert] = []
-        rows, latest, noise = self._waiting.rows, self._latest, self.noise
+        rows, latest, noise, judges = self._waiting.rows, self._latest, self.noise, bool(self.noise)
         there = len(rows)
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
             known = stored_ids(self._disk.query, [alert.id for alert in arrival.alerts]) if rewinds else ()
             bodies = arrival.bodies or [*map(encode, arrival.alerts)]
             before, size = len(taken), 0
-            for alert, body in zip(arrival.alerts, bodies, strict=True):
-                if again:
-                    key = alert.source, alert.id
-                    if key in known or key in self._seen or key in self._recent:
-                        continue
-                    if rewinds:
-                        self._seen.add(key)
+            new = zip(arrival.alerts, bodies, strict=True)
+            for alert, body in self._new(new, known, rewinds=rewinds) if again else new:
                 self.last += 1
                 row = Row(self.last, rewinds, alert, body)
-                if noise:
+                if judges:
                     row = noise.row(row)
                 size += len(row.body)
                 rows.append(row)
-                latest.add(row)
                 taken.append(alert)
+            latest.extend(rows[there + before :])
             if len(taken) > before:  # the metadata of alerts that are there already are there too
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
             self._waiting.size += size
@@ -369,6 +364,19 @@ class Store:
                 self._waiting.ended.add(arrival.source)
         self._backlogs.add(islice(rows, there, None))
         return taken
+
+    def _new(
+        self, arrived: Iterable[tuple[Alert, bytes]], known: Container[tuple[str, str]], *, rewinds: bool
+    ) -> Iterator[tuple[Alert, bytes]]:
+        """Yield those alerts that have not come before; *known*: those that are in the file."""
+        seen, recent = self._seen, self._recent
+        for alert, body in arrived:
+            key = alert.source, alert.id
+            if key in known or key in seen or key in recent:
+                continue
+            if rewinds:
+                seen.add(key)
+            yield alert, body
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from falcohost.alert import Alert
 
-#: Most alerts of the newest, and bytes of them as they came.
-MOST_KEPT: Final = 512
+#: Most alerts of the newest, and bytes of them as they came: two messages of a worker.
+MOST_KEPT: Final = 1024
 MOST_KEPT_BYTES: Final = 4 << 20
 
 #: Most stretches that were read, and bytes of one.
