@@ -5,13 +5,13 @@ Of a capture of Falco or sysdig, what plugins have read is the content of the fi
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
 from falcohost.jsonlog.captured import SECTION, first_plugin, records
+from falcohost.jsonlog.inflate import DAMAGED, decompressor
 from falcohost.jsonlog.inputs import MIB
 from falcohost.jsonlog.refusals import BAD_GZIP, GZIP_BOMB, Refused
 
@@ -78,12 +78,12 @@ def _plain_blocks(read: Read) -> Iterator[bytes]:
 
 
 def _unpacked(packed: bytes, read: Read) -> Iterator[bytes]:
-    gzip = zlib.decompressobj(wbits=31)
+    gzip = decompressor()
     taken, made = len(packed), 0
     while packed:
         try:
             block = gzip.decompress(packed, BLOCK)
-        except zlib.error:
+        except DAMAGED:
             raise Refused(BAD_GZIP) from None
         made += len(block)
         if made > _UNSUSPICIOUS and made > _RATIO * (taken - len(gzip.unconsumed_tail)):
@@ -98,6 +98,6 @@ def _unpacked(packed: bytes, read: Read) -> Iterator[bytes]:
             taken += len(packed)
             packed = packed.lstrip(b"\0") if gzip.eof else packed
         if packed and gzip.eof:
-            gzip = zlib.decompressobj(wbits=31)
+            gzip = decompressor()
     if not gzip.eof:
         raise Refused(BAD_GZIP)
