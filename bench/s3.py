@@ -2,8 +2,8 @@
 
 The bench has a server of its own, in another process, that answers as S3 and SQS do: only the CPU time of this process
 counts, and that of a real server is another machine's. *files* makes alerts of gzip'd files; *requests* is a loop in
-one thread in which boto3 asks for the same objects over TLS, and reads them, and nothing else; *s3* makes alerts of the
-bucket. *messages* is a loop in which boto3 receives the messages of a queue, asks for the objects that they name and
+one thread in which boto3 asks for the same objects over TLS, and reads them, and nothing else, and *together* is the
+same in as many threads as the source has; *s3* makes alerts of the bucket. *messages* is a loop in which boto3 receives the messages of a queue, asks for the objects that they name and
 deletes them ten at once; *sqs* makes alerts of the queue, and has the messages deleted. What the source itself adds is
 the ratio of *s3* to *files* and *requests* together, and that of *sqs* to *files* and *messages*. The modes take turns,
 and each figure is the least of the rounds: what else runs on the machine only adds to it.
@@ -20,7 +20,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -144,6 +146,18 @@ def requests(client: Any) -> None:
         client.get_object(Bucket=BUCKET, Key=one["Key"], Range="bytes=0-4194303")["Body"].read()
 
 
+def together(client: Any, count: int) -> None:
+    """Read all objects of the bucket in *count* threads, one after the other arriving here."""
+    found = client.list_objects_v2(Bucket=BUCKET, Prefix=PREFIX)["Contents"]
+
+    def get(one: Any) -> bytes:
+        data: bytes = client.get_object(Bucket=BUCKET, Key=one["Key"], Range="bytes=0-4194303")["Body"].read()
+        return data
+
+    with ThreadPoolExecutor(count) as pool:
+        deque(pool.map(get, found), maxlen=0)
+
+
 def messages(sqs: Any, client: Any, url: str) -> None:
     """Read the objects that the messages of the queue name, and delete these."""
     while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=TOGETHER).get("Messages"):
@@ -219,6 +233,7 @@ def measure(
     modes: dict[str, Callable[[], object]] = {
         "files": lambda: run(JsonSource(LOG, file_input(str(folder), plugin="cloudtrail")), plan, matcher, make),
         "requests": lambda: requests(s3),
+        "together": lambda: together(s3, given.concurrency),
         "s3": lambda: read(opened.pop(), matcher, make),
         "messages": lambda: messages(sqs, s3, url),
         "sqs": lambda: until_deleted(opened.pop(), matcher.match, make, given.records),
@@ -236,6 +251,7 @@ def measure(
     least = {name: round(min(times), 2) for name, times in taken.items()}
     ratios = {
         "s3_ratio": round(least["s3"] / (least["files"] + least["requests"]), 2),
+        "s3_ratio_together": round(least["s3"] / (least["files"] + least["together"]), 2),
         "sqs_ratio": round(least["sqs"] / (least["files"] + least["messages"]), 2),
     }
     print(" ".join(f"{name} {figure} µs" for name, figure in least.items()))
