@@ -3,10 +3,11 @@
 The bench has a server of its own, in another process, that answers as S3 and SQS do: only the CPU time of this process
 counts, and that of a real server is another machine's. *files* makes alerts of gzip'd files; *requests* is a loop in
 one thread in which boto3 asks for the same objects over TLS, and reads them, and nothing else, and *together* is the
-same in as many threads as the source has; *s3* makes alerts of the bucket. *messages* is a loop in which boto3 receives the messages of a queue, asks for the objects that they name and
-deletes them ten at once; *sqs* makes alerts of the queue, and has the messages deleted. What the source itself adds is
-the ratio of *s3* to *files* and *requests* together, and that of *sqs* to *files* and *messages*. The modes take turns,
-and each figure is the least of the rounds: what else runs on the machine only adds to it.
+same in as many threads as the source has; *s3* makes alerts of the bucket. *messages* is a loop in which boto3 receives
+the messages of a queue, asks for the objects that they name and deletes them ten at once; *sqs* makes alerts of the
+queue, and has the messages deleted. What the source itself adds is the ratio of *s3* to *files* and *requests*
+together, and that of *sqs* to *files* and *messages*. The modes take turns, and each figure is the least of the rounds:
+what else runs on the machine only adds to it.
 """
 
 from __future__ import annotations
