@@ -70,6 +70,9 @@ class SourceSpec:
         :mod:`falcohost.kept` and may end at any time: the next one goes on with them.
     :ivar ask: called with the same settings where the rules are read; returns what they ask of *load*, which does not
         get the rules, or None if there is nothing to load.
+    :ivar asked_with: called with the same settings before *ask*; returns as plain data what its answer depends on
+        besides rules and the plugin's settings, such as accounts of the machine. Then answers are kept in the rules
+        cache, until one of these or the plugin's code changes. None, also returned: nothing is kept. Provisional.
     :ivar load_capabilities: the capabilities that this process keeps.
     :ivar sentinel: the function, as ``module:name``, with which the agent causes a sentinel event
         (:mod:`falcohost.sentinel`). It is called once a second, as root, with the number of the event; it must return
@@ -114,6 +117,7 @@ class SourceSpec:
     helpers: tuple[HelperSpec, ...] = ()
     load: Callable[[Mapping[str, Any]], SourceLoader] | None = None
     ask: Callable[[Mapping[str, Any], Plan], bytes | None] | None = None
+    asked_with: Callable[[Mapping[str, Any]], object] | None = None
     load_capabilities: frozenset[str] | None = None
     sentinel: str = ""
     modules: tuple[str, ...] = ()

@@ -86,6 +86,7 @@ class DriverSpec:
     :ivar load: makes what prepares in another process what the driver reads; works like
         :attr:`falcohost.SourceSpec.load`.
     :ivar ask: what the rules ask of that; works like :attr:`falcohost.SourceSpec.ask`.
+    :ivar asked_with: works like :attr:`falcohost.SourceSpec.asked_with`.
     :ivar load_capabilities: works like :attr:`falcohost.SourceSpec.load_capabilities`.
     :ivar sentinel: works like :attr:`falcohost.SourceSpec.sentinel`.
     :ivar modules: works like :attr:`falcohost.SourceSpec.modules`.
@@ -100,6 +101,7 @@ class DriverSpec:
     helpers: tuple[HelperSpec, ...] = ()
     load: Callable[[Mapping[str, Any]], Any] | None = None
     ask: Callable[[Mapping[str, Any], Any], bytes | None] | None = None
+    asked_with: Callable[[Mapping[str, Any]], object] | None = None
     load_capabilities: frozenset[str] | None = None
     sentinel: str = ""
     modules: tuple[str, ...] = ()

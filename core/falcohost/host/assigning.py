@@ -23,11 +23,12 @@ from falcohost.host.config import Config
 from falcohost.host.config.response import HTTP, OWN, PROGRAM
 from falcohost.host.early import loader_data
 from falcohost.host.enabled_subscribers import check_names, connects_of, enabled_outputs, files_of, json_options
-from falcohost.host.encoded_rules import encode_rules
+from falcohost.host.encoded_rules import encode_all, encode_rules
 from falcohost.host.given import Configured
 from falcohost.host.health.data import HealthData, health_data
+from falcohost.host.kept_asked import KeptAsked
 from falcohost.host.outputs_data import OutputsData, outputs_data
-from falcohost.host.plugins import Plugins
+from falcohost.host.plugins import PluginData, Plugins, plugin_data
 from falcohost.host.rate_checks import warn_of_idle_limits
 from falcohost.host.response.assigning import ResponseParts, replays, response_parts
 from falcohost.host.settings import source_settings
@@ -39,6 +40,7 @@ from falcohost.log import log
 from falcohost.outputs.file import rotation_of
 from falcohost.pipeline.patterns import have_patterns
 from falcohost.pipeline.rules import lookups_of
+from falcohost.rules.cache_files import cache_directory
 from falcohost.rules.pace import showing_seconds
 
 
@@ -157,7 +159,9 @@ class Assigning:
     def _worker(self, source: str) -> WorkerData:
         config, spec = self._given.config, self._plugins.sources()[source]
         given, rules = loader_data(source, config, self._plugins), self._collected(source, spec)
-        asked = self._asked(source, spec, rules)
+        own = encode_rules(self._given.ruleset, source)
+        encoded = own if self._captures[source] is None else encode_all(rules)
+        asked = self._asked(source, spec, rules, given.plugins, encoded)
         return WorkerData(
             source=source,
             only_log=given.only_log,
@@ -167,7 +171,7 @@ class Assigning:
             environment=given.environment,
             programs=given.programs,
             static=given.static,
-            rules=encode_rules(self._given.ruleset, source),
+            rules=own,
             asked=asked,
             first=not config.rules.match_all,
             pipeline=config.pipeline,
@@ -223,11 +227,20 @@ class Assigning:
             rules += collected_rules(self._given.config.capture, spec, self._plugins)
         return rules
 
-    def _asked(self, source: str, spec: SourceSpec, rules: Sequence[Rule]) -> bytes:
-        if spec.ask is None:
+    def _asked(
+        self, source: str, spec: SourceSpec, rules: Sequence[Rule], needed: Iterable[PluginData], encoded: bytes
+    ) -> bytes:
+        if (ask := spec.ask) is None:
             return b""
-        plan = make_plan(source, rules)
-        return spec.ask(source_settings(self._plugins)[source], plan) or b""
+        settings, owner = source_settings(self._plugins)[source], self._plugins.owner(source)
+        directory = cache_directory() if self._given.config.rules.cache else None
+        return KeptAsked(directory, falcohost_version()).asked(
+            spec,
+            settings,
+            [plugin_data(owner, owner.settings), *needed],
+            encoded,
+            lambda: ask(settings, make_plan(source, rules)) or b"",
+        )
 
     def _chosen(self) -> list[str]:
         log.info("Loaded event sources: %s", ", ".join(self._plugins.sources()))

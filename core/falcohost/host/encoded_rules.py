@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from falcohost.engine.codec.decode import ruleset as decode_ruleset
@@ -18,6 +20,11 @@ from falcohost.pipeline.rules import Rules
 def encode_rules(ruleset: Ruleset, source: str) -> bytes:
     """Return the enabled rules of *source* as bytes."""
     return _encode(ruleset_row(Ruleset(ruleset.enabled(source))))
+
+
+def encode_all(rules: Iterable[Rule]) -> bytes:
+    """Return *rules* as bytes, whatever their source, and whether or not they are enabled."""
+    return _encode(ruleset_row(Ruleset(tuple(rules))))
 
 
 def decode_rules(data: bytes, source: str, plugins: Plugins, *, first: bool, also: bytes = b"") -> Rules:

@@ -19,12 +19,15 @@ from falcohost.trust import distrust
 #: The environment variable with the cache's directory.
 VARIABLE = "FALCOHOST_CACHE_DIR"
 
+#: What an entry is: compiled rules, or what rules ask of a source's loader.
+RULES, ASKED = "rules", "asked"
+
 #: The most files kept, the most bytes of all, and the most bytes of one.
-MAX_FILES = 16
+MAX_FILES = 32
 MAX_TOTAL = 256 << 20
 MAX_SIZE = 64 << 20
 
-_NAME = re.compile(r"rules-[0-9a-f]{64}(\.[0-9a-f]{16}\.new)?")
+_NAME = re.compile(rf"(?:{RULES}|{ASKED})-[0-9a-f]{{64}}(\.[0-9a-f]{{16}}\.new)?")
 _NEW_FOR = 600.0
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -50,27 +53,29 @@ def cache_directory() -> Path | None:
         return None
 
 
-def read(directory: Path, key: bytes) -> bytes:
+def read(directory: Path, key: bytes, kind: str = RULES) -> bytes:
     """Return the entry of *key*, and mark it as used.
 
+    :param kind: what it is: :data:`RULES` or :data:`ASKED`.
     :raises OSError: there is none, or it cannot be read.
     :raises UntrustedFile: another user could have written it.
     """
     with _opened(directory) as folder:
-        file = os.open(_name(key), os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=folder)
+        file = os.open(_name(key, kind), os.O_RDONLY | os.O_NONBLOCK | _FLAGS, dir_fd=folder)
         with os.fdopen(file, "rb") as stream:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SIZE:
-                raise UntrustedFile(f"{directory / _name(key)} is no file of ours")
-            _check(status, directory / _name(key))
+                raise UntrustedFile(f"{directory / _name(key, kind)} is no file of ours")
+            _check(status, directory / _name(key, kind))
             with contextlib.suppress(OSError):
                 os.utime(file)
             return stream.read(MAX_SIZE)
 
 
-def write(directory: Path, key: bytes, data: bytes) -> None:
+def write(directory: Path, key: bytes, data: bytes, kind: str = RULES) -> None:
     """Save *data* under *key*; if there is too much, remove the entries not used for longest.
 
+    :param kind: what it is: :data:`RULES` or :data:`ASKED`.
     :raises OSError: it cannot be written.
     :raises UntrustedFile: another user could write there.
     """
@@ -78,7 +83,7 @@ def write(directory: Path, key: bytes, data: bytes) -> None:
         raise OSError(f"{len(data)} bytes are too many for the cache")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _opened(directory) as folder:
-        name = _name(key)
+        name = _name(key, kind)
         new = f"{name}.{os.urandom(8).hex()}.new"
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600, dir_fd=folder)
         try:
@@ -92,8 +97,8 @@ def write(directory: Path, key: bytes, data: bytes) -> None:
         _prune(folder)
 
 
-def _name(key: bytes) -> str:
-    return f"rules-{key.hex()}"
+def _name(key: bytes, kind: str) -> str:
+    return f"{kind}-{key.hex()}"
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def cache_key(
     content = (
         versions,
         sys.version,
-        [_stamp(path) for path in (*_sources(), _SERVICES)],
+        code_stamps(),
         {source: [_compiled(field) for field in catalog.fields] for source, catalog in catalogs.items()},
         options,
         [(file.name, file.text) for file in files],
@@ -73,7 +73,13 @@ def _sources() -> Iterator[str]:
             yield spec.origin
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
+def code_stamps() -> list[tuple[int, int] | None]:
+    """Return the states of the files by which rules are compiled."""
+    return [stamp(path) for path in (*_sources(), _SERVICES)]
+
+
+def stamp(path: str) -> tuple[int, int] | None:
+    """Return the state of a file; None: there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a Path for each file costs more than the call)
     except OSError:

@@ -117,6 +117,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             helpers=drivers.helpers(settings),
             load=drivers.loader,
             ask=drivers.ask,
+            asked_with=drivers.asked_with,
             load_capabilities=drivers.load_capabilities(settings),
             sentinel=drivers.sentinel(settings),
             modules=drivers.modules(settings),

@@ -52,6 +52,12 @@ def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:
     return asked.ask(config.parse(settings), plan)
 
 
+def _modern_ebpf_asked_with(settings: Mapping[str, Any]) -> object:
+    from falcohost_syscall.processes.users import contents, stamps
+
+    return stamps(), contents(), os.uname().machine
+
+
 def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
     from falcohost_syscall.drivers.modern_ebpf import config
     from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
@@ -126,6 +132,7 @@ DRIVERS: Final = (
         capabilities=_reading(),
         load=_load_modern_ebpf,
         ask=_ask_modern_ebpf,
+        asked_with=_modern_ebpf_asked_with,
         load_capabilities=_LOADING,
         sentinel=f"{_PACKAGE}.{_DRIVER}.sentinel:call",
         modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
@@ -264,3 +271,12 @@ def _offered(settings: Mapping[str, Any]) -> Mapping[str, DriverSpec]:
 
 def _kind(settings: Mapping[str, Any]) -> str:
     return str(engine(settings).get("kind", DEFAULT))
+
+
+def asked_with(settings: Mapping[str, Any]) -> object:
+    """Return what the answer of :func:`ask` depends on beside rules and settings; None if that is not known.
+
+    :raises ConfigError: no driver has the configured name.
+    """
+    found = configured(settings).asked_with
+    return None if found is None else found(settings)

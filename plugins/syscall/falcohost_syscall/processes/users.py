@@ -52,6 +52,18 @@ def _stamp(path: str) -> Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
+def contents() -> list[bytes | None]:
+    """Return what is in the files with accounts; None for one that cannot be read."""
+    return [_content(ROOT / name) for name in (*_USERS, *_GROUPS)]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_regular(path, MOST)
+    except OSError:
+        return None
+
+
 class Accounts:
     """The lines of files such as ``/etc/passwd``, by the number in the third column."""
 
