@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.object_file import ARRAYS, TYPES, in_arrays, without
@@ -25,16 +25,14 @@ def load(
     prepare: Callable[[Object], None],
     *,
     codes: bool = False,
-    first: Set[str] = frozenset(),
 ) -> Object:
     """Load an object, which *prepare* sets up; return it.
 
     :param codes: keep the programs' instructions.
-    :param first: further programs of the half with those in program arrays: both halves should take as long.
     :raises LibbpfError: the kernel refused it, for a reason that only loading it as a whole tells.
     :raises UnreadableError: *image* is damaged.
     """
-    first = first | in_arrays(image)
+    first = in_arrays(image)  # which takes as long as the rest
     rest = without(image, ARRAYS)
     with library.unheard():
         found = _opened(library, without(rest, TYPES), prepare, lambda name: False)

@@ -39,8 +39,6 @@ MOST_RESERVED: Final = 1 << 16
 MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
-#: What is loaded beside the programs in program arrays, while others are: it takes the kernel as long as these then.
-_FIRST: Final = frozenset({"process_exit"})
 #: Why calls are not observed at their functions.
 _OLDER: Final = "the kernel lacks what that needs"
 
@@ -173,7 +171,7 @@ def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Obj
     if not wanted.older and halves.are_of_use():
         prepare = functools.partial(_prepare, library, wanted=wanted)
         try:
-            probe = halves.load(library, image(), prepare, codes=codes, first=_FIRST)
+            probe = halves.load(library, image(), prepare, codes=codes)
         except (LibbpfError, UnreadableError):  # as a whole, it is told what is wrong
             probe = _loaded_whole(library, wanted, codes, types)
     else:
