@@ -44,16 +44,19 @@ static __always_inline void unfold_args(struct pt_regs *regs, __u64 *args)
 #define SOCKETCALL -1
 #endif
 
-/* The call's index in the table, or at least MAX_NR if it has none. x32 numbers are unknown to kernels without x32. */
-static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
+/* The index in the table of a call with this number, or at least MAX_NR if it has none. x32 numbers are unknown to kernels without x32. */
+static __always_inline __u32 nr_in_table(struct pt_regs *regs, __u32 nr, bool compat, long ret)
 {
-	__u32 nr = call_nr(regs);
-
 	if (compat)
 		return unfold_socketcall(regs, nr);
 	if (is_x32(nr))
 		return ret == -ENOSYS ? MAX_NR : unfold_x32(nr);
 	return nr < COMPAT_BASE ? nr : MAX_NR;
+}
+
+static __always_inline __u32 table_nr(struct pt_regs *regs, bool compat, long ret)
+{
+	return nr_in_table(regs, call_nr(regs), compat, ret);
 }
 
 #endif

@@ -170,10 +170,11 @@ GLOBAL int take_call(BY_NUMBER(struct call_spec, spec), __u64 regs_at, __s64 ret
 }
 
 /* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
-static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long ret, bool by_function, bool at_once, __u64 began)
+static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 raw, long ret, bool by_function, bool at_once,
+					__u64 began)
 {
 	struct task_struct *task = current_task();
-	__u32 nr = table_nr(regs, is_compat(task), ret);
+	__u32 nr = nr_in_table(regs, raw, is_compat(task), ret);
 	int verdict = FOLDER_WANTED;
 	struct call_spec *spec;
 	struct scratch *s;
@@ -184,7 +185,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		count_time(0, began);
 		return 0;
 	}
-	if (nr == (__u32)call_nr(regs) && is_other_sort(spec, regs)) {
+	if (nr == raw && is_other_sort(spec, regs)) {
 		if (gives_descriptor(spec))
 			forget_installed(task, ret);
 		count_seen(spec->call);
@@ -203,7 +204,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, long re
 		*(volatile __u64 *)&s->task = at;
 		at = *(volatile __u64 *)&s->task;
 	}
-	if (spec->folders && ret >= 0 && nr == (__u32)call_nr(regs) && !(options & OPTION_REQUESTED)) {
+	if (spec->folders && ret >= 0 && nr == raw && !(options & OPTION_REQUESTED)) {
 		verdict = at_once ? verdict_on_folder(s, spec, task, regs, ret) : verdict_at_function(GIVE(s), spec, at, ret);
 		if (verdict == FOLDER_UNWANTED) {
 			forget_installed(task, ret);
@@ -228,7 +229,7 @@ static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, l
 		count_time(0, began);
 		return 0;
 	}
-	call_returns(ctx, regs, ret, false, at_once, began);
+	call_returns(ctx, regs, raw, ret, false, at_once, began);
 	if (silent_opens)
 		bpf_tail_call(ctx, &looking, 0);
 	return 0;

@@ -243,7 +243,7 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	    (__u64)fs->root.dentry != init_root.dentry)
 		return FOLDER_WANTED;
 	inode = file->f_inode;
-	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_nlink != 1 || inode->i_sb->s_magic == OVERLAYFS_MAGIC)
+	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_nlink != 1 || init_root.overlaid)
 		return FOLDER_WANTED;
 	if (files->count.counter > 1 && is_replaced(s, task, file, ret))
 		return FOLDER_WANTED;

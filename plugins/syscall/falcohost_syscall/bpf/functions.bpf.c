@@ -6,10 +6,11 @@ SEC("raw_tp/sys_exit")
 int function_returns(unsigned long long *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
+	__u32 raw = call_nr(regs);
 
-	if (is_x32(call_nr(regs)) && is_x32_own(call_nr(regs)))
+	if (is_x32(raw) && is_x32_own(raw))
 		return 0;
-	return call_returns(ctx, regs, ctx[1], true, false, begin());
+	return call_returns(ctx, regs, raw, ctx[1], true, false, begin());
 }
 
 /* ia32_sys_call and x32_sys_call, which choose the function by the call's number, their second argument. */
@@ -24,7 +25,7 @@ int choice_returns(unsigned long long *ctx)
 		count_time(0, began);
 		return 0;
 	}
-	return call_returns(ctx, regs, ctx[2], true, false, began);
+	return call_returns(ctx, regs, raw, ctx[2], true, false, began);
 }
 
 /* syscall_trace_enter, which the calls of threads with a seccomp filter or a tracer pass first; a call that is to be skipped
@@ -37,7 +38,7 @@ int skipped_returns(unsigned long long *ctx)
 
 	if ((long)ctx[3] != -1 || (raw < COMPAT_BASE && !asked[raw]))
 		return 0;
-	return call_returns(ctx, regs, call_ret(regs), true, false, begin());
+	return call_returns(ctx, regs, raw, call_ret(regs), true, false, begin());
 }
 
 #define PF_USER_WORKER 0x00004000

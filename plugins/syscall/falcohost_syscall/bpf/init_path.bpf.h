@@ -155,7 +155,19 @@ static __always_inline bool walk_second_proc(struct scratch *s, struct task_stru
 /* The root directory of the machine's init at the last look: only a short cut. */
 static volatile struct {
 	__u64 mnt, dentry;
+	__u64 overlaid; /* it is of overlayfs, or may be */
 } init_root;
+
+/* A function of its own, off the stack of those that walk. */
+GLOBAL int note_root(__u64 mnt, __u64 dentry)
+{
+	if (init_root.mnt != mnt)
+		init_root.overlaid = true;
+	init_root.mnt = mnt;
+	init_root.dentry = dentry;
+	init_root.overlaid = READ(struct super_block, READ(struct vfsmount, (void *)mnt, mnt_sb), s_magic) == OVERLAYFS_MAGIC;
+	return 0;
+}
 
 /* Whether a file on this mount certainly has the same name for a task and for init: it is on the root of both. */
 static __always_inline bool is_on_root_of_init(struct task_struct *task, __u64 mnt)
@@ -199,8 +211,7 @@ GLOBAL int walk_from_init(SCRATCH(s), __u64 mnt, __u64 dentry)
 	init = READ(struct pid_namespace, machine_pids(task), child_reaper);
 	fs = NUMBER(struct task_struct, init, fs);
 	home = top = NUMBER(struct fs_struct, fs, root.mnt);
-	init_root.mnt = top;
-	init_root.dentry = NUMBER(struct fs_struct, fs, root.dentry);
+	note_root(top, NUMBER(struct fs_struct, fs, root.dentry));
 	sb = NUMBER(struct vfsmount, mnt, mnt_sb);
 	if (sb != NUMBER(struct vfsmount, top, mnt_sb)) {
 		if (sb == NUMBER(struct vfsmount, root, mnt_sb))
