@@ -1,10 +1,12 @@
 """A process that was confined opens only the files of its job, whatever its rights are otherwise."""
 
 import errno
+import importlib
 import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -147,6 +149,15 @@ def test_without_the_need_nothing_is_opened_for_writing(folder):
             os.open("/proc/self/mem", os.O_RDWR)
             os._exit(0)
         assert -signal.SIGSYS == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_module_without_bytecode_is_imported(folder, monkeypatch):
+    """What is imported late is also where Python has no bytecode of it and would write that, as after a change."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.syspath_prepend(folder / "own")
+    (folder / "own" / "imported_late.py").write_text("WHAT = 7\n")
+
+    assert 7 == confined(Needs(files=(folder,)), lambda: importlib.import_module("imported_late").WHAT)
 
 
 def test_who_inspects_reads_other_processes():

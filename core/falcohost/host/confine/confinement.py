@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import os
 import signal
+import sys
 
 from msgspec import Struct
 
@@ -60,6 +61,7 @@ def confine(confinement: Confinement, parent: int) -> None:
     if unknown := sorted(needs.calls - ALL):
         raise SourceError(f"the source has unknown needs: {', '.join(unknown)}; there are {', '.join(sorted(ALL))}")
     import_lazy()
+    sys.dont_write_bytecode = True  # where it is missing or outdated; who may not write files would be ended for it
     _restrict_files(needs)
     drop_privileges(confinement.capabilities, confinement.user, needs.groups, needs.user)
     die_with_parent(parent, None if confinement.outlives else signal.SIGKILL)  # changing the user has cleared it
