@@ -5,18 +5,11 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from world import Happening, rule
 
 from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
 from falcohost.subject import ProcessSubject, ResourceSubject, UserSubject
-
-#: Values of fields.
-VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.text(st.characters(exclude_categories=["Cs"]))
-)
 
 TS = 1_534_527_348_514_682_170
 EVENT = Happening({"s.text": 'a"\\\n\x1b\x7fé\u2028\udcff/', "n.port": 22}, ts=TS, key="k1")
@@ -47,24 +40,6 @@ def test_the_text_line_has_iso_8601_times_where_configured():
 
     assert alert.output.startswith("2018-08-17T17:35:48.514682170+0000: Notice x=")
     assert TS == alert.fields["evt.time.iso8601"]
-
-
-@given(
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), VALUES, min_size=1, max_size=4),
-    *[st.text(st.characters(exclude_categories=["Cs"]), max_size=20)] * 4,
-    st.lists(st.text(max_size=5), max_size=4),
-    st.sampled_from(Priority),
-    st.integers(-(2**70), 2**70),
-)
-def test_the_usual_line_is_the_line(fields, output, rule, source, hostname, tags, priority, time):
-    """The line with the usual keys, of which most is made once for each rule, is the same as it is in any other way."""
-    one = Alert(
-        id="i", rule=rule, priority=priority, source=f"s{source}", time=time, message="m", output=output,
-        fields=fields, tags=tuple(tags), hostname=hostname,
-    )  # fmt: skip
-    with_id = encode_json(one, JsonOptions(with_id=True))
-
-    assert with_id.replace(b',"id":"i","output":', b',"output":', 1) == encode_json(one, JsonOptions())
 
 
 def test_the_json_line_is_falcos():

@@ -199,8 +199,6 @@ class _Line(msgspec.Struct):
 def encode_json(alert: Alert, options: JsonOptions) -> bytes:
     """Return *alert* as Falco's line of JSON, without the newline: keys in alphabetical order, no blanks."""
     internal = alert.source == INTERNAL
-    if not internal and alert.fields and (options is _FALCOS or options == _FALCOS):
-        return _falcos_line(alert)
     line = _Line(
         condition_fields=(kept_values(alert.read) or UNSET) if options.condition_fields else UNSET,
         hostname=alert.hostname,
@@ -220,28 +218,9 @@ def encode_json(alert: Alert, options: JsonOptions) -> bytes:
     return escaped_json(_encoder.encode(line))
 
 
-def _falcos_line(alert: Alert) -> bytes:
-    """Return the line with the keys that it has unless the configuration says otherwise; most of it is the rule's."""
-    begin, end = _around(alert.hostname, alert.priority, alert.rule, alert.source, alert.tags)
-    output, fields, time = _encoder.encode(alert.output), _encoder.encode(alert.fields), rfc3339(alert.time).encode()
-    return escaped_json(b'%b%b,"output_fields":%b%b%b"}' % (begin, output, fields, end, time))
-
-
-@functools.lru_cache(maxsize=1024)
-def _around(hostname: str, priority: Priority, rule: str, source: str, tags: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """Return what stands before the output in a line, and what stands between the fields and the time."""
-    shown = (priority.label, valid(rule), source, _sorted(tags))
-    label, named, origin, marks = map(_encoder.encode, shown)
-    begin = b'{"hostname":%b,"output":' % _encoder.encode(hostname)
-    return begin, b',"priority":%b,"rule":%b,"source":%b,"tags":%b,"time":"' % (label, named, origin, marks)
-
-
 @functools.lru_cache(maxsize=1024)
 def _sorted(tags: tuple[str, ...]) -> list[str]:
     return [valid(tag) for tag in sorted(tags)]
 
-
-#: The keys of a line unless the configuration says otherwise.
-_FALCOS = JsonOptions()
 
 _encoder = msgspec.json.Encoder(order="deterministic")

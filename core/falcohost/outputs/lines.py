@@ -16,7 +16,7 @@ _NONE: Final[tuple[JsonOptions | None, bytes]] = (None, b"")
 
 def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes:
     """Return one line per alert."""
-    return b"\n".join([*map(encode, alerts), b""])
+    return b"".join([encode(alert) + b"\n" for alert in alerts])
 
 
 def encode_text(alert: Alert) -> bytes:
