@@ -239,7 +239,9 @@ def needs_for(source: Source, rules: Rules) -> Needs:
 class _Collector:
     """Collects garbage by the clock: events make no cycles, so collecting by allocation count would waste time.
 
-    Objects that exist already are exempt for good, which keeps their pages shared with the supervisor.
+    Objects that exist already are exempt for good, which keeps their pages shared with the supervisor. What is freed is
+    returned to the system once a minute, and before at calls that are ever further apart: conditions are compiled when
+    an event needs them for the first time, which takes memory for a moment.
     """
 
     FULL = 60
@@ -250,9 +252,10 @@ class _Collector:
         self._calls = 0
 
     def collect(self) -> None:
-        """Collect the young generations; once a minute, everything, and return freed memory to the system."""
+        """Collect the young generations; now and then, everything, and return freed memory to the system."""
         self._calls += 1
-        if self._calls % self.FULL:
-            gc.collect(1)
-        else:
+        early = self._calls < self.FULL and self._calls.bit_count() == 1
+        if self._calls % self.FULL == 0 or early:
             release()
+        else:
+            gc.collect(1)
