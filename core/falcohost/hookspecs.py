@@ -16,6 +16,7 @@ import pluggy
 
 from falcohost.action import ActionSpec
 from falcohost.alert import Alert, AlertFormat
+from falcohost.engine.ir import Check, Exists
 from falcohost.events import Plan, Source, SourceLoader
 from falcohost.fields import Field
 from falcohost.helpers import HelperSpec
@@ -44,6 +45,16 @@ class RetriedProblem(str):
     """
 
     __slots__ = ()
+
+
+class Certain(Protocol):
+    """Says what is certain of checks before anything has happened. Provisional."""
+
+    def fixed(self, event_type: str, check: Check | Exists) -> bool | None:
+        """Return what *check* is for each event of this type; None: that differs, or is not known."""
+
+    def implied(self, event_type: str, check: Check | Exists) -> Iterable[Check | Exists]:
+        """Return further checks that are true of each event of this type for which *check* is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,8 @@ class SourceSpec:
         and which part of the rule the source decides or reads for them.
     :ivar unfiltered: called by ``falcohost rules lint`` with the plan of a single rule; yields the frequent event types
         of which the source passes on every event because of it, each with the reason. Provisional.
+    :ivar certain: called by ``falcohost rules test --coverage``; returns what is certain of checks, with which it
+        proves that one cannot decide. Provisional.
     :ivar recorder: called by ``falcohost record``, and in a worker that records captures, with the open source; returns
         what turns its events into a file. Raises :class:`SourceError` if these settings do not allow that. Provisional.
     :ivar recorded: what a worker collects for captures. Provisional.
@@ -130,6 +143,7 @@ class SourceSpec:
     settings: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     pushed: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
     unfiltered: Callable[[Plan], Iterable[tuple[str, str]]] | None = None
+    certain: Callable[[], Certain] | None = None
     recorder: Callable[[Source], Recorder] | None = None
     recorded: Recorded | None = None
     platforms: frozenset[str] = frozenset()

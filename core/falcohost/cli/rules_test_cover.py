@@ -16,6 +16,8 @@ from falcohost.ruletests.coverage import DECIDED, DECIDED_FALSE, DECIDED_TRUE, W
 #: Most faults that are listed of one rule without ``--full``.
 _MOST = 10
 _COLUMN = 14
+#: Of a check: no event can have it decide when it is true, or when it is false.
+_NEVER_TRUE, _NEVER_FALSE = 16, 32
 
 
 def coverage_text(outcome: Outcome, asked: Asked) -> Iterator[str]:
@@ -45,8 +47,10 @@ def coverage_text(outcome: Outcome, asked: Asked) -> Iterator[str]:
 
 def _condition(group: Group, name: str, full: bool) -> Iterator[str]:
     assert group.probes is not None
-    condition = group.probes.conditions[name]
-    seen = group.probes.coverage.seen.get(name) or [0] * len(condition.nodes)
+    probes, condition = group.probes, group.probes.conditions[name]
+    seen = list(probes.coverage.seen.get(name) or [0] * len(condition.nodes))
+    for node, answer in probes.never(name):
+        seen[node.number] |= _NEVER_TRUE if answer else _NEVER_FALSE
     yield from _part(condition.root, seen, full, 0, [])
 
 
@@ -73,6 +77,8 @@ def _word(flags: int) -> Span:
     """Return what has been seen of a check, and its colour."""
     if flags & DECIDED == DECIDED:
         return "both ways", {"fg": "green"}
+    if flags & (_NEVER_TRUE | _NEVER_FALSE):
+        return _word_of_one(flags)
     if flags & DECIDED_TRUE:
         return "only true", {"fg": "yellow"}
     if flags & DECIDED_FALSE:
@@ -83,6 +89,15 @@ def _word(flags: int) -> Span:
     return "never decided" if flags & both == both else "always " + ("true" if flags & WAS_TRUE else "false"), {
         "fg": "red"
     }
+
+
+def _word_of_one(flags: int) -> Span:
+    """Return what has been seen of a check that can decide one way at most."""
+    if flags & _NEVER_TRUE and flags & _NEVER_FALSE:
+        return "cannot decide", {"fg": "green"}
+    if flags & (DECIDED_FALSE if flags & _NEVER_TRUE else DECIDED_TRUE):
+        return "the one way", {"fg": "green"}
+    return "not decided", {"fg": "red"}
 
 
 def mutation_text(outcome: Outcome, asked: Asked) -> Iterator[str]:

@@ -50,8 +50,15 @@ def _covered(outcome: Outcome) -> Any:
         for name, share in group.shares().items():
             condition = group.probes.conditions[name]
             seen = group.probes.coverage.seen.get(name) or [0] * len(condition.nodes)
+            never: dict[int, list[bool]] = {}
+            for node, answer in group.probes.never(name):
+                never.setdefault(node.number, []).append(answer)
             checks = [
-                {"check": to_text(node.part.node), **{key: bool(seen[node.number] & bit) for key, bit in _SEEN.items()}}
+                {
+                    "check": to_text(node.part.node),
+                    **{key: bool(seen[node.number] & bit) for key, bit in _SEEN.items()},
+                    **({"cannot_decide": never[node.number]} if node.number in never else {}),
+                }
                 for node in condition.checks
             ]
             yield {"rule": name, **_share(share), "checks": checks}

@@ -17,7 +17,7 @@ from falcohost.cli.flags import Flags
 from falcohost.cli.rules_files import LoadedRules, find_rules, load, load_configured, named
 from falcohost.errors import ConfigError, FalcohostError, RulesError
 from falcohost.ruletests.cases import Case, CaseFile
-from falcohost.ruletests.coverage import Share, share, total
+from falcohost.ruletests.coverage import Share, total
 from falcohost.ruletests.probes import Probes
 from falcohost.ruletests.reader import read_cases
 from falcohost.ruletests.runner import Runner
@@ -67,12 +67,15 @@ class Group:
     verdicts: list[Verdict] = field(default_factory=list)
     probes: Probes | None = None
     runner: Runner | None = None
+    _shares: dict[str, Share] | None = None
 
     def shares(self) -> dict[str, Share]:
         """Return how much of each rule is covered."""
         if self.probes is None:
             return {}
-        return {name: share(name, self.probes.conditions, self.probes.coverage) for name in self.probes.conditions}
+        if self._shares is None:
+            self._shares = self.probes.shares()
+        return self._shares
 
     def killed(self) -> set[tuple[str, int]]:
         """Return the faults that some test notices."""

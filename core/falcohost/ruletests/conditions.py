@@ -76,6 +76,7 @@ class Condition:
         self._numbers = itertools.count()
         self.root = self._node(outline)
         self.nodes.sort(key=lambda node: node.number)
+        self._above = {item.number: node for node in self.nodes for item in node.items}
         self.checks = [node for node in self.nodes if node.kind == "check"]
 
     def _node(self, part: Outline) -> Node:
@@ -88,6 +89,12 @@ class Condition:
             node = Node(kind, number, items, part, None)
         self.nodes.append(node)
         return node
+
+    def above(self, node: Node) -> Iterator[tuple[Node, Node]]:
+        """Yield the parts that *node* is in, from the inside, each with its item on the way to *node*."""
+        while (over := self._above.get(node.number)) is not None:
+            yield over, node
+            node = over
 
     def ask(self, expr: Expr) -> Ask:
         """Return what evaluates a check of the condition, or another one in its place."""

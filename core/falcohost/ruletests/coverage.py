@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from falcohost.ruletests.conditions import Answers, Conditions
+from falcohost.ruletests.conditions import Answers, Conditions, Node
+from falcohost.ruletests.possible import Possible
 
 #: What has been seen of a part: true, false, and decisive when it was true, and when false.
 WAS_TRUE, WAS_FALSE, DECIDED_TRUE, DECIDED_FALSE = 1, 2, 4, 8
 DECIDED = DECIDED_TRUE | DECIDED_FALSE
+_SIDES = ((True, DECIDED_TRUE), (False, DECIDED_FALSE))
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of the sides of checks were decided by, of how many; each check has two."""
+    """How many of the sides of checks were decided by, of how many; each check has two, unless one is impossible."""
 
     decided: int
     of: int
@@ -49,12 +51,20 @@ class Share:
         return 100 * self.decided // self.of if self.of else 100
 
 
-def share(rule: str, conditions: Conditions, coverage: Coverage) -> Share:
-    """Return the share of *rule*."""
-    checks = conditions[rule].checks
+def share(rule: str, conditions: Conditions, coverage: Coverage, possible: Possible) -> Share:
+    """Return the share of *rule*; sides that are proved impossible do not count."""
+    left = list(open_sides(rule, conditions, coverage))
+    never = sum(not possible.decides(conditions[rule], node, answer=answer) for node, answer in left)
+    of = 2 * len(conditions[rule].checks)
+    return Share(of - len(left), of - never)
+
+
+def open_sides(rule: str, conditions: Conditions, coverage: Coverage) -> Iterator[tuple[Node, bool]]:
+    """Yield the checks of *rule* with the answers by which they have not decided."""
     seen = coverage.seen.get(rule)
-    found = 0 if seen is None else sum((seen[node.number] & DECIDED).bit_count() for node in checks)
-    return Share(found, 2 * len(checks))
+    for node in conditions[rule].checks:
+        flags = 0 if seen is None else seen[node.number]
+        yield from ((node, answer) for answer, bit in _SIDES if not flags & bit)
 
 
 def total(shares: Iterable[Share]) -> Share:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from falcohost.events import Event
 from falcohost.rules.outline import outline
 from falcohost.ruletests.cases import Case
-from falcohost.ruletests.conditions import Compiled, Condition
-from falcohost.ruletests.coverage import Coverage
+from falcohost.ruletests.conditions import Compiled, Condition, Node
+from falcohost.ruletests.coverage import Coverage, Share, open_sides, share
 from falcohost.ruletests.looked_up import LookedUp
 from falcohost.ruletests.mutants import Changed, Mutant, mutants
+from falcohost.ruletests.possible import Possible
 from falcohost.ruletests.runner import Loaded
 from falcohost.ruletests.verdicts import Verdict, notices
 
@@ -29,6 +30,8 @@ class Probes:
         self.conditions: dict[str, Condition] = {}
         self.faults: dict[str, tuple[list[Mutant], int]] = {}
         self._of: dict[str, list[str]] = {}
+        self._possible: dict[str, Possible] = {}
+        self._sources = loaded.sources
         definitions = {one.definition.name: one.definition for one in loaded.outcome.compiled.rules}
         for name in names:
             definition = definitions[name]
@@ -43,6 +46,28 @@ class Probes:
         """Forget what has been seen."""
         self.coverage = Coverage()
         self._changed = Changed()
+
+    def shares(self) -> dict[str, Share]:
+        """Return how much of each rule is covered."""
+        return {
+            name: share(name, self.conditions, self.coverage, self.possible(source))
+            for source, names in self._of.items()
+            for name in names
+        }
+
+    def never(self, name: str) -> list[tuple[Node, bool]]:
+        """Return the checks of the rule *name* with the answers that no event can have decide it."""
+        source = next(source for source, names in self._of.items() if name in names)
+        left = open_sides(name, self.conditions, self.coverage)
+        possible, condition = self.possible(source), self.conditions[name]
+        return [(node, answer) for node, answer in left if not possible.decides(condition, node, answer=answer)]
+
+    def possible(self, source: str) -> Possible:
+        """Return what judges which answers can decide a rule of *source*."""
+        if source not in self._possible:
+            spec = self._sources[source]
+            self._possible[source] = Possible(spec.event_types, None if spec.certain is None else spec.certain())
+        return self._possible[source]
 
     def take(self, case: Case, source: str, event: int, views: Sequence[Event]) -> None:
         """See an event of *source*."""

@@ -16,7 +16,7 @@ from falcohost.host.catalogs import catalogs, event_types
 from falcohost.host.plugins import Plugins, ask
 from falcohost.rules.loader import LoadOptions, LoadOutcome, load_rules, read_file
 from falcohost.ruletests.cases import CaseFile
-from falcohost.ruletests.coverage import Share, share, total
+from falcohost.ruletests.coverage import Share, total
 from falcohost.ruletests.probes import Probes
 from falcohost.ruletests.reader import read_cases
 from falcohost.ruletests.runner import Runner
@@ -42,6 +42,7 @@ class RuleTestsContract:
     rules: ClassVar[tuple[Path, ...]] = ()
     beside: ClassVar[tuple[Any, ...]] = ()
     least: ClassVar[int] = 0
+    _found: ClassVar[Probes]
 
     def test_passes(self) -> None:
         """Every test passes."""
@@ -61,17 +62,23 @@ class RuleTestsContract:
 
     def test_conditions_are_decided(self) -> None:
         """As much of the conditions is decided both ways as it was before."""
-        loaded = _loaded(self.plugin, self.rules, self.beside)
-        runner = Runner(loaded)
-        names = [rule.name for rule in _loaded(self.plugin, (), self.beside).outcome.ruleset.rules]
-        probes = Probes(loaded, names, runner.looked_up)
-        for file in self._files():
-            for case in file.cases:
-                if not case.command:
-                    runner.run(case, (probes,))
-
-        found = {name: share(name, probes.conditions, probes.coverage) for name in names}
+        found = self._probes().shares()
         assert self.least <= total(found.values()).percent, _least_covered(found)
+
+    @classmethod
+    def _probes(cls) -> Probes:
+        """Return what the events of all tests have shown of the conditions."""
+        if "_found" not in vars(cls):
+            loaded = _loaded(cls.plugin, cls.rules, cls.beside)
+            runner = Runner(loaded)
+            names = [rule.name for rule in _loaded(cls.plugin, (), cls.beside).outcome.ruleset.rules]
+            probes = Probes(loaded, names, runner.looked_up)
+            for path in sorted(cls.tests.rglob("*_test.yaml")):
+                for case in read_cases(str(path)).cases:
+                    if not case.command:
+                        runner.run(case, (probes,))
+            cls._found = probes
+        return cls._found
 
     def _files(self) -> Iterator[CaseFile]:
         for path in sorted(self.tests.rglob("*_test.yaml")):

@@ -16,6 +16,7 @@ from falcohost import (
     Source,
     SourceSpec,
     hookimpl,
+    hookspecs,
 )
 from falcohost.recording import Recorder
 from falcohost_syscall.calls.base_syscalls import COSTLY
@@ -68,6 +69,12 @@ def _unfiltered(plan: Plan) -> Iterable[tuple[str, str]]:
     from falcohost_syscall.pushdown.told import unfiltered
 
     return unfiltered(plan)
+
+
+def _certain() -> hookspecs.Certain:
+    from falcohost_syscall.pushdown.certain import Certain
+
+    return Certain()
 
 
 def _drops(settings: Mapping[str, Any]) -> DropPolicy:
@@ -127,6 +134,7 @@ def falcohost_sources(settings: Mapping[str, Any]) -> Iterable[SourceSpec]:
             reads_files=False,
             pushed=_pushed,
             unfiltered=_unfiltered,
+            certain=_certain,
             recorder=_recorder,
             recorded=CAPTURED,
             platforms=frozenset({"Linux", "Containers"}),
