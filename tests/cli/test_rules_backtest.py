@@ -171,6 +171,18 @@ Anything of ann: 8 times, 2.7 a day, most on 2026-01-03: 5; 7 times an earlier r
     )
 
 
+def test_text_of_one(falcohost, tmp_path):
+    """One event, one match and one rule are told as such."""
+    (tmp_path / "rules.yaml").write_text(K8S.partition("- rule: Anything")[0])
+    (tmp_path / "audit.log").write_text(json.dumps(record(1)) + "\n")
+    done = falcohost("rules", "backtest", "rules.yaml", "--logs", "audit.log", "--max-per-day", "0")
+
+    assert "1 event, 2026-01-01 to 2026-01-01 (1 day, UTC)" in done.stdout
+    assert "Secret read: 1 time, 1.0 a day" in done.stdout
+    assert "1 rule exceeds 0 a day." in done.stdout
+    assert done.returncode == 1
+
+
 def test_captures(backtest, corpus):
     """Captures are read without an agent."""
     rules = "- {rule: Used, desc: d, condition: 'evt.type in (mmap, close)', output: '%proc.name', priority: INFO}"

@@ -30,7 +30,7 @@ def found_text(found: Found, over: Sequence[Tally], most: int | None, *, full: b
     if silent:
         yield ""
         named = f": {', '.join(map(clean, silent))}" if full else ""
-        yield from lines([(f"{len(silent)} of {len(ones)} rules would not have fired{named}", FAINT)], "", "  ")
+        yield from lines([(f"{len(silent)} of {_rules(len(ones))} would not have fired{named}", FAINT)], "", "  ")
     undecided = sorted((one for one in ones if one.undecided), key=lambda one: -one.undecided)
     if undecided:
         listed = ", ".join(
@@ -41,7 +41,8 @@ def found_text(found: Found, over: Sequence[Tally], most: int | None, *, full: b
     for note in found.notes:
         yield from lines([(f"Note: {note}.", FAINT)], "", "  ")
     if over:
-        yield from lines([(f"{len(over)} rules exceed {most:,} a day.", {"fg": "red"})])
+        told = f"{_rules(len(over))} exceed{'s' if len(over) == 1 else ''} {most:,} a day."
+        yield from lines([(told, {"fg": "red"})])
 
 
 def found_json(found: Found, over: Sequence[str]) -> dict[str, Any]:
@@ -72,13 +73,13 @@ def found_json(found: Found, over: Sequence[str]) -> dict[str, Any]:
 
 
 def _head(found: Found) -> str:
-    parts = [f"{found.events:,} events" if found.events or not found.alerts else ""]
-    parts.append(f"{found.alerts:,} stored alerts" if found.alerts else "")
+    parts = [_counted(found.events, "event") if found.events or not found.alerts else ""]
+    parts.append(_counted(found.alerts, "stored alert") if found.alerts else "")
     told = " and ".join(filter(None, parts))
     if not found.last:
         return f"{told}."
     days = _days(found)
-    return f"{told}, {day(found.first)} to {day(found.last)} ({days} day{'' if days == 1 else 's'}, UTC)"
+    return f"{told}, {day(found.first)} to {day(found.last)} ({_counted(days, 'day')}, UTC)"
 
 
 def _days(found: Found) -> int:
@@ -86,18 +87,26 @@ def _days(found: Found) -> int:
     return found.last // 86_400_000_000_000 - found.first // 86_400_000_000_000 + 1 if found.last else 0
 
 
+def _rules(number: int) -> str:
+    return _counted(number, "rule")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _rule(one: Tally, days: int, over: bool, full: bool) -> Iterator[str]:
     when, most = one.most
     name = click.style(clean(one.rule.name), bold=True, fg="red" if over else None)
-    told = f"{one.count:,} times, {one.count / max(days, 1):.1f} a day" + (
+    told = f"{_counted(one.count, 'time')}, {one.count / max(days, 1):.1f} a day" + (
         f", most on {when}: {most:,}" if when else ""
     )
-    hidden = f"; {one.hidden:,} times an earlier rule would be reported instead" if one.hidden else ""
+    hidden = f"; {_counted(one.hidden, 'time')} an earlier rule would be reported instead" if one.hidden else ""
     yield f"{name}: {told}{hidden}"
     if len(one.days) > 1:
         shown = one.days.most_common(None if full else _DAYS)
         listed = ", ".join(f"{when} {count:,}" for when, count in sorted(shown))
-        more = f" and {len(one.days) - len(shown)} more days" if len(one.days) > len(shown) else ""
+        more = f" and {_counted(len(one.days) - len(shown), 'more day')}" if len(one.days) > len(shown) else ""
         yield from lines([(f"days: {listed}{more}", PLAIN)], "  ", "    ")
     if one.fields:
         entities = one.entities.most_common(None if full else _ENTITIES)
