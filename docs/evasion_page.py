@@ -42,14 +42,17 @@ with Linux 6.12 of Debian 13:
 
 NOT_TOLD = """## Further ways, and why they are not told
 
-Some 320 further ways were tried with programs that are on every machine. These are told by no rule of the default profile:
+Some 400 further ways were tried with programs that are on every machine. These are told by no rule of the default profile:
 
 | way | why not |
 |---|---|
 | a copy of a program is started by a descriptor after its name was removed | the kernel names the file as before, and launchers start programs by descriptors |
 | a script lies in a file system in memory that was mounted elsewhere | the program is the shell, and where its script lies is not known; in `/dev/shm` it is told |
 | a copy of the dynamic linker that was made on another machine | a file like any other; copying the machine's own is told, and so is a hard link to it |
-| `LD_LIBRARY_PATH`, `PYTHONPATH` and the like in `/tmp` | builds, AppImages and programs that unpack themselves set them all day; in `/dev/shm` they are told, `LD_LIBRARY_PATH` in `/var/tmp` too |
+| `LD_LIBRARY_PATH`, `PYTHONPATH`, `PERL5DB`, `LUA_INIT`, `NODE_PATH`, `GIT_EXEC_PATH`, `LOCPATH` and the like in `/tmp` | builds, AppImages and programs that unpack themselves set them all day; in `/dev/shm` all are told, in `/var/tmp` all but `PYTHONPATH` and `PERL5LIB` |
+| `LD_PRELOAD` of a library in `/srv`, `/home` and the like | allocators and applications with libraries of their own lie there; programs that check passwords are told |
+| a shell led to the host of its virtual machine (`AF_VSOCK`) | such a socket has no type here, like many descriptors that are none |
+| a hidden program below `/tmp/.mount_*` that nobody may write, not even root | AppImages are mounted there for reading only; one that can be written is told |
 | a library with a plain name behind a link in an installed folder, or `LD_PRELOAD` without a slash | the name says nothing of where the library lies |
 | `bash <(command)` by an administrator | installers are documented so; a rule of the profile `wide` tells |
 | a web application's shell (`sh -c` below PHP, Apache, gunicorn …) | many applications do so all day; a rule of the profile `wide` tells. Servers that have no use for a shell are told |
@@ -58,6 +61,7 @@ Some 320 further ways were tried with programs that are on every machine. These 
 | namespaces of users made by root outside of containers | root has all that they give |
 | times of files set back (`touch -r`), parts of logs cut out (`fallocate`) | builds and archivers set times; the second call is not collected, and opening a text log other than to append is told |
 | a watcher ended by kill(2) with its number | the event has the number, not who it was; `pkill`, `killall` and `systemctl stop` are told by their arguments |
+| devices allowed to a cgroup (`devices.allow`), `kernel.yama.ptrace_scope` lowered | container runtimes do the first at each start, developers the second |
 | `mount -o remount,exec` of a temporary folder | containers and sandboxes do so at their start |
 | `/proc/keys`, `passwd -S` and other questions that give no secret | hardly a step towards anything |
 | Python or Perl reads its code from `/dev/shm` itself (`exec(open(…))`, `-m` there) | Python's own libraries keep files there; being started with such a file is told, and shells that read one |

@@ -137,7 +137,11 @@ NEARBY: Mapping[str, Mapping[str, str]] = {
             f"in {folder}": f"@a private {folder} folder {folder}/.x installed {folder}/.x/y {_SEEN}"
             for folder in ("/var/tmp", "/dev/shm", "/run/user")
         },
-        "of an image that is mounted": "@a private /tmp folder /tmp/.mount_x installed /tmp/.mount_x/y noop $tmp/x",
+        "as of an image that is mounted": "@a private /tmp folder /tmp/.mount_x installed /tmp/.mount_x/y noop $tmp/x",
+        "of an image that is mounted": _called(
+            f"{_PRIVATE}l.mount(b'x',b'/tmp',b'tmpfs',0,0),o.mkdir('/tmp/.mount_x'),"
+            "o.system('cp${IFS}/bin/true${IFS}/tmp/.mount_x/y'),l.mount(0,b'/tmp',0,33,0),o.system('/tmp/.mount_x/y')"
+        ),
     },
     "Library preloaded from a temporary folder": {
         f"by {name}": f"@a with {name}={value} exec @payload noop $tmp"
@@ -148,6 +152,15 @@ NEARBY: Mapping[str, Mapping[str, str]] = {
             "PYTHONHOME": "/dev/shm/x",
             "RUBYLIB": "/dev/shm/x",
             "LESSOPEN": "/dev/shm/x",
+            "PERL5DB": "BEGIN{do'/dev/shm/x'}",
+            "LUA_INIT": "dofile'/dev/shm/x'",
+            "LUA_INIT_5_4": "dofile'/dev/shm/x'",
+            "LUA_PATH": ";;/dev/shm/?.lua",
+            "LUA_CPATH": ";;/dev/shm/?.so",
+            "NODE_PATH": "/dev/shm",
+            "GIT_EXEC_PATH": "/dev/shm",
+            "PYTHONUSERBASE": "/dev/shm",
+            "LOCPATH": "/dev/shm",
             "PERL5OPT": "-I/var/tmp/x",
             "RUBYOPT": "-r/var/tmp/x",
             "NODE_OPTIONS": "--require=/dev/shm/x",

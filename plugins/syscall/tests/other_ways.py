@@ -63,6 +63,10 @@ MORE = {
         "@runc cgroup $cgroup exec @thief network 100.100.100.200 connect 100.100.100.200 80",
     ),
     "in a container": ("Interpreter led to a network connection", "@runc cgroup $cgroup exec @perl redirect 0"),
+    "as if it were of an image that is mounted": (
+        "Hidden program started",
+        "@a private /tmp folder /tmp/.mount_x installed /tmp/.mount_x/y noop $tmp/x",
+    ),
     "removed by unlinkat": ("Shell history wiped", "@implant made $tmp/.zsh_history unlinkat $tmp .zsh_history"),
     "emptied": ("Shell history wiped", "@implant open truncate $tmp/.bash_history"),
     "led to nothing": ("Shell history wiped", "@implant symlink /dev/null $tmp/.bash_history"),
@@ -124,6 +128,15 @@ MORE = {
             "settings of OpenSSL": "OPENSSL_CONF=/dev/shm/x",
             "a start of a shell": "ENV=/dev/shm/x",
             "a whole folder of engines": "OPENSSL_ENGINES=/dev/shm",
+            "Perl's debugger": "PERL5DB=BEGIN{do'/dev/shm/x'}",
+            "a start of Lua": "LUA_INIT=dofile'/dev/shm/x.lua'",
+            "a start of one version of Lua": "LUA_INIT_5_4=dofile'/dev/shm/x.lua'",
+            "modules of Lua": "LUA_PATH=;;/dev/shm/?.lua",
+            "libraries of Lua": "LUA_CPATH=;;/var/tmp/?.so",
+            "modules of Node": "NODE_PATH=/dev/shm",
+            "Git's programs": "GIT_EXEC_PATH=/var/tmp/x",
+            "a user's modules of Python": "PYTHONUSERBASE=/dev/shm",
+            "languages": "LOCPATH=/dev/shm",
         }.items()
     },
     "a module from elsewhere": (

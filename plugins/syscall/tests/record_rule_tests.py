@@ -21,6 +21,7 @@ import pytest
 import yaml
 from conftest import remove_cgroup
 from further_lines import BASES, FURTHER, OTHER_SERVICES, SERVERS
+from last_lines import LAST, OTHER_CALLS
 from nearby_lines import NEARBY, TOLD
 from other_hands import by_other_hands
 from other_ways import MORE, QUIET
@@ -70,8 +71,15 @@ PLACES = {
     sys.prefix: "/srv/venv",
     str(Path(__file__).resolve().parents[3]): "/srv/falcohost",
 }
-_OF_RULES = re.compile(r"(LD_|GLIBC_|GCONV_|BASH_ENV|PERL5|RUBY|NODE_OPTIONS|JAVA_TOOL|PYTHON|OPENSSL_|LESSOPEN|ENV=)")
+_OF_RULES = re.compile(
+    r"(LD_|GLIBC_|GCONV_|BASH_ENV|PERL5|RUBY|NODE_OPTIONS|NODE_PATH|LUA_|GIT_EXEC|LOCPATH|JAVA_TOOL"
+    r"|PYTHON(PATH|STARTUP|HOME|USERBASE)|OPENSSL_|LESSOPEN|ENV=)"
+)
 _BYTES = frozenset({"args", "env", "cgroups"})
+#: Files that Python reads when it starts, which no line is about.
+_OF_PYTHON = re.compile(
+    rf'"({sys.prefix}|/usr/(local/)?lib/python3|[^"]*/lib(c|m|z|dl|ffi|expat|crypto|ssl)\.so|/etc/ld\.so\.cache)'
+)
 
 
 class Decided:
@@ -155,7 +163,8 @@ def test_record_nearby(bpf, provocations, services, open_folder, capsys):
     for path in sorted(FOLDER.glob("*_test.yaml")):
         for case in read_cases(str(path)).cases:
             runner.run(case, [probes])
-    lines = {f"{rule}, {way}": line for rule, ways in NEARBY.items() for way, line in ways.items()}
+    near = [*NEARBY.items(), *LAST.items()]
+    lines = {f"{rule}, {way}": line for rule, ways in near for way, line in ways.items()}
     lines |= {f"{rule}, {way}": line for rule, ways in TOLD.items() for way, (line, _) in ways.items()}
     there = {case.name for path in FOLDER.glob("nearby_*_test.yaml") for case in read_cases(str(path)).cases}
     lines = {name: line for name, line in lines.items() if name not in there and _undecided_of(probes, name)}
@@ -165,7 +174,7 @@ def test_record_nearby(bpf, provocations, services, open_folder, capsys):
     around = OfTypes(runner, list(rule_of.values()), folder)
     of: dict[str, list[dict[str, Any]]] = {}
     for written, _, close in _recorded(runner, provocations, lines, around, agent.pid):
-        if close:
+        if close and not _OF_PYTHON.search(json.dumps(written.get("fd", {}))):
             of.setdefault([*lines][int(close[0])], []).append(_cleaned(written, folder))
     agent.kill()
     agent.wait()
@@ -205,7 +214,8 @@ class OfTypes:
     """Tells which events of a line are of a type that the line's own rule asks for."""
 
     def __init__(self, runner: Runner, rules: Sequence[str], folder: str) -> None:
-        self._types = [runner.rules[rule].event_types for rule in rules]
+        found = [(runner.rules[rule].event_types, OTHER_CALLS.get(rule, frozenset())) for rule in rules]
+        self._types = [None if types is None else types | others for types, others in found]
         self._line_of = LineOf(runner, folder)
 
     def new(self, views: Sequence[Event]) -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from falcohost.lang.printer import to_text
+from falcohost.ruletests.coverage import open_sides
 from falcohost.ruletests.reader import read_cases
 from falcohost.testing import RuleTestsContract
 from falcohost_containers import plugin as containers
@@ -16,6 +18,14 @@ HERE = Path(__file__).resolve().parent
 IN_CONTAINERS = HERE.parent / "falcohost_syscall/rules/falcohost_run_containers_rules.yaml"
 
 
+#: Most characters of a check in undecided.yaml.
+LONG = 70
+
+
+def _cut(text):
+    return text if len(text) <= LONG else f"{text[:LONG]}…"
+
+
 class TestRules(RuleTestsContract):
     """The tests in the folder rule_tests, which record_rule_tests.py writes and ``falcohost rules test`` runs too."""
 
@@ -23,7 +33,40 @@ class TestRules(RuleTestsContract):
     tests = HERE / "rule_tests"
     rules = (HERE / "agent_outputs.yaml",)
     beside = (containers,)
-    least = 90
+    least = 96
+
+    def test_what_is_not_decided_is_known(self):
+        """Each answer of a check that no test has decide is in undecided.yaml, with a reason; nothing else is there."""
+        listed = yaml.safe_load((HERE / "undecided.yaml").read_text())
+        expected = [(rule, text) for one in listed for rule, texts in one["of"].items() for text in texts]
+
+        probes = self._probes()
+        never = {name: {(node.number, answer) for node, answer in probes.never(name)} for name in probes.conditions}
+        found = [
+            (name, f"{_cut(to_text(node.part.node))} is {str(answer).lower()}")
+            for name in probes.conditions
+            for node, answer in open_sides(name, probes.conditions, probes.coverage)
+            if (node.number, answer) not in never[name]
+        ]
+        assert sorted(expected) == sorted(found)
+
+    def test_no_proof_is_wrong(self):
+        """No answer that a recorded event has decide is proved impossible."""
+        probes = self._probes()
+        possible = probes.possible(plugin.SOURCE)
+        open_ones = {
+            (name, node.number, answer)
+            for name in probes.conditions
+            for node, answer in open_sides(name, probes.conditions, probes.coverage)
+        }
+        wrong = [
+            (name, to_text(node.part.node), answer)
+            for name, condition in probes.conditions.items()
+            for node in condition.checks
+            for answer in (True, False)
+            if (name, node.number, answer) not in open_ones and not possible.decides(condition, node, answer=answer)
+        ]
+        assert [] == wrong
 
     def test_every_rule_has_an_exemplar_and_a_benign_twin(self):
         """Each rule but those about containers is expected by a test, and another one says that it must not fire."""
