@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from falcohost import (
     ConfigKey,
@@ -16,7 +16,6 @@ from falcohost import (
     Source,
     SourceSpec,
     hookimpl,
-    hookspecs,
 )
 from falcohost.recording import Recorder
 from falcohost_syscall.calls.base_syscalls import COSTLY
@@ -26,6 +25,9 @@ from falcohost_syscall.config_keys import KEYS, NO_DRIVER
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.fields.container import IN_CAPTURES, NOWHERE
 from falcohost_syscall.fields.rows import FIELDS
+
+if TYPE_CHECKING:
+    from falcohost_syscall.pushdown.certain import Certain
 
 #: Version of the plugin API that this plugin uses.
 falcohost_api = 1
@@ -71,7 +73,7 @@ def _unfiltered(plan: Plan) -> Iterable[tuple[str, str]]:
     return unfiltered(plan)
 
 
-def _certain() -> hookspecs.Certain:
+def _certain() -> Certain:
     from falcohost_syscall.pushdown.certain import Certain
 
     return Certain()
