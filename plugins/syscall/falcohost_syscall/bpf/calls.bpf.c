@@ -96,7 +96,7 @@ static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs
 	struct pt_regs *regs = FORM(TYPED(struct pt_regs, registers), registers);
 	__u32 value;
 
-	if (spec->sort_arg > 2)
+	if (!(HAS_CASTS || OLDER_FORM) || spec->sort_arg > 2) /* Linux 5.17 to 6.1: left to filters */
 		return false;
 	value = spec->sort_arg == 0 ? FIRST_ARG(regs) : spec->sort_arg == 1 ? SECOND_ARG(regs) : THIRD_ARG(regs);
 	return !(spec->sorts >> (value * 0x9e3779b1U >> 26) & 1);
