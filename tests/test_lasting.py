@@ -33,6 +33,8 @@ def test_appending_and_replacing(descriptor):
 
     assert b"three, four" == reader.read()
     assert len(b"three, four") == reader.size
+    assert writer.replace(b"five", b", ", b"six")
+    assert b"five, six" == reader.read()
 
 
 def test_what_does_not_fit(descriptor):
@@ -41,6 +43,7 @@ def test_what_does_not_fit(descriptor):
     assert writer.append(bytes(HALF - 1))
     assert not writer.append(b"12")
     assert not writer.replace(bytes(HALF + 1))
+    assert not writer.replace(bytes(HALF), b"1")
 
     assert bytes(HALF - 1) == Memory(descriptor).read()
 

@@ -89,22 +89,25 @@ class Memory:
         self._words[_STATE] = state + (len(data) << _HALF)
         return True
 
-    def replace(self, data: bytes) -> bool:
-        """Have *data* count instead of what did, whose pages are given back; return False if there is no room."""
-        if not self.prepare(data):
+    def replace(self, *parts: bytes) -> bool:
+        """Have *parts* count instead of what did, whose pages are given back; return False if there is no room."""
+        if not self.prepare(*parts):
             return False
         self.commit()
         return True
 
-    def prepare(self, data: bytes) -> bool:
-        """Write *data* beside what counts; return False if there is no room."""
-        if len(data) > self.half:
+    def prepare(self, *parts: bytes) -> bool:
+        """Write *parts*, one behind the other, beside what counts; return False if there is no room."""
+        size = sum(map(len, parts))
+        if size > self.half:
             return False
         self._words[_PREPARED] = 0
         other = 1 - (self._words[_STATE] & _HALF)
         start = self._start(other)
-        self._map[start : start + len(data)] = data
-        self._words[_PREPARED] = len(data) << _HALF | other
+        for data in parts:
+            self._map[start : start + len(data)] = data
+            start += len(data)
+        self._words[_PREPARED] = size << _HALF | other
         return True
 
     def prepared(self) -> bytes:

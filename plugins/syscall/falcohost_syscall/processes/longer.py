@@ -2,14 +2,15 @@
 
 The probe sends more of them before the exec, or the first event of a process, that passes its filters. What is still
 missing is read in ``/proc`` when a rule asks for it, if the process is the same and still shows what the kernel has
-told. Only few are kept, since whoever starts processes says how long they are.
+told. Only few are kept, since whoever starts processes says how long they are, and those of processes that have ended
+not for long.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -86,6 +87,7 @@ class LongerTexts:
         self._found: OrderedDict[Key, _Text] = OrderedDict()
         self._rest: OrderedDict[Key, _Rest] = OrderedDict()
         self._weight = 0
+        self._unused: set[Key] = set()
 
     def more(self, key: Key, begin: int, data: bytes, size: int) -> None:
         """Keep a part of a text of *size* bytes that the kernel has sent; the parts come in order."""
@@ -97,6 +99,23 @@ class LongerTexts:
             self._rest[key] = before
         while len(self._rest) > RESTS:
             self._rest.popitem(last=False)
+
+    def forget(self, running: Mapping[int, Process]) -> int:
+        """Forget texts of programs that do not run, nor did at the call before; return the number of bytes.
+
+        Until then somebody may ask for them: a match may wait for a lookup, and what follows a beginning comes before
+        the exec.
+        """
+        over = {key for key in (*self._found, *self._rest) if not _runs(key, running)}
+        freed = 0
+        for key in over & self._unused:
+            if (found := self._found.pop(key, None)) is not None:
+                self._weight -= found.weight
+                freed += len(found.raw)
+            if (rest := self._rest.pop(key, None)) is not None:
+                freed += len(rest.raw)
+        self._unused = over
+        return freed
 
     def known(self) -> list[Known]:
         """Return the texts that are known to their end, and what has come of others, for another process."""
@@ -185,3 +204,9 @@ def split(raw: bytes) -> tuple[str, ...]:
 
 def _key(process: Process, which: File) -> Key:
     return process.pid, process.start, process.image.exec_ts, which
+
+
+def _runs(key: Key, running: Mapping[int, Process]) -> bool:
+    """Return whether the process still runs that program. The start may be a rounded one, and is not looked at."""
+    process = running.get(key[0])
+    return process is not None and process.image.exec_ts == key[2]

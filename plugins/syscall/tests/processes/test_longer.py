@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from falcohost import UnknownValueError
+from falcohost_syscall.drivers.modern_ebpf import driver
 from falcohost_syscall.fields import of_process
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.longer import ARGUMENTS, BEGINNING, ENVIRONMENT, KEPT, MOST, RESTS, LongerTexts
@@ -123,6 +125,55 @@ def test_few_rests_are_kept(started):
 
     assert RESTS == len(texts._rest)
     assert ("a",) * 3000 == parts(texts, process)
+
+
+def test_those_of_processes_that_have_ended_are_forgotten(started):
+    """At the second call after their end, or after another exec: until then a match may wait."""
+    texts, process = LongerTexts(), started()
+    running = {}
+    for pid in range(2**22, 2**22 + RESTS):
+        process.pid = pid
+        send(texts, process, b"a" * MOST)
+        one = running[pid] = Process(pid, 1, pid, process.start, "a", 0, process.image)
+        if pid % 4 == 3:
+            parts(texts, one)
+    kept = len(texts.known())
+    assert (RESTS, RESTS // 4) == (kept, len(texts._found))
+    assert 0 == texts.forget(running)
+
+    del running[2**22], running[2**22 + RESTS - 1]
+    running[2**22 + 2].image = Image(b"", None, b"", 1)
+    assert (0, kept) == (texts.forget(running), len(texts.known()))
+    assert 3 * MOST - 2 * BEGINNING == texts.forget(running)
+    assert kept - 3 == len(texts.known())
+    assert ("a" * MOST,) == parts(texts, running[2**22 + 4])
+
+    running.clear()
+    texts.forget(running)
+    texts.forget(running)
+    assert ([], 0) == (texts.known(), texts._weight)
+
+
+def test_the_driver_forgets_them_and_begins_its_journal_anew(monkeypatch):
+    """Not at each batch; and the journal only where it was much."""
+    texts, renewed, now = LongerTexts(), [], [1000.0]
+    monkeypatch.setattr(driver, "LONGER", texts)
+    monkeypatch.setattr(driver.time, "monotonic", lambda: now[0])
+    source = driver.ModernEbpf({})
+    reader = SimpleNamespace(progress=SimpleNamespace(renew=lambda: renewed.append(len(texts.known()))))
+    for pid in range(2**22, 2**22 + RESTS):
+        texts.more((pid, 1, 1, ARGUMENTS), BEGINNING, bytes(100 * KIB), MOST)
+    for seconds, left in ((0, RESTS), (1, RESTS), (driver.FORGET, 0)):
+        now[0] += seconds
+        source._forget(reader)
+        assert left == len(texts.known())
+    assert [0] == renewed
+
+    texts.more((2**22, 1, 1, ARGUMENTS), BEGINNING, bytes(KIB), MOST)
+    for _ in range(2):
+        now[0] += driver.FORGET
+        source._forget(reader)
+    assert ([0], []) == (renewed, texts.known())
 
 
 def test_only_so_much_is_kept(started):

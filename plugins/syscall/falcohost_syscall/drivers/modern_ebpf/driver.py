@@ -33,6 +33,7 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Counted, Reader, Since, inherited
 from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
+from falcohost_syscall.drivers.modern_ebpf.takeover.journal import GROWTH
 from falcohost_syscall.drivers.modern_ebpf.unmatched import LASTS, Unmatched
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.hosts import HOSTS
@@ -44,6 +45,7 @@ from falcohost_syscall.processes.boot_clock import boot_time, own_offset
 from falcohost_syscall.processes.container_accounts import ContainerAccounts
 from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
+from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.processes.proc_helper import Remote, helper_job, reading_job
 from falcohost_syscall.processes.proc_reader import since
 from falcohost_syscall.processes.procfs import READING
@@ -57,6 +59,8 @@ PERIOD: Final = 0.05
 IDLE: Final = 0.5
 #: Least number of seconds between two comparisons of the table with /proc after a loss.
 SWEEP: Final = 10.0
+#: Seconds between two looks for long texts of processes that have ended.
+FORGET: Final = 30.0
 
 # Where users and groups are; their files are replaced there.
 _ACCOUNTS: Final = (Path("/etc"),)
@@ -107,6 +111,7 @@ class ModernEbpf:
         self._counted = Since({}, {})
         self._latest: Counted | None = None
         self._check_at = 0.0
+        self._forget_at = 0.0
         self._status = Status()
         self._unmatched = Unmatched()
         self._lost = 0
@@ -283,6 +288,7 @@ class ModernEbpf:
             if self._remote is not None and time.monotonic() >= self._check_at:
                 self._check_at = time.monotonic() + IDLE
                 self._remote.check()  # who asks it something notices at once
+            self._forget(reader)
             records, step = reader.read(self._decoder.passed)
             now = time.monotonic()
             if records:
@@ -305,6 +311,13 @@ class ModernEbpf:
                 yield Batch(())
             if self._reader is not None:
                 reader.feed.rings.wait(PERIOD)
+
+    def _forget(self, reader: Reader) -> None:
+        """Forget long texts of processes that have ended, now and then, and have the journal do so."""
+        if (now := time.monotonic()) >= self._forget_at:
+            self._forget_at = now + FORGET
+            if LONGER.forget(self.processes.processes) >= GROWTH:
+                reader.progress.renew()
 
     def _tell_unmatched(self, reader: Reader, now: float) -> None:
         """Have the probe give small budgets to calls that pass filters and match nothing, or occur all the time."""

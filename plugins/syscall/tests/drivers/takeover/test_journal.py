@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 
 import msgspec
 import pytest
@@ -128,6 +129,40 @@ def test_it_begins_anew_when_it_is_long(descriptor):
     assert sizes != sorted(sizes)
     assert Reached(at(39), 39) == left.reached
     assert [at(number) for number in range(1, 40)] == released
+    journal.close()
+
+
+def test_it_begins_anew_when_much_was_forgotten(descriptor):
+    """At once, though it has not grown: what was forgotten would stay in it for a long time."""
+    context = filled(1)
+    progress = Progress(journal := Journal(Memory(descriptor)), lambda position: None, lambda: tables(context))
+    for process in context.table.processes.values():
+        process.image.args_raw = bytes(100_000)
+    progress.begin(Reached(at(1), 0))
+    long = Memory(descriptor).size
+    for process in context.table.processes.values():
+        process.image.args_raw = b""
+    progress.stored(progress.step(at(2)))
+    assert Memory(descriptor).size >= long
+
+    progress.renew()
+    progress.stored(progress.step(at(3)))
+    assert Memory(descriptor).size < long / 10
+    assert at(3) == Journal(Memory(descriptor)).left().reached.position
+    journal.close()
+
+
+def test_beginning_anew_takes_few_copies_of_the_tables(descriptor):
+    """They may have many MB, and the memory is the worker's own for up to a minute."""
+    context = filled(1)
+    context.table.processes[1] = Process(1, 0, 1, 1, "init", 0, Image(bytes(4_000_000), None, b""))
+    found, journal = tables(context), Journal(Memory(descriptor))
+    tracemalloc.start()
+    journal.begin(found, Reached(at(1), 0))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < 2 * Memory(descriptor).size
     journal.close()
 
 

@@ -96,9 +96,11 @@ class Journal:
         """
         if until:
             note(self._memory, until)
-        parts = [_entry(_TABLES, _encode(tables)), *_records(records), _entry(_REACHED, _encode(reached))]
-        if not self._memory.replace(b"".join(parts)):
-            self._memory.replace(parts[-1])
+        # Written part by part: of many MB of tables, each copy would take as much again.
+        end = _entry(_REACHED, _encode(reached))
+        of_tables = _encode(tables)
+        if not self._memory.replace(_LENGTH.pack(len(of_tables), _TABLES), of_tables, *_records(records), end):
+            self._memory.replace(end)
         size = self._memory.size
         self._most = size + max(GROWTH, GROWTH_EACH * len(tables.processes), size)
         self._goes_on()

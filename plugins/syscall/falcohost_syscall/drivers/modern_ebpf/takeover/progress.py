@@ -78,6 +78,10 @@ class Progress:
         if self._steps:
             self._move(self._steps[-1])
 
+    def renew(self) -> None:
+        """Have the journal begin anew at the next batch: much of what it has was forgotten."""
+        self._is_long = True
+
     def skip(self, step: Step, passed: int) -> None:
         """Move on to the end of *step* before it is read, since an attempt to read it may be the end of the process."""
         self._journal.go_on((), Reached(step.position, passed, self._last.mark if self._last else self.mark))
