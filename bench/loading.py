@@ -1,9 +1,13 @@
 """Measures how long a start takes until the rules are loaded: whole processes, from nothing and with a cache.
 
-``falcohost --dry-run`` is run over the public stable rules, and over 1,000 and 10,000 rules that are varied from them:
-other values and names in each, so that hardly a condition is like another. *From nothing* means with an empty rules
-cache, which is then written. Python's own bytecode is there in both cases, as after an installation. The split says
-where the time of a cached start goes; it is measured in processes of their own.
+``falcohost --dry-run`` is run over the public stable rules, the shipped ones, and 1,000 and 10,000 rules that are
+varied from the public ones: other values and names in each, so that hardly a condition is like another. *From nothing*
+means with an empty rules cache, which is then written. Python's own bytecode is there in both cases, as after an
+installation. The split says where the time of a cached start goes; it is measured in processes of their own.
+
+Then the probe is loaded as a start loads it, before it is known what rules ask for, several times. For each of its
+programs the table says how many instructions the verifier processed; that number is the same in each run on the same
+kernel. ``--only probe`` and ``--only rules`` measure one of both.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import operator
 import os
 import re
 import resource
@@ -28,6 +33,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT.parent / "shared/corpus/rules/falco_rules.yaml"
+SHIPPED = "shipped"
 STAGES = ("python", "imports", "plugins", "rules", "matcher")
 
 _PATH = re.compile(r"(?<=[\s(=,\"'])/[\w./-]+")
@@ -72,9 +78,10 @@ def seconds(command: list[str], environment: Mapping[str, str]) -> tuple[float, 
     return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measured(file: Path, environment: Mapping[str, str], cache: Path, rounds: int) -> dict[str, Any]:
-    """Return the medians for one rules file."""
-    command = [sys.executable, "-m", "falcohost", "--dry-run", "-r", str(file), "-o", "log_stderr=false"]
+def measured(file: Path | None, environment: Mapping[str, str], cache: Path, rounds: int) -> dict[str, Any]:
+    """Return the medians for one rules file; None: for the shipped rules."""
+    chosen = [] if file is None else ["-r", str(file)]
+    command = [sys.executable, "-m", "falcohost", "--dry-run", *chosen, "-o", "log_stderr=false"]
     seconds(command, environment)
     fresh = []
     for _ in range(max(rounds // 2, 3)):
@@ -85,7 +92,7 @@ def measured(file: Path, environment: Mapping[str, str], cache: Path, rounds: in
     for _ in range(rounds):
         split["python"].append(seconds([sys.executable, "-c", "pass"], environment)[0])
         inside = subprocess.run(
-            [sys.executable, __file__, "--stages", str(file)],
+            [sys.executable, __file__, "--stages", str(file or SHIPPED)],
             env=environment,
             capture_output=True,
             text=True,
@@ -120,22 +127,64 @@ def stages(file: str) -> dict[str, float]:
     config = load_config(None, ("log_stderr=false",))
     plugins = loading.configured_plugins(config)
     marks.append(time.perf_counter())
-    loaded = loading.load_to_run(config, plugins, [file])
+    loaded = loading.load_to_run(
+        config, plugins, loading.files_to_load(config.rules, plugins, () if file == SHIPPED else (file,))
+    )
     marks.append(time.perf_counter())
     Matcher(loaded.ruleset.enabled("syscall"))
     marks.append(time.perf_counter())
     return {stage: marks[number + 1] - marks[number] for number, stage in enumerate(STAGES[1:])}
 
 
+def verified(rounds: int) -> dict[str, Any]:
+    """Load the probe *rounds* times; return how long that takes, and what the verifier processed of each program."""
+    from falcohost_syscall.drivers.modern_ebpf import config
+    from falcohost_syscall.drivers.modern_ebpf.loader import how
+    from falcohost_syscall.drivers.modern_ebpf.loading import prepare
+    from falcohost_syscall.kernel.libbpf import Library
+    from falcohost_syscall.kernel.programs import Kernel
+
+    library, wanted, took = Library(), how(config.parse({})), []
+    for _ in range(rounds):
+        before = time.perf_counter()
+        prepared = prepare(library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function)
+        took.append(time.perf_counter() - before)
+        programs = {name: instructions(prepared.probe.program_fd(name)) for name in prepared.probe.loaded()}
+        prepared.probe.close()
+    largest = sorted(programs.items(), key=operator.itemgetter(1), reverse=True)
+    return {"loaded_s": median(took), "instructions": sum(programs.values()), "programs": dict(largest)}
+
+
+def instructions(descriptor: int) -> int:
+    """Return how many instructions the verifier processed of a loaded program."""
+    told = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+    return int(told.partition("verified_insns:")[2].split()[0])
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--only", choices=("rules", "probe"), help="measure only the start, or only the probe")
     parser.add_argument("--stages", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stages:
         print(json.dumps(stages(options.stages)))
         return
+    figures: dict[str, Any] = {}
+    if options.only != "probe":
+        figures |= rules(options.rounds)
+    if options.only != "rules":
+        found = figures["probe"] = verified(min(options.rounds, 5))
+        print(f"{'program':>24} {'verifier instructions':>22}")
+        for name, count in found["programs"].items():
+            print(f"{name:>24} {count:>22,}")
+        print(f"{len(found['programs']):>21} in all {found['instructions']:>15,}   {found['loaded_s']:.3f} s")
+    print(json.dumps(figures))
+
+
+def rules(rounds: int) -> dict[str, Any]:
+    """Measure the starts and print them; return the figures by what rules there were."""
     figures: dict[str, Any] = {}
     print(f"{'rules':>7} {'from nothing':>13} {'cached':>8} {'CPU':>8}   cached split, ms: {', '.join(STAGES)}")
     with tempfile.TemporaryDirectory() as folder:
@@ -144,17 +193,19 @@ def main() -> None:
         environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "FALCOHOST_CACHE_DIR": str(cache)}
         for name, text in (
             ("public", PUBLIC.read_text()),
+            (SHIPPED, None),
             ("1000", varied_rules(1000)),
             ("10000", varied_rules(10000)),
         ):
-            file = Path(folder, f"{name}.yaml")
-            file.write_text(text)
-            found = measured(file, environment, cache, options.rounds if name != "10000" else 5)
+            file = None if text is None else Path(folder, f"{name}.yaml")
+            if file is not None and text is not None:
+                file.write_text(text)
+            found = measured(file, environment, cache, rounds if name != "10000" else min(rounds, 5))
             figures[name] = found
             split = "  ".join(f"{found['cached_split_ms'][stage]:>5}" for stage in STAGES)
             took = f"{found['nothing_s']:>11.2f} s {found['cached_s']:>6.2f} s {found['cached_cpu_s']:>6.2f} s"
             print(f"{name:>7} {took}   {split}", flush=True)
-    print(json.dumps(figures))
+    return figures
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ SLICE: Final = 0.05
 _log = logging.getLogger("falcohost")
 
 
-class _How(NamedTuple):
+class How(NamedTuple):
     """How the probe is loaded."""
 
     settings: LoadSettings
@@ -70,6 +70,16 @@ class _How(NamedTuple):
     def encoded(self) -> bytes:
         """Return it as bytes, which are equal for probes that are."""
         return msgspec.msgpack.encode(self)
+
+
+def how(found: config.Config) -> How:
+    """Return how the probe is loaded with these settings."""
+    rows = BY_NAME[EXEC].call, BY_NAME[EXIT].call
+    return How(
+        LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen, btf=found.btf),
+        Options(all_processes=not found.process_context, requested=not found.all_names),
+        found.attach != "tracepoint",
+    )
 
 
 class Loader:
@@ -112,16 +122,16 @@ class Loader:
         :raises OSError: nobody takes it.
         """
         check(self._config.btf)
-        library, how = Library(), self._how
-        prepared = prepare(library, Kernel(library), how.settings, how.options, by_function=how.by_function)
-        ahead.send(link, prepared, how.encoded())
+        library, wanted = Library(), how(self._config)
+        prepared = prepare(library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function)
+        ahead.send(link, prepared, wanted.encoded())
 
     def take_prepared(self, link: socket) -> None:
         """Receive what another process has loaded.
 
         :raises OSError: it has ended before.
         """
-        self._prepared = ahead.received(link, self._how.encoded())
+        self._prepared = ahead.received(link, how(self._config).encoded())
 
     def open(self, asked: bytes) -> None:
         """Take over the probe of an earlier agent, or load one that collects what is *asked* for (:func:`.asked.ask`).
@@ -190,22 +200,13 @@ class Loader:
     def _ignore(self) -> None:
         self._ignored = Ignored(self.probe, [pid for pid in (os.getpid(), self._config.agent_pid) if pid])
 
-    @property
-    def _how(self) -> _How:
-        found, rows = self._config, (BY_NAME[EXEC].call, BY_NAME[EXIT].call)
-        return _How(
-            LoadSettings(*rows, found.ring_size, found.process_ring_size, snaplen=found.snaplen, btf=found.btf),
-            Options(all_processes=not found.process_context, requested=not found.all_names),
-            found.attach != "tracepoint",
-        )
-
     def _load(self, asked: bytes) -> None:
-        found, how = self._config, self._how
+        found, wanted = self._config, how(self._config)
         prepared, self._prepared = self._prepared, None
-        self.probe = probe = Probe(how.settings, how.options, by_function=how.by_function, prepared=prepared)
+        self.probe = probe = Probe(wanted.settings, wanted.options, by_function=wanted.by_function, prepared=prepared)
         try:
             agent = found.agent_pid if self._sentinel else None
-            self.collection = Collection(found, probe, how.options, WatchedFiles(probe), agent)
+            self.collection = Collection(found, probe, wanted.options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
             self.collection.apart = self._alone
