@@ -238,7 +238,7 @@ for number in range(3):
     assert [] == [record for record in found if record.header.flags & (R.FLAG_REWRITTEN | R.FLAG_UNCOMPARED)]
 
 
-def test_program_that_is_skipped(machine, watching, monkeypatch):
+def test_program_that_is_skipped(machine, copies, watching, monkeypatch):
     """Where threads may be preempted in the program, a second one compares when the kernel skips the first."""
     if os.uname().machine != "x86_64":
         skip_or_fail("x86_64", "the numbers of calls in this test are x86_64's")
