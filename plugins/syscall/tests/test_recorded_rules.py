@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -16,7 +17,7 @@ from falcohost_syscall import plugin
 HERE = Path(__file__).resolve().parent
 #: Their tests are real containers, in test_container_rules.py.
 IN_CONTAINERS = HERE.parent / "falcohost_syscall/rules/falcohost_run_containers_rules.yaml"
-
+UNDECIDED = HERE / "undecided.yaml"
 
 #: Most characters of a check in undecided.yaml.
 LONG = 70
@@ -37,7 +38,7 @@ class TestRules(RuleTestsContract):
 
     def test_what_is_not_decided_is_known(self):
         """Each answer of a check that no test has decide is in undecided.yaml, with a reason; nothing else is there."""
-        listed = yaml.safe_load((HERE / "undecided.yaml").read_text())
+        listed = yaml.safe_load(UNDECIDED.read_text())
         expected = [(rule, text) for one in listed for rule, texts in one["of"].items() for text in texts]
 
         probes = self._probes()
@@ -49,6 +50,16 @@ class TestRules(RuleTestsContract):
             if (node.number, answer) not in never[name]
         ]
         assert sorted(expected) == sorted(found)
+
+    def test_reasons_name_tests_that_are_there(self):
+        """A test file that a reason names is one of this folder."""
+        named = {
+            name
+            for one in yaml.safe_load(UNDECIDED.read_text())
+            for name in re.findall(r"test_\w+(?:\.\w+)?", one["why"])
+        }
+        assert named
+        assert set() == named - {path.name for path in HERE.rglob("test_*.py")}
 
     def test_no_proof_is_wrong(self):
         """No answer that a recorded event has decide is proved impossible."""
