@@ -69,6 +69,13 @@ class Partial(Event, Protocol):
         """Decode the rest. Called before anything is read for an alert."""
 
 
+class PartialFor(Partial, Protocol):
+    """A partial event that knows which fields it has already."""
+
+    def whole_for(self, fields: tuple[FieldRef, ...]) -> None:
+        """Decode the rest, unless the event has all that outputs show of *fields*."""
+
+
 class Described(Event, Protocol):
     """An event with values for the generic fields (``evt.source``). It may leave out any of these attributes.
 
@@ -125,6 +132,15 @@ def complete(event: Event) -> None:
     whole = getattr(event, "whole", None)
     if whole is not None:
         whole()
+
+
+def complete_for(event: Event, fields: tuple[FieldRef, ...]) -> None:
+    """Decode of *event* what *fields* read, if it can tell that (:class:`PartialFor`), else the rest of it."""
+    whole_for = getattr(event, "whole_for", None)
+    if whole_for is None:
+        complete(event)
+    else:
+        whole_for(fields)
 
 
 def own_time_of(event: Event) -> int | None:

@@ -16,7 +16,7 @@ from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
 from falcohost.engine.times import SECOND, iso8601, local_time, rfc3339
-from falcohost.events import complete, own_time_of, subjects_of
+from falcohost.events import complete_for, own_time_of, subjects_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class AlertMaker:
         self._values = ConditionValues(clock)
 
     def make(self, rule: Rule, event: Event) -> Alert:
-        """Return the alert that *rule* raises about *event*; decodes the rest of *event*."""
-        complete(event)
+        """Return the alert that *rule* raises about *event*; decodes of *event* what the output reads."""
+        complete_for(event, rule.output.fields)
         message, fields = rule.output.filled(event)
         ts = within(event.ts)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
+from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import at, json_text, path_keys
 from falcohost.jsonlog.decode import whole_record
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Origin
 from falcohost.jsonlog.log import JsonLog, Record
+from falcohost.jsonlog.projection import Projection
 from falcohost.jsonlog.refusals import Refused
 from falcohost.jsonlog.split import Cutter, Piece
 from falcohost.jsonlog.times import parse_time
@@ -32,9 +34,10 @@ class Context:
     :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
     :ivar resources: returns the first of the resources that a whole record is about, or None.
+    :ivar about_is_read: each record has what these two read, also if it is not whole.
     """
 
-    __slots__ = ("_time", "cutter", "log", "memory", "resources", "start_ts", "subject")
+    __slots__ = ("_time", "about_is_read", "cutter", "log", "memory", "resources", "start_ts", "subject")
 
     def __init__(self, log: JsonLog, memory: Any = None) -> None:
         self.log = log
@@ -43,6 +46,7 @@ class Context:
         self.start_ts: int | None = None
         self._time = _time_reader(log)
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
+        self.about_is_read = log.about_reads is not None
         self.resources = harmless(_resources(log), f"source '{log.source}': resources")
 
     def time_of(self, event: JsonEvent) -> int | None:
@@ -86,11 +90,24 @@ class Text:
     """A text of one or more records, which is split when the place of a record is needed.
 
     :ivar context: data that its events share.
+    :ivar projection: decodes its records.
     """
 
-    __slots__ = ("_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "context", "origin")
+    __slots__ = (
+        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "context", "origin", "projection",
+    )  # fmt: skip
 
-    def __init__(self, context: Context, origin: Origin, offset: int, data: bytes, *, is_cut_off: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        origin: Origin,
+        offset: int,
+        data: bytes,
+        projection: Projection,
+        *,
+        is_cut_off: bool = False,
+    ) -> None:
+        self.projection = projection
         self.context = context
         self.origin = origin
         self._offset = offset
@@ -208,7 +225,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def subject(self) -> Subject | None:
         """Who or what the record is about, for alerts."""
-        if not self.is_whole:
+        if not (self.is_whole or self.text.context.about_is_read):
             self.whole()
         found: Subject | None = self.text.context.subject(self.record)
         return found
@@ -216,10 +233,15 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def resources(self) -> tuple[ResourceSubject, ...]:
         """The resources that the record is about, for alerts."""
-        if not self.is_whole:
+        if not (self.is_whole or self.text.context.about_is_read):
             self.whole()
         found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
         return found or ()
+
+    def whole_for(self, fields: tuple[FieldRef, ...]) -> None:
+        """Decode the rest of the record, unless it has all that *fields* read."""
+        if not (self.is_whole or self.text.projection.covers(fields)):
+            self.whole()
 
     def whole(self) -> None:
         """Decode the rest of the record. If it is not valid JSON, the missing fields stay absent."""
@@ -234,7 +256,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 def event_of(log: JsonLog, record: Record | bytes) -> JsonEvent:
     """Return *record* as an event of *log*; for tests of getters."""
     raw = record if isinstance(record, bytes) else msgspec.json.encode(record)
-    text = Text(Context(log), Origin("record", "0"), 0, raw)
+    text = Text(Context(log), Origin("record", "0"), 0, raw, Projection(None))
     event = JsonEvent(whole_record(raw), 1, text, 0, is_whole=True)
     text.context.start_ts = event.ts
     return event

@@ -33,6 +33,8 @@ class JsonLog:
     :ivar subject: returns who or what a whole record is about, for alerts (:func:`~falcohost.jsonlog.user_at`).
     :ivar resources: returns the resources that a whole record is about, the most important first, for alerts
         (:func:`~falcohost.jsonlog.resource_at`); no more than 16 are read.
+    :ivar about_reads: all JSON paths that *subject* and *resources* read, which are decoded for each record; None: each
+        record that they are asked about is decoded completely.
     """
 
     source: str
@@ -47,6 +49,7 @@ class JsonLog:
     info: Callable[[Record], str] | None = None
     subject: Callable[[Record], Subject | None] | None = None
     resources: Callable[[Record], Iterable[ResourceSubject]] | None = None
+    about_reads: tuple[str, ...] | None = None
 
     @property
     def time_paths(self) -> tuple[str, ...] | None:

@@ -16,6 +16,7 @@ import msgspec
 from falcohost.engine import ir
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.ir import Expr, FieldRef
+from falcohost.engine.lookup_fields import LookupField
 from falcohost.engine.paths import path_keys
 from falcohost.engine.static_fields import is_static
 from falcohost.jsonlog.fields import pointer_steps
@@ -34,11 +35,14 @@ class Projection:
     """Decodes the parts of records that are in *tree*; None: whole records.
 
     :ivar is_whole: whole records are decoded.
+    :ivar tree: the same.
     :ivar one: decodes one record.
     """
 
     def __init__(self, tree: Tree | None, wrappers: tuple[str, ...] = ()) -> None:
         self.is_whole = tree is None
+        self.tree = tree
+        self._known: dict[int, tuple[tuple[FieldRef, ...], bool]] = {}
         kinds = dict(_kinds(tree or {}))
         inner: Any = dict[str, Any] if tree is None else _object(kinds)
         outer: Any = inner if tree is None else _object({**kinds, **dict.fromkeys(wrappers, list[inner])})
@@ -59,6 +63,13 @@ class Projection:
                 return [inner for record in records for inner in self._unwrapped(record)]
         return records
 
+    def covers(self, fields: tuple[FieldRef, ...]) -> bool:
+        """Return whether what it decodes has everything that outputs read of *fields*; it remembers that of a tuple."""
+        known = self._known.get(id(fields))
+        if known is None:  # the tuple is kept, so that no other one gets its id
+            known = self._known[id(fields)] = fields, self.tree is None or all(_is_in(self.tree, ref) for ref in fields)
+        return known[1]
+
     def _unwrapped(self, record: Record) -> list[Record]:
         for key in self._wrappers:
             items = record.get(key)
@@ -74,7 +85,7 @@ def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRe
     paths = None if condition is None else _all_reads((*ir.fields(condition), *also))
     if paths is None or log.time_paths is None:
         return Projection(None, log.wrappers)
-    tree = paths_tree([*log.skip_reads, *log.time_paths])
+    tree = paths_tree([*log.skip_reads, *log.time_paths, *(log.about_reads or ())])
     for keys in paths:
         _add(tree, keys)
     return Projection(tree, log.wrappers)
@@ -107,6 +118,26 @@ def reads(ref: FieldRef) -> list[tuple[str, ...]] | None:
         return _pointer_reads(str(ref.arg))
     paths = field.reads or ((field.path,) if field.path is not None else ())
     return [path_keys(path) for path in paths] or None
+
+
+def _is_in(tree: Tree, ref: FieldRef) -> bool:
+    """Return whether *tree* has what outputs show of *ref*."""
+    paths = None if isinstance(ref.field, LookupField) else reads(ref)
+    if not paths:
+        return paths is not None
+    # What is shown instead of the value may come from elsewhere.
+    return ref.field.json is None and ref.field.shown is None and all(_has(tree, keys) for keys in paths)
+
+
+def _has(tree: Tree, keys: tuple[str, ...]) -> bool:
+    below: Tree | None = tree
+    for key in keys:
+        if below is None:
+            return True
+        if key not in below:
+            return False
+        below = below[key]
+    return below is None
 
 
 def _pointer_reads(pointer: str) -> list[tuple[str, ...]] | None:

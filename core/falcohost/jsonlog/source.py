@@ -20,7 +20,7 @@ from falcohost.jsonlog.files import FileInput
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Input, Texts
 from falcohost.jsonlog.log import JsonLog, Record
-from falcohost.jsonlog.projection import make_projection
+from falcohost.jsonlog.projection import Projection, make_projection
 from falcohost.jsonlog.refusals import TOO_LARGE, Refusals, Refused
 from falcohost.needs import Needs, needs_of
 from falcohost.stats import SourceStats
@@ -118,8 +118,9 @@ class JsonSource:
             if len(data) > self._input.limits.record and self._has_too_many(data):
                 self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
                 continue
-            text = Text(self._context, texts.origin, offset, data, is_cut_off=texts.is_cut_off)
-            records = self._decoded(data)
+            projection = self._projection  # which a new plan replaces, perhaps amid these records
+            text = Text(self._context, texts.origin, offset, data, projection, is_cut_off=texts.is_cut_off)
+            records = self._decoded(data, projection)
             wraps = records is None and self._may_wrap(data)
             events: Iterable[JsonEvent] = self._each(text, wraps=wraps) if records is None else self._all(text, records)
             if self._context.start_ts is None or self._see is not None:
@@ -131,12 +132,12 @@ class JsonSource:
         most = self._input.limits.objects
         return data.count(b"{") > most or data.count(b",") > _VALUES * most
 
-    def _decoded(self, data: bytes) -> list[Record] | None:
+    def _decoded(self, data: bytes, projection: Projection) -> list[Record] | None:
         """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
         if len(data) > self._input.limits.record:
             return None
         try:
-            records = self._projection.all(data)
+            records = projection.all(data)
         except _ODD:
             return None
         if self._log.unwrap_marks and not self._keeps(records) and self._may_wrap(data):
@@ -161,7 +162,7 @@ class JsonSource:
             records = [records[index] for index in indexes]
         numbers = range(self._passed + 1, self._passed + 1 + len(records))
         self._passed += len(records)
-        return map(JsonEvent, records, numbers, repeat(text), indexes, repeat(self._projection.is_whole))
+        return map(JsonEvent, records, numbers, repeat(text), indexes, repeat(text.projection.is_whole))
 
     def _causes(self, records: list[Record]) -> list[str | None]:
         """Return for each of *records* why it is skipped, or None; empty if none is."""
@@ -179,7 +180,7 @@ class JsonSource:
             try:
                 if len(piece.raw) > self._input.limits.record:
                     raise Refused(TOO_LARGE)
-                record, is_whole = self._unwrapped(piece.raw) if wraps else self._record(piece.raw)
+                record, is_whole = self._unwrapped(piece.raw) if wraps else _record(piece.raw, text.projection)
                 if self._skip is not None and (cause := self._skip(record)) is not None:
                     raise Refused(cause)
             except Refused as refused:
@@ -207,9 +208,10 @@ class JsonSource:
         record = whole_record(raw)
         return self._unwrap(record) or record, True
 
-    def _record(self, raw: bytes) -> tuple[Record, bool]:
-        """Decode *raw* as far as rules need, or completely; return also whether it is complete."""
-        try:
-            return self._projection.one(raw), self._projection.is_whole
-        except _ODD:
-            return whole_record(raw), True
+
+def _record(raw: bytes, projection: Projection) -> tuple[Record, bool]:
+    """Decode *raw* as far as rules need, or completely; return also whether it is complete."""
+    try:
+        return projection.one(raw), projection.is_whole
+    except _ODD:
+        return whole_record(raw), True

@@ -29,7 +29,7 @@ from falcohost.engine.alerts import bounded, within
 from falcohost.engine.render import text_of
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
-from falcohost.events import Event, actor_of, complete, subjects_of
+from falcohost.events import Event, actor_of, complete_for, subjects_of
 from falcohost.pipeline.distinct import Distinct
 from falcohost.pipeline.settings import FoldConfig
 from falcohost.subject import MOST_SUBJECTS, Subject
@@ -153,7 +153,7 @@ class Fold:
             alert = self._make(rule, event)
             output = self._output(actor, same(event))
         else:
-            complete(event)
+            complete_for(event, rule.output.fields)
             output = self._output(actor, same(event))
             if output.told >= after:
                 self._fold(output, rule, event)
@@ -208,7 +208,7 @@ class Fold:
 
     def _fold_with_values(self, tally: _Tally, everyone: _Window, same: str, rule: Rule, event: Event) -> None:
         """Fold a match, and keep the values in its output; when there are many, tell them at once."""
-        complete(event)
+        complete_for(event, rule.output.fields)
         values = rule.output.shown(event)
         if tally.values is None:
             tally.values = Distinct(rule.output.lasting, sampling=everyone.lists >= MOST_LISTS)

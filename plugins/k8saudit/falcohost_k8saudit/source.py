@@ -12,7 +12,7 @@ from falcohost.jsonlog import JsonLog, JsonSource, file_input, user_at
 from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
-from falcohost_k8saudit.resources import resources
+from falcohost_k8saudit.resources import READS, resources
 from falcohost_k8saudit.wrappings import MARKS, unwrapped
 
 #: Falco's message about a document that is not an audit event.
@@ -35,6 +35,9 @@ def _keeps(records: list[dict[str, Any]]) -> bool:
 _kind = itemgetter("kind")
 _EVENTS = {"Event"}
 
+#: Path of the name of the user who made the request.
+USER = "user.username"
+
 LOG = JsonLog(
     source="k8s_audit",
     plugin=NAME,
@@ -45,8 +48,9 @@ LOG = JsonLog(
     skip_reads=("kind",),
     unwrap=unwrapped,
     unwrap_marks=MARKS,
-    subject=user_at("k8s.user", "user.username"),
+    subject=user_at("k8s.user", USER),
     resources=resources,
+    about_reads=(USER, *READS),
 )
 
 
