@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -263,3 +264,22 @@ def test_what_the_kernel_has_is_asked_here(needed, tmp_path):
     made.close()
 
     assert {str(os.getpid())} == {*(tmp_path / "asked").read_text().split()}
+
+
+def test_a_fork_only_computes(needed):
+    """It has no capability, no descriptor but its link, opens none, and gets no more by a program that it starts."""
+    maker = making.Later(needed, Place(Told()))
+    own = Path(f"/proc/{maker._maker.pid}")
+    end = time.monotonic() + PATIENCE
+    last = ("NoNewPrivs:\t1", "CapPrm:\t0000000000000000")
+    while not all(line in (status := own.joinpath("status").read_text()) for line in last):
+        assert time.monotonic() < end, status
+        time.sleep(0.01)
+    told = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    limit = next(line for line in own.joinpath("limits").read_text().splitlines() if line.startswith("Max open files"))
+    descriptors = [one.name for one in own.joinpath("fd").iterdir() if int(one.name) > 2]
+    maker.close()
+
+    assert {"0000000000000000"} == {told["CapEff"], told["CapInh"], told["CapAmb"]}
+    assert ["0", "0"] == limit.split()[3:5]
+    assert 1 == len(descriptors)

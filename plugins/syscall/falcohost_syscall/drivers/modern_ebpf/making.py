@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import msgspec
 
 from falcohost_syscall.drivers.modern_ebpf.filters import FilterPlace, Filters, load
+from falcohost_syscall.drivers.modern_ebpf.only_computes import only_compute
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.kernel.libbpf import LibbpfError
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING, FilterKernel
@@ -141,6 +142,7 @@ def _make(link: _Link, conditions: Mapping[str, Condition], place: _Place, proce
     """Compile in the fork, tell what has come of it, and end."""
     status = 1
     try:
+        only_compute(link.descriptor)
         if waits:
             link.received()
         found = load(conditions, place, processes=processes)
@@ -234,6 +236,11 @@ class _Link:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
+
+    @property
+    def descriptor(self) -> int:
+        """That of this end."""
+        return self._link.fileno()
 
     def end(self) -> None:
         """Have whoever sends or receives at either end fail."""
