@@ -33,6 +33,7 @@ def declared_attributes() -> set[str]:
         events.HasActor,
         events.HasOwnTime,
         events.Partial,
+        events.PartialFor,
         events.Described,
         events.HasSubject,
         events.HasResources,
