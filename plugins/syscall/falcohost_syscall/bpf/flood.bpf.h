@@ -139,6 +139,9 @@ struct {
 	__type(value, struct asking);
 } askings SEC(".maps");
 
+/* Of bytes in a ring: those of whole records. A reader that sleeps gives back a byte less (wake_flags in scratch.bpf.h). */
+#define WHOLE(bytes) ((bytes) & ~7ULL)
+
 static __always_inline __u64 at_least(__u64 number, __u64 least)
 {
 	return number < least ? least : number;
@@ -156,6 +159,7 @@ static __always_inline void measure_pace(struct pace *pace, struct asking *askin
 	__s64 since = pace->ts, took = asking->ts - since;
 	__u64 half = asking->ring_bytes / 2, soon = pace->soon ? pace->soon : half;
 
+	read_up_to = WHOLE(read_up_to + 7);
 	if (took < PACE_SPAN || (read_up_to == pace->read_up_to && asking->unread) ||
 	    EXCHANGED(&pace->ts, since, asking->ts) != since)
 		return;
@@ -271,7 +275,7 @@ GLOBAL int has_budget(EVENT(event), __u64 unread, __u32 size, __u32 account)
 	if (!event || !asking)
 		return true;
 	asking->ts = event->ts;
-	asking->unread = unread;
+	asking->unread = WHOLE(unread);
 	asking->size = size;
 	asking->account = account == OF_CALLS && is_unmatched(asking, event) ? OF_UNMATCHED : account;
 	asking->ring_bytes = account <= OF_UNMATCHED ? settings.ring_bytes : settings.proc_ring_bytes;

@@ -205,12 +205,14 @@ static __always_inline __u64 size_of(void *ring)
 }
 
 /* Wakes the reader when the ring passes the mark, instead of for every record: a wake-up costs more than the record. If
- * passing the mark goes unnoticed, the reader comes by itself a moment later. */
+ * passing the mark goes unnoticed, the reader comes by itself a moment later. A reader that has read all and sleeps for longer
+ * has given back a byte less than a whole record (kernel/ring.py): the mark is at the beginning. */
 static __always_inline __u64 wake_flags(void *ring)
 {
 	__u64 unread = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	__u64 mark = unread & 1 ? 0 : size_of(ring) / WAKE_SHARE;
 
-	return unread - size_of(ring) / WAKE_SHARE < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return unread - mark < WAKE_BAND ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline bool submit(struct scratch *s, void *ring, __u32 cause)

@@ -6,6 +6,9 @@ so that a record that wraps around is contiguous. A record has a header of eight
 and the bits *busy* (still being written) and *discard*.
 
 Reading gives no space back to the kernel: until :meth:`Ring.release` a record can be read again, by another process.
+
+Positions are multiples of eight. Who sleeps gives back a byte less, by which the program that writes knows that it has
+to wake somebody (``wake_flags`` in bpf/scratch.bpf.h).
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ _LENGTH: Final = struct.Struct("=I")
 _BUSY: Final = 1 << 31
 _DISCARD: Final = 1 << 30
 _HEADER: Final = 8
+_ALIGNMENT: Final = 8
+_ALL_BITS: Final = (1 << 64) - 1
 BATCH: Final = 2048
 
 
@@ -42,7 +47,10 @@ class Ring:
         self._producer = mmap.mmap(map_fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._produced = memoryview(self._producer)[: _POSITION.size].cast("Q")
         self._data = page
-        self._given: int = self._consumer[0]
+        self._written: int = self._consumer[0]
+        # The reader before may have ended while it slept.
+        self._given: int = -(-self._written // _ALIGNMENT) * _ALIGNMENT & _ALL_BITS
+        self._asks = 0
         self.position: int = min(max(position, self._given), self.produced())
 
     def produced(self) -> int:
@@ -56,7 +64,7 @@ class Ring:
 
     def changed(self) -> bool:
         """Return whether there is something to read, or somebody else has moved where the kernel has room."""
-        return self._produced[0] != self.position or self._consumer[0] != self._given
+        return self._produced[0] != self.position or self._consumer[0] != self._written
 
     @property
     def held(self) -> int:
@@ -65,15 +73,24 @@ class Ring:
 
     def set_back(self) -> bool:
         """Undo what somebody else has given back to the kernel, or taken from it; return whether there was anything."""
-        if self._consumer[0] == self._given:
+        if self._consumer[0] == self._written:
             return False
-        self._consumer[0] = self._given
+        self._consumer[0] = self._written
         return True
 
     def release(self, position: int) -> None:
         """Give the space before *position*, which was read, back to the kernel."""
         if position > self._given:
-            self._consumer[0] = self._given = position
+            self._given = position
+            self._write()
+
+    def ask(self, *, wake: bool) -> None:
+        """Ask whoever writes to wake this reader for the next record, or not to."""
+        self._asks = int(wake)
+        self._write()
+
+    def _write(self) -> None:
+        self._consumer[0] = self._written = (self._given - self._asks) & _ALL_BITS
 
     def drain(self, until: int | None = None, limit: int = BATCH, places: list[int] | None = None) -> list[bytes]:
         """Return the complete records, at most *limit*, up to the position *until* (default: the producer's).

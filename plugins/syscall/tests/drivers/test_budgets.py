@@ -241,6 +241,23 @@ def test_the_pace_is_measured(probe):
     assert (0, 0) == (first, stalled)  # not measured
 
 
+@pytest.mark.parametrize("probe", [32 * RING], indirect=True)
+def test_a_reader_that_sleeps_is_not_slow(probe):
+    """One that has read all of the last time can do more, though it sleeps and gives back a byte less."""
+    probe.set_calls({RARE: RARELY})
+    run("for _ in range(4000): os.sched_get_priority_max(1)")
+    while probe.read():
+        pass
+    rings = probe.feed.rings
+    soon = RING
+    probe.set_measured(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - 10**9, rings.position.calls, soon)
+    rings.wait_for_next(0, 0)
+    assert rings.asked
+    run("for _ in range(4000): os.sched_get_priority_max(1)")
+
+    assert 2 * soon | 1 == probe.pace
+
+
 FORKS = "for _ in range(3000):\n    if os.fork() == 0: os._exit(0)\n    os.wait()"
 
 

@@ -243,6 +243,32 @@ def test_wake(watched, openat):
     assert waited < 5
 
 
+def test_wake_of_one_who_sleeps(watched, openat):
+    """A reader that has read all, and has asked for it, is woken for one record of either ring."""
+    watched.driver.set_calls({146: RARE})
+    rings = watched.driver.feed.rings
+    script = "import os, sys, time\nsys.stdin.read()\nos.sched_get_priority_max(1)\ntime.sleep(1000)"
+    with subprocess.Popen([sys.executable, "-ISc", script], env={}, stdin=subprocess.PIPE) as process:
+        time.sleep(0.5)
+
+        def awaited(cause, kind):
+            """Return how long the reader sleeps until it has the child's record of a kind, which *cause* makes."""
+            watched.read_all()
+            rings.wait_for_next(0, 0)
+            cause()
+            started, found = time.monotonic(), []
+            while not any(r.header.kind == kind and r.header.pid == process.pid for r in found):
+                if time.monotonic() > started + 20:
+                    break
+                rings.wait_for_next(10, 10)
+                found += watched.read_all()
+            return time.monotonic() - started
+
+        assert awaited(process.stdin.close, R.KIND_CALL) < 5
+        assert awaited(process.kill, R.KIND_EXIT) < 5
+    watched.driver.set_calls({})
+
+
 def run_python(script):
     """Run a script with the source's packages in another process; return what it prints."""
     environment = {**os.environ, "PYTHONPATH": f"{PLUGIN}:{CORE}"}

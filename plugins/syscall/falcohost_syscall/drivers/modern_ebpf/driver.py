@@ -53,8 +53,10 @@ from falcohost_syscall.processes.table import Process
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.needs import needs
 
-#: Seconds between two reads of the rings; a ring that fills up is read sooner.
+#: Seconds between two reads of the rings while records come; a ring that fills up is read sooner.
 PERIOD: Final = 0.05
+#: Seconds from the read for which the probe has woken the reader to the next one: few calls come alone.
+SOON: Final = 0.01
 #: Seconds after which an idle driver yields an empty batch.
 IDLE: Final = 0.5
 #: Least number of seconds between two comparisons of the table with /proc after a loss.
@@ -278,8 +280,9 @@ class ModernEbpf:
         last = time.monotonic()
         self.left()
         while (reader := self._reader) is not None:
-            if self._loader is None and time.monotonic() - last < IDLE and reader.feed.rings.is_empty():
-                reader.feed.rings.wait(PERIOD)  # most turns of an idle driver end here
+            rings, left = reader.feed.rings, last + IDLE - time.monotonic()
+            if self._loader is None and left > 0 and rings.is_empty():
+                rings.wait_for_next(PERIOD, left)  # most turns of an idle driver end here
                 continue
             self.context.boot = boot_time(self.context.boot)
             self.users.refresh()
@@ -289,6 +292,7 @@ class ModernEbpf:
                 self._check_at = time.monotonic() + IDLE
                 self._remote.check()  # who asks it something notices at once
             self._forget(reader)
+            was_asked = rings.asked
             records, step = reader.read(self._decoder.passed)
             now = time.monotonic()
             if records:
@@ -297,7 +301,7 @@ class ModernEbpf:
                 events, matched = reader.not_told(records, self._decoder.events(records, step)), None
                 if not self._decoder.types.isdisjoint(COSTLY):
                     events = self._unmatched.seen(events)
-                if reader.feed.rings.behind:
+                if rings.behind:
                     self._unmatched.begin(now)
                     events, matched = self._unmatched.counted(events), self._unmatched.matched
                 else:
@@ -309,8 +313,8 @@ class ModernEbpf:
                 last = now
                 self._after_loss(now)
                 yield Batch(())
-            if self._reader is not None:
-                reader.feed.rings.wait(PERIOD)
+            if self._reader is not None and (records or self._loader is not None or not rings.is_empty()):
+                rings.wait(SOON if was_asked and records else PERIOD)
 
     def _forget(self, reader: Reader) -> None:
         """Forget long texts of processes that have ended, now and then, and have the journal do so."""

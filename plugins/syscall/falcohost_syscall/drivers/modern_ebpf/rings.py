@@ -15,6 +15,8 @@ from falcohost_syscall.kernel.ring import BATCH, Ring
 
 _WAKE_SHARE: Final = 16  # as in bpf/scratch.bpf.h
 _BEHIND_SHARE: Final = 8
+#: Bytes in a ring; beyond them nobody who sleeps is woken for the next record (WAKE_BAND in bpf/scratch.bpf.h is more).
+_MOST_HELD: Final = 4096
 #: The first member of every record.
 _TIMESTAMP: Final = struct.Struct("=Q")
 
@@ -40,6 +42,7 @@ class Rings:
     """The records that the probe has written and that were not read yet.
 
     :ivar position: how far they were read.
+    :ivar asked: the probe was asked to wake this reader for the next record, and nothing was read since.
     :ivar complete: all calls that were written before this time (nanoseconds of the monotonic clock) were returned.
     """
 
@@ -47,6 +50,7 @@ class Rings:
         """Read the rings of calls and of processes with these descriptors and sizes in bytes, from *position* on."""
         self.position = position or Position()
         self.complete = 0
+        self.asked = False
         positions = (self.position.calls, self.position.processes)
         self._rings = [Ring(*one) for one in zip(rings, sizes, positions, strict=True)]
         self._fullest = [0, 0]
@@ -73,13 +77,38 @@ class Rings:
 
     def wait(self, timeout: float) -> None:
         """Sleep until a sixteenth of a ring is filled, but at most *timeout* seconds."""
-        calls, processes = self._rings
-        if calls.unread() >= calls.size // _WAKE_SHARE or processes.unread() >= processes.size // _WAKE_SHARE:
+        until = time.monotonic() + timeout
+        while not self._are_filled() and (left := until - time.monotonic()) > 0:
+            if not self._sleep(left):
+                return
+
+    def wait_for_next(self, first: float, longest: float) -> None:
+        """Sleep until there is a record, if :meth:`is_empty`, but at most *longest* seconds.
+
+        The probe decides whom it wakes just before it writes a record. So one that came while this reader asked may
+        wake nobody, and the first sleep after a batch takes *first* seconds at most, as does each while much is read
+        that is not given back.
+        """
+        if any(ring.held > _MOST_HELD for ring in self._rings):
+            self._sleep(first)
             return
+        timeout = longest if self.asked else first
+        if not self.asked:
+            self._ask(wake=True)
+        if not any(ring.changed() for ring in self._rings):
+            self._sleep(min(timeout, longest))
+
+    def _are_filled(self) -> bool:
+        calls, processes = self._rings
+        return calls.unread() >= calls.size // _WAKE_SHARE or processes.unread() >= processes.size // _WAKE_SHARE
+
+    def _sleep(self, timeout: float) -> bool:
+        """Sleep until the probe wakes this reader; return whether no signal has."""
         try:
             self._poll.poll(timeout)
         except InterruptedError:
-            return
+            return False
+        return True
 
     def is_empty(self) -> bool:
         """Return whether :meth:`read` would find nothing, which is then known to be complete up to now."""
@@ -101,6 +130,8 @@ class Rings:
         calls, processes = self._rings
         if any([calls.set_back(), processes.set_back()]):
             raise TamperedError("the reader's position in a ring was moved; it was set back")
+        if self.asked and (calls.unread() or processes.unread()):
+            self._ask(wake=False)
         self._fullest = [
             max(most, ring.unread() + ring.held) for most, ring in zip(self._fullest, self._rings, strict=True)
         ]
@@ -123,6 +154,11 @@ class Rings:
             batch += [record for _, record in pending]
             batch.sort(key=time_of)
         return batch
+
+    def _ask(self, *, wake: bool) -> None:
+        self.asked = wake
+        for ring in self._rings:
+            ring.ask(wake=wake)
 
     def release(self, position: Position) -> None:
         """Give the space of what was read up to *position* back to the kernel."""
@@ -159,6 +195,8 @@ class Rings:
 
     def close(self) -> None:
         """Unmap the rings."""
+        if self.asked:
+            self._ask(wake=False)
         for ring in self._rings:
             ring.close()
         self._poll.close()
