@@ -65,7 +65,7 @@ def test_a_flood_of_one_source_keeps_all_of_others(full):
 def test_the_largest_gives_first(full):
     """Who had the whole file gives as much as others need, up to an equal share."""
     store, flood = full
-    flood(2, source="a")
+    flood(4, source="a")  # more than are in memory
     before = stored(store).total()
     flood(2, source="b")
 
