@@ -41,6 +41,8 @@ _DAILY = re.compile(r"^# daily$", re.MULTILINE)
 
 #: Seconds after the work in which alerts are waited for.
 SETTLING = 3
+#: Seconds in which an agent gets ready, also beside much other work.
+STARTING = 600
 
 
 class Agent:
@@ -65,9 +67,9 @@ class Agent:
             command = [str(FALCOHOST), "-c", str(folder / "falcohost.yaml")]
             self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
 
-    def wait(self, seconds: float = 120) -> None:
+    def wait(self) -> None:
         """Wait until it reads events."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + STARTING
         while READY not in self._log.read_text(errors="replace"):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()

@@ -73,7 +73,11 @@ def pss_mb(pid: int, key: str = "Pss") -> float:
     """Return the proportional set size of the process tree at *pid*, in MB; *key*: that or a part (proc(5))."""
     total = 0
     for one in tree(pid):
-        match = re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)
+        try:
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+        match = re.search(rf"^{key}:\s+(\d+)", text, re.MULTILINE)
         total += int(match.group(1)) if match else 0
     return total / 1024
 
