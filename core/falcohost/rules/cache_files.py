@@ -19,8 +19,9 @@ from falcohost.trust import distrust
 #: The environment variable with the cache's directory.
 VARIABLE = "FALCOHOST_CACHE_DIR"
 
-#: What an entry is: compiled rules, or what rules ask of a source's loader.
-RULES, ASKED = "rules", "asked"
+#: What an entry is: compiled rules, or what rules ask of a source's loader. The rules for system calls know both by
+#: their beginning.
+RULES, ASKED = "rules", "rules-asked"
 
 #: The most files kept, the most bytes of all, and the most bytes of one.
 MAX_FILES = 32
