@@ -14,6 +14,7 @@ import pytest
 from falcohost.events import Plan
 from falcohost.testing import skip_or_fail
 from falcohost.testing.waiting import PATIENCE
+from falcohost_syscall.drivers.modern_ebpf.reader import Reader
 from falcohost_syscall.processes.boot_clock import boot_time
 
 MAKES = Plan("syscall", event_types=frozenset({"mkdir", "mkdirat"}))
@@ -101,6 +102,23 @@ def test_time_of_day_was_set(sources, tmp_path):
     """After the time of day was set, events have the new one."""
     source = sources.open(MAKES, {})
     source.driver.context.boot -= HOUR  # as if it had been an hour earlier until now
+    made = subprocess.Popen(["mkdir", tmp_path / "made"])
+    made.wait()
+    event = event_of(source, made.pid)
+
+    assert abs(time.time_ns() - event.ts) < CLOSE
+
+
+def test_time_of_day_is_set_while_it_reads(sources, tmp_path, monkeypatch):
+    """Also what is read in the same turn has the new time of day, wherever in the turn it was set."""
+    read = Reader.read
+
+    def set_before(reader, *arguments):
+        source.driver.context.boot -= HOUR  # as if it had been an hour earlier when the turn began
+        return read(reader, *arguments)
+
+    source = sources.open(MAKES, {})
+    monkeypatch.setattr(Reader, "read", set_before)
     made = subprocess.Popen(["mkdir", tmp_path / "made"])
     made.wait()
     event = event_of(source, made.pid)

@@ -284,7 +284,6 @@ class ModernEbpf:
             if self._loader is None and left > 0 and rings.is_empty():
                 rings.wait_for_next(PERIOD, left)  # most turns of an idle driver end here
                 continue
-            self.context.boot = boot_time(self.context.boot)
             self.users.refresh()
             if self._loader is not None:
                 self._look(self._loader)
@@ -294,6 +293,7 @@ class ModernEbpf:
             self._forget(reader)
             was_asked = rings.asked
             records, step = reader.read(self._decoder.passed)
+            self.context.boot = boot_time(self.context.boot)  # after the records: so none is from after a step
             now = time.monotonic()
             if records:
                 self._received += len(records)
