@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -19,9 +20,10 @@ from falcohost_syscall.drivers import ring_settings
 from falcohost_syscall.drivers.asked_for import chosen, kept_true
 from falcohost_syscall.drivers.legacy_ebpf import bcc, cgroups, records
 from falcohost_syscall.drivers.legacy_ebpf.program import Program, source
-from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, EXECUTED, is_fork, numbers
+from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, ENDED, EXECUTED, is_fork, numbers, numbers_of
 from falcohost_syscall.drivers.legacy_ebpf.records import Around, Record
 from falcohost_syscall.drivers.legacy_ebpf.rings import RawRecord
+from falcohost_syscall.drivers.own import is_quiet
 from falcohost_syscall.drivers.processors import processors
 from falcohost_syscall.drivers.tabled import IDLE, TabledDriver
 from falcohost_syscall.events.event import SyscallEvent
@@ -37,6 +39,9 @@ _MOST_CGROUPS: Final = 8192
 #: Most bytes that the program collects of data.
 _LONGEST: Final = 4095
 _NO_ARGUMENTS: Final = b"\0"
+#: Calls of the agent's own that are not read, and records behind which a process may be another.
+_QUIET: Final = numbers_of(is_quiet)
+_BECOMES_ANOTHER: Final = frozenset({EXECUTED, ENDED})
 _log = logging.getLogger("falcohost")
 
 
@@ -86,11 +91,13 @@ class LegacyEbpf(TabledDriver):
 
     def _tell_uncovered(self, wanted: frozenset[str]) -> None:
         """Warn of event types that rules name and of which this driver does not tell."""
-        missing = frozenset(name for name in wanted - COVERED if name in BY_NAME) - self._told_of
+        machine = platform.machine()
+        here = frozenset(name for name in wanted - COVERED if name in BY_NAME and BY_NAME[name].numbers.get(machine))
+        missing = here - self._told_of
         self._told_of |= missing
         if missing:
             names = ", ".join(sorted(missing))
-            _log.warning("engine.kind: ebpf does not observe %s; rules that need them do not match", names)
+            _log.warning("engine.kind: ebpf does not observe %s; no rule or filter matches them", names)
 
     def batches(self) -> Iterator[Batch]:
         """Yield new events, or an empty batch at least twice a second, until the driver is closed.
@@ -117,7 +124,12 @@ class LegacyEbpf(TabledDriver):
         applying, offset = self._applying, time.time_ns() - time.monotonic_ns()
         if abs(offset - self._offset) > _DRIFT:
             self._offset = offset
+        quiet = self._own.quiet
         for _, cpu, data in found:
+            if quiet:
+                pid, number = records.caller(data)
+                if pid in quiet and number in _QUIET:
+                    continue
             record = records.read(data, self._offset)
             call = None if record is None else records.call(record, self._around(record), cpu)
             if record is None or call is None:
@@ -127,7 +139,10 @@ class LegacyEbpf(TabledDriver):
             event = applying.apply(call)
             if record.number == EXECUTED:
                 self._note_confinement(record)
-            if event is not None and self._told(event):
+            is_told = event is not None and self._told(event)
+            if record.number in _BECOMES_ANOTHER:
+                self._own.forget(record.pid)
+            if event is not None and is_told:
                 yield event
 
     def _note_confinement(self, record: Record) -> None:

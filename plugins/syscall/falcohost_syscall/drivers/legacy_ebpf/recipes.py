@@ -7,7 +7,7 @@ texts, an address, some bytes, and the file of a descriptor; a few parameters th
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -152,6 +152,13 @@ GENERIC_TYPE: Final = GENERIC
 _FORK_NUMBERS: Final = frozenset(
     number for name in FORKS for number in BY_NAME[name].numbers.get(platform.machine(), ())
 )
+
+
+def numbers_of(names: Callable[[str], bool]) -> frozenset[int]:
+    """Return the numbers on this machine of all calls for whose name *names* is true; not those of forks and execs."""
+    machine = platform.machine()
+    rows = (row for row in BY_NAME.values() if row.name not in FORKS | _EXECS and names(row.name))
+    return frozenset(number for row in rows for number in row.numbers.get(machine, ()))
 
 
 def is_fork(number: int) -> bool:

@@ -26,6 +26,8 @@ from falcohost_syscall.scap.writing.values import texts
 #: code; limit of descriptors; lengths; family and ends of a socket; the thread's name; an overlay's layer, two facts.
 _RECORD: Final = Struct("=Qq6QQ4Q14I4IQ5HH16sH16sHH16s3B3x")
 SIZE: Final = _RECORD.size
+#: What tells whose call it is: the process and the number.
+_CALLER: Final = Struct("=108xI48xI")
 _SIZES: Final = {f"{sign}{8 * size}": size for sign in "iu" for size in (1, 2, 4, 8)}
 _PAIR: Final = Struct("=ii")
 _CAPSET: Final = Struct("=6I")
@@ -132,6 +134,12 @@ _LENGTHS: Final = 32
 def read(data: bytes, offset: int) -> Record | None:
     """Return the record in *data*, to whose time *offset* nanoseconds are added; None: it is too short."""
     return Record(data, offset) if len(data) >= SIZE else None
+
+
+def caller(data: bytes) -> tuple[int, int]:
+    """Return the process of the record in *data* and the number of its call; zeros: it is too short."""
+    pid, native = _CALLER.unpack_from(data) if len(data) >= SIZE else (0, 0)
+    return pid, native
 
 
 #: What the process of a record has besides: its cgroups' lines, the arguments of its maker.
