@@ -37,6 +37,8 @@ def fd_name(event: SyscallEvent) -> str | None:
         return event.abspath or ""
     if row.dir_fd is not None:
         return event.dirfd_path or ""
+    if event.type == "connect":  # of a socket that is not known, since the event that made it was lost
+        return event.value(row.params[row.param_index["tuple"]]) or ""
     info = event.fdinfo
     return f"pipe:[{info.ino}]" if info is not None and event.fd_type == "pipe" else ""
 

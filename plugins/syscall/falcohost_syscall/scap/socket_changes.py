@@ -25,6 +25,7 @@ _TCP, _UDP, _ICMP, _RAW_IP = 6, 17, 1, 255
 _IN_PROGRESS: Final = -115
 #: Protocols without ports.
 _NO_PORTS: Final = ("icmp", "raw")
+_UNKNOWN: Final = Ends()
 #: Bytes of an IPv4 address.
 _IPV4: Final = 4
 
@@ -129,12 +130,15 @@ def _receive(state: State, thread: Thread, call: CapturedCall, returned: int) ->
 
 
 def _use(state: State, thread: Thread, call: CapturedCall, returned: int, *, incoming: bool) -> None:
-    """Note the ends between which something was sent, for sockets that may have others each time."""
+    """Note the ends between which something was sent, for sockets that may have others each time.
+
+    A descriptor that is no socket, or one of another family, is another one by now: what made it was lost.
+    """
     fd = call.number("fd")
     if returned < 0 or fd is None:
         return
     known = thread.descriptors.get(fd)
-    if known is not None and (known.ends is None or (known.name and known.ends.protocol == "tcp")):
+    if known is not None and known.kind == "ipv4" and known.name and (known.ends or _UNKNOWN).protocol == "tcp":
         return
     found = read_tuple(call.raw("tuple") or b"")
     if found is None:

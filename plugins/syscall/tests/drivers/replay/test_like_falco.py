@@ -148,6 +148,29 @@ def test_an_end_without_address_is_this_machine(replayed, shown):
     assert ["127.0.0.1:42071->127.0.0.1:48118"] * 2 == [name for _, name in shown(driver, "fd.name")[1:]]
 
 
+def test_a_descriptor_that_is_another_by_now(replayed, shown):
+    """Where what made a socket was lost, what is received corrects what stood there; a connect has its ends."""
+    ipv4 = b"\2" + b"\x7f\0\0\1" + b"\1\1" + b"\x7f\0\0\1" + b"\2\2"
+    ipv6 = b"\x0a" + (bytes(15) + b"\1" + b"\1\1") * 2
+    unix = b"\1" + bytes(16) + b"/run/x\0"
+    received = {"res": 1, "data": b"a", "size": 1}
+    driver = replayed(
+        captures.event("memfd_create", 7, fd=3, name=b"x", flags=0),
+        captures.event("recvfrom", 7, fd=3, tuple=ipv4, **received),
+        captures.event("accept", 7, fd=5, tuple=ipv6, queuepct=0, queuelen=0, queuemax=0),
+        captures.event("recvfrom", 7, fd=5, tuple=unix, **received),
+        captures.event("connect", 7, res=0, tuple=ipv4, fd=9, addr=b""),
+    )
+
+    assert [
+        ("memfd_create", "memfd", "x"),
+        ("recvfrom", "ipv4", "127.0.0.1:257->127.0.0.1:514"),
+        ("accept", "ipv6", "::1:257->::1:257"),
+        ("recvfrom", "unix", "0->0 /run/x"),
+        ("connect", None, "127.0.0.1:257->127.0.0.1:514"),
+    ] == shown(driver, "fd.type", "fd.name")
+
+
 def test_no_address_counts_as_one_of_ipv4(replayed, shown):
     """An IPv6 socket without an address that sends to a mapped IPv4 address is one of IPv4."""
     ends = b"\x0a" + bytes(16) + b"\x57\xa4" + bytes(10) + b"\xff\xff\x7f\0\0\1" + b"\x35\0"
