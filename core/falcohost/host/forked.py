@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import os
 import signal
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Set
 from typing import NoReturn, TypeVar
@@ -53,11 +56,36 @@ def fork_held(run: Callable[[], NoReturn]) -> tuple[int, int]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
-        return pid, os.pidfd_open(pid)
+        return pid, end_of(pid)
     except OSError:
         os.kill(pid, signal.SIGKILL)
         reaped(pid)
         raise
+
+
+def end_of(pid: int) -> int:
+    """Return a descriptor that becomes readable when the child *pid* has ended, which is not reaped by then.
+
+    Linux has none for processes before 5.3. There a thread waits for the end.
+
+    :raises OSError: there can be none.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+    end, told = os.pipe2(os.O_CLOEXEC)
+    threading.Thread(target=_tell_end, args=(pid, told), name="end", daemon=True).start()
+    return end
+
+
+def _tell_end(pid: int, told: int) -> None:
+    """Wait for the end of a child, and write a byte: forks of this process may have this end of the pipe, too."""
+    with open(told, "wb", buffering=0) as link, contextlib.suppress(OSError):
+        with contextlib.suppress(ChildProcessError):  # it was reaped meanwhile
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        link.write(b"\0")
 
 
 def own_children() -> Set[int]:

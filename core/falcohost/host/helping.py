@@ -47,7 +47,8 @@ class Helpers:
             for spec in specs:
                 helper = _started(spec, others.get(spec.name), user, only_log)
                 self.running[spec.name] = helper
-                self._ends[os.pidfd_open(helper.pid)] = spec.name
+                with contextlib.suppress(OSError):  # since Linux 5.3
+                    self._ends[os.pidfd_open(helper.pid)] = spec.name
 
     def miss(self, names: Set[str]) -> bool:
         """Return whether one of *names* is not among them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -167,10 +168,11 @@ class Agent:
 
 @contextlib.contextmanager
 def _watched(pid: int) -> Iterator[int | None]:
-    """Yield a descriptor that becomes readable when process *pid* ends; None if it has ended already."""
+    """Yield a descriptor that becomes readable when process *pid* ends; None if it has ended, or there is none."""
     try:
         descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
+    except OSError as error:  # it has ended, or Linux before 5.3
+        assert error.errno in {errno.ESRCH, errno.ENOSYS}, error
         yield None
         return
     try:

@@ -1,6 +1,7 @@
 """The action kill: whom it hits, whom it spares, and what is told of it."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -218,6 +219,20 @@ def test_gone(actor, run):
     told = actor.outcome()
 
     assert ("refused", f"process {process.pid} has ended") == (told.result, told.text)
+
+
+def test_before_descriptors_of_processes(actor, sleeper, monkeypatch):
+    """A kernel that cannot hold a process, as before Linux 5.3, is why it is refused, and not that it has ended."""
+
+    def missing(pid):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "pidfd_open", missing)
+    actor = actor()
+    actor.take(about(sleeper.pid))
+    told = actor.outcome()
+
+    assert ("refused", "that needs Linux 5.3 or newer", True) == (told.result, told.text, alive(sleeper.pid))
 
 
 def test_another_with_its_pid(actor, sleeper):

@@ -9,6 +9,7 @@ would have to get the same pid within this time, for which the kernel has to go 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -81,6 +82,15 @@ def hold(pid: int) -> Target | None:
     return target
 
 
+def _can_hold() -> bool:
+    """Return whether the kernel has descriptors of processes."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        return error.errno != errno.ENOSYS
+    return True
+
+
 def find(subject: ProcessSubject, at: int) -> Target:
     """Return the process that *subject* is, as an event at a time has shown it.
 
@@ -89,7 +99,7 @@ def find(subject: ProcessSubject, at: int) -> Target:
     """
     target = hold(subject.pid)
     if target is None:
-        raise Refusal(f"process {subject.pid} has ended")
+        raise Refusal(f"process {subject.pid} has ended" if _can_hold() else "that needs Linux 5.3 or newer")
     start = subject.start // TICK
     try:
         if target.stat.start != start:

@@ -56,7 +56,7 @@ class Ahead:
             loop.watch(one.ended, functools.partial(self._reap, one, loop))
         for source, one in [*self._preparing.items()]:
             if source not in sources:
-                signal.pidfd_send_signal(one.ended, signal.SIGKILL)
+                os.kill(one.pid, signal.SIGKILL)
                 del self._preparing[source]
                 one.link.close()
 
@@ -75,8 +75,8 @@ class Ahead:
         """End those that a signal has stopped, for which loaders would wait: these do everything themselves."""
         for one in self._running:
             with contextlib.suppress(ChildProcessError):
-                if os.waitid(os.P_PIDFD, one.ended, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
-                    signal.pidfd_send_signal(one.ended, signal.SIGKILL)
+                if os.waitid(os.P_PID, one.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
+                    os.kill(one.pid, signal.SIGKILL)
 
     def _reap(self, one: _Preparing, loop: Loop) -> None:
         self._running.remove(one)

@@ -35,7 +35,7 @@ class Errand:
 
     def kill(self) -> None:
         """Kill it."""
-        signal.pidfd_send_signal(self.finished, signal.SIGKILL)
+        os.kill(self._pid, signal.SIGKILL)
 
     def error(self) -> str | None:
         """Return why it failed, once it has ended; None if it has not failed."""

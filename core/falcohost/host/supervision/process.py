@@ -116,7 +116,7 @@ class ForkedProcess:
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.ended, number)
+            os.kill(self.pid, number)  # which is not another's: it is not reaped yet
             if number == signal.SIGKILL:
                 freezer.let_die(self.pid)
 
@@ -133,7 +133,7 @@ class ForkedProcess:
     def is_stopped(self) -> bool:
         """Return whether a signal has stopped the process, and not a tracer or its cgroup (waitid(2))."""
         try:
-            return os.waitid(os.P_PIDFD, self.ended, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+            return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return False
 

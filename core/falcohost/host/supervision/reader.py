@@ -116,7 +116,7 @@ class Reader:
 
     def kill(self) -> None:
         """Kill it."""
-        signal.pidfd_send_signal(self.finished, signal.SIGKILL)
+        os.kill(self._pid, signal.SIGKILL)
 
     def cancel(self) -> None:
         """Kill it, and forget what it has said."""
