@@ -13,6 +13,22 @@
 #define EXE_AT(i) (TEXTS_AT(i) + EXE_KEPT)
 #define ARGS_AT(i) (EXE_AT(i) + ARGS_KEPT + 32) /* with room for the name before */
 
+#ifndef OLDER
+#define TEXT_AT(s, at, place) (place)
+#else
+/* The same, computed anew: Linux 5.8 does not know a number any more that was on the stack. */
+static __always_inline __u8 *room_at(struct scratch *s, __u64 at)
+{
+	__u8 *text;
+
+	asm volatile("%0 &= %1" : "+r"(at) : "i"(RECORD_SIZE - 1));
+	text = s->record + at;
+	barrier_var(text);
+	return text;
+}
+#define TEXT_AT(s, at, place) room_at(s, at)
+#endif
+
 static __always_inline void see_process(struct facts *facts, __u32 index, __u16 at, __u16 len)
 {
 	barrier_var(index);
@@ -68,13 +84,13 @@ static __always_inline void see_process_text(struct facts *facts, __u32 i, enum 
 static __always_inline void see_begin_of_args(struct scratch *s, struct process *p, __u32 i)
 {
 	__u32 first = p->arg0_len, at = ARGS_AT(i);
-	__u8 *args = s->record + ARGS_AT(i);
+	__u8 *args __attribute__((unused)) = s->record + ARGS_AT(i);
 
 	barrier_var(first);
 	if (first >= ARGS_KEPT - BEGIN_TOLD)
 		return;
-	bpf_probe_read_kernel(args, BEGIN_TOLD, p->args + first + 1);
-	set_blanks((__u64 *)args, BEGIN_TOLD);
+	bpf_probe_read_kernel(TEXT_AT(s, ARGS_AT(i), args), BEGIN_TOLD, p->args + first + 1);
+	set_blanks((__u64 *)TEXT_AT(s, ARGS_AT(i), args), BEGIN_TOLD);
 	see_process_text(&s->facts, i, TEXT_ARGS, at, VIEW_BEGIN);
 	see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - p->comm_len, VIEW_BEGIN);
 }
@@ -82,7 +98,7 @@ static __always_inline void see_begin_of_args(struct scratch *s, struct process 
 static __always_inline void see_kept_args(struct scratch *s, struct process *p, __u32 i)
 {
 	__u32 first = p->arg0_len, len = p->args_len, comm_len = p->comm_len, at = ARGS_AT(i);
-	__u8 *args = s->record + ARGS_AT(i);
+	__u8 *args __attribute__((unused)) = s->record + ARGS_AT(i);
 
 	if (len && p->args[(len - 1) & (ARGS_KEPT - 1)] == 0)
 		len--;
@@ -95,8 +111,8 @@ static __always_inline void see_kept_args(struct scratch *s, struct process *p, 
 	barrier_var(len);
 	if (len > ARGS_KEPT)
 		return;
-	bpf_probe_read_kernel(args, len, p->args + first + 1);
-	set_blanks((__u64 *)args, len);
+	bpf_probe_read_kernel(TEXT_AT(s, ARGS_AT(i), args), len, p->args + first + 1);
+	set_blanks((__u64 *)TEXT_AT(s, ARGS_AT(i), args), len);
 	see_process_text(&s->facts, i, TEXT_ARGS, at, len);
 	see_process_text(&s->facts, i, TEXT_CMDLINE, at - 1 - comm_len, comm_len + 1 + len);
 }
@@ -105,19 +121,19 @@ static __always_inline void see_kept_args(struct scratch *s, struct process *p, 
 static __always_inline void see_args(struct scratch *s, struct process *p, __u32 i)
 {
 	__u32 first = p->arg0_len, comm_len = p->comm_len, shift = sizeof(p->comm);
-	__u8 *args = s->record + ARGS_AT(i);
+	__u8 *args __attribute__((unused)) = s->record + ARGS_AT(i);
 
 	barrier_var(first); /* or a copy of it is tested: keep_text */
 	if (p->args_len == NOT_KEPT || first >= ARGS_KEPT - 1 || comm_len > sizeof(p->comm))
 		return;
-	bpf_probe_read_kernel(s->record + EXE_AT(i), first, p->args);
+	bpf_probe_read_kernel(TEXT_AT(s, EXE_AT(i), s->record + EXE_AT(i)), first, p->args);
 	see_process_text(&s->facts, i, TEXT_EXE, EXE_AT(i), first);
 	shift -= comm_len;
 	barrier_var(shift);
 	if (shift > sizeof(p->comm))
 		return;
-	bpf_probe_read_kernel(args - 1 - sizeof(p->comm) + shift, sizeof(p->comm), p->comm);
-	args[-1] = ' ';
+	bpf_probe_read_kernel(TEXT_AT(s, ARGS_AT(i), args) - 1 - sizeof(p->comm) + shift, sizeof(p->comm), p->comm);
+	TEXT_AT(s, ARGS_AT(i), args)[-1] = ' ';
 	if (p->args_len > ARGS_KEPT)
 		see_begin_of_args(s, p, i);
 	else
@@ -126,7 +142,7 @@ static __always_inline void see_args(struct scratch *s, struct process *p, __u32
 
 static __always_inline void see_texts(struct scratch *s, struct process *p, __u32 i)
 {
-	__u8 *path = s->record + TEXTS_AT(i);
+	__u8 *path = TEXT_AT(s, TEXTS_AT(i), s->record + TEXTS_AT(i));
 	__u32 len = p->exe_len;
 
 	see_args(s, p, i);
@@ -157,6 +173,9 @@ static int lineage_step(__u32 step, struct lineage_walk *lineage)
 	struct process *p = process_of(leader);
 	struct scratch *s = lineage->s;
 	__u32 pid = TASK(leader, tgid), seq, i = lineage->first + step;
+#ifdef OLDER
+	__u32 at;
+#endif
 
 	barrier_var(i);
 	if (i >= GENERATIONS) {
@@ -174,7 +193,15 @@ static int lineage_step(__u32 step, struct lineage_walk *lineage)
 	if (!p || !p->has_image)
 		return 0;
 	seq = p->seq;
+#ifdef OLDER /* Linux 5.8 computes wrong bounds of a number with constant bits in it */
+	at = NAME_AT(i) - ABOUT_AT;
+	barrier_var(at);
+	if (at > NAME_AT(GENERATIONS - 1) - ABOUT_AT)
+		return 1;
+	bpf_probe_read_kernel(s->record + ABOUT_AT + at, sizeof(p->comm), p->comm);
+#else
 	bpf_probe_read_kernel(s->record + NAME_AT(i), sizeof(p->comm), p->comm);
+#endif
 	if (i < lineage->texts)
 		see_texts(s, p, i);
 	if (i == 0)

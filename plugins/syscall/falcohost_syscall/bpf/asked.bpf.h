@@ -5,6 +5,7 @@
 
 #include "read.bpf.h"
 #include "arch.bpf.h"
+#include "ignored.bpf.h"
 
 #define SETTLING_ROUNDS 4
 
@@ -53,6 +54,9 @@ static long settle_one(__u32 nr, void *unused)
 SEC("raw_tp")
 int settle_wanted(unsigned long long *ctx)
 {
+#ifdef OLDER
+	ASKED_FOR(ctx);
+#endif
 	LOOP(COMPAT_BASE, COMPAT_BASE, settle_one, NULL);
 	return 0;
 }

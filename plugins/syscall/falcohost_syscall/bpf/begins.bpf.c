@@ -76,6 +76,6 @@ int call_foreseen(unsigned long long *ctx)
 	if (compat)
 		s->header.flags |= FLAG_COMPAT;
 	fill_caller(&s->header, task);
-	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }

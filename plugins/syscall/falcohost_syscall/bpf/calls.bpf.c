@@ -103,11 +103,7 @@ static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs
 }
 
 /* Goes on to a stage by way of the filter before it, if there is one. */
-static __always_inline void go_on(void *ctx, __u32 call, enum stage stage)
-{
-	bpf_tail_call(ctx, &filters, stage * MAX_CALLS + call);
-	bpf_tail_call(ctx, &stages, stage);
-}
+#define GO_ON(ctx, call, stage) GO_BY(ctx, filters, (stage) * MAX_CALLS + (call), stages, stage)
 
 /* The record of a call that somebody wants, begun; NULL if there is no memory for it. */
 static __always_inline struct scratch *start_call(struct call_spec *spec, struct task_struct *task, long ret, __u64 began)
@@ -216,7 +212,7 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 	if (!take_call(GIVE_AS(spec, nr), at, ret, began))
 		return 0;
 	s->names.judged = verdict == FOLDER_UNJUDGED;
-	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }
 
@@ -230,7 +226,7 @@ static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, l
 		return 0;
 	}
 	call_returns(ctx, regs, raw, ret, false, at_once, began);
-	if (silent_opens)
+	if (!OLDER_FORM && silent_opens)
 		bpf_tail_call(ctx, &looking, 0);
 	return 0;
 }

@@ -196,6 +196,7 @@ static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, s
 	barrier_var(len); /* or a copy of it is tested, which the verifier of 6.1 does not take for the same */
 	if (len > room)
 		len = room;
+	BOUND(len, room);
 	bpf_probe_read_kernel(to, len, bytes_at(s, text));
 }
 

@@ -85,11 +85,7 @@ GLOBAL int gather_exe_names(SCRATCH(s))
 }
 
 /* Goes on to a stage through the filter before it, if there is one. */
-static __always_inline void exec_goes_on(void *ctx, struct scratch *s, enum exec_stage stage)
-{
-	bpf_tail_call(ctx, &exec_filters, stage * MAX_CALLS + s->header.call);
-	bpf_tail_call(ctx, &exec_stages, stage);
-}
+#define EXEC_GOES_ON(ctx, s, stage) GO_BY(ctx, exec_filters, (stage) * MAX_CALLS + (s)->header.call, exec_stages, stage)
 
 /* Asks the filters again, under the next name of the executable. */
 EXEC_STAGE(next_exe_name)
@@ -101,15 +97,15 @@ EXEC_STAGE(next_exe_name)
 		gather_exe_names(GIVE(s));
 		if (s->names.host.len) {
 			see_process_text(&s->facts, 0, TEXT_EXEPATH, s->names.host.at, s->names.host.len);
-			exec_goes_on(ctx, s, EXEC_ANCESTORS);
+			EXEC_GOES_ON(ctx, s, EXEC_ANCESTORS);
 		}
 	}
 	watched = next_watched(s);
 	if (watched) {
 		see_process_text(&s->facts, 0, TEXT_EXEPATH, watched->at, watched->len);
-		exec_goes_on(ctx, s, EXEC_ANCESTORS);
+		EXEC_GOES_ON(ctx, s, EXEC_ANCESTORS);
 	}
-	bpf_tail_call(ctx, &exec_stages, EXEC_LEFT_OUT);
+	GO(ctx, exec_stages, EXEC_LEFT_OUT);
 	return 0;
 }
 
@@ -137,7 +133,7 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 	count_seen(s->header.call);
 	note_exe_names(s, task);
 	see_own_process(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
-	exec_goes_on(ctx, s, EXEC_ANCESTORS);
+	EXEC_GOES_ON(ctx, s, EXEC_ANCESTORS);
 	return 0;
 }
 
@@ -145,7 +141,7 @@ EXEC_STAGE(exec_ancestors)
 {
 	gather_exe_names(GIVE(s));
 	see_ancestors(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);
-	exec_goes_on(ctx, s, EXEC_SUBMIT);
+	EXEC_GOES_ON(ctx, s, EXEC_SUBMIT);
 	return 0;
 }
 

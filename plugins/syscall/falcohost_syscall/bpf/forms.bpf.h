@@ -41,8 +41,21 @@ extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 #define OWN(map) bpf_task_storage_get(&map, bpf_get_current_task_btf(), NULL, 0)
 #define OWN_OR_NEW(map) bpf_task_storage_get(&map, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE)
 
+/* Ends a program in that it goes on to a filter, if it is there, else to a stage. */
+#define GO_BY(ctx, filters, filter, stages, stage)	\
+	do {						\
+		bpf_tail_call(ctx, &filters, filter);	\
+		bpf_tail_call(ctx, &stages, stage);	\
+	} while (0)
+#define GO(ctx, stages, stage) bpf_tail_call(ctx, &stages, stage)
+#define TRY(ctx, filters, filter, stage) bpf_tail_call(ctx, &filters, filter)
+#define RELAYED 0
+
 /* The compiler is not to know more of a number than the verifier. */
 #define OPAQUE(number)
+/* Has the verifier of Linux 5.8, which forgets the bounds of numbers on the stack and of their copies, see that this is at most so much. */
+#define BOUND(number, most)
+#define CUT_TO(bits, number) (number)
 
 /* Of a function: its variables are not on the stack of its caller when that calls others, where that makes a difference. */
 #define OFF_STACK __always_inline
@@ -159,7 +172,68 @@ struct task_struct___stack { void *stack; } __attribute__((preserve_access_index
 	bpf_map_lookup_elem(&map, &tid_);					\
 })
 
+/* Linux before 5.10 takes no program with both functions and tail calls. There, what follows is noted, and programs of user space
+ * that are attached behind this one (attach/relays.py) go on to it, one after the other. They have no functions. */
+SEC(".rodata.relayed") const volatile __u32 relayed;
+#define RELAYED relayed
+
+struct follows {
+	__u32 filter, stage; /* each plus one; 0: nothing */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct follows);
+} following SEC(".maps");
+
+static __always_inline int note_follows(__u32 filter, __u32 stage)
+{
+	__u32 zero = 0;
+	struct follows *follows = bpf_map_lookup_elem(&following, &zero);
+
+	if (follows) {
+		follows->filter = filter;
+		follows->stage = stage;
+	}
+	return 0;
+}
+
+#define GO_BY(ctx, filters, filter, stages, stage)				\
+	do {									\
+		if (relayed)							\
+			return note_follows((filter) + 1, (stage) + 1);		\
+		bpf_tail_call(ctx, &filters, filter);				\
+		bpf_tail_call(ctx, &stages, stage);				\
+	} while (0)
+#define GO(ctx, stages, stage)							\
+	do {									\
+		if (relayed)							\
+			return note_follows(0, (stage) + 1);			\
+		bpf_tail_call(ctx, &stages, stage);				\
+	} while (0)
+
+/* The filter, and the stage behind it. */
+#define TRY(ctx, filters, filter, stage)					\
+	do {									\
+		if (relayed)							\
+			return note_follows((filter) + 1, (stage) + 1);		\
+		bpf_tail_call(ctx, &filters, filter);				\
+	} while (0)
+
 #define OPAQUE(number) barrier_var(number)
+#define CUT_TO(bits, number) ({							\
+	__u64 cut_ = (number);							\
+	asm volatile("%0 &= %1" : "+r"(cut_) : "i"(bits));			\
+	cut_;									\
+})
+#define BOUND(number, most)		\
+	do {				\
+		barrier_var(number);	\
+		if ((number) > (most))	\
+			return;		\
+	} while (0)
 #define OFF_STACK __noinline
 
 #define READ_BEHIND(where) ({ barrier(); *(volatile typeof(*(where)) *)(where); })

@@ -3,14 +3,14 @@
 static __always_inline int objects_gathered(void *ctx, struct scratch *s, struct task_struct *task)
 {
 	if (s->names.left_out) {
-		bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
+		GO(ctx, stages, STAGE_LEFT_OUT);
 		return 0;
 	}
 	if (s->spec.want & WANT_CWD)
 		put_path(s, SEC_CWD, task, &OF(task, fs)->pwd);
 	if (s->spec.want & WANT_CAPS)
 		put_caps(s, task);
-	go_on(ctx, s->spec.call, STAGE_MEMORY);
+	GO_ON(ctx, s->spec.call, STAGE_MEMORY);
 	return 0;
 }
 
@@ -21,7 +21,7 @@ CALL_STAGE(gather_objects)
 	s->names.rules = rules;
 	if (s->spec.want & WANT_FD)
 		s->names.left_out = !put_fd(s, task);
-	if (s->names.folder)
+	if (s->names.folder && !RELAYED)
 		bpf_tail_call(ctx, &filters, FILTERS_OF_FOLDERS * MAX_CALLS + s->spec.call);
 	return objects_gathered(ctx, s, task);
 }
@@ -58,7 +58,7 @@ CALL_STAGE(gather_memory)
 	if (is_opening(s) && (s->facts.kind == FD_NONE || options & OPTION_REQUESTED))
 		see_requested(GIVE(s));
 	see_file_names(s);
-	bpf_tail_call(ctx, &stages, STAGE_ARGUMENTS);
+	GO(ctx, stages, STAGE_ARGUMENTS);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ CALL_STAGE(gather_arguments)
 		put_structure(s, arg(s, s->spec.str_arg));
 	if (want & WANT_ENTERED)
 		compare_entered(GIVE(s));
-	go_on(ctx, s->spec.call, STAGE_PROCESS);
+	GO_ON(ctx, s->spec.call, STAGE_PROCESS);
 	return 0;
 }
 
@@ -142,7 +142,7 @@ CALL_STAGE(gather_present)
 {
 	put_present(GIVE(s), s->spec.asks);
 	s->spec.asks &= ~ASKS_PRESENT;
-	bpf_tail_call(ctx, &stages, STAGE_TELL);
+	GO(ctx, stages, STAGE_TELL);
 	return 0;
 }
 
@@ -150,10 +150,10 @@ CALL_STAGE(gather_present)
 CALL_STAGE(next_name)
 {
 	if (see_next_name(s, task_of(s)))
-		go_on(ctx, s->spec.call, STAGE_MEMORY);
+		GO_ON(ctx, s->spec.call, STAGE_MEMORY);
 	if (see_next_paths(s))
-		go_on(ctx, s->spec.call, STAGE_PROCESS);
-	bpf_tail_call(ctx, &stages, STAGE_LEFT_OUT);
+		GO_ON(ctx, s->spec.call, STAGE_PROCESS);
+	GO(ctx, stages, STAGE_LEFT_OUT);
 	return 0;
 }
 
@@ -163,13 +163,13 @@ CALL_STAGE(gather_process)
 	see_own_process(s, s->spec.about);
 	if (s->spec.asks & ASKS_ENVIRONMENT)
 		see_environment(s);
-	go_on(ctx, s->spec.call, STAGE_ANCESTORS);
+	GO_ON(ctx, s->spec.call, STAGE_ANCESTORS);
 	return 0;
 }
 
 CALL_STAGE(gather_ancestors)
 {
 	see_ancestors(s, s->spec.about);
-	go_on(ctx, s->spec.call, STAGE_TELL);
+	GO_ON(ctx, s->spec.call, STAGE_TELL);
 	return 0;
 }

@@ -113,7 +113,7 @@ static __always_inline bool same_path(struct vfsmount *mnt, struct fs_struct *fs
 		return false;
 	if (mnt == home && root == top)
 		return true;
-	for (int i = 0; i < MAX_LEVELS; i++) {
+	for (FORM(int, __u64) i = 0; i < MAX_LEVELS; i++) { /* 5.8 keeps track of 64 bits only where a number is on the stack */
 		if (READ(struct vfsmount, mnt, mnt_root) != READ(struct vfsmount, home, mnt_root))
 			return false;
 		if (mnt == root && home == top)

@@ -26,7 +26,7 @@ static __always_inline int tell_moment(void *ctx, __u32 which, __u64 first, __u6
 	s->header.args[1] = second;
 	s->header.args[2] = third;
 	fill_caller(&s->header, task);
-	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }
 

@@ -127,6 +127,9 @@ static __always_inline bool prepend_number(struct scratch *s, char *room, __u64 
 		used += rest != 0;
 	}
 	room[DIGITS + 2] = ']';
+	barrier_var(used); /* Linux 5.8 knows no bounds of the sum */
+	if (used > DIGITS)
+		return false;
 	if (!prepend(s, room + DIGITS + 2 - used, used + 1, false))
 		return false;
 	return prepend(s, ":[", 2, false);
@@ -259,8 +262,15 @@ static __always_inline void put_walked(struct scratch *s, __u16 tag)
 	len = CHUNK - pos;
 	if (len <= COPIED_AT_ONCE)
 		copy_walked(room + mark, s->path + pos, len);
-	else if (bpf_probe_read_kernel(room + mark, len, s->path + pos))
-		return;
+	else {
+		char *to = room + mark;
+		__u8 *from = s->path + pos;
+
+		OPAQUE(to);
+		OPAQUE(from);
+		if (bpf_probe_read_kernel(to, CUT_TO(2 * CHUNK - 1, len), from))
+			return;
+	}
 	if (len)
 		end_section(s, tag, mark + len);
 }

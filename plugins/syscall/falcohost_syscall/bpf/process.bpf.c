@@ -154,9 +154,9 @@ int BPF_PROG(process_exit)
 		know_nothing(&s->facts);
 		see_own_process(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
 		see_ancestors(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
-		bpf_tail_call(ctx, &exit_filters, EXIT_SUBMIT * MAX_CALLS + s->header.call);
+		TRY(ctx, exit_filters, EXIT_SUBMIT * MAX_CALLS + s->header.call, EXIT_SUBMIT);
 	}
-	bpf_tail_call(ctx, &exit_stages, EXIT_SUBMIT);
+	GO(ctx, exit_stages, EXIT_SUBMIT);
 	return 0;
 }
 

@@ -23,6 +23,6 @@ int task_renamed(unsigned long long *ctx)
 	s->header.args[0] = PR_SET_NAME;
 	bpf_probe_read_kernel_str(&s->header.args[NAMED_AT], sizeof(s->header.comm), (void *)ctx[1]);
 	fill_caller(&s->header, task);
-	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }

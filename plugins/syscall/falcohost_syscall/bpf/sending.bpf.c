@@ -19,16 +19,16 @@ CALL_STAGE(tell_call)
 	struct task_struct *task;
 
 	if (s->spec.want & WANT_SENTINEL)
-		bpf_tail_call(ctx, &stages, STAGE_SUBMIT);
+		GO(ctx, stages, STAGE_SUBMIT);
 	if (s->spec.asks & ASKS_PRESENT)
-		bpf_tail_call(ctx, &stages, STAGE_PRESENT);
+		GO(ctx, stages, STAGE_PRESENT);
 	task = task_of(s);
 	if (!(s->spec.want & WANT_MESSAGES) && !has_room(&s->header, &call_ring, s->pos, account_of(s)))
 		return over_budget(s);
 	if (!announce_cgroups(task, &s->header) ||
 	    !tell(GIVE_EVENT(&s->header), OWN, s->spec.pid_arg == RET_ARG ? s->header.ret : arg(s, s->spec.pid_arg)))
 		return over_budget(s);
-	bpf_tail_call(ctx, &stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
+	GO(ctx, stages, s->spec.want & WANT_MESSAGES ? STAGE_MESSAGES : STAGE_SUBMIT);
 	return 0;
 }
 

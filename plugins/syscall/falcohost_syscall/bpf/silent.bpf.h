@@ -150,7 +150,7 @@ int uring_look(unsigned long long *ctx)
 		return 0;
 	s->file = (__u64)file;
 	s->spec.want |= WANT_FILE;
-	go_on(ctx, s->spec.call, STAGE_OBJECTS);
+	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }
 

@@ -51,6 +51,7 @@ int dump_task(struct bpf_iter__task *ctx)
 #else
 struct listed {
 	__u8 record[RECORD_SIZE];
+	__u32 size;
 };
 
 struct {
@@ -61,11 +62,12 @@ struct {
 } listed SEC(".maps");
 
 /* Its argument is a descriptor of the process (pidfd_open(2)): behind it is the kernel's struct pid, since Linux 6.9 as that of its
- * inode. Returns the size of the record. */
+ * inode. */
 SEC("raw_tp")
 int dump_task(unsigned long long *ctx)
 {
-	struct file *file = file_of_fd(current_task(), ctx[0]);
+	__u64 asked = ASKED_FOR(ctx);
+	struct file *file = file_of_fd(current_task(), asked);
 	__u64 pid = file ? NUMBER(struct file, file, private_data) : 0, leader, size;
 	__u32 key = 0;
 	struct scratch *s = TASK_SCRATCH(key);
@@ -75,7 +77,10 @@ int dump_task(unsigned long long *ctx)
 	if (file && !pid)
 		pid = NUMBER(struct inode, READ(struct file, file, f_inode), i_private);
 	leader = leader_by(pid);
-	if (!leader || !s || !record)
+	if (!record)
+		return 0;
+	record->size = 0;
+	if (!leader || !s)
 		return 0;
 	task = TYPED(struct task_struct, (void *)leader);
 	LIST_TASK(s, task);
@@ -83,6 +88,7 @@ int dump_task(unsigned long long *ctx)
 	barrier_var(size);
 	if (size > RECORD_SIZE || bpf_probe_read_kernel(record->record, size, s->record))
 		return 0;
-	return size;
+	record->size = size;
+	return 0;
 }
 #endif

@@ -214,7 +214,7 @@ int uring_submit(unsigned long long *ctx)
 		keep_silent((void *)r, (__u64)req);
 	call = start_with_file(r, req, 0, FLAG_UNFINISHED);
 	if (call)
-		go_on(ctx, call, STAGE_OBJECTS);
+		GO_ON(ctx, call, STAGE_OBJECTS);
 	return 0;
 }
 
@@ -349,6 +349,6 @@ int uring_complete(unsigned long long *ctx)
 	if (followed && ctx[1])
 		let_go_of(r, req);
 	if (call)
-		go_on(ctx, call, STAGE_OBJECTS);
+		GO_ON(ctx, call, STAGE_OBJECTS);
 	return 0;
 }

@@ -60,6 +60,7 @@ static __always_inline void put_user_bytes(struct scratch *s, __u16 tag, __u64 a
 		return;
 	if (len > max)
 		len = max;
+	BOUND(len, CHUNK);
 	if (bpf_probe_read_user(room, len, (void *)address))
 		s->header.flags |= FLAG_UNREADABLE;
 	else

@@ -4,6 +4,7 @@
 #define FALCOHOST_WATCHED_BPF_H
 
 #include "fd.bpf.h"
+#include "ignored.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -45,7 +46,7 @@ static __always_inline void read_inode_id(struct inode_id *id, struct inode *ino
 SEC("raw_tp")
 int identify_file(unsigned long long *ctx)
 {
-	struct file *file = file_of_fd(current_task(), ctx[0]);
+	struct file *file = file_of_fd(current_task(), ASKED_FOR(ctx));
 	__u32 key = 0;
 	struct inode_id *id = bpf_map_lookup_elem(&identified, &key);
 

@@ -10,7 +10,7 @@ import contextlib
 import ctypes
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF, ENOENT
 from functools import cache
@@ -220,6 +220,8 @@ class Object(Maps):
         self._maps: dict[str, LoadedMap] = {}
         self._programs: dict[str, LoadedProgram] = {}
         self._links: dict[str, int] = {}
+        self._behind: dict[str, Sequence[int]] = {}
+        self._links_behind: dict[str, Sequence[int]] = {}
         self._types = -1
         self.ledger = Ledger(self)
 
@@ -232,7 +234,7 @@ class Object(Maps):
         Maps.__init__(found, library)
         found._object = None
         found._maps, found._programs, found._types = dict(maps), dict(programs), types
-        found._links = {}
+        found._links, found._behind, found._links_behind = {}, {}, {}
         found.ledger = Ledger(found)
         return found
 
@@ -398,15 +400,31 @@ class Object(Maps):
         """Return the size of the values of a map of the loaded object, in bytes."""
         return self._map(name).value_size
 
+    def put_behind(self, names: Iterable[str], programs: Sequence[int]) -> None:
+        """Attach these *programs* (descriptors, which :meth:`close` closes) behind each that has one of *names*."""
+        self._behind.update(dict.fromkeys(names, programs))
+
     def attach(self, name: str) -> None:
         """Attach a program as its section says, until :meth:`detach` or :meth:`close`."""
         program = self._program(name)
-        link = self._lib.bpf_raw_tracepoint_open(program.tracepoint, program.descriptor)
-        self._links[name] = self.library.check(link, f"Cannot attach {name}")
+        links: list[int] = []
+        try:
+            for descriptor in (program.descriptor, *self._behind.get(name, ())):
+                link = self._lib.bpf_raw_tracepoint_open(program.tracepoint, descriptor)
+                links.append(self.library.check(link, f"Cannot attach {name}"))
+        except LibbpfError:
+            for link in links:
+                os.close(link)
+            raise
+        self._links[name], *behind = links
+        if behind:
+            self._links_behind[name] = behind
 
     def detach(self, name: str) -> None:
         """Detach a program that was attached."""
         os.close(self._links.pop(name))
+        for link in self._links_behind.pop(name, ()):
+            os.close(link)
 
     def iterator(self, name: str) -> int:
         """Return the descriptor of an iterator program's link (:meth:`iterate`), which stays until :meth:`close`."""
@@ -421,7 +439,7 @@ class Object(Maps):
 
     def link_fds(self) -> list[int]:
         """Return the descriptors of the links of everything that is attached."""
-        return [*self._links.values()]
+        return [*self._links.values(), *(link for links in self._links_behind.values() for link in links)]
 
     def close(self) -> None:
         """Detach and unload everything."""
@@ -430,6 +448,6 @@ class Object(Maps):
         if self._object is not None:
             self._lib.bpf_object__close(self._object)
             self._object = None
-        for descriptor in self._descriptors():
+        for descriptor in (*self._descriptors(), *{one for behind in self._behind.values() for one in behind}):
             os.close(descriptor)
-        self._maps, self._programs, self._types = {}, {}, -1
+        self._maps, self._programs, self._behind, self._types = {}, {}, {}, -1

@@ -23,6 +23,7 @@ from falcohost_syscall.drivers.modern_ebpf import loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.requirements import requirements
 from falcohost_syscall.kernel.given_types import has_own
+from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 
@@ -108,10 +109,13 @@ def family(found: list[Record], pid: int) -> list[Record]:
 
 @pytest.fixture(scope="session", autouse=True)
 def form() -> Iterator[None]:
-    """Load the probe's form for older kernels if ``FALCOHOST_OLDER`` is set, whatever the kernel has."""
+    """Load the probe's form for older kernels if ``FALCOHOST_OLDER`` is set, as before Linux 5.10 if it is ``5.8``."""
     with pytest.MonkeyPatch.context() as patch:
         if os.environ.get("FALCOHOST_OLDER"):
             patch.setattr(loading, "needs_older", lambda library: True)
+        if os.environ.get("FALCOHOST_OLDER") == "5.8":
+            patch.setattr(loading, "needs_relays", lambda library: True)
+            patch.setattr(Kernel, "run", Kernel._run_at_a_call)
         yield
 
 

@@ -13,6 +13,7 @@ from falcohost_syscall.drivers.modern_ebpf import forms, loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel.given_types import has_own
 from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record as R
 
 from .conftest import Watched
@@ -23,11 +24,14 @@ DEEP = 80
 pytestmark = pytest.mark.skipif(os.uname().machine not in forms.OLDER_OBJECTS, reason="made for x86-64 only")
 
 
-@pytest.fixture(scope="module")
-def older(machine):
-    """Return the loaded probe in its form for older kernels."""
+@pytest.fixture(scope="module", params=["5.10", "5.8"])
+def older(request, machine):
+    """Return the loaded probe in its form for older kernels, as these take it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "needs_older", lambda library: True)
+        if request.param == "5.8":
+            patch.setattr(loading, "needs_relays", lambda library: True)
+            patch.setattr(Kernel, "run", Kernel._run_at_a_call)
         options = Options(threads=True, exec_cwd=True, exec_env=True, more_args=True, all_processes=True)
         with ReadProbe(LoadSettings(execve=BY_NAME["execve"].call), options) as driver:
             yield Watched(driver)
@@ -44,26 +48,28 @@ def test_chosen():
 
 def test_has_loops(monkeypatch):
     """A kernel without that helper takes the older form, one that lacks more none; one that does not say is tried."""
-    answers = {181: False, 153: True}
+    answers = {181: False, 153: True, 130: True}
     monkeypatch.setattr(Library, "has_helper", lambda self, number: answers[number])
     monkeypatch.setattr(forms, "has_own", lambda: True)
     library = Library()
 
-    assert forms.needs_older(library) and not forms.takes_none(library)
+    assert forms.needs_older(library) and not forms.takes_none(library) and not forms.needs_relays(library)
     answers[153] = False
+    assert forms.needs_older(library) and not forms.takes_none(library) and forms.needs_relays(library)
+    answers[130] = False
     assert forms.takes_none(library)
-    answers[181] = answers[153] = None
-    assert not forms.needs_older(library) and not forms.takes_none(library)
+    answers[181] = answers[153] = answers[130] = None
+    assert not forms.needs_older(library) and not forms.takes_none(library) and not forms.needs_relays(library)
     monkeypatch.setattr(forms, "has_own", lambda: False)
     assert forms.needs_older(library)
 
 
 def test_too_old(monkeypatch):
-    """Linux 5.8 and 5.9, which have neither, are told with the drivers that serve them, before anything is loaded."""
+    """Linux before 5.8, which has none of it, is told with the drivers that serve it, before anything is loaded."""
     monkeypatch.setattr(Library, "has_helper", lambda self, number: False)
 
     with pytest.raises(
-        SourceError, match=r"needs Linux 5\.10 or newer, this is .* set engine\.kind to ebpf .* or kmod "
+        SourceError, match=r"needs Linux 5\.8 or newer, this is .* set engine\.kind to ebpf .* or kmod "
     ):
         ReadProbe(LoadSettings(execve=BY_NAME["execve"].call))
 

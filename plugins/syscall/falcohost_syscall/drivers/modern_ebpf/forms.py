@@ -21,8 +21,8 @@ LOST: Final = (
     "were passed, since no program stands at the kernel's functions"
 )
 #: enum bpf_func_id: bpf_loop (Linux 5.17), which the probe needs; bpf_per_cpu_ptr, which came with programs that have
-#: both functions and tail calls (5.10), as the older form has.
-_LOOP, _PER_CPU = 181, 153
+#: both functions and tail calls (5.10); bpf_ringbuf_output (5.8), without which there is no form.
+_LOOP, _PER_CPU, _RING = 181, 153, 130
 
 
 def needs_older(library: Library) -> bool:
@@ -33,5 +33,10 @@ def needs_older(library: Library) -> bool:
 def takes_none(library: Library) -> bool:
     """Return whether this kernel takes neither form; False also where it does not say."""
     return library.has_helper(_LOOP) is False and not (
-        os.uname().machine in OLDER_OBJECTS and library.has_helper(_PER_CPU) is not False
+        os.uname().machine in OLDER_OBJECTS and library.has_helper(_RING) is not False
     )
+
+
+def needs_relays(library: Library) -> bool:
+    """Return whether programs have to follow one another by relays (:mod:`.attach.relays`)."""
+    return library.has_helper(_PER_CPU) is False

@@ -86,7 +86,8 @@ def told_of(kernel: Kernel, access: Maps, program: int, written: int, pid: int) 
             "where the seccomp profile of a container forbids it, allow it there."
         ) from error
     try:
-        size = kernel.run(program, _U64.pack(process))
+        kernel.run(program, _U64.pack(process))
     finally:
         os.close(process)
-    return access.lookup(written, _FIRST, RECORD_SIZE)[:size]
+    found = access.lookup(written, _FIRST, RECORD_SIZE + _U32.size)
+    return found[: _U32.unpack_from(found, RECORD_SIZE)[0]]

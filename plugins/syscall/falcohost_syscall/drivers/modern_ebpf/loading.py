@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf import direct, hooks, sameness
+from falcohost_syscall.drivers.modern_ebpf.attach import relays
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.by_perf import PROGRAM, RETURNED, ByPerf, may_be_left_out
@@ -17,7 +18,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunc
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import ENTRIES
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
-from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older
+from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older, needs_relays
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import given_types, halves
 from falcohost_syscall.kernel.function_programs import FunctionKernel
@@ -140,6 +141,8 @@ def load(library: Library, prepared: Prepared) -> Loaded:
     """
     probe, functions, why_not, found, sees_requests, by_perf, _ = prepared
     try:
+        if prepared.older and needs_relays(library):
+            relays.add(Kernel(library), probe)
         with library.types:
             attachment = _chosen(library, probe, functions, by_perf, why_not)
     except BaseException:
@@ -202,6 +205,7 @@ def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
     if wanted.older:
         probe.resize("scratches", 3 * cpus + 1)
         probe.set_data(".rodata.processors", _U32.pack(cpus))
+        probe.set_data(relays.RELAYED, _U32.pack(needs_relays(library)))
     else:
         probe.resize("scratches", 2 * cpus)
         probe.resize("context_scratches", cpus)

@@ -17,8 +17,8 @@ from falcohost_syscall.kernel.libbpf import LIBRARY, Library
 
 LOCKDOWN: Final = Path("/sys/kernel/security/lockdown")
 STATUS: Final = Path("/proc/self/status")
-OLDEST_KERNELS: Final = {"x86_64": "5.10", "aarch64": "6.0"}
-"""The first kernels that take a form of the probe: the first whose programs may have both functions and tail calls."""
+OLDEST_KERNELS: Final = {"x86_64": "5.8", "aarch64": "6.0"}
+"""The first kernels that take a form of the probe: with ring buffers; on arm64, with functions beside tail calls."""
 #: What is said where there is no BTF at all.
 _NO_BTF: Final = (
     f"The kernel has no BTF ({given_types.OWN} is missing), which engine.kind: modern_ebpf needs on this processor"
