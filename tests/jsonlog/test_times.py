@@ -1,6 +1,8 @@
 """Times in logs."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falcohost.jsonlog import parse_time
 
@@ -59,3 +61,18 @@ def test_numbers(number, ts):
 def test_no_times(value):
     """A value that is not a time, or does not fit into 64 bits of nanoseconds, is None."""
     assert parse_time(value) is None
+
+
+_digits = st.text("0123456789", min_size=2, max_size=2)
+
+
+@given(
+    date=st.dates() | st.just("2026-02-30"),
+    clock=st.tuples(_digits, _digits, _digits | st.sampled_from(["59", "60", "61", "6\u0661", "-1"])),
+    fraction=st.just("") | st.text("0123456789\u0661 ", max_size=11).map(".{}".format),
+)
+def test_the_usual_form_is_no_other_form(date, clock, fraction):
+    """A time in UTC is the same with the zone as Z, which most logs write and which has a way of its own, and +00:00."""
+    text = f"{date}T{':'.join(clock)}{fraction}"
+
+    assert parse_time(f"{text}+00:00") == parse_time(f"{text}Z")

@@ -14,7 +14,7 @@ def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
     As in Falco, the UTC offset is the current one, not that of the event's date.
     """
     seconds, nanoseconds = divmod(ts, SECOND)
-    form = "%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S"
+    form = "%Y-%m-%d %H:%M:" if date else "%H:%M:"
     text = _formatted(form, seconds + _offset(int(time.time()), time.timezone))
     return f"{text}.{nanoseconds:09}" if fraction else text
 
@@ -22,7 +22,7 @@ def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
 def utc_time(ts: int) -> str:
     """Return ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnn`` in UTC, without a zone."""
     seconds, nanoseconds = divmod(ts, SECOND)
-    return f"{_formatted('%Y-%m-%dT%H:%M:%S', seconds)}.{nanoseconds:09}"
+    return f"{_formatted('%Y-%m-%dT%H:%M:', seconds)}.{nanoseconds:09}"
 
 
 def iso8601(ts: int) -> str:
@@ -41,10 +41,30 @@ def _offset(now: int, zone: int) -> int:
     return time.localtime(now).tm_gmtoff
 
 
-@functools.lru_cache(maxsize=256)  # there are many alerts in a second
 def _formatted(form: str, seconds: int) -> str:
+    """Return *seconds* in the *form* of strftime(3), followed by the seconds of the minute."""
+    minute, second = divmod(seconds, 60)
+    begin = _minute(form, minute)
+    return f"{begin}{_TWO_DIGITS[second]}" if begin else _calendar(form, seconds)
+
+
+@functools.lru_cache(maxsize=256)  # there are many alerts in a minute
+def _minute(form: str, minute: int) -> str:
+    """Return what stands before the seconds; empty if *minute* is outside of the calendar, or has leap seconds."""
+    try:
+        parts = time.gmtime(60 * minute)
+        return "" if parts.tm_sec else time.strftime(form, parts)
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def _calendar(form: str, seconds: int) -> str:
+    form += "%S"
     try:
         return time.strftime(form, time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):
         # A source may pass on any number; one outside of the calendar is shown as the epoch.
         return time.strftime(form, time.gmtime(0))
+
+
+_TWO_DIGITS = tuple(f"{number:02}" for number in range(60))

@@ -29,8 +29,7 @@ def parse_time(value: Any) -> int | None:
     counts seconds, milliseconds, microseconds or nanoseconds since the epoch, depending on its size.
     """
     if isinstance(value, str):
-        usual = _whole_second if len(value) == _WHOLE_SECOND else _usual_time
-        if value[-1:] == "Z" and (ts := usual(value)) is not None:
+        if value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
             return ts
         match = _TEXT.fullmatch(value)
         return _text_time(match) if match is not None else _number_text(value)
@@ -41,26 +40,31 @@ def parse_time(value: Any) -> int | None:
 
 def _usual_time(text: str) -> int | None:
     """Return the time of a string in the usual form in UTC; None if it needs the general parser."""
-    seconds, fraction = _seconds(text[:19]), text[20:-1]
-    if seconds is None:
+    if len(text) == _WHOLE_SECOND:
+        fraction = 0
+    elif len(text) > _WHOLE_SECOND and text[19] == "." and text.isascii() and (digits := text[20:-1]).isdigit():
+        fraction = int(digits[:9].ljust(9, "0"))
+    else:
         return None
-    if len(text) == 20:
-        return _bounded(seconds * SECOND)
-    if text[19] != "." or not (fraction.isascii() and fraction.isdigit()):
+    minute = _minute(text[:17])
+    second = _SECONDS.get(text[17:19])
+    if minute is None or second is None:
         return None
-    return _bounded(seconds * SECOND + int(fraction[:9].ljust(9, "0")))
+    return _bounded((minute + second) * SECOND + fraction)
 
 
 #: Length of a time in the usual form without a fraction.
 _WHOLE_SECOND = len("2026-11-27T12:00:00Z")
 
-_whole_second = functools.lru_cache(maxsize=1024)(_usual_time)
+#: The seconds of a minute; the last is a leap second.
+_SECONDS = {f"{number:02}": number for number in range(61)}
 
 
-# Many records have the same second.
+# Many records have the same minute.
 @functools.lru_cache(maxsize=1024)
-def _seconds(text: str) -> int | None:
-    match = _TEXT.fullmatch(text)
+def _minute(text: str) -> int | None:
+    """Return the time of *text*, which ends before the seconds of a minute, in seconds; None: it is none."""
+    match = _TEXT.fullmatch(text + "00")
     ts = None if match is None else _text_time(match)
     return None if ts is None else ts // SECOND
 
