@@ -166,6 +166,27 @@ def test_an_alert_about_what_conditions_read(corpus):
     assert (True, True) == (event.is_whole, "requestReceivedTimestamp" in alert.fields["jevt.obj"])
 
 
+def test_an_alert_is_decoded_as_far_as_it_reads(corpus):
+    """Where subjects are decoded for alerts only, that reads what the output and they have, and what conditions had."""
+    rules = Rules("cloudtrail", corpus / "rules/aws_cloudtrail_rules.yaml")
+    record = {
+        "eventType": "AwsApiCall", "eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "awsRegion": "eu-1",
+        "eventTime": "2026-03-01T12:00:00Z", "sourceIPAddress": "192.0.2.1", "requestID": "7",
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/mona", "userName": "mona"},
+        "resources": [{"ARN": "arn:aws:iam::1:user/new"}],
+    }  # fmt: skip
+    source = JsonSource(rules.log, Given(json.dumps({"Records": [record]}).encode()))
+    source.open(make_plan(rules.log.source, rules.rules), None)
+    event = next(event for batch in source.batches() for event in batch.events)
+    before = event.record
+    alert = rules.make(next(rule for rule in rules.rules if rule.name == "Create AWS user"), event)
+
+    assert ["arn:aws:iam::1:user/mona", "arn:aws:iam::1:user/new"] == [one.name for one in alert.subjects]
+    assert ("mona", "192.0.2.1") == (alert.fields["ct.user"], alert.fields["ct.srcip"])
+    assert (False, False) == (event.is_whole, "requestID" in event.record)
+    assert before.keys() < event.record.keys()
+
+
 @given(randoms)
 @few
 def test_odd_values(rules, records, chance):

@@ -13,7 +13,7 @@ import msgspec
 
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import at, json_text, path_keys
-from falcohost.jsonlog.decode import whole_record
+from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Origin
 from falcohost.jsonlog.log import JsonLog, Record
@@ -46,7 +46,7 @@ class Context:
         self.start_ts: int | None = None
         self._time = _time_reader(log)
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
-        self.about_is_read = log.about_reads is not None
+        self.about_is_read = log.about_reads is not None and not log.about_apart
         self.resources = harmless(_resources(log), f"source '{log.source}': resources")
 
     def time_of(self, event: JsonEvent) -> int | None:
@@ -62,7 +62,14 @@ def _resources(log: JsonLog) -> Callable[[Record], tuple[ResourceSubject, ...]]:
     find = log.resources
     if find is None:
         return lambda record: ()
-    return lambda record: tuple(islice(found, MOST_SUBJECTS)) if (found := find(record)) else ()
+
+    def some(record: Record) -> tuple[ResourceSubject, ...]:
+        found = find(record)
+        if found.__class__ is tuple and len(found) <= MOST_SUBJECTS:
+            return found
+        return tuple(islice(found, MOST_SUBJECTS)) if found else ()
+
+    return some
 
 
 def _time_reader(log: JsonLog) -> Callable[[JsonEvent], int | None]:
@@ -146,6 +153,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     :ivar text: the text that contains the record.
     :ivar index: zero-based index of the record in *text*.
     :ivar time: the same as :attr:`ts`; None before that is read. *has_time*: the record has it.
+    :ivar decoded_for: the fields of an output for which the record was decoded again, with what alerts read besides.
     """
 
     record: Record
@@ -155,6 +163,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     is_whole: bool = False
     time: int | None = None
     has_time: bool = False
+    decoded_for: tuple[FieldRef, ...] | None = None
 
     type = PLUGIN_EVENT
 
@@ -225,7 +234,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def subject(self) -> Subject | None:
         """Who or what the record is about, for alerts."""
-        if not (self.is_whole or self.text.context.about_is_read):
+        if not (self.is_whole or self.decoded_for is not None or self.text.context.about_is_read):
             self.whole()
         found: Subject | None = self.text.context.subject(self.record)
         return found
@@ -233,15 +242,27 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def resources(self) -> tuple[ResourceSubject, ...]:
         """The resources that the record is about, for alerts."""
-        if not (self.is_whole or self.text.context.about_is_read):
+        if not (self.is_whole or self.decoded_for is not None or self.text.context.about_is_read):
             self.whole()
         found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
         return found or ()
 
     def whole_for(self, fields: tuple[FieldRef, ...]) -> None:
-        """Decode the rest of the record, unless it has all that *fields* read."""
-        if not (self.is_whole or self.text.projection.covers(fields)):
-            self.whole()
+        """Decode of the record what *fields* and alerts read, unless it has all of that; what conditions read stays."""
+        text = self.text
+        if self.is_whole or self.decoded_for is fields:
+            return
+        if not text.context.log.about_apart and text.projection.covers(fields):
+            return
+        decode = text.projection.again(fields)
+        if decode is not None:
+            try:
+                self.record, self.decoded_for = decode(self.raw), fields
+            except (msgspec.ValidationError, *MALFORMED, RecursionError):
+                pass  # something unusual is where the fields expect an object
+            else:
+                return
+        self.whole()
 
     def whole(self) -> None:
         """Decode the rest of the record. If it is not valid JSON, the missing fields stay absent."""

@@ -35,6 +35,7 @@ class JsonLog:
         (:func:`~falcohost.jsonlog.resource_at`); no more than 16 are read.
     :ivar about_reads: all JSON paths that *subject* and *resources* read, which are decoded for each record; None: each
         record that they are asked about is decoded completely.
+    :ivar about_apart: these paths are decoded for records of alerts only, again with what outputs read.
     """
 
     source: str
@@ -50,6 +51,7 @@ class JsonLog:
     subject: Callable[[Record], Subject | None] | None = None
     resources: Callable[[Record], Iterable[ResourceSubject]] | None = None
     about_reads: tuple[str, ...] | None = None
+    about_apart: bool = False
 
     @property
     def time_paths(self) -> tuple[str, ...] | None:

@@ -25,6 +25,9 @@ from falcohost.jsonlog.log import JsonLog, Record
 #: The keys to decode, with the keys below each; None: everything below it.
 Tree: TypeAlias = "dict[str, Tree | None]"
 
+#: Decodes one record.
+DecodeOne: TypeAlias = Callable[[bytes], Record]
+
 #: Fields that do not read the record.
 _OF_THE_EVENT = {field.name for field in GENERIC_FIELDS} - {"evt.plugininfo"} | {"json.rawtime", "jevt.rawtime"}
 
@@ -35,18 +38,23 @@ class Projection:
     """Decodes the parts of records that are in *tree*; None: whole records.
 
     :ivar is_whole: whole records are decoded.
+    :param about: what alerts read of a record besides the fields of their output; None: the whole record.
     :ivar tree: the same.
     :ivar one: decodes one record.
     """
 
-    def __init__(self, tree: Tree | None, wrappers: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, tree: Tree | None, wrappers: tuple[str, ...] = (), about: tuple[str, ...] | None = None
+    ) -> None:
         self.is_whole = tree is None
         self.tree = tree
+        self._about = about
         self._known: dict[int, tuple[tuple[FieldRef, ...], bool]] = {}
+        self._again: dict[int, tuple[tuple[FieldRef, ...], DecodeOne | None]] = {}
         kinds = dict(_kinds(tree or {}))
         inner: Any = dict[str, Any] if tree is None else _object(kinds)
         outer: Any = inner if tree is None else _object({**kinds, **dict.fromkeys(wrappers, list[inner])})
-        self.one: Callable[[bytes], Record] = msgspec.json.Decoder(inner).decode
+        self.one: DecodeOne = msgspec.json.Decoder(inner).decode
         self._array: Callable[[bytes], list[Record]] = msgspec.json.Decoder(list[outer]).decode
         self._values: Callable[[bytes], list[Record]] = msgspec.json.Decoder(outer).decode_lines
         self._wrappers = wrappers
@@ -70,6 +78,27 @@ class Projection:
             known = self._known[id(fields)] = fields, self.tree is None or all(_is_in(self.tree, ref) for ref in fields)
         return known[1]
 
+    def again(self, fields: tuple[FieldRef, ...]) -> DecodeOne | None:
+        """Return what decodes a record for an alert whose output reads *fields*; None: it reads the whole record."""
+        known = self._again.get(id(fields))
+        if known is None:
+            known = self._again[id(fields)] = fields, self._for_alert(fields)
+        return known[1]
+
+    def _for_alert(self, fields: tuple[FieldRef, ...]) -> DecodeOne | None:
+        if self.tree is None or self._about is None:
+            return None
+        tree = _copy(self.tree)
+        for ref in fields:
+            paths = None if isinstance(ref.field, LookupField) else reads(ref)
+            if paths is None or not (ref.field.json is None and ref.field.shown is None):
+                return None
+            for keys in paths:
+                _add(tree, keys)
+        for path in self._about:
+            _add(tree, path_keys(path))
+        return Projection(tree).one
+
     def _unwrapped(self, record: Record) -> list[Record]:
         for key in self._wrappers:
             items = record.get(key)
@@ -85,10 +114,10 @@ def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRe
     paths = None if condition is None else _all_reads((*ir.fields(condition), *also))
     if paths is None or log.time_paths is None:
         return Projection(None, log.wrappers)
-    tree = paths_tree([*log.skip_reads, *log.time_paths, *(log.about_reads or ())])
+    tree = paths_tree([*log.skip_reads, *log.time_paths, *(() if log.about_apart else log.about_reads or ())])
     for keys in paths:
         _add(tree, keys)
-    return Projection(tree, log.wrappers)
+    return Projection(tree, log.wrappers, log.about_reads)
 
 
 def _all_reads(refs: Iterable[FieldRef]) -> list[tuple[str, ...]] | None:
@@ -158,6 +187,10 @@ def _add(tree: Tree, keys: tuple[str, ...]) -> None:
             return
         tree = below
     tree[last] = None
+
+
+def _copy(tree: Tree) -> Tree:
+    return {key: below if below is None else _copy(below) for key, below in tree.items()}
 
 
 def _kinds(tree: Tree) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,14 @@ from falcohost.subject import ResourceSubject, UserSubject
 def user_at(kind: str, *paths: str) -> Callable[[Record], UserSubject | None]:
     """Return the function from a record to a user of that *kind*, named by the first string at one of *paths*."""
     walks = [at(path) for path in paths]
+    if len(walks) == 1:
+        (only,) = walks
+
+        def user_there(record: Record) -> UserSubject | None:
+            name = only(record)
+            return UserSubject(kind, name) if name and isinstance(name, str) else None
+
+        return user_there
 
     def user(record: Record) -> UserSubject | None:
         for walk in walks:

@@ -21,6 +21,9 @@ USER_READS = (_TYPE, _NAME, _INVOKER, _ROLE)
 ORIGINAL_USER_READS = (_TYPE, _NAME, _ARN, _PRINCIPAL)
 ACCOUNT_READS = (_ACCOUNT, _RECIPIENT)
 
+#: All paths that :func:`subject` reads.
+SUBJECT_READS = (_ARN, _PRINCIPAL, _INVOKER)
+
 _ASSUMED_ROLE = "AssumedRole"
 
 _type = lookup(_TYPE)

@@ -11,6 +11,9 @@ from typing import Any
 from falcohost import ResourceSubject
 from falcohost.jsonlog import elements
 
+#: All paths that :func:`resources` reads.
+READS = ("resources",)
+
 
 def resources(record: dict[str, Any]) -> Iterable[ResourceSubject]:
     """Return each resource by its ARN; those that share a prefix of their ARNs as one, ``PREFIX*``."""

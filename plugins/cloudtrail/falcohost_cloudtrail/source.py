@@ -50,6 +50,8 @@ LOG = JsonLog(
     info=summary.line,
     subject=identity.subject,
     resources=resources.resources,
+    about_reads=(*identity.SUBJECT_READS, *resources.READS),
+    about_apart=True,
 )
 
 

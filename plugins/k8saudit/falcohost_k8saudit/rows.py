@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from falcohost import Arg, ArgKind, Field, FieldType
-from falcohost.jsonlog import lookup
+from falcohost.jsonlog import ABSENT, lookup
 from falcohost_k8saudit.values import text, texts
 
 #: Returns a field's value from the value at its path and the field's argument.
@@ -16,13 +16,17 @@ Read = Callable[[Any, Any], Any]
 def text_at(name: str, path: str, description: str) -> Field:
     """Return a field with the value at *path*."""
     find = lookup(path)
-    return Field(
-        name=name,
-        type=FieldType.CHARBUF,
-        description=description,
-        get=lambda event, arg: text(find(event.record)),
-        reads=(path,),
-    )
+
+    def get(event: Any, arg: Arg) -> str | None:
+        value = find(event.record)
+        return value if value.__class__ is str else text(value)  # without a call for most values
+
+    def get_member(event: Any, arg: Arg) -> str | None:
+        value = event.record.get(path, ABSENT)
+        return value if value.__class__ is str else text(value)
+
+    getter = get_member if path.isidentifier() else get
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=getter, reads=(path,))
 
 
 def list_at(name: str, path: str, description: str) -> Field:

@@ -5,7 +5,7 @@ A list field without members is absent, and so is one whose path holds something
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from falcohost.jsonlog import ABSENT, json_text
@@ -13,14 +13,14 @@ from falcohost.jsonlog import ABSENT, json_text
 
 def text(value: Any) -> str | None:
     """Return *value* as text, or None if it is absent. JSON's null becomes the text ``null``."""
-    if value is ABSENT:
-        return None
-    return value if isinstance(value, str) else json_text(value)
+    if value.__class__ is str:
+        return value  # type: ignore[no-any-return]
+    return None if value is ABSENT else json_text(value)
 
 
 def texts(values: Iterable[Any]) -> tuple[str, ...] | None:
     """Return the texts of the present *values*, or None if there are none."""
-    return tuple(text(value) or "" for value in values if value is not ABSENT) or None
+    return tuple([text(value) or "" for value in values if value is not ABSENT]) or None
 
 
 def member(value: Any, key: str) -> Any:
@@ -37,7 +37,8 @@ def gather(value: Any, index: int | None, *keys: str) -> list[Any] | None:
     for at, key in enumerate(keys):
         if isinstance(value, list):
             if index is None:
-                return [found for element in value for found in gather(element, None, *keys[at:]) or (ABSENT,)]
+                rest = keys[at:]
+                return [found for element in value for found in _below(element, rest)]
             if index >= len(value):
                 return None
             value = value[index]
@@ -45,3 +46,17 @@ def gather(value: Any, index: int | None, *keys: str) -> list[Any] | None:
         if value is ABSENT:
             return None
     return [value]
+
+
+def _below(value: Any, keys: tuple[str, ...]) -> Sequence[Any]:
+    """Return the values at *keys* below an element of an array; an absent one if it lacks the path."""
+    for at, key in enumerate(keys):
+        if value.__class__ is not dict:
+            return gather(value, None, *keys[at:]) or _NOTHING
+        value = value.get(key, ABSENT)
+        if value is ABSENT:
+            return _NOTHING
+    return (value,)
+
+
+_NOTHING = (ABSENT,)
