@@ -25,5 +25,4 @@ def test_parts_of_a_time(ts):
 
 def test_a_number_outside_of_the_calendar():
     """A time that no calendar has is shown as the epoch."""
-
     assert "1970-01-01T00:00:00.000000007Z" == rfc3339((1 << 80) * SECOND + 7)

@@ -72,7 +72,7 @@ _digits = st.text("0123456789", min_size=2, max_size=2)
     fraction=st.just("") | st.text("0123456789\u0661 ", max_size=11).map(".{}".format),
 )
 def test_the_usual_form_is_no_other_form(date, clock, fraction):
-    """A time in UTC is the same with the zone as Z, which most logs write and which has a way of its own, and +00:00."""
+    """A time with the zone Z, which most logs write and which has a way of its own, is that with +00:00."""
     text = f"{date}T{':'.join(clock)}{fraction}"
 
     assert parse_time(f"{text}+00:00") == parse_time(f"{text}Z")
