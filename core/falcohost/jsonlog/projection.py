@@ -37,15 +37,13 @@ _POINTERS = ("json.value", "jevt.value")
 class Projection:
     """Decodes the parts of records that are in *tree*; None: whole records.
 
-    :ivar is_whole: whole records are decoded.
     :param about: what alerts read of a record besides the fields of their output; None: the whole record.
+    :ivar is_whole: whole records are decoded.
     :ivar tree: the same.
     :ivar one: decodes one record.
     """
 
-    def __init__(
-        self, tree: Tree | None, wrappers: tuple[str, ...] = (), about: tuple[str, ...] | None = None
-    ) -> None:
+    def __init__(self, tree: Tree | None, wrappers: tuple[str, ...] = (), about: tuple[str, ...] | None = None) -> None:
         self.is_whole = tree is None
         self.tree = tree
         self._about = about
