@@ -25,7 +25,14 @@ def text_at(name: str, path: str, description: str) -> Field:
         value = event.record.get(path, ABSENT)
         return value if value.__class__ is str else text(value)
 
-    getter = get_member if path.isidentifier() else get
+    first, _, last = path.partition(".")
+
+    def get_two(event: Any, arg: Arg) -> str | None:
+        value = event.record.get(first)
+        value = value.get(last, ABSENT) if value.__class__ is dict else ABSENT
+        return value if value.__class__ is str else text(value)
+
+    getter = get_member if path.isidentifier() else get_two if first.isidentifier() and last.isidentifier() else get
     return Field(name=name, type=FieldType.CHARBUF, description=description, get=getter, reads=(path,))
 
 

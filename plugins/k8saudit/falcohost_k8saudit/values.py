@@ -14,7 +14,7 @@ from falcohost.jsonlog import ABSENT, json_text
 def text(value: Any) -> str | None:
     """Return *value* as text, or None if it is absent. JSON's null becomes the text ``null``."""
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     return None if value is ABSENT else json_text(value)
 
 
