@@ -51,6 +51,24 @@ make_immortal()
 print(json.dumps([before, copied(look)]))
 """
 
+TWICE = """
+import json, runpy, sys, time
+found = runpy.run_path(sys.argv[1])
+copied = runpy.run_path(sys.argv[2])["copied"]
+
+def look():
+    for one in objects:
+        for part in one:
+            pass
+
+objects = []
+others = [(f"text {number}", [number]) for number in range(100_000)]
+found["freeze_immortal"]()
+objects += [(f"text {number}", number * 1.5, [number]) for number in range(50_000)]
+before = copied(look)
+print(json.dumps([found["make_immortal"](), before, copied(look)]))
+"""
+
 
 def newer_python():
     """Return a Python that has immortal objects, or skip."""
@@ -83,6 +101,14 @@ def test_constants_of_code():
     """A fork copies nothing when it looks at the constants of code, which the garbage collector does not know."""
     before, after = run(newer_python(), CODE)
 
+    assert before > 10 * after
+
+
+def test_what_is_made_after_the_first_time():
+    """The second time, what is new is made immortal, and what was there is left out."""
+    made, before, after = run(newer_python(), TWICE)
+
+    assert 200_000 < made < 300_000
     assert before > 10 * after
 
 

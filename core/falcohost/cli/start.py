@@ -6,6 +6,7 @@ What reads imports what it takes itself: this process is the supervisor, which w
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def start(
     if problem := rights_problem() or open_files_problem():
         raise ConfigError(problem)
     options = replace_fields(flags.for_agent, once=once, progress=progress, summary=summary, json_summary=json_summary)
+    gc.disable()  # until all is there of which forks are made: imports allocate much that stays, and hardly any cycles
     loading = Loading(flags, prepared, options)
     reader = _started(loading)
     from falcohost.host.agent import run_agent  # while the reader reads

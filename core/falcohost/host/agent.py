@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import select
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from typing import Final
 
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import ConfigError, FalcohostError
@@ -17,10 +19,10 @@ from falcohost.host.assignment import Assignment
 from falcohost.host.claiming import Claiming
 from falcohost.host.confine.users import Users
 from falcohost.host.drops import DropMonitor
-from falcohost.host.immortal import make_immortal
+from falcohost.host.immortal import freeze_immortal, make_immortal
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.precedence import take_precedence
-from falcohost.host.preload import preload
+from falcohost.host.preload import preload, preload_own
 from falcohost.host.reader_link import Early
 from falcohost.host.restart import restart, taken_along
 from falcohost.host.running_code import move_running_code
@@ -38,6 +40,9 @@ from falcohost.host.versions import give_versions
 from falcohost.host.wiring import wired
 from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
+
+#: What does not depend on the configuration, and so is done while that is read.
+_WHATEVER_IS_CONFIGURED: Final = (preload_own, functools.partial(move_running_code, ()), freeze_immortal)
 
 
 class PidfileError(ConfigError):
@@ -57,7 +62,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     inherit_orphans()
     found = left(notify)
     ahead = Ahead()
-    handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found))
+    handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found), _WHATEVER_IS_CONFIGURED)
     assignment = handed.assignment
     take_precedence(assignment.nice)
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601, off=frozenset(assignment.off))
@@ -74,6 +79,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     make_immortal()
     settle()
     fill_holes()
+    gc.enable()
     outcome = supervisor.run()
     supervisor.progress.erase()
     if outcome is not Outcome.FAILED or any(child.totals.received for child in supervisor.workers.children):

@@ -11,6 +11,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import compress
 from types import CodeType
 from typing import Final
 
@@ -29,25 +30,29 @@ def _counts() -> memoryview:
 def make_immortal() -> int:
     """Make all objects that now exist immortal, if this Python has that; return how many these are.
 
-    They will never be freed, but for what is garbage already. To be called once, by who is about to fork for the first
-    time, before :func:`gc.freeze`.
+    They will never be freed. To be called by who is about to fork for the first time, before :func:`gc.freeze`.
     """
     if not is_possible():
         return 0
-    gc.collect()
     counts, made = _counts(), 0
     objects: list[object] = gc.get_objects()
     while objects:
         new = []
-        for one in objects:
+        # What is so already is done, or refers to nothing else. A set of all would leave holes where it was.
+        for one in compress(objects, map(_IMMORTAL.__gt__, map(sys.getrefcount, objects))):
             place = id(one) // _SIZE
-            # What is so already is done, or refers to nothing else. A set of all would leave holes where it was.
             if counts[place] != _IMMORTAL:
                 counts[place] = _IMMORTAL
                 new.append(one)
         made += len(new)
         objects = [*gc.get_referents(*new), *_parts_of_code(new)]
     return made
+
+
+def freeze_immortal() -> None:
+    """Make all objects that now exist immortal, and leave them out the next time."""
+    make_immortal()
+    gc.freeze()
 
 
 def _parts_of_code(objects: Iterable[object]) -> Iterator[object]:

@@ -36,14 +36,25 @@ _LATE = ("falcohost.store.where_code",)
 
 def preload(modules: Iterable[str]) -> None:
     """Import *modules*; one that cannot be imported is left to the process that needs it."""
+    preload_own()
+    _import(modules)
+    know_packages()
+
+
+def preload_own() -> None:
+    """Import and make what is needed whatever is configured."""
     import_lazy()
-    for name in (*_LATE, *modules):
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            log.debug("%s cannot be imported beforehand: %s", name, error)
+    _import(_LATE)
     prepare_registry()
     for kinds in _RECEIVED:
         wire.decoder(kinds)
     know_packages()
     rehearse()
+
+
+def _import(modules: Iterable[str]) -> None:
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            log.debug("%s cannot be imported beforehand: %s", name, error)

@@ -46,26 +46,26 @@ class _Code(NamedTuple):
     places: list[int]
 
 
-class _Moved:
-    """Whether code was moved."""
-
-    done = False
+#: Where code was moved to.
+_moved: list[range] = []
 
 
 def move_running_code(modules: Iterable[str]) -> int:
     """Move the code that runs, of all modules of the packages of *modules*, as far as they are imported.
 
-    To be called once, by who is about to fork for the first time. Return how many code objects were moved.
+    To be called by who is about to fork for the first time, or has time before: what was moved then, or exempted from
+    garbage collection, stays where it is. Return how many code objects were moved.
     """
-    if _Moved.done or not is_possible():
+    if not is_possible():
         return 0
     found = _found(_order({OWN, *(name.partition(".")[0] for name in modules)}))
     size = sum(_size(one.code) for _, those in found for one in those) + _PAGE * len(found)
     if not size:
         return 0
-    _Moved.done, memory = True, unused(size)
+    memory = unused(size)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))  # it stays, also while Python ends
     at, count = ctypes.addressof(ctypes.c_char.from_buffer(memory)), 0
+    _moved.append(range(at, at + size))
     for _, those in found:
         at += -at % _PAGE
         for one in those:
@@ -123,7 +123,7 @@ def _found(order: Order) -> list[tuple[int, list[_Code]]]:
 def _take(code: CodeType, place: int, names: Mapping[str, int], found: dict[int, tuple[int, _Code]]) -> None:
     """Note that the word at *place* refers to *code*, if that runs, and the same of the code in it."""
     process = names.get(code.co_qualname)
-    if process is not None and not weakref.getweakrefcount(code):
+    if process is not None and not weakref.getweakrefcount(code) and not any(id(code) in place for place in _moved):
         places = found.setdefault(id(code), (process, _Code(code, [])))[1].places
         if place not in places:
             places.append(place)

@@ -16,7 +16,7 @@ from falcohost.errors import RulesError
 from falcohost.host import wire
 from falcohost.host.assignment import Assignment, SourceAssignment, encoded
 from falcohost.host.missing_files import MissingFiles
-from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER
+from falcohost.host.reader_link import ASSIGNMENT, BASELINE, OUTPUTS, WORKER, Early
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.supervision import reader
 from falcohost.host.supervision.reader import Bug, LoadingError, Reader
@@ -104,6 +104,29 @@ def test_a_loader_that_is_killed():
     """It is told how it ended."""
     with pytest.raises(LoadingError, match="was killed by SIGKILL"):
         Reader(lambda teller: signal.raise_signal(signal.SIGKILL)).wait()
+
+
+def test_what_is_done_meanwhile():
+    """While the reader reads, steps are taken, and what it sends is taken between them."""
+    waits, asks = os.pipe()
+    done = []
+
+    def load(teller):
+        teller.hand_early(Early("one", (), 0), sealed("early", b""))
+        os.read(waits, 1)
+        return hand_over(teller)
+
+    def once_begun():
+        assert readable([reader.link], 30)
+        done.append("step")
+
+    reader = Reader(load)
+    steps = [once_begun, lambda: done.append("last"), lambda: os.write(asks, b"x")]
+    handed = reader.wait(lambda: None, lambda early, data: done.append(early.source), steps)
+
+    assert ["step", "one", "last"] == done
+    for descriptor in (*handed.workers.values(), handed.outputs, handed.baseline, waits, asks):
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("left_out", [WORKER, OUTPUTS, BASELINE])

@@ -124,17 +124,26 @@ class Reader:
         self._reap()
         self._close()
 
-    def wait(self, meanwhile: Callable[[], object] = lambda: None, begin: Begin = begin_nothing) -> Handed:
+    def wait(
+        self,
+        meanwhile: Callable[[], object] = lambda: None,
+        begin: Begin = begin_nothing,
+        steps: Iterable[Callable[[], object]] = (),
+    ) -> Handed:
         """Wait for the end; return what was handed over. Call *meanwhile* once a second.
 
         :param begin: called when the loader of a source can begin, though the rules are not read yet.
+        :param steps: called once, one after the other, until the end; what arrives is taken between them.
         :raises LoadingError: loading has failed.
         :raises Bug: it has raised an unexpected exception.
         """
         self._begin = begin
         try:
-            while not readable([self.link], SECOND) or self.read():
-                meanwhile()
+            left = iter(steps)
+            step = next(left, None)
+            while not readable([self.link], 0 if step else SECOND) or self.read():
+                (step or meanwhile)()
+                step = next(left, None)
         except BaseException:
             self.cancel()
             raise
