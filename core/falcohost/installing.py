@@ -9,7 +9,6 @@ import json
 import shlex
 from functools import cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from falcohost.api import OURS
 
@@ -46,6 +45,8 @@ def _place() -> tuple[Path | None, str] | None:
         return None
     try:
         found = json.loads(record)
+        from urllib.parse import unquote, urlsplit  # where something is missing
+
         address = urlsplit(found["url"])
         path = Path(unquote(address.path)) if address.scheme == "file" else None
         editable = found.get("dir_info", {}).get("editable") is True

@@ -10,9 +10,6 @@ from falcohost.engine.alerts import INTERNAL, AlertMaker, JsonOptions
 from falcohost.engine.buffers import show_as_base64
 from falcohost.errors import ConfigError, FalcohostError, OutputError, PluginError
 from falcohost.hookspecs import Output, OutputSpec
-from falcohost.host.config import Config
-from falcohost.host.config.outputs import OutputsConfig, kind_unknown
-from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.outputs_data import OutputsData, format_of
 from falcohost.host.plugins import Plugins
 from falcohost.outputs import BUILT_IN
@@ -25,6 +22,9 @@ from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import RunnerStore, ToOutput
 
 if TYPE_CHECKING:
+    from falcohost.host.config import Config
+    from falcohost.host.config.outputs import OutputsConfig
+    from falcohost.host.config.rules import AlertsConfig
     from falcohost.outputs.redaction import Redactor
 
 #: What outputs are asked for, in words.
@@ -42,6 +42,8 @@ def enabled_outputs(config: OutputsConfig, offered: Mapping[str, OutputSpec]) ->
     known = BUILT_IN | dict(offered)
     for name, one in config.enabled.items():
         if one.kind not in known and one.kind != name:
+            from falcohost.host.config.outputs import kind_unknown  # where the configuration is read
+
             raise kind_unknown(one, known)
     enabled = {name: known[one.kind] for name, one in config.enabled.items() if one.kind in known}
     if not enabled:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 
 from falcohost.installing import how_to_install
-from falcohost.rules.loaded import ANY
 
 
 class Extra(Struct, frozen=True):
@@ -66,5 +65,7 @@ def hints_for(loaded: Collection[str], left_out: Mapping[str, str], installed: C
         hints |= dict.fromkeys((name, *EXTRAS.get(name, Extra()).also), hint)
     if others := sorted(set(installed) - {*EXTRAS, *loaded, *left_out}):
         named = f"-o load_plugins[]={others[0]}"
+        from falcohost.rules.loaded import ANY  # where rules are read
+
         hints[ANY] = f"if an installed plugin has it, name the plugin: {', '.join(others)} ({named})"
     return hints

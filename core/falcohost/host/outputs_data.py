@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from falcohost.engine.alerts import JsonOptions
 from falcohost.environment import selected
 from falcohost.errors import ConfigError
-from falcohost.host.config import Config
-from falcohost.host.config.outputs import OutputConfig
-from falcohost.host.config.rules import AlertsConfig
 from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
 from falcohost.host.worker_data import as_bytes, as_texts
 from falcohost.outputs.redaction_settings import Redaction
 from falcohost.subscribers.selection import Selection
+
+if TYPE_CHECKING:
+    from falcohost.host.config import Config
+    from falcohost.host.config.outputs import OutputConfig
+    from falcohost.host.config.rules import AlertsConfig
 
 
 class OutputData(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ _RECEIVED = (
 
 
 #: What processes import late, after the supervisor's own modules.
-_LATE = ("falcohost.store.where_code",)
+_LATE = ("urllib.parse", "falcohost.store.where_code")
 
 
 def preload(modules: Iterable[str]) -> None:

@@ -7,14 +7,11 @@ from typing import Any
 
 from falcohost.hookspecs import OutputSpec
 from falcohost.outputs.file import FileOutput, file_problem, rotation_of
-from falcohost.outputs.http_settings import http_addresses
 from falcohost.outputs.stdout import make_stdout
-from falcohost.outputs.syslog import make_syslog, syslog_problem
-from falcohost.outputs.syslog_address import syslog_addresses
 
 
 def _late(name: str) -> Any:
-    """Import the output *name*, whose libraries take memory that nobody else should pay."""
+    """Import the module *name* of an output: where it is not configured, nobody should pay for its memory."""
     return importlib.import_module(f"falcohost.outputs.{name}")
 
 
@@ -41,7 +38,7 @@ BUILT_IN = {
             description="Posts alerts to a URL.",
             make=lambda block, form: _late("http").make_output(block, form),
             check=lambda block: _late("http").problem(block),
-            connects=http_addresses,
+            connects=lambda block: _late("http_settings").http_addresses(block),
         ),
         OutputSpec(
             name="program",
@@ -52,9 +49,9 @@ BUILT_IN = {
         OutputSpec(
             name="syslog",
             description="Sends a message per alert to this machine's syslog, or to a server over UDP, TCP or TLS.",
-            make=make_syslog,
-            check=syslog_problem,
-            connects=syslog_addresses,
+            make=lambda block, form: _late("syslog").make_syslog(block, form),
+            check=lambda block: _late("syslog").syslog_problem(block),
+            connects=lambda block: _late("syslog_address").syslog_addresses(block),
         ),
     )
 }

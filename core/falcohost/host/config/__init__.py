@@ -89,7 +89,7 @@ class Config:
     def for_plugins(self) -> ForPlugins:
         """Return the part of the configuration for plugins."""
         named = frozenset({*self.plugins.names, *self.plugins.blocks, *self.outputs.kinds})
-        return ForPlugins(self.plugins.settings, self.document.root, self.static, named, trusted=self.trust.files)
+        return ForPlugins(self.plugins.settings, self.static, named, trusted=self.trust.files, root=self.document.root)
 
 
 def find_config(path: str | None) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from collections.abc import Mapping as MappingABC
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import field
 
 from falcohost.errors import ConfigError
 from falcohost.host.config.reader import Reader
 from falcohost.host.config.tree import Mapping, Where, as_bool, as_float, as_int
+from falcohost.host.plugin_settings import Chosen, PluginSettings, default_of
 from falcohost.specs import ConfigKey
 
 _SCALARS: dict[object, tuple[Any, str]] = {
@@ -20,40 +20,27 @@ _SCALARS: dict[object, tuple[Any, str]] = {
 }
 
 
-class ForPlugins(Struct, frozen=True):
+class ForPlugins(PluginSettings, frozen=True):
     """The plugins' part of a configuration.
 
-    :ivar blocks: for each plugin, its ``init_config`` plus ``open_params``.
     :ivar root: the whole tree, in which keys are looked up.
-    :ivar static: the values of the fields ``static.*``.
-    :ivar named: the names that the configuration has for plugins; of other distributions, only these are imported.
-    :ivar trusted: plugins are imported even if other users may change their files.
-    :ivar checked: another process has checked that no two plugins have the same key.
     """
 
-    blocks: MappingABC[str, MappingABC[str, Any]] = field(default_factory=dict)
     root: Mapping = field(default_factory=lambda: Mapping({}, Where("(no configuration)")))
-    static: MappingABC[str, str] = field(default_factory=dict)
-    named: frozenset[str] = frozenset()
-    trusted: bool = False
-    checked: bool = False
 
-    def settings(
-        self, name: str, former: Iterable[str], keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]
-    ) -> dict[str, Any]:
-        """Return the settings of the plugin *name*.
+    def has(self, key: str) -> bool:
+        """Return whether something is configured at the uppermost *key*."""
+        return key in self.root.entries
 
-        :param former: the Falco plugins that it replaces; their blocks are in the settings under their names.
-        :param keys: the keys that it adds; each value is in the settings at its key's path.
-        :param chosen: for each key that selects a driver, the drivers' names.
-        :raises ConfigError: a value is not valid.
+    def values(self, keys: Iterable[ConfigKey], chosen: Chosen) -> dict[str, Any]:
+        """Return the values of *keys*, or their defaults, as nested dicts.
+
+        :raises ConfigError: a value has the wrong type, or its key's check refuses it.
         """
-        settings = read_values(self.root, keys, chosen)
-        settings |= {one: self.blocks[one] for one in former if one != name and one in self.blocks}
-        return settings | dict(self.blocks.get(name, {}))
+        return read_values(self.root, keys, chosen)
 
 
-def read_values(root: Mapping, keys: Iterable[ConfigKey], chosen: MappingABC[str, Collection[str]]) -> dict[str, Any]:
+def read_values(root: Mapping, keys: Iterable[ConfigKey], chosen: Chosen) -> dict[str, Any]:
     """Return the values of *keys*, or their defaults, as nested dicts.
 
     :raises ConfigError: a value has the wrong type, or its key's check refuses it.
@@ -70,7 +57,7 @@ def read_values(root: Mapping, keys: Iterable[ConfigKey], chosen: MappingABC[str
 
 def _value(reader: Reader, name: str, key: ConfigKey, drivers: Collection[str]) -> Any:
     if reader.data(name) is None:
-        return list(key.default or ()) if key.type is list else key.default
+        return default_of(key)
     value = _typed(reader, name, key)
     problem = None if value in drivers else _problem(value, key)
     if problem is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from falcohost.errors import ConfigError, PluginError
-from falcohost.host.config.for_plugins import ForPlugins
+from falcohost.host.plugin_settings import PluginSettings
 from falcohost.host.plugins.found import installed, the_one
 from falcohost.host.plugins.loading import OFFERS, gather
 from falcohost.host.plugins.offers import Plugin, Plugins
@@ -33,7 +33,7 @@ class PluginData(Struct, frozen=True):
     settings: bytes
 
 
-class _Told(ForPlugins, frozen=True):
+class _Told(PluginSettings, frozen=True):
     """Settings that another process has read and checked."""
 
     given: Mapping[str, Mapping[str, Any]] = {}

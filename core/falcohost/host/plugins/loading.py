@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from falcohost.errors import PluginError
-from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.extras import BY_KEY, DEFAULT, hints_for, owner
+from falcohost.host.plugin_settings import PluginSettings
 from falcohost.host.plugins.found import imported, installed, is_ours, mend, provider, require_trusted, the_one
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate, HookAnswer, Registry
@@ -23,7 +23,7 @@ from falcohost.pipeline.lookups import LoadedLookup
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-NOTHING = ForPlugins()
+NOTHING = PluginSettings()
 
 #: Hooks that are called once, by the attribute of :class:`Plugin` that holds the answers: first those that define the
 #: settings; then, after sources and fields, those that may depend on settings.
@@ -45,7 +45,7 @@ FIELDS = "fields"
 OFFERS = frozenset({FIELDS, *_THEN})
 
 
-def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bool = True) -> Plugins:
+def load_plugins(names: Iterable[str], told: PluginSettings = NOTHING, *, strict: bool = True) -> Plugins:
     """Load the default plugins, those whose key is configured, and *names*, which may be Falco's for one of ours.
 
     :param told: the plugins' part of the configuration.
@@ -56,7 +56,7 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bo
     known = installed()
     names = list(names)
     own = [name if name in known else owner(name) for name in names]
-    by_key = [name for name in BY_KEY if name in told.root.entries]
+    by_key = [name for name in BY_KEY if told.has(name)]
     wanted = list(dict.fromkeys([*(name for name in (*DEFAULT, *by_key) if name in known), *own]))
     plugins = _load_each([the_one(name, known) for name in wanted if name in known], told, strict=strict)
     for name in names:
@@ -65,7 +65,7 @@ def load_plugins(names: Iterable[str], told: ForPlugins = NOTHING, *, strict: bo
     return plugins
 
 
-def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
+def load_others(names: Iterable[str], told: PluginSettings = NOTHING) -> Plugins:
     """Load those of *names* that come from distributions other than falcohost.
 
     :raises PluginError: two distributions provide the same plugin.
@@ -76,7 +76,7 @@ def load_others(names: Iterable[str], told: ForPlugins = NOTHING) -> Plugins:
     return _load_each([entry for entry in entries if not is_ours(entry)], told)
 
 
-def load_all(told: ForPlugins = NOTHING, *, strict: bool = True, others: bool = False) -> Plugins:
+def load_all(told: PluginSettings = NOTHING, *, strict: bool = True, others: bool = False) -> Plugins:
     """Load all of falcohost's plugins, and those that *told* names; one that two distributions provide is left out.
 
     :param told: the plugins' part of the configuration.
@@ -110,7 +110,11 @@ def install_hints(plugins: Plugins) -> dict[str, str]:
 
 
 def _load_each(
-    entries: Iterable[EntryPoint], told: ForPlugins, left_out: Mapping[str, str] | None = None, *, strict: bool = True
+    entries: Iterable[EntryPoint],
+    told: PluginSettings,
+    left_out: Mapping[str, str] | None = None,
+    *,
+    strict: bool = True,
 ) -> Plugins:
     failed = dict(left_out or {})
     candidates: list[Candidate] = []
@@ -139,7 +143,7 @@ def ask(
 
 def gather(
     candidates: Iterable[Candidate],
-    told: ForPlugins = NOTHING,
+    told: PluginSettings = NOTHING,
     left_out: Mapping[str, str] = MappingProxyType({}),
     *,
     strict: bool = True,

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from falcohost.action import ActionSpec
 from falcohost.errors import PluginError
 from falcohost.fields import Field
 from falcohost.hookspecs import OutputSpec, SourceSpec, StandsFor
-from falcohost.host.config.keys import KeyTree, add_key, key_tree
 from falcohost.pipeline.lookups import LoadedLookup
 from falcohost.specs import CommandSpec, ConfigKey, DriverSpec
 from falcohost.subscriber import SubscriberSpec
+
+if TYPE_CHECKING:
+    from falcohost.host.config.keys import KeyTree
 
 T = TypeVar("T")
 
@@ -107,6 +109,8 @@ class Plugins:
 
     def known_keys(self) -> KeyTree:
         """Return all configuration keys: falcohost's, the plugins', and the blocks of plugins' outputs."""
+        from falcohost.host.config.keys import add_key, key_tree  # where the configuration is read
+
         tree = key_tree()
         for plugin in self.loaded:
             for key in plugin.config_keys:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from falcohost.errors import ConfigError, PluginError
-from falcohost.host.config.for_plugins import ForPlugins
-from falcohost.host.config.keys import KeyClash, add_key, key_tree
+from falcohost.host.plugin_settings import PluginSettings
 from falcohost.host.plugins.registry import Candidate, HookAnswer
 from falcohost.specs import DriverSpec
 
@@ -24,7 +23,7 @@ def of_plugin(name: str, answers: Sequence[HookAnswer]) -> tuple[Any, ...]:
 
 
 def told_settings(
-    candidates: Iterable[Candidate], answers: Answers, told: ForPlugins, refused: dict[str, str] | None = None
+    candidates: Iterable[Candidate], answers: Answers, told: PluginSettings, refused: dict[str, str] | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the settings of all plugins by name.
 
@@ -45,7 +44,7 @@ def told_settings(
             if refused is None:
                 raise
             refused[one.name] = str(error)
-            found = ForPlugins(told.blocks).settings(one.name, former, keys, drivers)
+            found = PluginSettings(told.blocks).settings(one.name, former, keys, drivers)
         settings[one.name] = found | dict(one.settings)
         offered = {name: driver for key in keys for name, driver in drivers.get(key.key, {}).items()}
         if offered:
@@ -54,6 +53,8 @@ def told_settings(
 
 
 def _check_keys(answers: Sequence[HookAnswer]) -> None:
+    from falcohost.host.config.keys import KeyClash, add_key, key_tree  # where the configuration is read
+
     tree = key_tree()
     owners: dict[str, str] = {}
     for answer in answers:

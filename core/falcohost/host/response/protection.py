@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from falcohost.host.config.response import ProtectedConfig
 from falcohost.host.response.processes import ancestors, cgroup_of
 from falcohost.host.response.target import Target
+
+if TYPE_CHECKING:
+    from falcohost.host.config.response import ProtectedConfig
 
 #: Most characters of the path of a program.
 MOST_PATH: Final = 4096
