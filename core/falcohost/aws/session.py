@@ -7,6 +7,7 @@ import os
 import ssl
 from typing import Any, Final
 
+from falcohost.aws.direct import DirectGets
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.connecting import addresses
@@ -78,6 +79,22 @@ class AwsSession:
         given = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
         connects = (*addresses(*self._endpoints, given), *METADATA)
         return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None, connects=connects)
+
+    def direct_gets(self, client: Any, *, connections: int) -> DirectGets:
+        """Return what gets objects for *connections* threads at once, with the S3 *client* that this has made.
+
+        Provisional.
+        """
+        from botocore.httpsession import URLLib3Session
+        from botocore.utils import get_environ_proxies
+
+        sender = URLLib3Session(
+            verify=self._authorities,
+            proxies=get_environ_proxies(client.meta.endpoint_url),
+            timeout=(_CONNECT, _SILENT),
+            max_pool_connections=connections,
+        )
+        return DirectGets(client, self._session.get_credentials(), sender)
 
     def client(self, service: str, *, connections: int = 10) -> Any:
         """Return a client for *service* that *connections* threads can use at once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from falcohost.aws import AwsError, asked, clock
 from falcohost.jsonlog import MIB, Limits, Origin, Refusals, Refused, Texts, read_blocks, texts
@@ -28,11 +28,22 @@ class ListingPage:
     token: str | None
 
 
-class Bucket:
-    """The bucket *name*, used through boto3's S3 *client*."""
+class Direct(Protocol):
+    """Gets objects with less work than boto3's (:meth:`falcohost.aws.AwsSession.direct_gets`)."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def get(self, bucket: str, key: str, span: str) -> Any:
+        """Return the bytes *span* of an object as ``data``, its ``etag``, and its ``span``; None: ask boto3."""
+
+    def learn(self, bucket: str, key: str = "") -> None:
+        """Take note that boto3 has just got the object *key*, or a listing, in this thread."""
+
+
+class Bucket:
+    """The bucket *name*, used through boto3's S3 *client*; *direct*: gets objects with less work."""
+
+    def __init__(self, client: Any, name: str, direct: Direct | None = None) -> None:
         self._client = client
+        self._direct = direct
         self.name = name
 
     def folders(self, prefix: str) -> list[str]:
@@ -54,6 +65,8 @@ class Bucket:
             f"s3://{self.name}/{prefix}",
             lambda: self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where),
         )
+        if self._direct is not None:
+            self._direct.learn(self.name)
         listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
         return ListingPage(listed, clock(found), found.get("NextContinuationToken"))
 
@@ -75,10 +88,15 @@ class Bucket:
         span = f"bytes={begin}-{begin + PART - 1}"
 
         def get() -> tuple[bytes, int, str]:
+            direct = None if etag else self._direct
+            got = None if direct is None else direct.get(self.name, key, span)
+            if got is not None:
+                return got.data, _size(got.span, got.data), got.etag
             found = self._client.get_object(Bucket=self.name, Key=key, Range=span, **same)
-            size = int(found["ContentRange"].rpartition("/")[2]) if "ContentRange" in found else None
             data: bytes = found["Body"].read()
-            return data, len(data) if size is None else size, found["ETag"]
+            if direct is not None:
+                direct.learn(self.name, key)
+            return data, _size(found.get("ContentRange"), data), found["ETag"]
 
         try:
             return asked(f"s3://{self.name}/{key}", get)
@@ -86,6 +104,11 @@ class Bucket:
             if error.code == _EMPTY and not begin:
                 return b"", 0, ""
             raise
+
+
+def _size(span: str | None, data: bytes) -> int:
+    """Return the size of an object of which *data* are the bytes *span*, as ``Content-Range`` has it; None: all."""
+    return len(data) if span is None else int(span.rpartition("/")[2])
 
 
 class ObjectBody:

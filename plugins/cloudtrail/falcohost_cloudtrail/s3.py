@@ -92,8 +92,9 @@ class S3Input:
         self._cursor = self._begin(cursor)
         session = AwsSession(self._plugin, self._aws)
         client = session.client("s3", connections=self._settings.concurrency + 1)
+        direct = session.direct_gets(client, connections=self._settings.concurrency + 1)
         self.needs = session.needs
-        self._bucket = Bucket(client, self._settings.bucket)
+        self._bucket = Bucket(client, self._settings.bucket, direct)
 
     def texts(self) -> Iterator[Texts]:
         """Yield the texts of one object after the other."""

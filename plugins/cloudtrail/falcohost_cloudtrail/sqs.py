@@ -134,6 +134,7 @@ class SqsInput:
         session = AwsSession(self._plugin, self._aws)
         self._sqs = session.client("sqs", connections=4)
         self._s3 = session.client("s3", connections=self._settings.concurrency)
+        self._direct = session.direct_gets(self._s3, connections=self._settings.concurrency)
         self.needs = session.needs
 
     def texts(self) -> Iterator[Texts]:
@@ -224,7 +225,7 @@ class SqsInput:
         while self._to_fetch and len(self._ahead) < self._settings.concurrency:
             message, one = self._to_fetch.popleft()
             if not message.failed:
-                bucket = Bucket(self._s3, one.bucket)
+                bucket = Bucket(self._s3, one.bucket, self._direct)
                 self._ahead.append((message, one, self._waiting.begin(functools.partial(bucket.body, one.key))))
 
     def _next(self, messages: Messages) -> Yielding[None]:
