@@ -38,9 +38,21 @@ class Recent:
                 del known[key]
 
 
+#: The largest id in the file, which the index has at hand; texts are compared as Python does.
+_LAST: Final = "SELECT max(id) FROM alerts WHERE rewinds"
+
+
 def stored_ids(query: Callable[[str, tuple[object, ...]], list[Any]], ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
+    """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts.
+
+    Ids of events with a time of their own begin with it, so those of new events are mostly beyond all in the file.
+    """
     found: set[tuple[str, str]] = set()
+    try:
+        ((last,),) = query(_LAST, ())
+    except StateError:
+        return found
+    ids = [] if last is None else [one for one in ids if one <= last]
     for begin in range(0, len(ids), MOST_ASKED):
         some = ids[begin : begin + MOST_ASKED]
         places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
