@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 
 import pytest
@@ -81,6 +82,16 @@ def test_what_makes_no_sense(program, capture, arguments, problem):
 
     assert 1 == done.returncode
     assert problem in done.stderr
+
+
+def test_a_pipe_is_refused(program, tmp_path):
+    """A pipe, which cannot be read twice, is refused instead of replayed without its begin, or waited for."""
+    pipe = tmp_path / "pipe.scap"
+    os.mkfifo(pipe)
+    done = program("run", str(pipe))
+
+    assert 1 == done.returncode
+    assert "pipe.scap is no file that can be read twice; write it to one, or use 'falcohost inspect'" in done.stderr
 
 
 def test_types_that_only_captures_have(program, alerts, capture):

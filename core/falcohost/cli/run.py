@@ -151,6 +151,8 @@ def _replaying(files: Sequence[str], times: Mapping[str, str | None], flags: Fla
     """Return *flags* changed so that the source of system calls reads the one capture in *files*."""
     if len(files) != 1:
         raise ConfigError("a capture is read alone; name one file")
+    if not Path(files[0]).is_file():
+        raise ConfigError(f"{files[0]} is no file that can be read twice; write it to one, or use 'falcohost inspect'")
     if (plugin := _plugin_of(files[0])) is not None:
         if any(times.values()):
             raise ConfigError(f"--from and --to are for captures of system calls; this one has events of '{plugin}'")
