@@ -90,7 +90,7 @@ def test_limit_of_one_file(tmp_path):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_full_disk(disk, packed):
-    """Where a disk becomes full, the file keeps the whole events that had room."""
+    """Where a disk becomes full, the file keeps the whole events that had room, and only these are counted."""
     files = CaptureFiles(disk / "x", lambda: BEGIN, packed=packed)
     with pytest.raises(RecordError, match=r"x cannot be written: No space left on device"):
         for number in range(1_000_000):
@@ -101,6 +101,7 @@ def test_a_full_disk(disk, packed):
     assert data.startswith(BEGIN)
     assert files.size == (disk / "x").stat().st_size > (CHUNK if not packed else 1)
     assert packed or is_whole(data)
+    assert files.events == (len(data) - len(BEGIN)) // (len(EVENT) if not packed else 4 * 256)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ class Recording:
                     files.flush()
                 if progress and now >= shown:
                     shown = now + _SHOWN
-                    click.echo(f"{self._so_far()}{_ERASE}\r", nl=False, err=True)
+                    click.echo(f"{self._so_far(self._inspection.shown)}{_ERASE}\r", nl=False, err=True)
                 if files.full:
                     break
             self._look()
@@ -157,11 +157,11 @@ class Recording:
         more = sum(lost.values()) - sum(self.lost.values())
         self.lost = lost
         if more > 0:
-            self.files.write(self._recorder.lost(time.time_ns(), more))
+            self.files.write(self._recorder.lost(time.time_ns(), more), events=0)
 
-    def _so_far(self) -> str:
+    def _so_far(self, events: int) -> str:
         lost = sum(self.lost.values())
-        so_far = f"{self._inspection.shown:,} events, {_bytes(self.files.written)}, {self._seconds():.0f} s"
+        so_far = f"{events:,} events, {_bytes(self.files.written)}, {self._seconds():.0f} s"
         return f"{so_far}, {lost:,} lost" if lost else so_far
 
     def _seconds(self) -> float:
@@ -172,7 +172,7 @@ class Recording:
         if as_json:
             told = {
                 "files": [str(path) for path in self.files.paths],
-                "events": self._inspection.shown,
+                "events": self.files.events,
                 "bytes": self.files.written,
                 "seconds": round(self._seconds(), 3),
                 "lost": self.lost,
@@ -181,7 +181,7 @@ class Recording:
             return
         names = str(self.files.paths[-1]) if len(self.files.paths) == 1 else f"{len(self.files.paths)} files"
         causes = ", ".join(f"{number:,} {cause}" for cause, number in self.lost.items())
-        click.echo(f"{names}: {self._so_far()}{f' ({causes})' if causes else ''}", err=True)
+        click.echo(f"{names}: {self._so_far(self.files.events)}{f' ({causes})' if causes else ''}", err=True)
 
 
 def _bytes(number: int) -> str:

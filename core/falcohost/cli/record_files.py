@@ -35,6 +35,7 @@ class CaptureFiles:
     chunks that had room.
 
     :ivar paths: the files that are kept, the newest last; *size*: the bytes of that one; *written*: of all files.
+    :ivar events: the number of events that were written, of all files.
     :ivar full: there is no room for more in the size that was asked for.
     """
 
@@ -62,19 +63,21 @@ class CaptureFiles:
         self._waiting = 0
         self._file = -1
         self.paths: deque[Path] = deque()
-        self.size = self.written = 0
+        self.size = self.written = self.events = 0
+        self._taken = 0
         self.full = False
         #: The newest file has no event yet.
         self._is_new = False
         self._next()
 
-    def write(self, data: bytes) -> None:
-        """Take an event.
+    def write(self, data: bytes, events: int = 1) -> None:
+        """Take an event, or what counts as so many *events*.
 
         :raises RecordError: there is no room on the disk; what was written before is whole.
         """
         self._parts.append(data)
         self._waiting += len(data)
+        self._taken += events
         if self._waiting >= CHUNK:
             self.flush()
 
@@ -88,6 +91,8 @@ class CaptureFiles:
         self._waiting = 0
         if data:
             self._put(data)
+            self.events += self._taken
+            self._taken = 0
             if self._is_new:
                 self._is_new = False
                 self._remove_oldest()
