@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from falcohost.cli.flags import Flags
 from falcohost.cli.inspect_events import Inspection
+from falcohost.errors import UnknownValueError
 from falcohost.events import Batch
+from falcohost_syscall.processes.longer import LONGER
 
 
 class Source:
@@ -31,3 +35,39 @@ def test_a_source_is_told_what_matched():
 
     assert [2, 3] == [event.num for event in inspection.events()]
     assert [2, 3, "done"] == source.told
+
+
+class Long:
+    """A process of whose arguments only the beginning is known."""
+
+    comm = "tool"
+
+    def arguments(self):
+        """Return the beginning, if that will do."""
+        if not LONGER.lenient:
+            raise UnknownValueError
+        return "--begin 1"
+
+    def argv(self):
+        """Return the beginning, if that will do."""
+        return self.comm, self.arguments()
+
+
+@pytest.mark.parametrize(
+    ("filter", "shown"),
+    [
+        ("proc.cmdline contains begin", True),
+        ("proc.cmdline endswith end", True),
+        ("proc.cmdline startswith other", False),
+        ("not proc.cmdline contains begin", False),
+    ],
+)
+def test_arguments_of_which_only_the_beginning_is_known(filter, shown):
+    """They end no recording: what the beginning does not decide matches, and the beginning is shown."""
+    inspection = Inspection(Flags().configuration(), ("FILTER", filter))
+    source = Source()
+    source.batches = lambda: iter([Batch([SimpleNamespace(num=1, proc=Long())])])
+    inspection._source = source
+    (cmdline,) = inspection.getters(["proc.cmdline"])
+
+    assert ["tool --begin 1"] * shown == [cmdline(event) for event in inspection.events()]

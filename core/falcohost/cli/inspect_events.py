@@ -15,16 +15,19 @@ from typing import Any, cast
 from falcohost.alert import Priority
 from falcohost.cli.conditions import checked
 from falcohost.cli.large_buffers import with_large_buffers
+from falcohost.engine.beginnings import may_be_cut, opened
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.code.module import compile_condition, compile_values
 from falcohost.engine.event_fields import GENERIC_FIELDS
 from falcohost.engine.evttypes import event_types
-from falcohost.engine.ir import And, Expr, FieldRef
+from falcohost.engine.ir import And, Expr, FieldRef, fields
+from falcohost.engine.known import known
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.static_fields import static_fields
 from falcohost.engine.template import Template
-from falcohost.errors import ConfigError
+from falcohost.engine.unknown import possible
+from falcohost.errors import ConfigError, UnknownValueError
 from falcohost.events import Batch, Event, Source, Viewed, complete
 from falcohost.hookspecs import SourceSpec
 from falcohost.host.config import Config
@@ -96,8 +99,13 @@ class Inspection:
         return self.catalog.resolve(node.name, node.arg)
 
     def getters(self, names: Sequence[str]) -> list[Callable[[Any], Any]]:
-        """Return for each of these fields the function from an event to its value."""
-        return compile_values([self.ref(name) for name in names])
+        """Return for each of these fields the function from an event to its value, or to what is known of it."""
+        refs = [self.ref(name) for name in names]
+        found, parts = compile_values(refs), compile_values([known(ref) for ref in refs])
+        return [
+            get if ref.field.known is None else _whole_or(get, part)
+            for ref, get, part in zip(refs, found, parts, strict=True)
+        ]
 
     @property
     def spec(self) -> SourceSpec:
@@ -147,7 +155,7 @@ class Inspection:
 
         Ends after the batch in which :attr:`stopped` was set, or :attr:`seconds` are over.
         """
-        matches = compile_condition(self._condition)
+        matches = self._matcher()
         end = math.inf if self.seconds is None else time.monotonic() + self.seconds
         with contextlib.closing(self.source) as source:
             for batch in source.batches():
@@ -156,6 +164,13 @@ class Inspection:
                     batch.stored()
                 if self.stopped or time.monotonic() >= end:
                     return
+
+    def _matcher(self) -> Callable[[Any], object]:
+        """Return the filter as a function; what the known part of a long value does not decide matches."""
+        whole = compile_condition(self._condition)
+        if not may_be_cut(fields(self._condition)):
+            return whole
+        return _whole_or(whole, compile_condition(possible(opened(self._condition))))
 
     def _matching(self, batch: Batch, matches: Callable[[Any], object]) -> Iterator[Event]:
         for event in batch.events:
@@ -181,6 +196,18 @@ class Inspection:
     def stats(self) -> SourceStats:
         """Return what has been read and left out."""
         return SourceStats() if self._source is None else self._source.stats()
+
+
+def _whole_or(whole: Callable[[Any], Any], part: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return *whole*, and for events of which it asks what is not known *part*."""
+
+    def get(event: Any) -> Any:
+        try:
+            return whole(event)
+        except UnknownValueError:
+            return part(event)
+
+    return get
 
 
 @contextlib.contextmanager
