@@ -202,14 +202,18 @@ def _position(text: str) -> int:
 
 
 @cache
-def _params(text: str) -> tuple[Param, ...]:
-    params = []
-    for word in text.split():
-        name, _, rest = word.partition(":")
-        kind, _, source = rest.partition("=")
-        kind, _, table = kind.partition("/")
-        params.append(Param(name, kind, source, table or None))
-    return tuple(params)
+def _params(text: str) -> tuple[tuple[Param, ...], dict[str, int]]:
+    """Return the parameters, and the place of each by its name."""
+    params = tuple(map(_param, text.split()))
+    return params, {param.name: place for place, param in enumerate(params)}
+
+
+@cache
+def _param(word: str) -> Param:
+    name, _, rest = word.partition(":")
+    kind, _, source = rest.partition("=")
+    kind, _, table = kind.partition("/")
+    return Param(name, kind, source, table or None)
 
 
 def _value(text: str) -> int:
@@ -254,7 +258,7 @@ def _numbers(name: str, text: str) -> dict[str, tuple[int, ...]]:
 def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
     name, numbers, category, fd, probe = (part.strip() for part in head.split("|"))
     want, found = _probe("" if probe == "-" else probe)
-    parsed = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
+    parsed, places = _params(params.replace("EXEC", _EXEC).replace("FORK", _FORK))
     words = fd.split()
     fds = [int(param.source) for param in parsed if param.kind == "fd" and param.source.isdigit()]
     told = found.get("fd_arg")
@@ -273,7 +277,7 @@ def _row(call: int, head: str, params: str, *, generic: bool = False) -> Call:
         generic=generic,
         opens="creates" in words and bool(want & WANT_PATH),
         named=bool(want & (WANT_FD | WANT_PATH | WANT_PATH2)) and name not in _MOVES,
-        param_index={param.name: index for index, param in enumerate(parsed)},
+        param_index=places,
     )
 
 
@@ -293,6 +297,8 @@ def _rows() -> tuple[Call, ...]:
             texts.append([line])
     rows = [_row(number, text[0], " ".join(text[1:])) for number, text in enumerate(texts, 1)]
     rows += [_generic(number, line) for number, line in enumerate(GENERIC.strip().splitlines(), len(rows) + 1)]
+    for cached in (_params, _param):  # equal rows share what they have, and the texts are not needed any more
+        cached.cache_clear()
     return tuple(rows)
 
 

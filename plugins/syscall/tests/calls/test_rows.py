@@ -200,3 +200,13 @@ def test_calls_of_32_bit_arm():
 
     assert {56, COMPAT_BASE + 322, 206, COMPAT_BASE + 289, COMPAT_BASE + 290} == set(found)
     assert (NO_ARG, 4) == (found[COMPAT_BASE + 289].addr_arg, found[COMPAT_BASE + 290].addr_arg)
+
+
+def test_equal_parameters_are_there_once():
+    """Rows share equal parameters, and places of them: all processes have these rows."""
+    params = [param for row in rows.CALLS for param in row.params]
+
+    assert len({*params}) == len({id(param) for param in params})
+    assert len({row.params for row in rows.CALLS}) == len({id(row.param_index) for row in rows.CALLS})
+    for row in rows.CALLS:
+        assert [param.name for param in row.params] == [*row.param_index]
