@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import contextlib
 import json
 import os
 import re
@@ -43,6 +44,8 @@ _DAILY = re.compile(r"^# daily$", re.MULTILINE)
 SETTLING = 3
 #: Seconds in which an agent gets ready, also beside much other work.
 STARTING = 600
+#: Seconds that a script has to clean up when the bench is ended.
+ENDING = 20
 
 
 class Agent:
@@ -78,8 +81,12 @@ class Agent:
 
     def stop(self) -> list[dict[str, Any]]:
         """End it; return its alerts."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
         lines = self._alerts.read_text(errors="replace").splitlines() if self._alerts.exists() else []
         return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -94,7 +101,7 @@ def run(name: str, folder: Path, image: Path) -> tuple[float, str]:
     environment |= {"FALCOHOST": str(FALCOHOST), "DEBIAN_FRONTEND": "noninteractive"}
     script = f"echo 0 > {group}/cgroup.procs\nexec /bin/bash {WORKS[name]}"
     begin = time.monotonic()
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["/bin/bash", "-c", script],
         cwd=here,
         env=environment,
@@ -105,9 +112,34 @@ def run(name: str, folder: Path, image: Path) -> tuple[float, str]:
         errors="replace",
         start_new_session=True,
     )
-    took = time.monotonic() - begin
-    shutil.rmtree(here, ignore_errors=True)
-    return took, done.stderr.strip()
+    try:
+        _, complaints = process.communicate()
+        return time.monotonic() - begin, complaints.strip()
+    finally:
+        end(process, group)
+        shutil.rmtree(here, ignore_errors=True)
+
+
+def end(process: subprocess.Popen[str], group: Path) -> None:
+    """End a script, which then undoes what it has changed here, and what it has left running in its cgroup."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING)
+    last = time.monotonic() + ENDING
+    while time.monotonic() < last and (pids := (group / "cgroup.procs").read_text().split()):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.05)
+    remove(group)
+
+
+def remove(group: Path) -> None:
+    """Remove a cgroup unless there are others in it, as of containers."""
+    with contextlib.suppress(OSError):
+        group.rmdir()
 
 
 def work_of(alert: Mapping[str, Any]) -> str | None:
@@ -195,13 +227,17 @@ def main() -> None:
     for name, programs in missing.items():
         if programs:
             print(f"left out: {name}, which needs {', '.join(programs)}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="noise.", dir="/var/tmp") as temporary:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="noise.", dir="/var/tmp") as temporary, contextlib.ExitStack() as ends:
         folder = Path(temporary)
         folder.chmod(0o755)
         write_image(folder / "image.tar")
         compileall.compile_dir(ROOT / "core", quiet=2)  # so that starts of falcohost do not write to the agent's files
         compileall.compile_dir(ROOT / "plugins", quiet=2)
         agent = Agent(folder, [*shipped(), *public()], args.profile)
+        ends.callback(remove, CGROUPS / GROUP)
+        ends.callback(agent.stop)
         agent.wait()
         begin = time.monotonic()
         for number in range(args.rounds):

@@ -1,6 +1,7 @@
 # Some thirty logins over SSH, with and without a terminal, and copies of files.
 # needs: sshd ssh useradd
 
+trap 'userdel -rf noise-user 2>/dev/null' EXIT
 useradd -m -s /bin/bash noise-user 2>/dev/null || true
 ssh-keygen -q -t ed25519 -N '' -f host_key
 ssh-keygen -q -t ed25519 -N '' -f key
@@ -27,4 +28,5 @@ done
 ssh -p 47322 -o PreferredAuthentications=publickey -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=$HERE/known -o BatchMode=yes nobody-here@127.0.0.1 true 2>/dev/null
 kill $(cat sshd.pid)
 userdel -r noise-user 2>/dev/null
+trap - EXIT
 true
