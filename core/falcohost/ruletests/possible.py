@@ -61,6 +61,10 @@ class Possible:
             alike.setdefault(tuple((self._answer(check, kind), self._implied(check, kind)) for check in asked), kind)
         return any(self._may_be(wanted, kind) for kind in alike.values())
 
+    def fires(self, condition: Condition, event_type: str) -> bool:
+        """Return whether an event of a type may meet *condition*; false is proved."""
+        return self._may_be([(self._plain(condition.root.part.expr), True)], event_type)
+
     def _possible_types(self, wanted: Iterable[_Wanted]) -> Iterable[str | None]:
         found = event_types(And(tuple(expr if is_true else Not(expr) for expr, is_true in wanted)), self._types)
         if found is None:

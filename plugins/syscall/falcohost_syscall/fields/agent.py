@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from falcohost import Arg, FieldType
+from falcohost_syscall.calls.rows import Call
 from falcohost_syscall.events.event import SyscallEvent
 from falcohost_syscall.fields.field import SyscallField
 from falcohost_syscall.parameters.values import find
@@ -31,13 +32,18 @@ def agent_part(event: SyscallEvent, _: Arg) -> str | None:
         return parts.process(taken_from) if part is None and taken_from else part
     if (param := _OF_PROCESSES.get(name)) is not None:
         return parts.process(_value(event, param))
-    path = event.file_name if event.row.opens else None
+    path = event.file_name if event.row.opens and event.ret >= 0 else None
     if path is None:
         return None
     if _OWN_MEMORY in path:
         return f"memory {path}"
     found = _IN_PROC.search(path)
     return None if found is None else parts.process(int(found[1]))
+
+
+def can_be_about_agent(row: Call) -> bool:
+    """Return whether a call can be about a part of the agent."""
+    return row.name in _OF_PROCESSES or row.name in ("bpf", "pidfd_getfd") or row.opens
 
 
 def _object(event: SyscallEvent, file: str) -> str | None:

@@ -250,7 +250,9 @@ def _arguments(process: Process) -> tuple[str, ...]:
 
 
 def is_falcohost(event: SyscallEvent, _: Arg) -> bool:
-    """Return whether the process runs falcohost as it is installed for this process."""
+    """Return whether the process runs falcohost as it is installed for this one; a recorded event says so itself."""
+    if (told := getattr(event, "by_falcohost", None)) is not None:
+        return bool(told)
     own, process, image = own_program(), event.proc, event.proc.image
     if own is None or (image.exepath, image.ino, image.mtime) != (own.interpreter, own.inode, own.written):
         return False

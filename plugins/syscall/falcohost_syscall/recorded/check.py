@@ -159,6 +159,7 @@ class _Event(_Strict, frozen=True):
     others: tuple[_Process, ...] = ()
     accounts: _Accounts | None = None
     agent_part: _Text = None
+    by_falcohost: bool = False
     views: Annotated[tuple[dict[str, Any], ...], Meta(max_length=_MOST_VIEWS)] = ()
 
 

@@ -61,6 +61,8 @@ class RecordedEvent(TabledEvent):
         self.socket: Socket | None = _socket(fd["socket"]) if "socket" in fd else None
         self._streams: Mapping[str, Any] = fd.get("streams", {})
         self.polled: Sequence[tuple[int, OpenDescriptor | None]] = [_open(*one) for one in fd.get("polled", ())]
+        self.by_falcohost: bool = data.get("by_falcohost", False)
+        self.taken_from = _process_number(data.get("agent_part"))
         self.container: Container = Container(**data["container"]) if "container" in data else HOST
         self.usage: Resources | None = Resources(*data["usage"]) if "usage" in data else None
         if fd and getattr(self, "file_name", None) is None:
@@ -153,6 +155,13 @@ class _Accounts:
     def group(self, gid: int) -> str:
         """Return the name of a group."""
         return self._group if self._inside else self._groups.get(str(gid), _NA)
+
+
+def _process_number(part: str | None) -> int:
+    """Return the number of the agent's process that *part* is; 0: it is none."""
+    kind, _, rest = (part or "").partition(" ")
+    number = rest.partition(" ")[0]
+    return int(number) if kind == "process" and number.isdecimal() else 0
 
 
 class _Agent(AgentParts):

@@ -11,6 +11,7 @@ from falcohost import UnknownValueError
 from falcohost_syscall.events.event import UNSET, SyscallEvent
 from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.fields.agent import agent_part
+from falcohost_syscall.fields.of_process import is_falcohost
 from falcohost_syscall.processes.table import NO_SESSION, Process
 from falcohost_syscall.recorded.facts import DESCRIPTOR, EVENT, IMAGE, PATHS, SOCKET, STREAMS, Fact
 from falcohost_syscall.records.text import text
@@ -51,6 +52,7 @@ def _view(event: SyscallEvent) -> dict[str, Any]:
     found |= {"usage": None if usage is None else list(usage), "process": _chain(event.proc, boot)}
     found |= {"accounts": _accounts(event), "others": [_process(one, boot) for one in _others(event)]}
     found["agent_part"] = agent_part(event, None)
+    found["by_falcohost"] = is_falcohost(event, None) or None
     return {key: value for key, value in found.items() if value not in (None, {}, [])}
 
 
