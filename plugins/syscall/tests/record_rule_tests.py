@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from last_lines import LAST, OTHER_CALLS
 from nearby_lines import NEARBY, TOLD
 from other_hands import by_other_hands
 from other_ways import MORE, QUIET
+from rest_lines import BESIDE, REST
 from test_own_rules import LINES, OWN
 
 import falcohost_containers.plugin as containers
@@ -52,6 +54,8 @@ rules: [../agent_outputs.yaml, ../../falcohost_syscall/rules]
 source: syscall
 tests:
 """
+#: What is recorded goes into further files, beside those that are there.
+_KEPT = ("nearby", "rest")
 #: Of a file.
 MOST_LINES = 380
 SHELL: Mapping[str, Any] = {
@@ -65,9 +69,9 @@ SHELL: Mapping[str, Any] = {
 #: Their lines cannot be run by others: they are what they are called, or would harm this machine.
 NOT_BY_OTHERS = frozenset({"Attack tool started", "Kernel replaced while running"})
 #: Where this machine has what others have elsewhere.
+_PYTHON = str(Path(sys.executable).resolve())
 PLACES = {
-    sys.executable: "/usr/bin/python3",
-    str(Path(sys.executable).resolve()): "/usr/bin/python3.13",
+    **({sys.executable: "/usr/bin/python3", _PYTHON: "/usr/bin/python3.13"} if _PYTHON.startswith("/usr/") else {}),
     sys.prefix: "/srv/venv",
     str(Path(__file__).resolve().parents[3]): "/srv/falcohost",
 }
@@ -155,6 +159,35 @@ def test_record_nearby(bpf, provocations, services, open_folder, capsys):
 
     Those that are there already stay as they are; remove a file to have its lines recorded anew.
     """
+    near = [*NEARBY.items(), *LAST.items()]
+    lines = {f"{rule}, {way}": line for rule, ways in near for way, line in ways.items()}
+    lines |= {f"{rule}, {way}": line for rule, ways in TOLD.items() for way, (line, _) in ways.items()}
+    told = {f"{rule}, {way}": values for rule, ways in TOLD.items() for way, (_, values) in ways.items()}
+    record_near(lines, told, "nearby", provocations, open_folder)
+
+
+def test_record_rest(bpf, provocations, services, open_folder, capsys):
+    """Record the lines that decide what all others leave open, as those that come near.
+
+    Run it with a Python that is not among packages, and which only root can change, for what falcohost does itself.
+    """
+    lines, told = dict[str, str](), dict[str, Mapping[str, Any]]()
+    for rule, ways in REST.items():
+        for way, one in ways.items():
+            name = f"{rule}, {way}"
+            lines[name], told[name] = (one, {}) if isinstance(one, str) else one
+    record_near(lines, told, "rest", provocations, open_folder, types=BESIDE)
+
+
+def record_near(
+    lines: Mapping[str, str],
+    told: Mapping[str, Mapping[str, Any]],
+    stem: str,
+    provocations: Any,
+    open_folder: Path,
+    types: frozenset[str] | None = None,
+) -> None:
+    """Record *lines* into files that are called *stem*; with *types*, of these too, and all that any event has."""
     agent = subprocess.Popen(["sleep", "3600"])
     provocations._cgroups = {**provocations._cgroups, "agent": agent.pid}
     loaded = _loaded(plugin, (OUTPUTS,), (containers,))
@@ -163,17 +196,13 @@ def test_record_nearby(bpf, provocations, services, open_folder, capsys):
     for path in sorted(FOLDER.glob("*_test.yaml")):
         for case in read_cases(str(path)).cases:
             runner.run(case, [probes])
-    near = [*NEARBY.items(), *LAST.items()]
-    lines = {f"{rule}, {way}": line for rule, ways in near for way, line in ways.items()}
-    lines |= {f"{rule}, {way}": line for rule, ways in TOLD.items() for way, (line, _) in ways.items()}
-    there = {case.name for path in FOLDER.glob("nearby_*_test.yaml") for case in read_cases(str(path)).cases}
+    there = {case.name for path in FOLDER.glob(f"{stem}_*_test.yaml") for case in read_cases(str(path)).cases}
     lines = {name: line for name, line in lines.items() if name not in there and _undecided_of(probes, name)}
-    told = {f"{rule}, {way}": values for rule, ways in TOLD.items() for way, (_, values) in ways.items()}
     rule_of = {name: name.partition(", ")[0] for name in lines}
     folder = f"{open_folder.name}/{provocations._roots['tmp'].name}"
-    around = OfTypes(runner, list(rule_of.values()), folder)
+    around = OfTypes(runner, list(rule_of.values()), folder, types or frozenset())
     of: dict[str, list[dict[str, Any]]] = {}
-    for written, _, close in _recorded(runner, provocations, lines, around, agent.pid):
+    for written, _, close in _recorded(runner, provocations, lines, around, agent.pid, every_field=types is not None):
         if close and not _OF_PYTHON.search(json.dumps(written.get("fd", {}))):
             of.setdefault([*lines][int(close[0])], []).append(_cleaned(written, folder))
     agent.kill()
@@ -183,7 +212,7 @@ def test_record_nearby(bpf, provocations, services, open_folder, capsys):
         kept = [(one, ["new"]) for one in events if _decides(runner, probes, rule_of[name], one, told.get(name, {}))]
         if kept:
             texts.append([*_test(runner, name, rule_of[name], lines[name], kept, folder, told.get(name, {}))])
-    _write({"falcohost_nearby_rules": texts})
+    _write({f"falcohost_{stem}_rules": texts})
     print(
         "nothing new:",
         *sorted(set(lines) - {text[1].removeprefix("- name: ").strip('"') for text in texts}),
@@ -213,8 +242,8 @@ class LineOf:
 class OfTypes:
     """Tells which events of a line are of a type that the line's own rule asks for."""
 
-    def __init__(self, runner: Runner, rules: Sequence[str], folder: str) -> None:
-        found = [(runner.rules[rule].event_types, OTHER_CALLS.get(rule, frozenset())) for rule in rules]
+    def __init__(self, runner: Runner, rules: Sequence[str], folder: str, more: frozenset[str] = frozenset()) -> None:
+        found = [(runner.rules[rule].event_types, OTHER_CALLS.get(rule, frozenset()) | more) for rule in rules]
         self._types = [None if types is None else types | others for types, others in found]
         self._line_of = LineOf(runner, folder)
 
@@ -331,10 +360,17 @@ def test_record(bpf, provocations, open_folder, capsys):
 
 
 def _recorded(
-    runner: Runner, provocations: Any, lines: Mapping[str, str], decided: Decided | OfLine | OfTypes, agent: int = 0
+    runner: Runner,
+    provocations: Any,
+    lines: Mapping[str, str],
+    decided: Decided | OfLine | OfTypes,
+    agent: int = 0,
+    *,
+    every_field: bool = False,
 ) -> Iterator[tuple[Any, ...]]:
     source = runner.spec(DEFAULT_SOURCE).make({"engine": {"modern_ebpf": {"buf_size_preset": 7}}})
-    source.open(_plan(runner, every=True), None)
+    plan = _plan(runner, every=True)
+    source.open(replace(plan, by_type=None) if every_field else plan, None)
     if agent:
         since = int(Path(f"/proc/{agent}/stat").read_text().rpartition(")")[2].split()[19])
         source.agent([AgentProcess(agent, since, "worker", "syscall")])
@@ -438,7 +474,7 @@ def _fired(runner: Runner, body: list[str]) -> list[str]:
 def _write(files: Mapping[str, list[list[str]]]) -> None:
     for stem, tests in files.items():
         name = stem.removeprefix("falcohost_").removesuffix("_rules")
-        number, lines = len([*FOLDER.glob(f"{name}_[0-9]*_test.yaml")]) + 1 if name == "nearby" else 1, list[str]()
+        number, lines = len([*FOLDER.glob(f"{name}_[0-9]*_test.yaml")]) + 1 if name in _KEPT else 1, list[str]()
         for test in [*tests, None]:
             if test is None or len(lines) + len(test) > MOST_LINES:
                 (FOLDER / f"{name}_{number}_test.yaml").write_text(HEAD + "\n".join(lines) + "\n")
