@@ -99,6 +99,9 @@ def _configured(kind: str, key: str, value: str) -> str:
     return _called(f"(f:=l.syscall(430,b'{kind}',0)),l.syscall(431,f,1,b'{key}',b'{value}',0)")
 
 
+_LINKER_BESIDE = (
+    f"{_PRIVATE}l.mount(b'x',b'/usr/lib64',b'tmpfs',0,0),o.close(o.open('/usr/lib64/ld-linux-x86-64.so.2',65,0o755)),"
+)
 _CACHE = "l.mount(b'x',b'/var',b'tmpfs',0,0),o.makedirs('/var/cache/falcohost'),"
 _KEPT = "/var/cache/falcohost"
 _ETC_OWN = f"{_PRIVATE}l.mount(b'x',b'/etc',b'tmpfs',0,0),o.makedirs('/etc/cron.d'),open('/etc/cron.d/x','w'),"
@@ -134,6 +137,10 @@ REST: Mapping[str, Mapping[str, str | tuple[str, Mapping[str, Any]]]] = {
     },
     "Agent reached through the kernel": {
         "what is mapped": "@thief open read /proc/$agent/maps",
+        "its memory, created": "@thief creat /proc/$agent/mem",
+        "its memory, created by another mount": _called(
+            f"{_PRIVATE}o.mkdir('$tmp/p'),l.mount(b'proc',b'$tmp/p',b'proc',0,0),l.creat(b'$tmp/p/$agent/mem',0o600)"
+        ),
         "its memory, as a tree": _called("l.syscall(428,-100,b'/proc/$agent/mem',0)"),
         "traced and let go": _called(
             "l.ptrace(0x4206,$agent,0,0),l.ptrace(0x4207,$agent,0,0),o.waitpid($agent,0x40000000),l.ptrace(17,$agent,0,0)"
@@ -180,6 +187,15 @@ REST: Mapping[str, Mapping[str, str | tuple[str, Mapping[str, Any]]]] = {
             f"{_PRIVATE}l.mount(b'x',b'/usr/lib64',b'tmpfs',0,0),o.open('/usr/lib64/ld-linux-x86-64.so.2',65,0),"
             "o.setuid(65534),o.open('/usr/lib64/ld-linux-x86-64.so.2',0)"
         ),
+        "linked": _called(f"{_LINKER_BESIDE}o.link('/usr/lib64/ld-linux-x86-64.so.2','/usr/lib64/x')"),
+        "shown elsewhere": _called(
+            f"{_LINKER_BESIDE}open('/usr/lib64/x','w'),"
+            "l.mount(b'/usr/lib64/ld-linux-x86-64.so.2',b'/usr/lib64/x',0,4096,0),l.mount(b'/usr/lib64/x',b'/usr/lib64/x',0,4096,0),"
+            "l.mount(b'/usr/lib64/ld-linux-x86-64.so.2',b'/nowhere',0,4096,0)"
+        ),
+        "shown by a tree": _called(
+            f"{_LINKER_BESIDE}l.syscall(428,-100,b'/usr/lib64/ld-linux-x86-64.so.2',1),l.syscall(428,-100,b'/usr/lib64',1)"
+        ),
         "below dracut's": _called(
             f"{_PRIVATE}{_laid_over('/usr/lib')}o.makedirs('/usr/lib/dracut',exist_ok=True),"
             "__import__('shutil').copy('$tmp/x','/usr/lib/dracut/dracut-install'),"
@@ -208,6 +224,17 @@ REST: Mapping[str, Mapping[str, str | tuple[str, Mapping[str, Any]]]] = {
         "by falcohost": _falcohost(
             "(s:=__import__('socket').socket(2,2)),s.connect(('127.0.0.1',9)),o.dup2(s.fileno(),0)", "x"
         ),
+    },
+    "Kernel told to run a program": {
+        "by a file system of formats": _called(f"{_PRIVATE}l.mount(b'x',b'$tmp',b'binfmt_misc',0,0)"),
+        "by such a file system in vain": _called(f"{_PRIVATE}l.mount(b'x',b'/nowhere',b'binfmt_misc',0,0)"),
+        "by such a file system, by the new calls": _called("l.syscall(430,b'binfmt_misc',0)"),
+        "by such a file system, below systemd": f"@a private /usr/lib/systemd installed /usr/lib/systemd/systemd {_SEEN} child exec @x "
+        "private $tmp mount x $tmp binfmt_misc",
+    },
+    "Library preloaded from a temporary folder": {
+        f"from {place}": f"@a with LD_PRELOAD={place} exec @a noop $tmp/x"
+        for place in ("/proc/1/root/tmp/x.so", "/./tmp/x.so", "/run/user/0/x.so", "/run/lock/x.so", "/usr/lib/x.so")
     },
     "Program with a name of the system's": {"by falcohost": _falcohost("1", "su")},
     "Command run in a container from outside": {
