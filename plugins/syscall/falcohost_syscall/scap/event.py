@@ -230,7 +230,8 @@ class CapturedEvent(TabledEvent):
             pair = self.call.number(_PAIR) if self.ret >= 0 else None
             return max(self.ret, -1) if pair is None else pair
         if self.type == "fcntl" and self.ret >= 0 and self.call.number("cmd") in _DUPLICATES:
-            return self.ret
+            passed = self.call.number("fd")
+            return self.ret if passed in self.thread.descriptors else passed
         used = row.used_fd if row.used_fd is not None else row.dir_fd
         name = None if used is None else self._name(str(used))
         return None if name is None else self.call.number(name)

@@ -171,6 +171,18 @@ def test_a_descriptor_that_is_another_by_now(replayed, shown):
     ] == shown(driver, "fd.type", "fd.name")
 
 
+def test_a_copy_of_what_is_not_known(replayed, shown):
+    """A fcntl that duplicates a descriptor has the new one, and the old one where that is not known."""
+    copy = {"cmd": 1, "arg": 0}
+    driver = replayed(
+        captures.event("memfd_create", 7, fd=3, name=b"x", flags=0),
+        captures.event("fcntl", 7, res=5, fd=3, **copy),
+        captures.event("fcntl", 7, res=6, fd=9, **copy),
+    )
+
+    assert [("fcntl", 5, "memfd"), ("fcntl", 9, None)] == shown(driver, "fd.num", "fd.type")[1:]
+
+
 def test_no_address_counts_as_one_of_ipv4(replayed, shown):
     """An IPv6 socket without an address that sends to a mapped IPv4 address is one of IPv4."""
     ends = b"\x0a" + bytes(16) + b"\x57\xa4" + bytes(10) + b"\xff\xff\x7f\0\0\1" + b"\x35\0"
