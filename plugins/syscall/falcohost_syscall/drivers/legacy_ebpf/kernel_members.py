@@ -34,9 +34,16 @@ MEMBERS: Final = """
     upid: ns
     pid_namespace: child_reaper
 """
-#: What stands in the headers of old kernels for members that are called otherwise there.
-_FORMER: Final = {("task_struct", "thread_pid"): "pids[0].pid", ("signal_struct", "pids"): "leader_pid"}
-_SINCE: Final = "LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0)"
+_SINCE: Final = "LINUX_VERSION_CODE >= KERNEL_VERSION(4, {}, 0)"
+#: Members that old kernels have elsewhere, or call otherwise: the first 4.x as ours, and where they are before.
+_FORMER: Final = {
+    ("task_struct", "thread_pid"): (19, "offsetof(struct task_struct, pids[0].pid)"),
+    ("signal_struct", "pids"): (19, "offsetof(struct signal_struct, leader_pid)"),
+    ("thread_info", "status"): (
+        16,
+        "(offsetof(struct task_struct, thread.status) - offsetof(struct task_struct, thread_info))",
+    ),
+}
 #: Structures whose sizes are told, too.
 _SIZED: Final = ("upid", "inode")
 
@@ -50,15 +57,17 @@ def members() -> dict[str, tuple[str, ...]]:
 def from_headers() -> str:
     """Return lines of C that have the compiler look where members lie."""
     lines = [f"#define SIZE_{name} sizeof(struct {name})" for name in _SIZED]
-    lines.append(f"#define HAS_SIGNAL_PIDS ({_SINCE})")
+    lines.append(f"#define HAS_SIGNAL_PIDS ({_SINCE.format(19)})")
     for structure, names in members().items():
         for name in names:
-            line = f"#define AT_{structure}__{name} offsetof(struct {structure}, {{}})"
+            begin = f"#define AT_{structure}__{name}"
+            line = f"{begin} offsetof(struct {structure}, {name})"
             former = _FORMER.get((structure, name))
             if former is None:
-                lines.append(line.format(name))
+                lines.append(line)
             else:
-                lines += [f"#if {_SINCE}", line.format(name), "#else", line.format(former), "#endif"]
+                since, there = former
+                lines += [f"#if {_SINCE.format(since)}", line, "#else", f"{begin} {there}", "#endif"]
     return "\n".join(lines)
 
 

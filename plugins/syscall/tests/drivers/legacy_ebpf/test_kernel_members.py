@@ -47,3 +47,17 @@ def test_what_is_no_btf_leaves_it_to_the_headers(tmp_path, data):
     path.write_bytes(data)
 
     assert from_kernel(path) is None
+
+
+def test_former_places():
+    """Headers of old kernels are asked where these have a member: before 4.16, some of a thread is elsewhere."""
+    lines = from_headers().split("\n")
+    begin = lines.index("#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0)")
+
+    assert [
+        "#define AT_thread_info__status offsetof(struct thread_info, status)",
+        "#else",
+        "#define AT_thread_info__status "
+        "(offsetof(struct task_struct, thread.status) - offsetof(struct task_struct, thread_info))",
+        "#endif",
+    ] == lines[begin + 1 : begin + 5]
