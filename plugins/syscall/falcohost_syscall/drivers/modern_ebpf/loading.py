@@ -40,6 +40,10 @@ MOST_RESERVED: Final = 1 << 16
 MOST_PROCESSES: Final = 1 << 18
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
+#: Linux 6.2 and 6.3 have the function for casts, but take no program that asks whether it is there (its address: 6.4),
+#: and say this. There the probe asks for a function that no kernel has, as if it were before 6.2.
+_HALF_KNOWN: Final = "isn't KIND_VAR"
+_CASTS, _NO_CASTS = b"bpf_rdonly_cast", b"bpf_rdonly_none"
 #: Why calls are not observed at their functions.
 _OLDER: Final = "the kernel lacks what that needs"
 
@@ -189,7 +193,17 @@ def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Obj
 
 
 def _loaded_whole(library: Library, wanted: _Wanted, codes: bool, types: Path | None) -> Object:
-    probe = Object(library, image(older=wanted.older), types)
+    found = image(older=wanted.older)
+    try:
+        return _loaded_from(found, library, wanted, codes, types)
+    except LibbpfError as error:
+        if _HALF_KNOWN not in str(error):
+            raise
+    return _loaded_from(found.replace(_CASTS, _NO_CASTS), library, wanted, codes, types)
+
+
+def _loaded_from(found: bytes, library: Library, wanted: _Wanted, codes: bool, types: Path | None) -> Object:
+    probe = Object(library, found, types)
     try:
         _prepare(library, probe, wanted)
         probe.load(codes=codes)
