@@ -125,6 +125,7 @@ int BPF_PROG(process_exit)
 	struct signal_struct *signal = OF(task, signal);
 	bool last = OF(signal, live.counter) == 0, all = options & OPTION_ALL_PROCESSES;
 	struct scratch *s = get_scratch(0);
+	int code;
 
 	if (!s) {
 		count_lost(LOST_SCRATCH);
@@ -141,7 +142,11 @@ int BPF_PROG(process_exit)
 	start_record(s, KIND_EXIT);
 	fill_task(&s->header, task);
 	s->header.call = settings.procexit;
-	s->header.args[0] = OF(signal, group_exit_code) ? OF(signal, group_exit_code) : OF(task, exit_code);
+	code = OF(signal, group_exit_code);
+	barrier_var(code); /* or both are read in one place, which Linux 6.2 does not take */
+	if (!code)
+		code = OF(task, exit_code);
+	s->header.args[0] = code;
 	s->header.args[1] = last;
 	s->header.args[2] = last ? reaper_of(task) : 0;
 	if (options & OPTION_EXIT) {
