@@ -232,7 +232,7 @@ PUBLIC = {
         "shown_program",
     ],
     "falcohost.readable": ["HasFileno", "readable"],
-    "falcohost.recording": ["Recorded", "Recorder"],
+    "falcohost.recording": ["EndingSource", "Recorded", "Recorder"],
     "falcohost.regular": ["BUNDLE", "MIB", "SMALL", "is_there", "read_regular", "require_regular"],
     "falcohost.sentinel": ["MOST_CAUSE", "Heard", "SentinelSource"],
     "falcohost.settings": [

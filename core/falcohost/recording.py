@@ -7,9 +7,9 @@ disk is full. A source offers its recorder with :attr:`falcohost.SourceSpec.reco
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Recorded", "Recorder"]
+__all__ = ["EndingSource", "Recorded", "Recorder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +54,14 @@ class Recorder(Protocol):
 
     def anew(self) -> Recorder:
         """Return a recorder of the same source that knows nothing of what this one has recorded."""
+
+
+@runtime_checkable
+class EndingSource(Protocol):
+    """A source that can end so that a recording has all that happened before."""
+
+    def end(self) -> None:
+        """Have ``batches`` end behind what has happened up to now, or after a time; what is left then counts as lost.
+
+        Called between two batches, once at most.
+        """

@@ -37,6 +37,47 @@ def test_a_source_is_told_what_matched():
     assert [2, 3, "done"] == source.told
 
 
+class Waiting(Source):
+    """A source with a batch each time, until it is told to end: then with two more that waited."""
+
+    def batches(self):
+        """Yield the batches."""
+        numbers = iter(range(1, 100))
+        while "end" not in self.told:
+            yield Batch([SimpleNamespace(num=next(numbers)), SimpleNamespace(num=next(numbers))])
+        for _ in range(2):
+            yield Batch([SimpleNamespace(num=next(numbers))])
+
+    def end(self):
+        """End."""
+        self.told.append("end")
+
+
+@pytest.mark.parametrize(("whole", "shown"), [(True, [1, 2, 3, 4]), (False, [1])])
+def test_what_waits_at_the_end(whole, shown):
+    """A recording that is stopped has all that has happened by then; what is only shown ends at once."""
+    inspection = Inspection(Flags().configuration())
+    inspection.whole = whole
+    inspection._source = source = Waiting()
+    found = []
+    for event in inspection.events():
+        found.append(event.num)
+        inspection.stopped = True
+
+    assert shown == found
+    assert ["end"] * whole == source.told
+
+
+def test_what_waits_when_time_is_over():
+    """So has one that ends after some seconds."""
+    inspection = Inspection(Flags().configuration())
+    inspection.whole, inspection.seconds = True, 0
+    inspection._source = source = Waiting()
+
+    assert [1, 2, 3, 4] == [event.num for event in inspection.events()]
+    assert ["end"] == source.told
+
+
 class Long:
     """A process of whose arguments only the beginning is known."""
 

@@ -36,6 +36,7 @@ from falcohost.lang.default_source import DEFAULT_SOURCE
 from falcohost.lang.parser import parse_operand
 from falcohost.lang.syntax import ConditionSyntaxError
 from falcohost.lang.tree import FieldNode
+from falcohost.recording import EndingSource
 from falcohost.stats import SourceStats
 
 #: The condition that every event meets.
@@ -51,6 +52,7 @@ class Inspection:
     :ivar catalog: the fields that events have.
     :ivar shown: number of events that matched so far.
     :ivar stopped: set it to end :meth:`events`; *seconds*: they end by themselves after so long.
+    :ivar whole: these then have what happened before, which waits at the source; else only what was read by then.
     :ivar on_request: a filter that names no type gets all but these; None: the source chooses what it gets.
     """
 
@@ -64,6 +66,7 @@ class Inspection:
         self.shown = 0
         self.stopped = False
         self.seconds: float | None = None
+        self.whole = False
         self.on_request: frozenset[str] | None = None
 
     def template(self, text: str) -> Template:
@@ -153,17 +156,21 @@ class Inspection:
     def batches(self) -> Iterator[Iterator[Event]]:
         """Yield the events that match in batches, at least twice a second where they come from this host.
 
-        Ends after the batch in which :attr:`stopped` was set, or :attr:`seconds` are over.
+        Ends after the batch in which :attr:`stopped` was set, or :attr:`seconds` are over; if they are to be
+        :attr:`whole`, after those that the source then still has.
         """
-        matches = self._matcher()
+        matches, ends = self._matcher(), False
         end = math.inf if self.seconds is None else time.monotonic() + self.seconds
         with contextlib.closing(self.source) as source:
             for batch in source.batches():
                 yield self._matching(batch, matches)
                 if batch.stored is not None:  # what they were for is done
                     batch.stored()
-                if self.stopped or time.monotonic() >= end:
-                    return
+                if not ends and (self.stopped or time.monotonic() >= end):
+                    if not self.whole or not isinstance(source, EndingSource):
+                        return
+                    source.end()
+                    ends = True
 
     def _matcher(self) -> Callable[[Any], object]:
         """Return the filter as a function; what the known part of a long value does not decide matches."""
@@ -186,7 +193,7 @@ class Inspection:
                 complete(found)
                 self.shown += 1
                 yield found
-            if self.stopped:
+            if self.stopped and not self.whole:
                 return
 
     def of_fields(self, names: Sequence[str]) -> Template:

@@ -91,7 +91,7 @@ def command(
     if make is None:
         raise ConfigError("this source cannot be recorded")
     recorder = make(inspection.source)
-    inspection.on_request, inspection.seconds = recorder.on_request, seconds
+    inspection.on_request, inspection.seconds, inspection.whole = recorder.on_request, seconds, True
     take_precedence(config.nice)
     with stopping(inspection):
         inspection.open(inspection.of_fields(recorder.fields))

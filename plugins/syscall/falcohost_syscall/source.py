@@ -17,7 +17,7 @@ from falcohost.own_program import own_program
 from falcohost.recording import Recorder
 from falcohost.sentinel import Heard, SentinelSource
 from falcohost_syscall.drivers import drivers
-from falcohost_syscall.drivers.driver import Driver, MeasuredDriver
+from falcohost_syscall.drivers.driver import Driver, EndingDriver, MeasuredDriver
 
 if TYPE_CHECKING:
     from falcohost_syscall.recorded.source import RecordedSource
@@ -101,6 +101,11 @@ class SyscallSource:
         """Switch measuring of the kernel's time per event on or off, if the driver supports it."""
         if isinstance(self.driver, MeasuredDriver):
             self.driver.measure(on)
+
+    def end(self) -> None:
+        """Have the batches end behind what has happened up to now, if the driver can."""
+        if isinstance(self.driver, EndingDriver):
+            self.driver.end()
 
     def left(self) -> int:
         """Return the mark that an earlier worker's driver has left, if this one keeps marks."""

@@ -180,6 +180,29 @@ def test_a_signal_ends_it(recording, tmp_path, number):
     assert 0o600 == path.stat().st_mode & 0o777
 
 
+def test_what_happened_before_the_end(recording, tmp_path):
+    """What happened right before the signal, and waits in the rings, is in the file, too."""
+    first, last = tmp_path / "first", [tmp_path / f"last{number}" for number in range(200)]
+    path = tmp_path / "made.scap"
+    process = recording("--json", f"evt.type in (unlink, unlinkat) and proc.pid = {os.getpid()}")
+
+    def begun():
+        first.touch()
+        first.unlink()
+        return any(True for _ in replayed(path)) if path.stat().st_size else False
+
+    wait_until(begun)
+    for one in last:
+        one.touch()
+    for one in last:
+        one.unlink()
+    process.send_signal(signal.SIGINT)
+    told = json.loads(process.communicate(timeout=PATIENCE)[0])
+
+    assert {} == told["lost"]
+    assert [*map(str, last)] == [event.abspath for event in replayed(path)][-len(last) :]
+
+
 def test_it_goes_first(recording):
     """A recording goes before other programs, as the agent does, so that less is lost."""
     process, own = recording("evt.type = unlink and proc.pid = 1"), os.getpriority(os.PRIO_PROCESS, 0)

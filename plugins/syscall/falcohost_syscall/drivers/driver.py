@@ -36,6 +36,14 @@ class Driver(Protocol):
 
 
 @runtime_checkable
+class EndingDriver(Driver, Protocol):
+    """A driver that can end so that a recording has all that happened before."""
+
+    def end(self) -> None:
+        """Have :meth:`batches` end behind what waits in the rings (:class:`falcohost.recording.EndingSource`)."""
+
+
+@runtime_checkable
 class MeasuredDriver(Driver, Protocol):
     """A driver that can measure the cost of events in the kernel (``TypeCount.ns``)."""
 

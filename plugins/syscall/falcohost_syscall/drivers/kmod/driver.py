@@ -16,6 +16,7 @@ from falcohost import Batch, Plan, SourceError, SourceStats, kept
 from falcohost.lasting import Memory
 from falcohost.needs import Needs
 from falcohost_syscall.drivers.asked_for import chosen
+from falcohost_syscall.drivers.ending import Ending
 from falcohost_syscall.drivers.kmod.asked import ask, parsed
 from falcohost_syscall.drivers.kmod.interface import EVENTS, FULL, SWITCHES
 from falcohost_syscall.drivers.kmod.loader import Loader
@@ -46,7 +47,8 @@ class KernelModule(TabledDriver):
         self._reported: Told[Reported] | None = None
         self._before: Mapping[str, int] = {}
         self._again: Position = ()
-        self._received = self._short = 0
+        self._received = self._short = self._unread = 0
+        self._ending: Ending[Position] | None = None
         self._lost: Mapping[str, int] = {}
 
     @property
@@ -103,7 +105,7 @@ class KernelModule(TabledDriver):
                 self._loader.look()
             if rings.held > _MOST_HELD:
                 self._stored(rings.position)
-            again = any(read < until for read, until in zip(rings.position, self._again, strict=True))
+            again = not rings.have_read(self._again)
             found = rings.events()
             now = time.monotonic()
             self._look_up(rings, rings.counts()[FULL], now)
@@ -114,7 +116,24 @@ class KernelModule(TabledDriver):
             elif now - last >= IDLE:
                 last = now
                 yield Batch(())
+            if self._is_read(rings):
+                return
             self._rest(rings)
+
+    def end(self) -> None:
+        """Have :meth:`batches` end behind what waits in the rings now."""
+        if self._rings is not None:
+            self._ending = Ending(self._rings.waiting)
+
+    def _is_read(self, rings: Rings) -> bool:
+        """Return whether all is read up to the end, if that is known, or its time is over."""
+        ending = self._ending
+        if ending is None:
+            return False
+        if ending.is_over:
+            self._unread += rings.pass_over(ending.until)
+            return True
+        return rings.have_read(ending.until)
 
     def _stored(self, position: Position) -> None:
         """Give back the space of what was read up to *position*."""
@@ -157,6 +176,7 @@ class KernelModule(TabledDriver):
         dropped = {name: count for name, count in self._lost.items() if count and name not in _NO_LOSS}
         known = sum(count for name, count in dropped.items() if name.startswith("buffer_"))
         dropped[FULL] = max(dropped.get(FULL, 0) - known, 0)
+        dropped["unread"] = self._unread
         dropped["damaged"] = self._short + (0 if rings is None else rings.corrupt)
         dropped["process_table_full"] = self.tables.processes.dropped
         return SourceStats(

@@ -163,6 +163,21 @@ class Rings:
             found.sort(key=_BY_TIME)
         return found
 
+    def have_read(self, until: Position) -> bool:
+        """Return whether they are read up to there."""
+        return all(read >= written for read, written in zip(self.position, until, strict=True))
+
+    def pass_over(self, until: Position) -> int:
+        """Read on up to there; return how many events that were."""
+        found: list[RawEvent] = []
+        count = 0
+        for ring, written in zip(self._rings, until, strict=True):
+            while ring.read < written:
+                _take(ring, found, None, 0)
+                count += len(found)
+                found.clear()
+        return count
+
     def counts(self) -> dict[str, int]:
         """Return the sums of the counters by name."""
         found: dict[str, int] = {}

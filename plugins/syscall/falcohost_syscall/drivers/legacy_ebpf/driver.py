@@ -18,11 +18,12 @@ from falcohost.needs import MAPS, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import ring_settings
 from falcohost_syscall.drivers.asked_for import chosen, kept_true
+from falcohost_syscall.drivers.ending import Ending
 from falcohost_syscall.drivers.legacy_ebpf import bcc, cgroups, records
 from falcohost_syscall.drivers.legacy_ebpf.program import Program, source
 from falcohost_syscall.drivers.legacy_ebpf.recipes import COVERED, ENDED, EXECUTED, is_fork, numbers, numbers_of
 from falcohost_syscall.drivers.legacy_ebpf.records import Around, Record
-from falcohost_syscall.drivers.legacy_ebpf.rings import RawRecord
+from falcohost_syscall.drivers.legacy_ebpf.rings import Position, RawRecord
 from falcohost_syscall.drivers.own import is_quiet
 from falcohost_syscall.drivers.processors import processors
 from falcohost_syscall.drivers.tabled import IDLE, TabledDriver
@@ -56,7 +57,8 @@ class LegacyEbpf(TabledDriver):
         self._cgroups: dict[int, bytes] = {}
         self._folders = cgroups.Cgroups()
         self._early: list[RawRecord] = []
-        self._received = self._damaged = self._lost = 0
+        self._received = self._damaged = self._lost = self._unread = 0
+        self._ending: Ending[Position] | None = None
         self._told_of: frozenset[str] = frozenset()
 
     @property
@@ -117,7 +119,24 @@ class LegacyEbpf(TabledDriver):
             elif now - last >= IDLE:
                 last = now
                 yield Batch(())
+            if self._is_read(program):
+                return
             self._rest(program.rings)
+
+    def end(self) -> None:
+        """Have :meth:`batches` end behind what waits in the rings now."""
+        if self._program is not None:
+            self._ending = Ending(self._program.rings.written)
+
+    def _is_read(self, program: Program) -> bool:
+        """Return whether all is read up to the end, if that is known, or its time is over."""
+        ending = self._ending
+        if ending is None:
+            return False
+        if ending.is_over:
+            self._unread += len(self._early) + program.rings.pass_over(ending.until)
+            return True
+        return not self._early and program.rings.have_read(ending.until)
 
     def _events(self, found: Sequence[RawRecord]) -> Iterator[SyscallEvent]:
         """Yield those that rules ask for; each is yielded while the tables are as of this event."""
@@ -190,6 +209,7 @@ class LegacyEbpf(TabledDriver):
             passed=self._applying.passed,
             dropped={
                 "ring_full": self._lost,
+                "unread": self._unread,
                 "damaged": self._damaged,
                 "process_table_full": self.tables.processes.dropped,
             },

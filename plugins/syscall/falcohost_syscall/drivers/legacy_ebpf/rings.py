@@ -34,6 +34,8 @@ _BY_TIME: Final = itemgetter(0)
 
 #: A record: its time (CLOCK_MONOTONIC), processor, and bytes.
 RawRecord = tuple[int, int, bytes]
+#: How far each ring is read or written, in bytes since it was made.
+Position = tuple[int, ...]
 
 
 class Ring:
@@ -58,9 +60,19 @@ class Ring:
         self._data = memoryview(self._map)[mmap.PAGESIZE :]
 
     @property
+    def written(self) -> int:
+        """The number of bytes that the kernel has written so far."""
+        return self._words[_HEAD_AT]
+
+    @property
+    def read(self) -> int:
+        """The number of those that were read."""
+        return self._words[_TAIL_AT]
+
+    @property
     def used(self) -> int:
         """The number of bytes that are not read."""
-        return self._words[_HEAD_AT] - self._words[_TAIL_AT]
+        return self.written - self.read
 
     def take(self, found: list[RawRecord], until: int | None) -> None:
         """Append what was written up to the time *until*."""
@@ -107,6 +119,26 @@ class Rings:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def written(self) -> Position:
+        """How far they are written."""
+        return tuple(ring.written for ring in self.rings)
+
+    def have_read(self, until: Position) -> bool:
+        """Return whether they are read up to there."""
+        return all(ring.read >= written for ring, written in zip(self.rings, until, strict=True))
+
+    def pass_over(self, until: Position) -> int:
+        """Read on up to there; return how many records that were."""
+        found: list[RawRecord] = []
+        count = 0
+        for ring, written in zip(self.rings, until, strict=True):
+            while ring.read < written:
+                ring.take(found, None)
+                count += len(found)
+                found.clear()
+        return count
 
     def records(self) -> list[RawRecord]:
         """Return the next records of all rings in order of time."""

@@ -155,6 +155,13 @@ class Rings:
             batch.sort(key=time_of)
         return batch
 
+    def pass_over(self, until: tuple[int, int]) -> int:
+        """Read on up to these positions; return how many records that were."""
+        count = 0
+        while not self.has_read(until) and (found := self.read()):
+            count += len(found)
+        return count
+
     def _ask(self, *, wake: bool) -> None:
         self.asked = wake
         for ring in self._rings:
