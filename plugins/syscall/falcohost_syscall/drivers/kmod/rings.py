@@ -12,7 +12,7 @@ from __future__ import annotations
 import mmap
 import time
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from struct import Struct
 from typing import Final
 
@@ -33,6 +33,7 @@ _CHUNK: Final = 1 << 19
 _LATE: Final = 2_000_000
 _AHEAD: Final = 1_000_000_000
 _BY_TIME: Final = itemgetter(0)
+_BY_USE: Final = attrgetter("waiting")
 
 
 #: An event: its time, processor, thread and type; where its parameters begin and end in the data, behind their lengths;
@@ -152,13 +153,22 @@ class Rings:
         return {"ring": most}
 
     def events(self) -> list[RawEvent]:
-        """Return the next events of all rings in order of time."""
+        """Return the next events of all rings in order of time.
+
+        Of the fullest ring so much is looked at that the others often have less in that time.
+        """
         now = time.time_ns()
-        found: list[RawEvent] = []
-        for ring in self._rings:
+        until = now - _LATE if len(self._rings) > 1 else None
+        parts: list[_Part] = []
+        for ring in sorted(self._rings, key=_BY_USE, reverse=True):
             self._most = max(self._most, ring.used / ring.size)
-            until = now - _LATE if len(self._rings) > 1 else None
-            _take(ring, found, until, now + _AHEAD)
+            part = _Part(ring, until, now + _AHEAD)
+            if part.is_cut and until is not None and part.events:
+                until = min(until, part.events[-1][0])  # behind it are earlier events than others' later ones
+            parts.append(part)
+        found: list[RawEvent] = []
+        for part in parts:
+            found += part.take(until)
         if len(self._rings) > 1:
             found.sort(key=_BY_TIME)
         return found
@@ -169,13 +179,10 @@ class Rings:
 
     def pass_over(self, until: Position) -> int:
         """Read on up to there; return how many events that were."""
-        found: list[RawEvent] = []
         count = 0
         for ring, written in zip(self._rings, until, strict=True):
             while ring.read < written:
-                _take(ring, found, None, 0)
-                count += len(found)
-                found.clear()
+                count += len(_Part(ring, None, 0).take(None))
         return count
 
     def counts(self) -> dict[str, int]:
@@ -199,21 +206,40 @@ class Rings:
             one.close()
 
 
-def _take(ring: Ring, found: list[RawEvent], until: int | None, ahead: int) -> None:
-    """Append the next events of *ring* up to the time *until*; one after *ahead* has the time of another clock."""
-    data, cpu, at, head, add = ring.chunk(), ring.cpu, 0, _HEAD.unpack_from, found.append
-    size = len(data)
-    whole = True
-    while at < size:
-        ts, tid, length, code, count = head(data, at) if at + HEADER <= size else (0, 0, 0, 0, 0)
-        end = at + length
-        if length < HEADER or end > size:
-            whole = size == _CHUNK and at > 0  # the rest of this event comes next time; else the module's head is wrong
-            break
-        if until is not None and until < ts < ahead:
-            break
-        add((ts, cpu, tid, code, data, at + HEADER, end, count))
-        at = end
-    ring.read += at
-    if not whole:
-        ring.skip()
+class _Part:
+    """What was looked at of *ring*: its next events up to the time *until*.
+
+    :param ahead: an event after this time has the time of another clock.
+    :ivar is_cut: there is more of the time that was asked for.
+    """
+
+    def __init__(self, ring: Ring, until: int | None, ahead: int) -> None:
+        self._ring, self._ahead = ring, ahead
+        self.events: list[RawEvent] = []
+        data, cpu, at, head, add = ring.chunk(), ring.cpu, 0, _HEAD.unpack_from, self.events.append
+        size = len(data)
+        self._whole = True
+        self.is_cut = size == _CHUNK
+        while at < size:
+            ts, tid, length, code, count = head(data, at) if at + HEADER <= size else (0, 0, 0, 0, 0)
+            end = at + length
+            if length < HEADER or end > size:
+                # The rest of this event comes next time; else the module's head is wrong.
+                self._whole = self.is_cut and at > 0
+                break
+            if until is not None and until < ts < ahead:
+                self.is_cut = False
+                break
+            add((ts, cpu, tid, code, data, at + HEADER, end, count))
+            at = end
+        self._end = at
+
+    def take(self, until: int | None) -> list[RawEvent]:
+        """Return the events up to the time *until*; they are read then."""
+        events, ring = self.events, self._ring
+        while until is not None and events and until < events[-1][0] < self._ahead:
+            self._end, self._whole = events.pop()[5] - HEADER, True
+        ring.read += self._end
+        if not self._whole:
+            ring.skip()
+        return events

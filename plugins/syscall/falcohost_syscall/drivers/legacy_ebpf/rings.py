@@ -7,7 +7,7 @@ import mmap
 import os
 import platform
 import time
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from struct import Struct
 from typing import Final
 
@@ -31,11 +31,27 @@ _LATE: Final = 2_000_000
 _CHUNK: Final = 1 << 19
 _TIME: Final = Struct("=Q")
 _BY_TIME: Final = itemgetter(0)
+_BY_USE: Final = attrgetter("used")
 
 #: A record: its time (CLOCK_MONOTONIC), processor, and bytes.
 RawRecord = tuple[int, int, bytes]
 #: How far each ring is read or written, in bytes since it was made.
 Position = tuple[int, ...]
+
+
+class Part:
+    """What was looked at of a ring.
+
+    :ivar records: its records; *starts*: where each begins; *losses*: where it says that so many were lost.
+    :ivar end: up to where it was looked at.
+    :ivar is_cut: there is more of the time that was asked for.
+    """
+
+    def __init__(self, end: int, is_cut: bool) -> None:
+        self.records: list[RawRecord] = []
+        self.starts: list[int] = []
+        self.losses: list[tuple[int, int]] = []
+        self.end, self.is_cut = end, is_cut
 
 
 class Ring:
@@ -74,25 +90,39 @@ class Ring:
         """The number of bytes that are not read."""
         return self.written - self.read
 
-    def take(self, found: list[RawRecord], until: int | None) -> None:
-        """Append what was written up to the time *until*."""
-        tail = self._words[_TAIL_AT]
-        head = min(self._words[_HEAD_AT], tail + _CHUNK)
-        while tail < head:
-            kind, _, length = _HEADER.unpack(self._bytes(tail, _HEADER.size))
+    def look(self, until: int | None) -> Part:
+        """Return what was written up to the time *until*, or the beginning of that."""
+        at, written = self.read, self.written
+        head = min(written, at + _CHUNK)
+        part = Part(at, head < written)
+        while at < head:
+            kind, _, length = _HEADER.unpack(self._bytes(at, _HEADER.size))
             if length < _HEADER.size:
-                tail = head
+                at = head
                 break
-            body = self._bytes(tail + _HEADER.size, length - _HEADER.size)
+            body = self._bytes(at + _HEADER.size, length - _HEADER.size)
             if kind == _SAMPLE and len(body) >= _SIZE.size + _TIME.size:
                 (ts,) = _TIME.unpack_from(body, _SIZE.size)
                 if until is not None and ts > until:
+                    part.is_cut = False
                     break
-                found.append((ts, self.cpu, body[_SIZE.size : _SIZE.size + _SIZE.unpack_from(body)[0]]))
+                part.starts.append(at)
+                part.records.append((ts, self.cpu, body[_SIZE.size : _SIZE.size + _SIZE.unpack_from(body)[0]]))
             elif kind == _LOST and len(body) >= _LOSS.size:
-                self.lost += _LOSS.unpack_from(body)[1]
-            tail += length
-        self._words[_TAIL_AT] = tail
+                part.losses.append((at, _LOSS.unpack_from(body)[1]))
+            at += length
+        part.end = at
+        return part
+
+    def take(self, part: Part, until: int | None) -> list[RawRecord]:
+        """Return the records of *part* up to the time *until*; they are read then."""
+        records, starts, end = part.records, part.starts, part.end
+        while until is not None and records and records[-1][0] > until:
+            records.pop()
+            end = starts.pop()
+        self.lost += sum(count for at, count in part.losses if at < end)
+        self._words[_TAIL_AT] = end
+        return records
 
     def _bytes(self, at: int, count: int) -> bytes:
         at %= self.size
@@ -131,22 +161,28 @@ class Rings:
 
     def pass_over(self, until: Position) -> int:
         """Read on up to there; return how many records that were."""
-        found: list[RawRecord] = []
         count = 0
         for ring, written in zip(self.rings, until, strict=True):
             while ring.read < written:
-                ring.take(found, None)
-                count += len(found)
-                found.clear()
+                count += len(ring.take(ring.look(None), None))
         return count
 
     def records(self) -> list[RawRecord]:
-        """Return the next records of all rings in order of time."""
+        """Return the next records of all rings in order of time.
+
+        Of the fullest ring so much is looked at that the others often have less in that time.
+        """
         until = time.monotonic_ns() - _LATE if len(self.rings) > 1 else None
-        found: list[RawRecord] = []
-        for ring in self.rings:
+        parts: list[tuple[Ring, Part]] = []
+        for ring in sorted(self.rings, key=_BY_USE, reverse=True):
             self._most = max(self._most, ring.used / ring.size)
-            ring.take(found, until)
+            part = ring.look(until)
+            if part.is_cut and part.records:  # what comes behind it in this ring is earlier than others' later records
+                until = part.records[-1][0] if until is None else min(until, part.records[-1][0])
+            parts.append((ring, part))
+        found: list[RawRecord] = []
+        for ring, part in parts:
+            found += ring.take(part, until)
         found.sort(key=_BY_TIME)
         return found
 
