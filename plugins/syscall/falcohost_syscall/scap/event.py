@@ -29,6 +29,8 @@ _TEXTS: Final = ("path", "str")
 _PAIR: Final = "fd2"
 #: Falco's numbers of F_DUPFD and F_DUPFD_CLOEXEC.
 _DUPLICATES: Final = (1, 0x1A)
+#: Calls that duplicate a descriptor, as some fcntl do.
+_COPIES: Final = ("dup", "dup2", "dup3")
 #: Calls whose parameter ``val`` begins with the number of its form, and that of a negative error.
 _OPTIONS: Final = frozenset({"getsockopt", "setsockopt"})
 _ERROR: Final = b"\1"
@@ -68,7 +70,8 @@ class CapturedEvent(TabledEvent):
         self.proc = thread.process
         self.ctx: Context = tables.context
         self._tables = tables
-        number = self.ret if row.creates_fd and _PAIR not in row.param_index else self.fd_number
+        is_made = row.creates_fd and _PAIR not in row.param_index and row.name not in _COPIES
+        number = self.ret if is_made else self.fd_number
         self.fdinfo: Descriptor | None = None if number is None else thread.descriptors.get(number)
 
     def __repr__(self) -> str:
@@ -226,15 +229,21 @@ class CapturedEvent(TabledEvent):
     def fd_number(self) -> int | None:
         """The descriptor that the call returned (-1: none), used, or took as a directory; None if there is none."""
         row = self.row
+        if row.name in _COPIES:
+            return self._copy("oldfd")
         if row.creates_fd:
             pair = self.call.number(_PAIR) if self.ret >= 0 else None
             return max(self.ret, -1) if pair is None else pair
         if self.type == "fcntl" and self.ret >= 0 and self.call.number("cmd") in _DUPLICATES:
-            passed = self.call.number("fd")
-            return self.ret if passed in self.thread.descriptors else passed
+            return self._copy("fd")
         used = row.used_fd if row.used_fd is not None else row.dir_fd
         name = None if used is None else self._name(str(used))
         return None if name is None else self.call.number(name)
+
+    def _copy(self, name: str) -> int | None:
+        """Return the descriptor that the call has made of the one in parameter *name*: that one if it is not known."""
+        passed = self.call.number(name)
+        return max(self.ret, -1) if passed is None or (self.ret >= 0 and passed in self.thread.descriptors) else passed
 
     @property
     def fd_type(self) -> str | None:

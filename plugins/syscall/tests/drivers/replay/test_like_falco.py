@@ -183,6 +183,22 @@ def test_a_copy_of_what_is_not_known(replayed, shown):
     assert [("fcntl", 5, "memfd"), ("fcntl", 9, None)] == shown(driver, "fd.num", "fd.type")[1:]
 
 
+@pytest.mark.parametrize(("call", "more"), [("dup", {}), ("dup2", {"newfd": 6}), ("dup3", {"newfd": 6, "flags": 0})])
+def test_copies_and_what_was_to_be_one(replayed, shown, call, more):
+    """So have dup and its like, and those that fail the one that was passed."""
+    driver = replayed(
+        captures.event("memfd_create", 7, fd=3, name=b"x", flags=0),
+        captures.event(call, 7, res=6, oldfd=3, **more),
+        captures.event(call, 7, res=6, oldfd=9, **more),
+        captures.event(call, 7, res=-22, oldfd=3, **more),
+        captures.event(call, 7, res=-9, oldfd=9, **more),
+    )
+
+    assert [(6, "memfd"), (9, None), (3, "memfd"), (9, None)] == [
+        found[1:] for found in shown(driver, "fd.num", "fd.type")[1:]
+    ]
+
+
 def test_no_address_counts_as_one_of_ipv4(replayed, shown):
     """An IPv6 socket without an address that sends to a mapped IPv4 address is one of IPv4."""
     ends = b"\x0a" + bytes(16) + b"\x57\xa4" + bytes(10) + b"\xff\xff\x7f\0\0\1" + b"\x35\0"
