@@ -33,9 +33,16 @@ def make(name: str, half: int) -> int:
     """Return the descriptor of new memory with two halves of *half* bytes, a multiple of the page size.
 
     It takes only as much as is written.
+
+    :raises OSError: a limit does not allow it, such as that of the size of files, which counts for memory, too.
     """
     descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, _PAGE + 2 * half)
+    size = _PAGE + 2 * half
+    try:
+        os.ftruncate(descriptor, size)
+    except OSError as error:
+        os.close(descriptor)
+        raise OSError(error.errno, error.strerror, f"memory '{name}' of {size} bytes") from None
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import subprocess
 
 import pytest
@@ -116,6 +117,21 @@ def test_a_full_disk(disk, packed):
 def test_names(tmp_path, name, expected):
     """The number of a file stands before the ending of its name."""
     assert tmp_path / expected == numbered(tmp_path / name, 3)
+
+
+def test_a_limit_of_the_size_of_files(tmp_path):
+    """It is told with what raises it, and the file keeps the whole events that had room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = CaptureFiles(tmp_path / "made", lambda: b"begin")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (CHUNK, before[1]))
+    try:
+        with pytest.raises(RecordError, match=r"made cannot be written: no file may have so many bytes.*ulimit -f"):
+            files.write(b"x" * CHUNK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        files.close()
+
+    assert b"begin" == (tmp_path / "made").read_bytes()
 
 
 def test_links(tmp_path):

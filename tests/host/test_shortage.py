@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from falcohost import lasting
 from falcohost.host.memory import NO_MEMORY
 from falcohost.host.shortage import no_process, shortage
 
@@ -28,9 +29,23 @@ def fill_a_device():
         full.write(b"x")
 
 
+def make_a_large_file():
+    """Make memory that processes share, which is larger than a file may be."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        lasting.make("falcohost test", 4096)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 @pytest.mark.parametrize(
     ("do", "said"),
     [
+        (
+            make_a_large_file,
+            "memory 'falcohost test' of 12288 bytes: no file may have so many bytes, and no memory that",
+        ),
         (
             open_too_many,
             "too many files are open: the process has reached its limit; raise it (ulimit -n;",

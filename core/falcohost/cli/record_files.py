@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import os
 from collections import deque
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from falcohost.errors import FalcohostError
+from falcohost.host.shortage import shortage
 
 #: Number of bytes that are written at a time, unless some time has passed before.
 CHUNK: Final = 1 << 18
@@ -160,7 +162,8 @@ class CaptureFiles:
                 os.ftruncate(self._file, self.size)
             self._parts.clear()
             self._waiting = 0
-            raise RecordError(f"{self.paths[-1]} cannot be written: {error.strerror}") from error
+            why = shortage(error) if error.errno == errno.EFBIG else error.strerror
+            raise RecordError(f"{self.paths[-1]} cannot be written: {why}") from error
         self.size += len(data)
         self.written += len(data)
 

@@ -13,6 +13,8 @@ _SHORT: Final = {
     " unit of a service)",
     errno.ENFILE: "too many files are open: the system has reached its limit; raise it (sysctl fs.file-max)",
     errno.ENOMEM: NO_MEMORY,
+    errno.EFBIG: "no file may have so many bytes, and no memory that processes share; raise the limit (ulimit -f;"
+    " LimitFSIZE= in the unit of a service)",
     errno.ENOSPC: "no space is left on the device; make room",
     errno.EDQUOT: "the disk quota is used up; make room, or raise it",
 }
