@@ -49,13 +49,15 @@ def _load_modern_ebpf(settings: Mapping[str, Any]) -> SourceLoader:
 def _ask_modern_ebpf(settings: Mapping[str, Any], plan: Plan) -> bytes:
     from falcohost_syscall.drivers.modern_ebpf import asked, config
 
-    return asked.ask(config.parse(settings), plan)
+    found = config.parse(settings)
+    # The loader, which asks anew when accounts change, has another agent, and needs no filters for a start.
+    return asked.ask(found, plan, compiled=found.agent_pid in (None, os.getpid()))
 
 
 def _modern_ebpf_asked_with(settings: Mapping[str, Any]) -> object:
     from falcohost_syscall.processes.users import contents, stamps
 
-    return stamps(), contents(), os.uname().machine
+    return stamps(), contents(), os.uname().machine, os.uname().release
 
 
 def _check_modern_ebpf(settings: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 #: An instruction: operation, registers, offset, number (struct bpf_insn of include/uapi/linux/bpf.h).
 INSTRUCTION: Final = struct.Struct("=BBhi")
+#: Its number, behind the others.
+NUMBER: Final = struct.Struct("=i")
+_NUMBER_AT: Final = 4
 #: Operations; the upper half of the byte of registers says what the number is.
 CALL, LOAD = 0x85, 0x18
 #: A map, and the value of its only entry.
@@ -17,7 +20,14 @@ _MAPS: Final = (1, 2)
 def with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
     """Return the instructions *code* with their maps exchanged (descriptor → descriptor)."""
     changed = bytearray(code)
-    for place, (operation, registers, offset, number) in enumerate(INSTRUCTION.iter_unpack(code)):
-        if operation == LOAD and registers >> 4 in _MAPS and number in maps:
-            INSTRUCTION.pack_into(changed, place * INSTRUCTION.size, operation, registers, offset, maps[number])
+    for place, number in map_places(code):
+        if number in maps:
+            NUMBER.pack_into(changed, place, maps[number])
     return bytes(changed)
+
+
+def map_places(code: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where in the instructions *code* maps are named, in bytes, and the numbers that are there."""
+    for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
+        if operation == LOAD and registers >> 4 in _MAPS:
+            yield place * INSTRUCTION.size + _NUMBER_AT, number

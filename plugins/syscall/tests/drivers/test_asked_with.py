@@ -1,6 +1,7 @@
 """What the answer to the rules depends on besides them: it is kept only as long as that is the same."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +49,14 @@ def test_a_file_that_was_written_again_counts(root):
     (root / "etc/passwd").unlink()
     (root / "etc/passwd").write_text(LINE)
     os.utime(root / "etc/passwd", ns=(5, 5))
+
+    assert before != drivers.asked_with(SETTINGS)
+
+
+def test_the_kernel_counts(root, monkeypatch):
+    """Filters are compiled for a kernel: another one is another answer."""
+    before, found = drivers.asked_with(SETTINGS), os.uname()
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=found.machine, release="6.1.0"))
 
     assert before != drivers.asked_with(SETTINGS)
 

@@ -6,15 +6,18 @@ It is found out where the rules are read, with the accounts of that moment.
 from __future__ import annotations
 
 import os
+import struct
 from typing import Final
 
 import msgspec
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf import wanted
+from falcohost_syscall.drivers.modern_ebpf import wanted, written
+from falcohost_syscall.drivers.modern_ebpf.at_first import parted
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.options import Options
+from falcohost_syscall.drivers.modern_ebpf.written import Written
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.processes.users import Stamp, Users, stamps
@@ -43,8 +46,8 @@ class Asked(msgspec.Struct, frozen=True):
     accounts: list[Stamp] | None = None
 
 
-def ask(config: Config, plan: Plan) -> bytes:
-    """Return what *plan* asks for."""
+def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
+    """Return what *plan* asks for; *compiled*: and behind that the filters that come after a start, if any do."""
     found = stamps()  # first, so that a change meanwhile is noticed
     chosen = config.base.choose(plan)
     every = not config.process_context
@@ -52,25 +55,47 @@ def ask(config: Config, plan: Plan) -> bytes:
     collected = wanted.collected(chosen, needed, all_processes=every)
     paths = watched_paths(config.watched, chosen) if config.all_names else frozenset()
     options = wanted.options(chosen, needed, all_processes=every)
-    return _encode(
-        Asked(
-            sorted(collected),
-            {name: condition for name, condition in sorted(needed.items()) if name in collected},
-            options._replace(watched=bool(paths), requested=not config.all_names),
-            sorted(map(os.fsencode, paths)),
-            {name: bits for name in sorted(collected) if (bits := present(chosen, BY_NAME[name]))},
-            found if Need.ACCOUNTS in needs(chosen) else None,
-        )
+    asked = Asked(
+        sorted(collected),
+        {name: condition for name, condition in sorted(needed.items()) if name in collected},
+        options._replace(watched=bool(paths), requested=not config.all_names),
+        sorted(map(os.fsencode, paths)),
+        {name: bits for name in sorted(collected) if (bits := present(chosen, BY_NAME[name]))},
+        found if Need.ACCOUNTS in needs(chosen) else None,
     )
+    said = _encode(asked)
+    later = parted(asked.conditions).later if compiled else {}
+    return _SIZE.pack(len(said)) + said + (written.write(later) if later else b"")
 
 
 def read(data: bytes) -> Asked:
-    """Return what :func:`ask` encoded.
+    """Return what :func:`ask` encoded, without filters.
 
     :raises ValueError: it is something else.
     """
-    return _decode(data)
+    return _decode(data[_SIZE.size : _end(data)])
 
 
+def alone(data: bytes) -> bytes:
+    """Return what :func:`ask` returned as it is without filters."""
+    return data[: _end(data)]
+
+
+def filters(data: bytes) -> Written | None:
+    """Return the filters behind what :func:`ask` encoded; None: there are none.
+
+    :raises ValueError: it is something else.
+    """
+    return written.read(data[_end(data) :])
+
+
+def _end(data: bytes) -> int:
+    if len(data) < _SIZE.size:
+        raise ValueError("it is too short")
+    return _SIZE.size + int(*_SIZE.unpack_from(data))
+
+
+#: How long what is asked for is, before it.
+_SIZE: Final = struct.Struct("=I")
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode: Final = msgspec.msgpack.Decoder(Asked).decode

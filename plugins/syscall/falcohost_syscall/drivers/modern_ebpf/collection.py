@@ -19,6 +19,7 @@ from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.making import Later, load_apart
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
+from falcohost_syscall.drivers.modern_ebpf.written import Written
 from falcohost_syscall.facts.folders import has_folders, last_names
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.records.record import CallSpec
@@ -35,6 +36,7 @@ class Collection:
     :ivar watched: the files that are watched by inode.
     :ivar expected: the sentinel.
     :ivar apart: forks compile filters, some of them until after :meth:`update` (:meth:`go_on`).
+    :ivar written: returns the latter, if they are compiled already.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Collection:
         self.watched = watched
         self.expected = sentinel.NOTHING
         self.apart = False
+        self.written: Callable[[], Written | None] = lambda: None
         self._agent = agent
         self._config = config
         self._probe = probe
@@ -93,9 +96,11 @@ class Collection:
 
     def _begin_later(self, conditions: Mapping[str, Condition]) -> bool:
         """Have forks compile filters of *conditions* for :meth:`go_on`; return False if there can be none."""
+        written = self.written()
         try:
             for place in self._probe.places:
-                self._later.append(Later(conditions, place, processes=self._has_processes(place)))
+                processes = self._has_processes(place)
+                self._later.append(Later(conditions, place, processes=processes, written=written))
         except OSError:
             self._end_later()
             return False

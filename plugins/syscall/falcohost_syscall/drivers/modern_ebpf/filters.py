@@ -53,7 +53,9 @@ def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint:
 
 #: The site of the filters of calls.
 OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
-_CALLS: Final = _FilterMaps("filters", "stages", OF_CALLS)
+#: The map that has them.
+OF_CALLS_MAP: Final = "filters"
+_CALLS: Final = _FilterMaps(OF_CALLS_MAP, "stages", OF_CALLS)
 _OF_FOLDERS: Final = Site(
     layout.MEMORY, (Point.OBJECT,), STAGE_UNWANTED, STAGE_NAMES, (), PROGRAM_RAW_TRACEPOINT, passed=STAGE_WANTED
 )
@@ -141,4 +143,4 @@ def _add_of_folders(
     if opens and (wanted := of_folders(condition)) != TRUE:
         programs, _ = compiled(wanted, kernel, maps, _OF_FOLDERS)
         rows = [STAGE_SUBMIT * MAX_CALLS + BY_NAME[name].call for name in opens]
-        filters.programs |= {("filters", row): fd for row in rows for fd in programs.values()}
+        filters.programs |= {(OF_CALLS_MAP, row): fd for row in rows for fd in programs.values()}

@@ -25,7 +25,7 @@ from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import told
 from falcohost_syscall.drivers.modern_ebpf import ahead, config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
-from falcohost_syscall.drivers.modern_ebpf.asked import read
+from falcohost_syscall.drivers.modern_ebpf.asked import alone, filters, read
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
@@ -157,6 +157,7 @@ class Loader:
             )
             found.close()
             return False
+        asked = alone(asked)
         known, self._purpose = read(asked), former.purpose
         self._asked, self._accounts = asked, known.accounts
         wanted = purpose(self._config, asked)
@@ -209,9 +210,9 @@ class Loader:
             self.collection = Collection(found, probe, wanted.options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
-            self.collection.apart = self._alone
+            self.collection.apart, self.collection.written = self._alone, lambda: filters(asked)
             self.update(asked)
-            self.collection.apart = False
+            self.collection.apart, self.collection.written = False, lambda: None
             self._opened = time.monotonic()
             self._integrity = Integrity(probe)
         except BaseException:
@@ -253,6 +254,7 @@ class Loader:
 
     def update(self, asked: bytes) -> None:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
+        asked = alone(asked)
         wanted = purpose(self._config, asked)
         self._asked, self._accounts = asked, read(asked).accounts
         if wanted != self._purpose:

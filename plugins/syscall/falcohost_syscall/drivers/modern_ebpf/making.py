@@ -8,6 +8,7 @@ new filters itself. What a fork that was made before compiles, it still takes th
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import socket
@@ -21,6 +22,7 @@ import msgspec
 
 from falcohost_syscall.drivers.modern_ebpf.filters import FilterPlace, Filters, load
 from falcohost_syscall.drivers.modern_ebpf.only_computes import only_compute
+from falcohost_syscall.drivers.modern_ebpf.written import Making, Written
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.kernel.libbpf import LibbpfError
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING, FilterKernel
@@ -34,6 +36,7 @@ _DONE, _REFUSED = "done", "refused"
 _BEGIN: Final = "begin"
 #: Processes that compile at the same time.
 _FORKS: Final = min(2, len(os.sched_getaffinity(0)))
+_log = logging.getLogger("falcohost")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -58,26 +61,43 @@ def load_apart(
 
 
 class Later:
-    """Filters that a fork compiles while this process does other things, too; close it at the end.
+    """Filters that are made while this process does other things, too; close it at the end.
 
-    The fork begins with the first :meth:`go_on`.
+    A fork compiles them, which begins with the first :meth:`go_on`. If they are *written* for such a kernel, it does
+    nothing unless the kernel refuses one of them.
     """
 
-    def __init__(self, conditions: Mapping[str, Condition], place: FilterPlace, *, processes: bool = True) -> None:
+    def __init__(
+        self,
+        conditions: Mapping[str, Condition],
+        place: FilterPlace,
+        *,
+        processes: bool = True,
+        written: Written | None = None,
+    ) -> None:
         """Fork.
 
         :raises OSError: there can be no other process.
         """
+        fits = written is not None and written.loops == place.kernel.has_may_goto
+        self._making = Making(written, place, processes=processes) if written is not None and fits else None
         self._maker = _forked(conditions, place, processes, (), waits=True)
         self._begun = False
         self._served = _Served(_Link(self._maker.link), place.kernel, ())
 
     def go_on(self, seconds: float) -> Filters | None:
-        """Make what the fork asks for in so many *seconds*; return the filters once it has them.
+        """Make what was written, or the fork asks for, in so many *seconds*; return the filters once they are there.
 
         :raises EOFError: it has ended before.
         :raises OSError: the same.
         """
+        if self._making is not None:
+            try:
+                return self._making.go_on(seconds)
+            except LibbpfError as error:
+                _log.debug("Filters that were kept are compiled anew: %s", error)
+                self._making.close()
+                self._making = None
         if not self._begun:
             self._begun = True
             _Link(self._maker.link).send(_BEGIN)
@@ -92,6 +112,8 @@ class Later:
         _Link(self._maker.link).end()  # which a later fork may have, too
         self._maker.link.close()
         os.waitpid(self._maker.pid, 0)
+        if self._making is not None:
+            self._making.close()
         for descriptor in self._served.made:
             os.close(descriptor)
         self._served.made.clear()

@@ -19,8 +19,9 @@ from falcohost.kept import LoadAgain
 from falcohost.lang.parser import parse
 from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.modern_ebpf import at_first, config, making
-from falcohost_syscall.drivers.modern_ebpf.asked import ask
+from falcohost_syscall.drivers.modern_ebpf.asked import alone, ask, filters, read
 from falcohost_syscall.drivers.modern_ebpf.at_first import parted
 from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
@@ -56,15 +57,15 @@ def run(script: str) -> None:
 
 
 @pytest.fixture
-def started(bpf: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], tuple[Loader, ModernEbpf]]]:
+def started(bpf: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tuple[Loader, ModernEbpf]]]:
     """Return a function that loads the probe for a rule as a process of its own does, and opens a driver beside it."""
     monkeypatch.setattr(at_first, "_LEAST_LATER", 0)
     opened: list[Loader | ModernEbpf] = []
 
-    def started(condition: str) -> tuple[Loader, ModernEbpf]:
+    def started(condition: str, *, compiled: bool = False) -> tuple[Loader, ModernEbpf]:
         asked = plan(condition)
         opened.append(loader := Loader({}, alone=True))
-        loader.open(ask(config.parse({}), asked))
+        loader.open(ask(config.parse({}), asked, compiled=compiled))
         handed.INHERITED.update({name: tuple(map(os.dup, those)) for name, those in loader.descriptors.items()})
         opened.append(driver := ModernEbpf({}))
         driver.open(asked)
@@ -100,6 +101,48 @@ def test_they_pass_until_there_is_a_filter(started):
     assert [] == [*loader.look()]
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_filters_that_are_compiled_already(started):
+    """Those that come with what the rules ask for are loaded without being compiled; what is collected is the same."""
+    loader, driver = started(RULE, compiled=True)
+    at_once = loader.status().purpose
+    (later,) = loader.collection._later
+    wait_until(lambda: has_all(loader))
+    run(UNWANTED)
+    middle = driver.stats().types["rmdir"]
+    run(UNWANTED)
+    after = driver.stats().types["rmdir"]
+
+    assert at_once == ""
+    assert not later._begun
+    assert after.filtered - middle.filtered >= 50
+    assert [] == [*loader.look()]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_is_asked_for_is_the_same_with_filters(started):
+    """Filters are no part of what is asked for, by which it is told whether that has changed."""
+    loader, _ = started(RULE, compiled=True)
+    wait_until(lambda: has_all(loader))
+    before = loader.status().purpose
+    without, whole = (ask(config.parse({}), plan(RULE), compiled=compiled) for compiled in (False, True))
+    loader.update(without)
+
+    assert loader.status().purpose == before
+    assert without == alone(whole) == alone(without) != whole
+    assert read(without) == read(whole)
+
+
+def test_only_the_reader_compiles_ahead(monkeypatch):
+    """What rules ask for has filters where it is asked by who is the agent, not where a loader asks anew."""
+    monkeypatch.setattr(at_first, "_LEAST_LATER", 0)
+    reader, loader = (drivers.ask({"agent_pid": pid}, plan(RULE)) for pid in (os.getpid(), os.getppid()))
+
+    assert filters(reader) is not None
+    assert filters(loader) is None
+    assert alone(reader) == loader
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -1,0 +1,177 @@
+"""Filters that are compiled where the rules are read, and kept with what these ask for: the loader only makes them.
+
+What is kept is what the kernel is asked for, in order, with numbers in place of descriptors. It is trusted as what the
+rules ask for is, by which the kernel leaves events out, too. A kernel that refuses any of it needs weaker filters, and
+one with other loops needs other ones: then they are compiled anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS_MAP, FilterPlace, Filters, load
+from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.kernel.instructions import NUMBER, map_places
+from falcohost_syscall.kernel.programs import PROGRAM_TRACING
+
+#: The first version of Linux that has may_goto. Where another one has it, filters are compiled by the loader.
+_LOOPS_SINCE: Final = (6, 9)
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What to make. Numbers stand for descriptors: from 0 for what is made, from -1 down for the place's maps.
+
+    :ivar loops: programs have loops that need may_goto.
+    :ivar given: the names of the place's maps.
+    :ivar steps: methods of :class:`FilterKernel` and their arguments; a program has, beside its instructions, pairs of
+        where in these a map is named, and its number.
+    :ivar programs: the map of filters, the index in it, and the number of the program.
+    :ivar weaker: as in :class:`Filters`.
+    """
+
+    loops: bool
+    given: list[str]
+    steps: list[tuple[str, list[Any]]]
+    programs: list[tuple[str, int, int]]
+    weaker: list[str]
+
+
+def write(conditions: Mapping[str, Condition], release: str | None = None) -> bytes:
+    """Return the filters of *conditions* for a kernel of this *release*, that of this machine by default."""
+    writing = _Writing(_has_loops(release or os.uname().release))
+    filters = load(conditions, writing)
+    programs = [(*place, number) for place, number in filters.programs.items()]
+    written = Written(writing.has_may_goto, [*writing.given], writing.steps(), programs, filters.weaker)
+    return zlib.compress(_encode(written))
+
+
+def read(data: bytes) -> Written | None:
+    """Return what :func:`write` returned; None if that is nothing.
+
+    :raises ValueError: it is something else.
+    """
+    try:
+        return _decode(zlib.decompress(data)) if data else None
+    except zlib.error as error:
+        raise ValueError(f"no filters: {error}") from error
+
+
+def _has_loops(release: str) -> bool:
+    numbers = release.partition("-")[0].split(".")[:2]
+    return tuple(int(one) for one in numbers if one.isdigit()) >= _LOOPS_SINCE
+
+
+class _Writing:
+    """A kernel, and a place for it, that notes what it is asked for."""
+
+    def __init__(self, loops: bool) -> None:
+        self.has_may_goto = loops
+        self.given: dict[str, int] = {}
+        self._steps: list[tuple[str, list[Any]]] = []
+
+    @property
+    def kernel(self) -> _Writing:
+        """Itself."""
+        return self
+
+    def map_fd(self, name: str) -> int:
+        """Return what stands for a map of the place: a negative number."""
+        return self.given.setdefault(name, -1 - len(self.given))
+
+    def hash(self, keys: Iterable[bytes], size: int) -> int:
+        """Note a hash map."""
+        return self._note("hash", [*keys], size)
+
+    def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
+        """Note a trie."""
+        return self._note("trie", [*prefixes], size)
+
+    def table(self, value: bytes) -> int:
+        """Note an array with one entry."""
+        return self._note("table", value)
+
+    def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
+        """Note a program."""
+        return self._note("program", code, kind, tracepoint)
+
+    def close(self, descriptor: int) -> None:
+        """Do nothing: all maps are closed at the end."""
+
+    def _note(self, name: str, *arguments: Any) -> int:
+        self._steps.append((name, [*arguments]))
+        return len(self._steps) - 1
+
+    def steps(self) -> list[tuple[str, list[Any]]]:
+        """Return what was noted; where programs name maps is told beside their instructions."""
+        for name, arguments in self._steps:
+            if name == "program":
+                arguments.append([*map_places(arguments[0])])
+        return self._steps
+
+
+class Making:
+    """Makes what was *written* for a *place*, as much at a time as the caller has time for; close it at the end.
+
+    Without *processes* successful execs and exits of processes have no filters.
+    """
+
+    def __init__(self, written: Written, place: FilterPlace, *, processes: bool) -> None:
+        self._written = written
+        kernel = place.kernel
+        self._call: Mapping[str, Callable[..., int]] = {
+            "hash": kernel.hash,
+            "trie": kernel.trie,
+            "table": kernel.table,
+            "program": kernel.program,
+        }
+        self._given = [place.map_fd(name) for name in written.given]
+        self._wanted = [one for one in written.programs if processes or one[0] == OF_CALLS_MAP]
+        self._needed = {number for *_, number in self._wanted}
+        self._made: dict[int, int] = {}
+        self._next = 0
+
+    def go_on(self, seconds: float) -> Filters | None:
+        """Make some of it in so many *seconds*, at least one thing; return the filters once all is made.
+
+        :raises LibbpfError: the kernel has refused something.
+        """
+        end, steps = time.monotonic() + seconds, self._written.steps
+        while self._next < len(steps):
+            self._step(self._next, *steps[self._next])
+            self._next += 1
+            if time.monotonic() >= end:
+                return None
+        return Filters(
+            {(name, index): self._made[number] for name, index, number in self._wanted}, self._written.weaker
+        )
+
+    def _step(self, number: int, name: str, arguments: list[Any]) -> None:
+        if name == "program":
+            if number not in self._needed:
+                return
+            code, kind, tracepoint, places = arguments
+            arguments = [self._with_maps(code, places), kind, tracepoint]
+        self._made[number] = self._call[name](*arguments)
+
+    def _with_maps(self, code: bytes, places: Iterable[tuple[int, int]]) -> bytes:
+        named = bytearray(code)
+        for place, number in places:
+            descriptor = self._given[-1 - number] if number < 0 else self._made[number]
+            NUMBER.pack_into(named, place, descriptor)
+        return bytes(named)
+
+    def close(self) -> None:
+        """Close maps and filters; those that are in use remain loaded."""
+        for descriptor in self._made.values():
+            os.close(descriptor)
+        self._made.clear()
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Written).decode

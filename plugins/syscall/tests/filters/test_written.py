@@ -1,0 +1,154 @@
+"""Filters that were compiled where the rules are read: the loader makes the same as if it had compiled them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from test_making import CONDITION, Place, Told, descriptors
+from watching import plan
+
+from falcohost_syscall.drivers.modern_ebpf.filters import load
+from falcohost_syscall.drivers.modern_ebpf.making import Later
+from falcohost_syscall.drivers.modern_ebpf.written import Making, read, write
+from falcohost_syscall.kernel.assembler import Assembler
+from falcohost_syscall.kernel.instructions import INSTRUCTION, map_places, with_maps
+from falcohost_syscall.processes.users import Users
+from falcohost_syscall.pushdown.plan import conditions
+
+NEW, OLD = "6.12.3-1-amd64", "6.8.0-generic"
+
+
+class Whole(Told):
+    """A kernel that notes programs whole, with what their maps hold in place of descriptors."""
+
+    def __init__(self, refused=()):
+        super().__init__(refused)
+        self._names = {}
+
+    def _made(self, *what):
+        if what[0] == "program":
+            code, *where = what[1:]
+            named = [(place, self._names.get(number, number)) for place, number in map_places(code)]
+            what = (
+                "program",
+                with_maps(code, dict.fromkeys((number for _, number in map_places(code)), 0)),
+                named,
+                *where,
+            )
+        made = super()._made(*what)
+        self._names[made] = what
+        return made
+
+    def program(self, code, *where):
+        """Load a program, or refuse it."""
+        if sum(one[0] == "program" for one in self.told) in self._refused:
+            return super().program(code, *where)
+        return self._made("program", code, *where)
+
+
+@pytest.fixture
+def needed():
+    """Return the conditions of three event types."""
+    return conditions(plan(CONDITION), Users())
+
+
+def made(filters, kernel):
+    """Return what was made for each place of a filter."""
+    found = {place: kernel._names[fd] for place, fd in filters.programs.items()}
+    assert all(what[0] == "program" for what in found.values())
+    return found
+
+
+def compiled(needed, *, processes=True, refused=()):
+    """Return what is made for each place where the filters are compiled here."""
+    kernel = Whole(refused)
+    filters = load(needed, Place(kernel), processes=processes)
+    try:
+        return made(filters, kernel), filters.weaker
+    finally:
+        filters.close()
+
+
+def later(needed, written, *, refused=()):
+    """Return the same where the loader has what was *written*, and whether its fork has had to compile."""
+    kernel = Whole(refused)
+    one = Later(needed, Place(kernel), written=written)
+    try:
+        while (filters := one.go_on(10)) is None:
+            pass
+        return made(filters, kernel), filters.weaker, one._begun
+    finally:
+        one.close()
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_the_same(needed, processes):
+    """Each filter has the same instructions, and maps with the same content; nothing is left open."""
+    before, kernel = descriptors(), Whole()
+    making = Making(read(write(needed, NEW)), Place(kernel), processes=processes)
+    parts = 0
+    while (filters := making.go_on(0)) is None:
+        parts += 1
+    found = made(filters, kernel)
+    making.close()
+
+    assert compiled(needed, processes=processes) == (found, filters.weaker)
+    assert found
+    assert parts > len(set(filters.programs.values()))
+    assert before == descriptors()
+
+
+def test_the_fork_compiles_nothing(needed):
+    """The loader makes what was written; its fork ends without having begun."""
+    before = descriptors()
+
+    assert (*compiled(needed), False) == later(needed, read(write(needed, NEW)))
+    assert before == descriptors()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_without_anything_written_the_fork_compiles(needed):
+    """Where nothing was written, as before."""
+    assert (*compiled(needed), True) == later(needed, None)
+
+
+def test_what_a_kernel_refuses_is_compiled_anew(needed):
+    """A kernel that refuses a program gets those that a fork compiles, weaker where it has to be."""
+    before = descriptors()
+    found, _, begun = later(needed, read(write(needed, NEW)), refused=(1,))
+
+    assert found.keys() == compiled(needed)[0].keys()
+    assert begun
+    assert before == descriptors()
+
+
+def test_another_kernel_gets_other_loops(needed):
+    """What was written for a kernel without may_goto is not used on one that has it."""
+    assert not read(write(needed, OLD)).loops
+    assert (*compiled(needed), True) == later(needed, read(write(needed, OLD)))
+
+
+def test_maps_of_a_program():
+    """Where a program names maps is found, with the value of one, too, and nothing else is taken for one."""
+    asm = Assembler()
+    asm.constant(1, 7)
+    asm.map(1, 7)
+    asm.variable(1, 7)
+    asm.map_value(2, -3)
+    asm.leave()
+    code = asm.assemble()
+
+    found = [*map_places(code)]
+    assert [7, -3] == [number for _, number in found]
+    changed = with_maps(code, {7: 70, -3: 30})
+    assert [(found[0][0], 70), (found[1][0], 30)] == [*map_places(changed)]
+    assert 2 == sum(a != b for a, b in zip(*map(INSTRUCTION.iter_unpack, (code, changed)), strict=True))
+
+
+@pytest.mark.parametrize("data", [b"x", write({}, NEW)[:-1]])
+def test_something_else(data):
+    """What was not written by this is refused."""
+    with pytest.raises(ValueError, match=r"."):
+        read(data)
