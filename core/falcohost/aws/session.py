@@ -7,7 +7,7 @@ import os
 import ssl
 from typing import Any, Final
 
-from falcohost.aws.direct import DirectGets
+from falcohost.aws.direct import MOST, DirectGets
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.connecting import addresses
@@ -80,21 +80,34 @@ class AwsSession:
         connects = (*addresses(*self._endpoints, given), *METADATA)
         return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None, connects=connects)
 
-    def direct_gets(self, client: Any, *, connections: int) -> DirectGets:
+    def direct_gets(self, client: Any, *, connections: int) -> DirectGets | None:
         """Return what gets objects for *connections* threads at once, with the S3 *client* that this has made.
 
-        Provisional.
+        None: the authorities cannot be read, which boto3 says with each request. Provisional.
         """
-        from botocore.httpsession import URLLib3Session
+        import urllib3
+        from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
         from botocore.utils import get_environ_proxies
 
-        sender = URLLib3Session(
-            verify=self._authorities,
-            proxies=get_environ_proxies(client.meta.endpoint_url),
-            timeout=(_CONNECT, _SILENT),
-            max_pool_connections=connections,
-        )
-        return DirectGets(client, self._session.get_credentials(), sender)
+        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        try:
+            context.load_verify_locations(get_cert_path(self._authorities or True))
+        except OSError:
+            return None
+        how: dict[str, Any] = {
+            "ssl_context": context,
+            "cert_reqs": ssl.CERT_REQUIRED,
+            "timeout": urllib3.Timeout(connect=_CONNECT, read=_SILENT),
+            "maxsize": connections,
+            "num_pools": MOST,
+        }
+        url = client.meta.endpoint_url
+        proxies = ProxyConfiguration(get_environ_proxies(url))
+        if proxy := proxies.proxy_url_for(url):
+            by: Any = urllib3.ProxyManager(proxy, proxy_headers=proxies.proxy_headers_for(proxy), **how)
+        else:
+            by = urllib3.PoolManager(**how)
+        return DirectGets(client, self._session.get_credentials(), by)
 
     def client(self, service: str, *, connections: int = 10) -> Any:
         """Return a client for *service* that *connections* threads can use at once.

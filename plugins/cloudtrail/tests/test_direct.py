@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from trail import BUCKET
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings
+from falcohost.aws.direct import _Like, _quoted
+from falcohost.aws.signing import signed
 from falcohost_cloudtrail.objects import Bucket
 
 #: Names that have to be quoted in a URL, and signed as they are quoted.
@@ -109,21 +120,26 @@ def test_nobody_else_is_believed(opened, user, aws, bucket):
 
 
 class Broken:
-    """A connection of botocore's whose answers are cut off, or none."""
+    """Connections whose answers are cut off, or none."""
+
+    proxy = None
 
     def __init__(self, inner, cut):
         self._inner, self._cut = inner, cut
         self.count = 0
 
-    def send(self, request):
+    def connection_from_url(self, url):
+        """Return what sends requests there."""
+        self._pool = self._inner.connection_from_url(url)
+        return self
+
+    def urlopen(self, *what, **given):
         """Send a request."""
         self.count += 1
         if not self._cut:
             raise OSError("gone")
-        answer = self._inner.send(request)
-        whole = answer.raw.read
-        answer.raw.read = lambda: whole()[:-1]
-        return answer
+        answer = self._pool.urlopen(*what, **given)
+        return SimpleNamespace(status=answer.status, headers=answer.headers, data=answer.data[:-1])
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -132,8 +148,8 @@ def test_connections_that_break(opened, bucket, cut):
     for number in range(8):
         bucket.put(str(number), b"content")
     source = opened()
-    source.page("", "", None)
     broken = source.direct._connections = Broken(source.direct._connections, cut)
+    source.page("", "", None)
 
     assert [b"content"] * 8 == [read(source, str(number))[0] for number in range(8)]
     assert (3, 8) == (broken.count, source.asked.count)
@@ -167,3 +183,100 @@ def test_parts(opened, bucket, monkeypatch):
     assert (b"abcd", 8, 0) == (data, size, source.asked.count)
     with pytest.raises(AwsError):
         source.part("a", 4, etag)
+
+
+@pytest.mark.parametrize("token", ["", "a+b/c=="])
+@pytest.mark.parametrize("key", ODD)
+def test_signed_like_botocore(key, token):
+    """A request's headers are those that botocore's signer makes."""
+    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
+    request = AWSRequest("GET", f"https://b.s3.test:8443/{_quoted(key)}", {"Range": "bytes=0-9"})
+    S3SigV4Auth(credentials, "s3", "eu-central-1").add_auth(request)
+    at = request.context["timestamp"]
+    headers = signed(credentials, "eu-central-1", at, "b.s3.test:8443", f"/{_quoted(key)}", "bytes=0-9")
+
+    assert {"Host": "b.s3.test:8443"} | dict(request.headers.items()) == headers
+
+
+class Serving(BaseHTTPRequestHandler):
+    """Answers each request with an object, or as a proxy with what the named server answers; remembers the targets."""
+
+    def log_message(self, *what):
+        """Say nothing."""
+
+    def do_GET(self):
+        """Answer."""
+        self.server.asked.append(self.path)
+        data, headers = b"content", {"ETag": '"e"'}
+        if self.path.startswith("http:"):
+            request = urllib.request.Request(self.path, headers=dict(self.headers))
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+                data, headers = answer.read(), answer.headers
+        self.send_response(200)
+        for name, value in headers.items():
+            if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def serving():
+    """Return a server; what it was asked for is its attribute ``asked``."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Serving)
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_by_a_proxy(opened, bucket, serving, monkeypatch):
+    """The environment's proxy is asked, as by boto3."""
+    bucket.put("a//b/c d", b"content")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{serving.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    source = opened()
+    source.page("", "", None)
+    listed = len(serving.asked)
+
+    assert b"content" == read(source, "a//b/c d")[0]
+    assert (0, 1) == (source.asked.count, len(serving.asked) - listed)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known", "expected"), [("localhost", True, b"content"), ("localhost", False, None), ("ip", True, None)]
+)
+def test_whom_it_believes(opened, bucket, serving, tmp_path, monkeypatch, host, is_known, expected):
+    """A server is asked only if an authority vouches for its name, also where the system has no file of authorities."""
+    made = [tmp_path / "key.pem", tmp_path / "cert.pem"]
+    how = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", made[0], "-out", made[1]]
+    subprocess.run([*how, *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made[1], made[0])
+    serving.socket = context.wrap_socket(serving.socket, server_side=True, do_handshake_on_connect=False)
+    paths = ssl.get_default_verify_paths()._replace(cafile=None)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    if is_known:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(made[1]))
+    direct = opened().direct
+    name = "127.0.0.1" if host == "ip" else host
+    direct._buckets["b"] = direct._way(_Like(f"https://{name}:{serving.server_port}/b/", "eu-central-1", {}))
+    got = direct.get("b", "a", "bytes=0-9")
+
+    assert expected == (got and got.data)
+    assert int(is_known and host != "ip") == len(serving.asked)
+
+
+def test_authorities_that_cannot_be_read(opened, bucket, monkeypatch, tmp_path):
+    """Without a file of authorities boto3 alone is asked, which says so where it needs them."""
+    bucket.put("a", b"a")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "gone"))
+    source = opened()
+
+    assert b"a" == read(source, "a")[0]
+    assert (None, 1) == (source.direct, source.asked.count)
