@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 
 from falcohost_syscall.kernel.libbpf import LibbpfError
 from falcohost_syscall.records.record import MAX_WATCHED, WATCHED_FILE, WATCHED_NAME, WATCHED_NAMES
-from falcohost_syscall.watched.folder_changes import FolderChanges
+from falcohost_syscall.watched.folder_changes import FolderChanges, names_of
 
 #: The paths are examined at least every INTERVAL seconds, and at most every REST seconds.
 INTERVAL, REST = 1.0, 0.02
@@ -58,7 +58,7 @@ class WatchedFiles:
     def start(self) -> None:
         """Examine the paths repeatedly from now on, in a thread with the caller's present privileges."""
         if self._changes is None:
-            self._changes = FolderChanges()
+            self._changes = FolderChanges(REST)
             self._thread = threading.Thread(target=self._run, args=(self._changes,), name="watched files", daemon=True)
             self._thread.start()
 
@@ -71,15 +71,17 @@ class WatchedFiles:
 
     def _run(self, changes: FolderChanges) -> None:
         paths: tuple[Path, ...] = ()
-        folders: set[Path] = set()
+        known: dict[Path, tuple[_Stamp, bytes]] | None = None
+        names: dict[Path, frozenset[bytes]] = {}
         while not self._ended:
-            if paths is not self._paths:
-                paths = self._paths
-                folders = {path.parent for path in paths}
-            changes.watch(folders)
+            if paths is not self._paths or known != self._known:  # links may lead elsewhere
+                paths, known = self._paths, self._known
+                names = names_of(paths)
+            changes.watch(names)
             self._look()
             looked = time.monotonic()
-            changes.wait(INTERVAL)
+            if known == self._known:
+                changes.wait(INTERVAL)
             if (early := looked + REST - time.monotonic()) > 0:
                 time.sleep(early)
         changes.close()
