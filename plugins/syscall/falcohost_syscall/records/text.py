@@ -15,10 +15,13 @@ def absolute(directory: str | None, path: str) -> str:
     """Return *path* relative to *directory*, without ``.``, ``..`` and doubled slashes.
 
     Works on the text alone, as Falco does: symbolic links are not followed. ``<UNKNOWN>`` replaces a missing directory.
+    What is in a directory that is not known (``./``) stays there.
     """
     if not path.startswith("/"):
         if directory is None:
             return f"<UNKNOWN>{path}"
+        if directory.startswith("."):
+            return "." + absolute("/", f"{directory[1:]}/{path}")
         path = f"{directory}/{path}" if path else directory
     if "//" not in path and "/." not in path and (len(path) == 1 or not path.endswith("/")):
         return path

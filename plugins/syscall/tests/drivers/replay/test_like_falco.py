@@ -183,6 +183,17 @@ def test_a_copy_of_what_is_not_known(replayed, shown):
     assert [("fcntl", 5, "memfd"), ("fcntl", 9, None)] == shown(driver, "fd.num", "fd.type")[1:]
 
 
+@pytest.mark.parametrize(
+    ("passed", "name"), [(b"dev/mem", "./dev/mem"), (b"../dev/./mem", "./dev/mem"), (b"/dev/mem", "/dev/mem")]
+)
+def test_a_directory_that_is_not_known(replayed, shown, passed, name):
+    """A path that is relative to a working directory of which the capture does not tell is not made one of the root."""
+    opened = {"mode": 0, "dev": 0, "ino": 0, "flags": 1}
+    driver = replayed(captures.event("openat", 99, fd=3, dirfd=-100, name=passed, **opened))
+
+    assert [("openat", name)] == shown(driver, "fd.name")
+
+
 @pytest.mark.parametrize(("call", "more"), [("dup", {}), ("dup2", {"newfd": 6}), ("dup3", {"newfd": 6, "flags": 0})])
 def test_copies_and_what_was_to_be_one(replayed, shown, call, more):
     """So have dup and its like, and those that fail the one that was passed."""
