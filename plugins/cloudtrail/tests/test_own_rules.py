@@ -11,4 +11,4 @@ class TestRules(RuleTestsContract):
 
     plugin = plugin
     tests = Path(__file__).parent / "rule_tests"
-    least = 93
+    least = 100
