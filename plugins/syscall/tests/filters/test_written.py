@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import pytest
 from test_making import CONDITION, Place, Told, descriptors
 from watching import plan
@@ -152,3 +153,14 @@ def test_something_else(data):
     """What was not written by this is refused."""
     with pytest.raises(ValueError, match=r"."):
         read(data)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda steps: steps[:-20], lambda steps: b"", lambda steps: steps[:50] + b"\xff" * 9]
+)
+def test_damaged_steps(needed, change):
+    """Where steps cannot be read to their end, the fork compiles."""
+    written = read(write(needed, NEW))
+    damaged = msgspec.structs.replace(written, steps=change(written.steps))
+
+    assert (*compiled(needed), True) == later(needed, damaged)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 from typing import Final
 
 import msgspec
@@ -63,7 +64,7 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
         {name: bits for name in sorted(collected) if (bits := present(chosen, BY_NAME[name]))},
         found if Need.ACCOUNTS in needs(chosen) else None,
     )
-    said = _encode(asked)
+    said = zlib.compress(_encode(asked))  # the loader keeps it
     later = parted(asked.conditions).later if compiled else {}
     return _SIZE.pack(len(said)) + said + (written.write(later) if later else b"")
 
@@ -73,7 +74,10 @@ def read(data: bytes) -> Asked:
 
     :raises ValueError: it is something else.
     """
-    return _decode(data[_SIZE.size : _end(data)])
+    try:
+        return _decode(zlib.decompress(data[_SIZE.size : _end(data)]))
+    except zlib.error as error:
+        raise ValueError(f"damaged: {error}") from error
 
 
 def alone(data: bytes) -> bytes:

@@ -94,7 +94,7 @@ class Later:
         if self._making is not None:
             try:
                 return self._making.go_on(seconds)
-            except LibbpfError as error:
+            except (LibbpfError, ValueError) as error:
                 _log.debug("Filters that were kept are compiled anew: %s", error)
                 self._making.close()
                 self._making = None

@@ -8,6 +8,7 @@ one with other loops needs other ones: then they are compiled anew.
 from __future__ import annotations
 
 import os
+import struct
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,9 @@ from falcohost_syscall.kernel.programs import PROGRAM_TRACING
 
 #: The first version of Linux that has may_goto. Where another one has it, filters are compiled by the loader.
 _LOOPS_SINCE: Final = (6, 9)
+#: How long a step is, before it; and of how many packed bytes some are unpacked.
+_SIZE: Final = struct.Struct("=I")
+_AT_ONCE: Final = 4096
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -29,15 +33,17 @@ class Written(msgspec.Struct, frozen=True):
 
     :ivar loops: programs have loops that need may_goto.
     :ivar given: the names of the place's maps.
-    :ivar steps: methods of :class:`FilterKernel` and their arguments; a program has, beside its instructions, pairs of
-        where in these a map is named, and its number.
+    :ivar count: number of the steps.
+    :ivar steps: methods of :class:`FilterKernel` and their arguments, packed, since whole they are 2.4 MB; a program
+        has, beside its instructions, pairs of where in these a map is named, and its number.
     :ivar programs: the map of filters, the index in it, and the number of the program.
     :ivar weaker: as in :class:`Filters`.
     """
 
     loops: bool
     given: list[str]
-    steps: list[tuple[str, list[Any]]]
+    count: int
+    steps: bytes
     programs: list[tuple[str, int, int]]
     weaker: list[str]
 
@@ -47,8 +53,9 @@ def write(conditions: Mapping[str, Condition], release: str | None = None) -> by
     writing = _Writing(_has_loops(release or os.uname().release))
     filters = load(conditions, writing)
     programs = [(*place, number) for place, number in filters.programs.items()]
-    written = Written(writing.has_may_goto, [*writing.given], writing.steps(), programs, filters.weaker)
-    return zlib.compress(_encode(written))
+    steps = [_encode(step) for step in writing.steps()]
+    packed = zlib.compress(b"".join(_SIZE.pack(len(step)) + step for step in steps))
+    return _encode(Written(writing.has_may_goto, [*writing.given], len(steps), packed, programs, filters.weaker))
 
 
 def read(data: bytes) -> Written | None:
@@ -56,10 +63,7 @@ def read(data: bytes) -> Written | None:
 
     :raises ValueError: it is something else.
     """
-    try:
-        return _decode(zlib.decompress(data)) if data else None
-    except zlib.error as error:
-        raise ValueError(f"no filters: {error}") from error
+    return _decode(data) if data else None
 
 
 def _has_loops(release: str) -> bool:
@@ -115,6 +119,40 @@ class _Writing:
         return self._steps
 
 
+class _Steps:
+    """Unpacks steps, one after the other."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+        self._place = 0
+        self._left = b""
+        self._inflate = zlib.decompressobj()
+
+    def following(self) -> tuple[str, list[Any]]:
+        """Return the next step.
+
+        :raises ValueError: there is none.
+        """
+        return _decode_step(self._bytes(*_SIZE.unpack(self._bytes(_SIZE.size))))
+
+    def _bytes(self, count: int) -> bytes:
+        found = bytearray()
+        while len(found) < count:
+            if not self._left:  # little at once, since what is not taken is copied
+                self._left = self._packed[self._place : self._place + _AT_ONCE]
+                self._place += _AT_ONCE
+            ended = not self._left
+            try:
+                part = self._inflate.decompress(self._left, count - len(found))
+            except zlib.error as error:
+                raise ValueError(f"steps are damaged: {error}") from error
+            if ended and not part:
+                raise ValueError("steps end early")
+            self._left = self._inflate.unconsumed_tail
+            found += part
+        return bytes(found)
+
+
 class Making:
     """Makes what was *written* for a *place*, as much at a time as the caller has time for; close it at the end.
 
@@ -135,15 +173,17 @@ class Making:
         self._needed = {number for *_, number in self._wanted}
         self._made: dict[int, int] = {}
         self._next = 0
+        self._steps = _Steps(written.steps)
 
     def go_on(self, seconds: float) -> Filters | None:
         """Make some of it in so many *seconds*, at least one thing; return the filters once all is made.
 
         :raises LibbpfError: the kernel has refused something.
+        :raises ValueError: steps are not what :func:`write` wrote.
         """
-        end, steps = time.monotonic() + seconds, self._written.steps
-        while self._next < len(steps):
-            self._step(self._next, *steps[self._next])
+        end = time.monotonic() + seconds
+        while self._next < self._written.count:
+            self._step(self._next, *self._steps.following())
             self._next += 1
             if time.monotonic() >= end:
                 return None
@@ -175,3 +215,4 @@ class Making:
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Written).decode
+_decode_step: Final = msgspec.msgpack.Decoder(tuple[str, list[Any]]).decode
