@@ -6,7 +6,9 @@ one thread in which boto3 asks for the same objects over TLS, and reads them, an
 same in as many threads as the source has; *s3* makes alerts of the bucket. *messages* is a loop in which boto3 receives
 the messages of a queue, asks for the objects that they name and deletes them ten at once; *sqs* makes alerts of the
 queue, and has the messages deleted. What the source itself adds is the ratio of *s3* to *files* and *requests*
-together, and that of *sqs* to *files* and *messages*. The modes take turns, and each figure is the least of the rounds:
+together, and that of *sqs* to *files* and *messages*. *tls* is what no source can do without: one socket of TLS over
+which the objects are asked for, unsigned, and read. *files* unpacks, so the ratios to it and *tls* are to files plus
+gunzip plus TLS. The modes take turns, and each figure is the least of the rounds:
 what else runs on the machine only adds to it.
 """
 
@@ -16,6 +18,7 @@ import argparse
 import gzip
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -147,6 +150,27 @@ def requests(client: Any) -> None:
         client.get_object(Bucket=BUCKET, Key=one["Key"], Range="bytes=0-4194303")["Body"].read()
 
 
+def tls(url: str, names: list[str]) -> None:
+    """Read the objects with these *names* over a socket of TLS, and do nothing else."""
+    where = urlsplit(url)
+    assert where.hostname is not None
+    context = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+    plain = socket.create_connection((where.hostname, where.port))
+    with context.wrap_socket(plain, server_hostname=where.hostname) as connection:
+        for name in names:
+            connection.sendall(f"GET /{BUCKET}/{PREFIX}{name} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+            head, body = b"", b""
+            while not body:
+                head += connection.recv(1 << 16)
+                head, _, body = head.partition(b"\r\n\r\n")
+            size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            data = memoryview(bytearray(size))
+            data[: len(body)] = body
+            got = len(body)
+            while got < size:
+                got += connection.recv_into(data[got:])
+
+
 def together(client: Any, count: int) -> None:
     """Read all objects of the bucket in *count* threads, one after the other arriving here."""
     found = client.list_objects_v2(Bucket=BUCKET, Prefix=PREFIX)["Contents"]
@@ -233,6 +257,7 @@ def measure(
     opened: list[JsonSource] = []
     modes: dict[str, Callable[[], object]] = {
         "files": lambda: run(JsonSource(LOG, file_input(str(folder), plugin="cloudtrail")), plan, matcher, make),
+        "tls": lambda: tls(str(aws.endpoint_url), sorted(path.name for path in folder.iterdir())),
         "requests": lambda: requests(s3),
         "together": lambda: together(s3, given.concurrency),
         "s3": lambda: read(opened.pop(), matcher, make),
@@ -253,6 +278,8 @@ def measure(
     ratios = {
         "s3_ratio": round(least["s3"] / (least["files"] + least["requests"]), 2),
         "s3_ratio_together": round(least["s3"] / (least["files"] + least["together"]), 2),
+        "s3_ratio_tls": round(least["s3"] / (least["files"] + least["tls"]), 2),
+        "sqs_ratio_tls": round(least["sqs"] / (least["files"] + least["tls"]), 2),
         "sqs_ratio": round(least["sqs"] / (least["files"] + least["messages"]), 2),
     }
     print(" ".join(f"{name} {figure} µs" for name, figure in least.items()))
