@@ -93,7 +93,7 @@ def test_reading_is_denied(aws, bucket, iam, user, reader, caplog, monkeypatch):
     assert "s3:GetObject" in found(settings)["its objects can be read"]
     again = reader(**settings, follow=True, s3PollInterval=1, cursor=source.cursor)
     allow(iam, "s3:ListBucket", "s3:GetObject")
-    assert ["a", "b", "c"] == ids(source.read(3))
+    assert ["a", "b", "c"] == sorted(ids(source.read(3)))  # a look that has begun may have been denied the first
     assert ["a", "b", "c"] == ids(again.read(3))
 
 
