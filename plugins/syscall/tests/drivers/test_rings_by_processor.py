@@ -17,6 +17,8 @@ from falcohost_syscall.drivers.kmod import rings as kmod
 from falcohost_syscall.drivers.kmod.driver import KernelModule
 from falcohost_syscall.drivers.legacy_ebpf import rings as legacy
 from falcohost_syscall.drivers.legacy_ebpf.driver import LegacyEbpf
+from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
+from falcohost_syscall.drivers.modern_ebpf.reader import Since
 
 SIZE = 1 << 16
 
@@ -110,6 +112,38 @@ def test_what_takes_too_long_is_counted(driven, monkeypatch):
 
     assert [] == [*batches]
     assert 5 == driver.stats().dropped["unread"]
+
+
+def test_losses_of_the_module_count_up_to_the_end(monkeypatch):
+    """What is lost while the rest is read happened after the end, and does not count."""
+    ring, driver = Module(monkeypatch), KernelModule({"engine": {"kind": "kmod"}})
+    driver._rings, driver._reported = ring.rings, SimpleNamespace(say=lambda told: None, close=lambda: None)
+    counts = memoryview(ring.info).cast("Q")
+    counts[2] = 3
+    driver.end()
+    counts[2] = 10
+
+    assert 3 == driver.stats().dropped["ring_full"]
+    driver.close()
+    assert 3 == driver.stats().dropped["ring_full"]
+
+
+def test_losses_of_the_probe_count_up_to_the_end():
+    """So it is with the probe."""
+    driver, lost = ModernEbpf({"engine": {"kind": "modern_ebpf"}}), {"flood": 3}
+    driver._reader = SimpleNamespace(
+        feed=SimpleNamespace(rings=SimpleNamespace(produced=lambda: (0, 0), fill=dict)),
+        status=lambda: driver._status,
+        counters=lambda status: Since({}, dict(lost)),
+        latest=None,
+        close=lambda: None,
+    )
+    driver.end()
+    lost["flood"] = 10
+
+    assert 3 == driver.stats().dropped["flood"]
+    driver.close()
+    assert 3 == driver.stats().dropped["flood"]
 
 
 @pytest.fixture(params=["ebpf", "kmod"])

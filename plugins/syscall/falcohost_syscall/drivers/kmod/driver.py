@@ -121,8 +121,9 @@ class KernelModule(TabledDriver):
             self._rest(rings)
 
     def end(self) -> None:
-        """Have :meth:`batches` end behind what waits in the rings now."""
+        """Have :meth:`batches` end behind what waits in the rings now, and count no more losses."""
         if self._rings is not None:
+            self.stats()
             self._ending = Ending(self._rings.waiting)
 
     def _is_read(self, rings: Rings) -> bool:
@@ -169,7 +170,7 @@ class KernelModule(TabledDriver):
     def stats(self) -> SourceStats:
         """Return the counters since :meth:`open`."""
         rings, status = self._rings, self._status
-        if rings is not None and self._reported is not None:
+        if rings is not None and self._reported is not None and self._ending is None:
             counts = rings.counts()
             self._reported.say(Reported(counts))
             self._lost = {name: count - self._before.get(name, 0) for name, count in counts.items()}

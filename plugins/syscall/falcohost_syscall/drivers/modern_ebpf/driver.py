@@ -322,8 +322,9 @@ class ModernEbpf:
                 rings.wait(SOON if was_asked and records else PERIOD)
 
     def end(self) -> None:
-        """Have :meth:`batches` end behind what waits in the rings now."""
+        """Have :meth:`batches` end behind what waits in the rings now, and count no more losses."""
         if self._reader is not None:
+            self._count(self._reader)
             self._ending = Ending(self._reader.feed.rings.produced())
 
     def _is_read(self, rings: Rings) -> bool:
@@ -410,6 +411,8 @@ class ModernEbpf:
             self.context.agent.objects = {kind: frozenset(numbers) for kind, numbers in status.objects.items()}
 
     def _count(self, reader: Reader) -> None:
+        if self._ending is not None:
+            return
         self._hear(reader)
         self._expect(self._status.expected)
         self._counted = reader.counters(self._status)
