@@ -64,13 +64,17 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
     uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
     last = ""
-    said = 0.0
+    said, hurries = 0.0, False
     while True:
         if (now := time.monotonic()) - said > WORKS:
             said = now
             uplink.send(wire.Working())
         try:
-            for message in uplink.wait(getattr(loader, "pause", PAUSE)):
+            pause = getattr(loader, "pause", PAUSE)
+            hurried, hurries = hurries, pause < PAUSE
+            if hurried and not hurries:  # what a start has left to do is done
+                release()
+            for message in uplink.wait(pause):
                 data = _obey(message, loader, data, uplink)
             for found in loader.look():
                 uplink.send(wire.Tampered(wire.shortened(found, wire.MOST_TEXT)))
