@@ -81,7 +81,8 @@ BPF_TABLE("lru_hash", u32, struct begun, begun, 32768);
 BPF_PERCPU_ARRAY(scratch, struct scratch, 1);
 BPF_PERF_OUTPUT(events);
 
-/* The verifier sees a bound only in the register that is used. */
+/* The verifier sees a bound only in the register that is used. In Linux 4.14 it does not learn from a comparison with zero, and
+ * allows no size that may be zero: a size is made as one more than what is bounded. */
 #define HOLD(number) asm volatile("" : "+r"(number))
 #define FETCH(to, from) bpf_probe_read(&(to), sizeof(to), (void *)(from))
 #define NUMBER(type, from) ({ type found_ = 0; FETCH(found_, from); found_; })
@@ -205,14 +206,16 @@ static inline u32 put_bytes(struct scratch *to, u32 at, const void *from, u64 si
 		return 0;
 	HOLD(at);
 	at &= ROOM - 1;
+	if (!size)
+		return 0;
 	if (size > most)
 		size = most;
-	u32 count = size;
-	HOLD(count);
-	count &= TEXT - 1;
-	if (!count || bpf_probe_read(&to->data[at], count, from) < 0)
+	u64 behind_first = size - 1;
+	HOLD(behind_first);
+	behind_first &= TEXT - 1;
+	if (bpf_probe_read(&to->data[at], behind_first + 1, from) < 0)
 		return 0;
-	return count;
+	return behind_first + 1;
 }
 
 static inline struct scratch *fresh(void)
@@ -226,11 +229,11 @@ static inline struct scratch *fresh(void)
 
 static inline void submit(void *context, struct scratch *found, u32 size)
 {
-	size += sizeof(struct record);
 	if (size > ROOM + TEXT)
 		size = ROOM + TEXT;
 	HOLD(size);
 	size &= 2 * ROOM - 1;
+	size += sizeof(struct record);
 	if (size <= sizeof(struct scratch))
 		events.perf_submit(context, found, size);
 }

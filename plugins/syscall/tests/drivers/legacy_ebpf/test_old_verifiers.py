@@ -1,4 +1,4 @@
-"""The programs do on the stack only what verifiers of old kernels allow."""
+"""The programs do only what verifiers of old kernels allow: with the stack, and with sizes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ PROGRAMS = (
     "sched__sched_process_exit",
 )
 MOVE, ADD, ADD_NUMBER, CALL, STORE, LOAD = 0xBF, 0x0F, 0x07, 0x85, 0x7B, 0x79
+MOVE_NUMBER, AND_NUMBER, LEFT, RIGHT = 0xB7, 0x57, 0x67, 0x77
 #: Classes of instructions that write a register: loads, and arithmetic of 32 and 64 bits.
 WRITES = (0, 1, 4, 7)
 FRAME = 10
+#: By the number of a helper: the register with a size that may not be zero.
+SIZES = {4: 2, 25: 5, 45: 2}  # bpf_probe_read, bpf_perf_event_output, bpf_probe_read_str
 
 
 def calculated_places(code: bytes) -> list[int]:
@@ -43,6 +46,36 @@ def calculated_places(code: bytes) -> list[int]:
     return found
 
 
+def sizes_that_may_be_zero(code: bytes) -> list[int]:
+    """Return the calls of helpers with a size that Linux 4.14 thinks may be zero, by their number in *code*.
+
+    It does not learn from a comparison with zero, so a size is what a positive number was added to, or one itself. Both
+    are followed as above.
+    """
+    found: list[int] = []
+    least: dict[int, int] = {}
+    kept: dict[int, int] = {}
+    for at, (what, registers, offset, number) in enumerate(struct.iter_unpack("<BBhi", code)):
+        to, of = registers & 15, registers >> 4
+        if what == CALL:
+            if number in SIZES and least.get(SIZES[number], 0) < 1:
+                found.append(at)
+            least = {one: value for one, value in least.items() if one > 5}
+        elif what == STORE and to == FRAME:
+            kept[offset] = least.get(of, 0)
+        elif what == LOAD and of == FRAME:
+            least[to] = kept.get(offset, 0)
+        elif what == MOVE:
+            least[to] = least.get(of, 0)
+        elif what == MOVE_NUMBER:
+            least[to] = number
+        elif what == ADD_NUMBER:
+            least[to] = least.get(to, 0) + number
+        elif what & 7 in WRITES and not (what in (LEFT, RIGHT) and number == 32):  # what cuts a number to 32 bits
+            least[to] = 0
+    return found
+
+
 @pytest.fixture(scope="module")
 def compiled():
     """Return BCC's object with the programs."""
@@ -61,6 +94,27 @@ def test_places_on_the_stack_are_fixed(compiled, name):
 
     assert len(code) > 8
     assert [] == calculated_places(code)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_size_may_be_zero(compiled, name):
+    """Whatever is read or sent, the verifier of Linux 4.14 sees that it is a byte or more; else it refuses it."""
+    code = compiled.dump_func(f"tracepoint__{name}".encode())
+
+    assert len(code) > 8
+    assert [] == sizes_that_may_be_zero(code)
+
+
+def test_a_size_that_may_be_zero_is_found():
+    """A number that was only cut is one that may be zero, even if it is compared with zero; one more than it is not."""
+    cut = struct.pack("<BBhi", AND_NUMBER, 8, 0, 4095)  # r8 &= 4095
+    cut += struct.pack("<BBhi", 0x15, 8, 2, 0)  # if r8 == 0 goto +2
+    code = cut + struct.pack("<BBhi", MOVE, 2 | 8 << 4, 0, 0) + struct.pack("<BBhi", CALL, 0, 0, 4)
+    one_more = struct.pack("<BBhi", ADD_NUMBER, 8, 0, 1)  # r8 += 1
+    right = cut + one_more + struct.pack("<BBhi", MOVE, 2 | 8 << 4, 0, 0) + struct.pack("<BBhi", CALL, 0, 0, 4)
+
+    assert [3] == sizes_that_may_be_zero(code)
+    assert [] == sizes_that_may_be_zero(right)
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
