@@ -40,7 +40,11 @@ STARTING = Group(
         "exec-script": Technique("starts a script that names it behind `#!`", started("the kernel passes on the path")),
         "exec-registered": Technique(
             "registers it for files of a kind (binfmt_misc in a user namespace) and starts such a file",
-            started("the kernel passes on the path"),
+            Detection(
+                (PLACE_PUBLIC,),
+                (PLACE_OWN, "Kernel told to run a program"),
+                "the kernel passes on the path; that the format is registered, wherever binfmt_misc is mounted",
+            ),
         ),
         "exec-linker": Technique("lets the dynamic linker load it", BY_LINKER),
         "exec-bound": Technique(
