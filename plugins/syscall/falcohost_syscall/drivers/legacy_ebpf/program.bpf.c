@@ -9,10 +9,12 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/mm_types.h>
+#include <linux/cgroup-defs.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/fdtable.h>
+#include <linux/kernfs.h>
 #include <linux/mount.h>
 #include <linux/net.h>
 #include <linux/tty.h>
@@ -171,6 +173,19 @@ static inline u8 is_unconfined(char *task)
 	return !(bounds(init_of(pid, 0)) & ~bounds(first));
 }
 
+/* The number of the cgroup of version 2. Kernels without the helper have no BTF either, so their headers say where it is. */
+static inline u64 cgroup_of(char *task)
+{
+#if HAS_CGROUP_ID
+	return bpf_get_current_cgroup_id();
+#elif defined(CONFIG_CGROUPS)
+	char *cgroup = POINTER(POINTER(task + offsetof(struct task_struct, cgroups)) + offsetof(struct css_set, dfl_cgrp));
+	return NUMBER(u64, POINTER(cgroup + offsetof(struct cgroup, kn)) + offsetof(struct kernfs_node, id));
+#else
+	return 0;
+#endif
+}
+
 static inline void tell_thread(struct record *record, char *task)
 {
 	char *leader = POINTER(task + AT_task_struct__group_leader);
@@ -185,9 +200,7 @@ static inline void tell_thread(struct record *record, char *task)
 	record->euid = NUMBER(u32, cred + AT_cred__euid);
 	record->egid = NUMBER(u32, cred + AT_cred__egid);
 	bpf_get_current_comm(&record->comm, sizeof(record->comm));
-#if HAS_CGROUP_ID
-	record->cgroup = bpf_get_current_cgroup_id();
-#endif
+	record->cgroup = cgroup_of(task);
 }
 
 static inline u32 put_text(struct scratch *to, u32 at, const void *from)

@@ -7,8 +7,7 @@ import struct
 import pytest
 
 from falcohost.testing import skip_or_fail
-from falcohost_syscall.drivers.legacy_ebpf import bcc
-from falcohost_syscall.drivers.legacy_ebpf.program import source
+from falcohost_syscall.drivers.legacy_ebpf import bcc, program
 
 PROGRAMS = (
     "raw_syscalls__sys_enter",
@@ -23,6 +22,7 @@ WRITES = (0, 1, 4, 7)
 FRAME = 10
 #: By the number of a helper: the register with a size that may not be zero.
 SIZES = {4: 2, 25: 5, 45: 2}  # bpf_probe_read, bpf_perf_event_output, bpf_probe_read_str
+PROBE_READ, CGROUP_ID = 4, 80
 
 
 def calculated_places(code: bytes) -> list[int]:
@@ -76,15 +76,29 @@ def sizes_that_may_be_zero(code: bytes) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def compiled():
-    """Return BCC's object with the programs."""
+def made(release):
+    """Yield BCC's object with the programs, as they are for the running kernel or for Linux *release*."""
     problem = next((text for _, text in bcc.requirements() if text), None)
     if problem:
         skip_or_fail("bcc", problem)
-    found = bcc.module().BPF(text=source(80).encode())
+    with pytest.MonkeyPatch.context() as patched:
+        if release is not None:
+            patched.setattr(program, "release", lambda: release)
+        found = bcc.module().BPF(text=program.source(80).encode())
     yield found
     found.cleanup()
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Return BCC's object with the programs for this kernel."""
+    yield from made(None)
+
+
+@pytest.fixture(scope="module")
+def compiled_for_old():
+    """Return BCC's object with the programs for the last kernel without a helper that tells the cgroup."""
+    yield from made((4, 17))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -103,6 +117,22 @@ def test_no_size_may_be_zero(compiled, name):
 
     assert len(code) > 8
     assert [] == sizes_that_may_be_zero(code)
+
+
+def helpers(bpf, name):
+    """Return the numbers of the helpers that a program calls, in its order."""
+    code = bpf.dump_func(f"tracepoint__{name}".encode())
+    return [number for what, _, _, number in struct.iter_unpack("<BBhi", code) if what == CALL]
+
+
+@pytest.mark.parametrize("name", PROGRAMS[1:])
+def test_a_cgroup_without_the_helper(compiled, compiled_for_old, name):
+    """Before Linux 4.18 the number of the cgroup is read in the kernel's memory: by four pointers and numbers."""
+    now, before = helpers(compiled, name), helpers(compiled_for_old, name)
+
+    assert CGROUP_ID in now
+    assert CGROUP_ID not in before
+    assert now.count(PROBE_READ) + 4 == before.count(PROBE_READ)
 
 
 def test_a_size_that_may_be_zero_is_found():
