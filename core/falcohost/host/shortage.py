@@ -7,10 +7,15 @@ from typing import Final
 
 from falcohost.host.memory import NO_MEMORY
 
+_NO_FILE: Final = (
+    "too many files are open: the process has reached its limit; raise it (ulimit -n; LimitNOFILE= in the unit of a"
+    " service)"
+)
+
 #: By error number, what is short, and what mends it.
 _SHORT: Final = {
-    errno.EMFILE: "too many files are open: the process has reached its limit; raise it (ulimit -n; LimitNOFILE= in the"
-    " unit of a service)",
+    errno.EMFILE: _NO_FILE,
+    errno.ETOOMANYREFS: _NO_FILE,  # unix(7): the limit is also one of descriptors that are on their way to others
     errno.ENFILE: "too many files are open: the system has reached its limit; raise it (sysctl fs.file-max)",
     errno.ENOMEM: NO_MEMORY,
     errno.EFBIG: "no file may have so many bytes, and no memory that processes share; raise the limit (ulimit -f;"
