@@ -35,7 +35,7 @@ class TestRules(RuleTestsContract):
     tests = HERE / "rule_tests"
     rules = (HERE / "agent_outputs.yaml",)
     beside = (containers,)
-    least = 99
+    least = 100
 
     def test_what_is_not_decided_is_known(self):
         """Each answer of a check that no test has decide is in undecided.yaml, with a reason; nothing else is there."""
