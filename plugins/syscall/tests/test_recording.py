@@ -210,6 +210,17 @@ def test_it_goes_first(recording):
     wait_until(lambda: os.getpriority(os.PRIO_PROCESS, process.pid) == (own or -10))
 
 
+@pytest.fixture
+def busy():
+    """Another process opens, reads and closes a file all the time, also where nobody else does anything."""
+    script = "import pathlib, sys\nwhile True:\n    pathlib.Path(sys.executable).open('rb').read(1)"
+    process = subprocess.Popen([sys.executable, "-c", script])
+    yield
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.usefixtures("busy")
 def test_seconds(recording, tmp_path):
     """--seconds ends a recording without a filter; compressed captures are read too. Its own calls are not in it."""
     path = tmp_path / "made.scap.gz"
@@ -224,6 +235,7 @@ def test_seconds(recording, tmp_path):
     assert [] == [name for name, pid in events if pid == process.pid]
 
 
+@pytest.mark.usefixtures("busy")
 def test_killed(recording, tmp_path):
     """Of a recording that was killed, the capture has all but what happened last."""
     path = tmp_path / "made.scap.gz"
