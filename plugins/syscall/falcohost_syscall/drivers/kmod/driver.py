@@ -47,7 +47,7 @@ class KernelModule(TabledDriver):
         self._reported: Told[Reported] | None = None
         self._before: Mapping[str, int] = {}
         self._again: Position = ()
-        self._received = self._short = self._unread = 0
+        self._received = self._short = 0
         self._ending: Ending[Position] | None = None
         self._lost: Mapping[str, int] = {}
 
@@ -116,7 +116,7 @@ class KernelModule(TabledDriver):
             elif now - last >= IDLE:
                 last = now
                 yield Batch(())
-            if self._is_read(rings):
+            if self._ending is not None and self._ending.is_reached(rings):
                 return
             self._rest(rings)
 
@@ -125,16 +125,6 @@ class KernelModule(TabledDriver):
         if self._rings is not None:
             self.stats()
             self._ending = Ending(self._rings.waiting)
-
-    def _is_read(self, rings: Rings) -> bool:
-        """Return whether all is read up to the end, if that is known, or its time is over."""
-        ending = self._ending
-        if ending is None:
-            return False
-        if ending.is_over:
-            self._unread += rings.pass_over(ending.until)
-            return True
-        return rings.have_read(ending.until)
 
     def _stored(self, position: Position) -> None:
         """Give back the space of what was read up to *position*."""
@@ -177,7 +167,7 @@ class KernelModule(TabledDriver):
         dropped = {name: count for name, count in self._lost.items() if count and name not in _NO_LOSS}
         known = sum(count for name, count in dropped.items() if name.startswith("buffer_"))
         dropped[FULL] = max(dropped.get(FULL, 0) - known, 0)
-        dropped["unread"] = self._unread
+        dropped["unread"] = 0 if self._ending is None else self._ending.unread
         dropped["damaged"] = self._short + (0 if rings is None else rings.corrupt)
         dropped["process_table_full"] = self.tables.processes.dropped
         return SourceStats(

@@ -57,7 +57,7 @@ class LegacyEbpf(TabledDriver):
         self._cgroups: dict[int, bytes] = {}
         self._folders = cgroups.Cgroups()
         self._early: list[RawRecord] = []
-        self._received = self._damaged = self._lost = self._unread = 0
+        self._received = self._damaged = self._lost = 0
         self._ending: Ending[Position] | None = None
         self._told_of: frozenset[str] = frozenset()
 
@@ -119,7 +119,7 @@ class LegacyEbpf(TabledDriver):
             elif now - last >= IDLE:
                 last = now
                 yield Batch(())
-            if self._is_read(program):
+            if self._ending is not None and self._ending.is_reached(program.rings, len(self._early)):
                 return
             self._rest(program.rings)
 
@@ -127,16 +127,6 @@ class LegacyEbpf(TabledDriver):
         """Have :meth:`batches` end behind what waits in the rings now."""
         if self._program is not None:
             self._ending = Ending(self._program.rings.written)
-
-    def _is_read(self, program: Program) -> bool:
-        """Return whether all is read up to the end, if that is known, or its time is over."""
-        ending = self._ending
-        if ending is None:
-            return False
-        if ending.is_over:
-            self._unread += len(self._early) + program.rings.pass_over(ending.until)
-            return True
-        return not self._early and program.rings.have_read(ending.until)
 
     def _events(self, found: Sequence[RawRecord]) -> Iterator[SyscallEvent]:
         """Yield those that rules ask for; each is yielded while the tables are as of this event."""
@@ -209,7 +199,7 @@ class LegacyEbpf(TabledDriver):
             passed=self._applying.passed,
             dropped={
                 "ring_full": self._lost,
-                "unread": self._unread,
+                "unread": 0 if self._ending is None else self._ending.unread,
                 "damaged": self._damaged,
                 "process_table_full": self.tables.processes.dropped,
             },

@@ -32,7 +32,6 @@ from falcohost_syscall.drivers.modern_ebpf.kept import kept
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.reader import Counted, Reader, Since, inherited
-from falcohost_syscall.drivers.modern_ebpf.rings import Rings
 from falcohost_syscall.drivers.modern_ebpf.sentinel import Expected
 from falcohost_syscall.drivers.modern_ebpf.status import Status
 from falcohost_syscall.drivers.modern_ebpf.takeover.journal import GROWTH
@@ -118,7 +117,7 @@ class ModernEbpf:
         self._forget_at = 0.0
         self._status = Status()
         self._unmatched = Unmatched()
-        self._lost = self._unread = 0
+        self._lost = 0
         self._ending: Ending[tuple[int, int]] | None = None
         self._swept = 0.0
 
@@ -316,7 +315,7 @@ class ModernEbpf:
                 last = now
                 self._after_loss(now)
                 yield Batch(())
-            if self._is_read(rings):
+            if self._ending is not None and self._ending.is_reached(rings):
                 return
             if self._reader is not None and (records or self._loader is not None or not rings.is_empty()):
                 rings.wait(SOON if was_asked and records else PERIOD)
@@ -326,16 +325,6 @@ class ModernEbpf:
         if self._reader is not None:
             self._count(self._reader)
             self._ending = Ending(self._reader.feed.rings.produced())
-
-    def _is_read(self, rings: Rings) -> bool:
-        """Return whether all is read up to the end, if that is known, or its time is over."""
-        ending = self._ending
-        if ending is None:
-            return False
-        if ending.is_over:
-            self._unread += rings.pass_over(ending.until)
-            return True
-        return rings.has_read(ending.until)
 
     def _forget(self, reader: Reader) -> None:
         """Forget long texts of processes that have ended, now and then, and have the journal do so."""
@@ -361,7 +350,7 @@ class ModernEbpf:
         if reader is not None:
             self._count(reader)
         dropped = {cause: count for cause, count in self._counted.lost.items() if cause not in INCOMPLETE}
-        if unread := self._status.unread + self._unread:
+        if unread := self._status.unread + (0 if self._ending is None else self._ending.unread):
             dropped["unread"] = unread
         dropped["process_table_full"] = self.processes.dropped
         dropped["cgroup_table_full"] = self.context.containers.dropped

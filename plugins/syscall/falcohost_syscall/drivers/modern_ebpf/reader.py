@@ -129,7 +129,7 @@ class Reader:
         rings = self.feed.rings
         if rings.held > MOST_HELD:
             self.progress.hurry()
-        self.again = self.again and not rings.has_read(self._until)
+        self.again = self.again and not rings.have_read(self._until)
         before = rings.position
         records = rings.read(1 if self._careful and self.again else BATCH)
         if not records and rings.position == before:

@@ -66,7 +66,7 @@ class Rings:
         calls, processes = self._rings
         return calls.produced(), processes.produced()
 
-    def has_read(self, produced: tuple[int, int]) -> bool:
+    def have_read(self, produced: tuple[int, int]) -> bool:
         """Return whether all before these positions was read and returned."""
         return self.position.calls >= produced[0] and self.position.processes >= produced[1]
 
@@ -158,7 +158,7 @@ class Rings:
     def pass_over(self, until: tuple[int, int]) -> int:
         """Read on up to these positions; return how many records that were."""
         count = 0
-        while not self.has_read(until) and (found := self.read()):
+        while not self.have_read(until) and (found := self.read()):
             count += len(found)
         return count
 

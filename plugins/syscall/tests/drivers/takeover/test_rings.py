@@ -107,7 +107,7 @@ def test_readers_in_turn(played, seed):
             rings.release(position)
         if dice.random() < 0.3:  # and here after that
             rings = Rings((calls.descriptor, processes.descriptor), (SIZE, SIZE), position)
-    while not rings.has_read((calls.produced, processes.produced)):
+    while not rings.have_read((calls.produced, processes.produced)):
         returned += rings.read()
     numbers = [struct.unpack("=QQ", one)[1] for one in returned]
 
