@@ -32,6 +32,64 @@ def test_forks_allocate_apart_from_what_they_share():
     assert before > after * 1.5
 
 
+NUMBERS = """
+import json
+from falcohost.host.memory import fill_holes, settle
+from falcohost.testing.rollup import copied
+
+# One free place in a hundred.
+numbers = [0.5 + one for one in range(200_000)]
+del numbers[::100]
+settle()
+
+def make():
+    return [0.25 + one for one in range(2000)]
+
+found = [copied(make)]
+fill_holes()
+print(json.dumps([*found, copied(make)]))
+"""
+
+
+def test_numbers_take_no_holes():
+    """What a fork computes needs no copies of the pages that it shares."""
+    run = subprocess.run([sys.executable, "-c", NUMBERS], check=True, capture_output=True, text=True)
+    before, after = json.loads(run.stdout)
+
+    assert before > 4000, before
+    assert 800 > after, after
+
+
+KEPT = """
+import json
+from falcohost.host.memory import fill_holes, settle
+from falcohost.testing.rollup import copied
+
+def blocks():
+    return [bytes(size) for size in range(520, 980, 16) for _ in range(7)]
+
+kept, others = [], []
+for size in range(520, 980, 16):
+    for _ in range(7):
+        kept.append(bytes(size))
+        others.append(bytes(5000))
+settle()
+kept.clear()
+found = [copied(blocks)]
+fill_holes()
+print(json.dumps([*found, copied(blocks)]))
+"""
+
+
+def test_what_malloc_keeps_of_each_size():
+    """Blocks that were freed and that malloc(3) keeps for the thread are no places for what a fork allocates."""
+    run = subprocess.run([sys.executable, "-c", KEPT], check=True, capture_output=True, text=True)
+    before, after = json.loads(run.stdout)
+
+    assert before > 800, before
+    assert 500 > after, after
+
+
 TRIMMED = """
 from falcohost.clock import Clock
 from falcohost.host.trimming import PAUSE, Trimming

@@ -6,20 +6,30 @@ import contextlib
 import ctypes
 import gc
 import mmap
+import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from falcohost.libc import LIBC
 
-# Of pymalloc: sizes of blocks, and in which pools with which header they are.
-_SMALLEST: Final = 16
+# Of pymalloc: sizes of blocks, how large the pools are in which they are, and the size of the count of those that are
+# taken, with which a pool begins.
 _SIZES: Final = range(48, 513, 16)
 _POOL: Final = 1 << 14
-_HEADER: Final = 48
+_COUNT: Final = 4
+# So many are taken of a pool that was just begun: one, and what finding that out takes.
+_FEW: Final = 5
+# Its sum with a number takes 32 bytes, for which there is no bytes object.
+_FLOAT: Final = 0.5
 # The size of an empty bytes object.
 _EMPTY: Final = bytes.__basicsize__
 # Of malloc(3): sizes of blocks, the largest first.
 _LARGER: Final = (32768, 16384, 8192, 4096, 2048, 1536, 1024, 768, 640, 528, 256, 128, 64, 24)
+# Of malloc(3): sizes of blocks of which each thread keeps some that are freed, and how many of each size.
+_KEPT: Final = range(24, 1033, 16)
+_KEPT_OF_EACH: Final = 7
 # Most blocks of one size: a bound, if an allocator is not as expected here.
 _MOST: Final = 1 << 14
 
@@ -70,7 +80,10 @@ def fill_holes() -> None:
 
     Otherwise forks put what they allocate there, and have to copy a page for each place: 6 MB in all.
     """
-    _filled.append([_until_new_pool(object, _SMALLEST), *(_until_new_pool(_maker(size), size) for size in _SIZES)])
+    with contextlib.suppress(OSError), Path("/proc/self/mem").open("rb", buffering=0) as memory:
+        of_32 = _until_new_pool(lambda: _FLOAT + len(_filled), memory)
+        others = [_until_new_pool(_maker(size), memory) for size in _SIZES]
+        _filled.append([_until_new_pool(object, memory), of_32, *others])
     with contextlib.suppress(AttributeError):
         _fill_heap()  # glibc only
 
@@ -80,16 +93,28 @@ def _maker(size: int) -> Callable[[], object]:
     return lambda: bytes(length)
 
 
-def _until_new_pool(make: Callable[[], object], size: int) -> list[object]:
-    """Return objects of this *size*, made until the allocator has begun a new pool for them."""
+def _until_new_pool(make: Callable[[], object], memory: BinaryIO) -> list[object]:
+    """Return objects of one size, made until the allocator has begun a pool for them.
+
+    Such a pool has few blocks that are taken. It may have been used before, so that its blocks come in any order.
+    """
     found: list[object] = []
     before = -1
     while len(found) < _MOST:
         found.append(made := make())
-        if before == _HEADER and id(made) % _POOL == _HEADER + size:
+        pool = id(made) // _POOL
+        if pool != before and _taken(memory, pool) <= _FEW:
             break
-        before = id(made) % _POOL
+        before = pool
     return found
+
+
+def _taken(memory: BinaryIO, pool: int) -> int:
+    """Return how many blocks of a pool are taken.
+
+    :raises OSError: there is nothing, since it is another allocator's.
+    """
+    return int.from_bytes(os.pread(memory.fileno(), _COUNT, pool * _POOL), sys.byteorder)
 
 
 def _fill_heap() -> None:
@@ -106,4 +131,17 @@ def _fill_heap() -> None:
             if end(0) != before:
                 free(made)
                 break
+    LIBC.malloc_trim(0)
+    _take_kept(malloc, free)
+
+
+def _take_kept(malloc: Callable[[int], int], free: Callable[[int], None]) -> None:
+    """Allocate what malloc(3) keeps for this thread of each size."""
+    top = malloc(_LARGER[0]) or 0  # nothing else is free; what is above this was not kept
+    for size in _KEPT:
+        for _ in range(_KEPT_OF_EACH):
+            if (made := malloc(size) or 0) > top:
+                free(made)
+                break
+    free(top)
     LIBC.malloc_trim(0)
