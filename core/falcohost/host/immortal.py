@@ -45,6 +45,9 @@ def make_immortal() -> int:
                 counts[place] = _IMMORTAL
                 new.append(one)
         made += len(new)
+        for one in new:
+            if type(one) is str:
+                hash(one)  # a text remembers its hash, once somebody asks for it
         objects = [*gc.get_referents(*new), *_parts_of_code(new)]
     return made
 

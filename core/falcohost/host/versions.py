@@ -8,8 +8,21 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from functools import cached_property
 from types import FunctionType
 from typing import Final
+
+#: The flag of classes whose objects have their attributes in the order of names that the class has (object.h).
+_NAMED: Final = 1 << 4
+
+#: Most names that a class knows (pycore_dict.h).
+_MOST_NAMES: Final = 30
+
+#: What a class must not do in its own way.
+_PLAIN: Final = ("__getattribute__", "__sizeof__")
+
+_NOTHING: Final = object()
 
 #: How often code has run by which Python has remembered where its names are.
 _TIMES: Final = 4
@@ -24,6 +37,9 @@ def give_versions() -> None:
         number.argtypes = (ctypes.py_object,)
         for one in _classes():
             number(one)
+        if sys.version_info >= (3, 13):
+            for one in _classes():
+                _give_names(one)
     for module in [*sys.modules.values()]:
         names = getattr(module, "__dict__", None)
         if type(names) is dict and "__name__" in names:
@@ -35,6 +51,49 @@ def give_versions() -> None:
 
 def _look() -> object:
     return __name__
+
+
+def _look_up(one: object) -> object:
+    return one.__sizeof__()
+
+
+def _give_names(kind: type) -> None:
+    """Have *kind* know the names of its objects' attributes, and give these names their version.
+
+    Objects are made for that, of which nobody hears: no code of their class runs. Python counts in the class for how
+    many more names there is room, one less with each object; it ends with that after a few.
+    """
+    if not kind.__flags__ & _NAMED or any(_found(kind, name) is not object.__dict__[name] for name in _PLAIN):
+        return
+    if _found(kind, "__del__") is not _NOTHING:
+        return
+    try:
+        one: object = object.__new__(kind)
+    except TypeError:  # it is abstract, or made by code in C
+        return
+    for name in _names(kind):
+        if not hasattr(type(_found(kind, name)), "__set__"):
+            object.__setattr__(one, name, None)
+    look = FunctionType(_look_up.__code__.replace(), {})
+    for _ in range(_TIMES):
+        look(one)
+    for _ in range(_MOST_NAMES):
+        object.__new__(kind)
+
+
+def _names(kind: type) -> Iterator[str]:
+    """Yield the names of attributes that methods of *kind* set: a class has them since Python 3.13."""
+    for base in reversed(kind.__mro__):
+        own = f"_{base.__name__.lstrip('_')}"
+        for name in base.__dict__.get("__static_attributes__", ()):
+            yield own + name if name.startswith("__") and not name.endswith("__") else name
+        yield from base.__dict__.get("__dataclass_fields__", ())
+        yield from (name for name, one in base.__dict__.items() if isinstance(one, cached_property))
+
+
+def _found(kind: type, name: str) -> object:
+    """Return what *kind* has by this name, without running what may be there."""
+    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), _NOTHING)
 
 
 def _classes() -> list[type]:
