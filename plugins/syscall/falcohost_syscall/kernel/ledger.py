@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sys import byteorder
 from typing import Final, NamedTuple
 
 import msgspec
 
 from falcohost import SourceError
-from falcohost_syscall.kernel.maps import Maps
+from falcohost_syscall.kernel.maps import ARRAY, HASH, Maps, Shape
 
 _ID: Final = 4
+#: Fewer entries are looked up one by one.
+_MANY: Final = 4
 
 
 class Difference(NamedTuple):
@@ -46,13 +49,16 @@ class Ledger:
         self._names: dict[int, str] = {}
         self._values: dict[int, dict[bytes, bytes]] = {}
         self._programs: dict[int, dict[bytes, int]] = {}
+        self._shapes: dict[int, Shape] = {}
         self._versions = itertools.count(1)
+        self._writing = threading.Lock()  # an entry is not compared between its being written and noted
         self.version = 0
 
     def set(self, map_fd: int, name: str, key: bytes, value: bytes) -> None:
         """Set an entry of the map *name*."""
-        self._maps.update(map_fd, key, value)
-        self.note(map_fd, name, key, value)
+        with self._writing:
+            self._maps.update(map_fd, key, value)
+            self.note(map_fd, name, key, value)
 
     def note(self, map_fd: int, name: str, key: bytes, value: bytes) -> None:
         """Take note that an entry of the map *name* has this value, whoever has set it."""
@@ -77,8 +83,9 @@ class Ledger:
 
     def delete(self, map_fd: int, key: bytes) -> None:
         """Remove an entry, if it exists. One of a program array has to stay empty from now on."""
-        self._maps.delete(map_fd, key)
-        self._values.get(map_fd, {}).pop(key, None)
+        with self._writing:
+            self._maps.delete(map_fd, key)
+            self._values.get(map_fd, {}).pop(key, None)
         if key in (programs := self._programs.get(map_fd, {})):
             programs[key] = 0
         self._changes()
@@ -90,7 +97,7 @@ class Ledger:
 
     def forget(self, map_fd: int) -> None:
         """Forget a map that is to be closed."""
-        for kept in (self._names, self._values, self._programs):
+        for kept in (self._names, self._values, self._programs, self._shapes):
             kept.pop(map_fd, None)
         self._changes()
 
@@ -119,18 +126,30 @@ class Ledger:
 
     def differences(self) -> Iterator[Difference]:
         """Yield the entries that are not as they were written."""
-        for map_fd, values in self._values.items():
-            entries = [*values.items()]  # another thread may add one
-            size = max(map(len, values.values()), default=0)
-            there = self._maps.find_each(map_fd, (key for key, _ in entries), size)
-            for (key, value), found in zip(entries, there, strict=True):
-                if found != value and values.get(key) == value:
-                    yield Difference(map_fd, self._names[map_fd], key, False)
+        for map_fd, values in [*self._values.items()]:  # another thread may add one
+            with self._writing:
+                there = self._there(map_fd, [*values])
+                different = [key for key, found in zip(values, there, strict=True) if found != values[key]]
+            for key in different:
+                yield Difference(map_fd, self._names[map_fd], key, False)
         for map_fd, programs in self._programs.items():
             found_programs = self._maps.find_each(map_fd, programs, _ID)
             for (key, program), found in zip(programs.items(), found_programs, strict=True):
                 if (0 if found is None else int.from_bytes(found, byteorder)) != program:
                     yield Difference(map_fd, self._names[map_fd], key, True)
+
+    def _there(self, map_fd: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return what is in a map; many entries are read with few calls."""
+        if (shape := self._shapes.get(map_fd)) is None:
+            shape = self._shapes[map_fd] = self._maps.shape(map_fd)
+        if len(keys) >= _MANY and shape.kind == ARRAY:
+            places = sorted(map(_place, keys))
+            by_place = dict(zip(places, self._maps.places(map_fd, places, shape.value), strict=True))
+            return [by_place[_place(key)] for key in keys]
+        if len(keys) < _MANY or shape.kind != HASH:
+            return [*self._maps.find_each(map_fd, keys, shape.value)]
+        found = dict(self._maps.listed(map_fd, shape.key, shape.value))
+        return [found[key] if key in found else self._maps.find(map_fd, key, shape.value) for key in keys]
 
     def mend(self, found: Difference) -> bool:
         """Write an entry as it was; return whether that is possible."""
@@ -158,3 +177,7 @@ class Ledger:
     def _program(self, map_fd: int, key: bytes) -> int:
         found = self._maps.find(map_fd, key, _ID)
         return 0 if found is None else int.from_bytes(found, byteorder)
+
+
+def _place(key: bytes) -> int:
+    return int.from_bytes(key, byteorder)

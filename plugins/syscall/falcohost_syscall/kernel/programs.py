@@ -16,9 +16,10 @@ from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.given_types import has_own
 from falcohost_syscall.kernel.kernel_types import FUNCTION, TRACEPOINT, TYPEDEF, VARIABLE
 from falcohost_syscall.kernel.libbpf import INSTRUCTION, LOG_LINES, LibbpfError, Library
+from falcohost_syscall.kernel.maps import ARRAY, HASH
 
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
-MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_PERCPU_ARRAY, MAP_LPM_TRIE = 1, 2, 3, 6, 11
+MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_PERCPU_ARRAY, MAP_LPM_TRIE = HASH, ARRAY, 3, 6, 11
 PROGRAM_TRACEPOINT, PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 5, 17, 26
 ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
 _NO_PREALLOC = 1

@@ -95,7 +95,7 @@ class Feed:
     def lost(self) -> dict[str, int]:
         """Return how often the probe lost something since it was loaded, by cause (enum lost of bpf/record.h)."""
         causes = record.ENUMS["lost"]
-        values = self._access.values(self._maps["lost"], map(_U32.pack, range(len(causes))), 8 * self._cpus)
+        values = self._access.places(self._maps["lost"], range(len(causes)), 8 * self._cpus)
         return {cause: sum(self._lost.unpack(value)) for cause, value in zip(causes, values, strict=True)}
 
     def counts(self, rows: Iterable[int]) -> dict[int, record.CallCount]:
@@ -103,8 +103,8 @@ class Feed:
 
         What no rule asks for is counted in row 0 (calls) and in the rows ``record.COUNT_…``.
         """
-        wanted = dict.fromkeys((*_UNWANTED, *rows))
-        values = self._access.values(self._maps["call_counts"], map(_U32.pack, wanted), self._counts.size)
+        wanted = sorted({*_UNWANTED, *rows})
+        values = self._access.places(self._maps["call_counts"], wanted, self._counts.size)
         return {row: self._count(row, value) for row, value in zip(wanted, values, strict=True)}
 
     def _count(self, row: int, value: bytes) -> record.CallCount:

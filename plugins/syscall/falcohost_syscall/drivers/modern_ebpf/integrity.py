@@ -32,8 +32,6 @@ _SPENT: Final = ("processes_spent", "groups_spent")
 _KEY: Final = 16
 _WHEN_AND_BYTES: Final = struct.Struct("=QQ")
 _SOON: Final = 1_000_000_000
-# More bytes than the kernel tells of a descriptor.
-_FACTS: Final = 4096
 # Maps into which the loader writes; frozen, they would stay as they are.
 _WRITTEN: Final = ("calls", "filters", "ignored_pids", "stages", ".data.wanted", ".data.options")
 
@@ -125,17 +123,9 @@ class Integrity:
         if not loaded.are_there((*loaded.map_fds().values(), *loaded.link_fds())):
             yield self._is_broken("a map or a link is gone")
         for name in _WRITTEN:
-            if _is_frozen(self._probe.map_fd(name)):
+            if loaded.is_frozen(self._probe.map_fd(name), _NOBODY):
                 yield self._is_broken(f"the map '{name}' was frozen")
 
     def _is_broken(self, what: str) -> str:
         self._broken = what
         return f"{what}; everything is loaded anew"
-
-
-def _is_frozen(map_fd: int) -> bool:
-    descriptor = os.open(f"/proc/self/fdinfo/{map_fd}", os.O_RDONLY | os.O_CLOEXEC)  # a Path costs more than the call
-    try:
-        return b"\nfrozen:\t1" in os.read(descriptor, _FACTS)
-    finally:
-        os.close(descriptor)
