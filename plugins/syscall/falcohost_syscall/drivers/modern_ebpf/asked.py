@@ -22,6 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf.written import Written
 from falcohost_syscall.fields.field import Need
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.processes.users import Stamp, Users, stamps
+from falcohost_syscall.pushdown.joint import Joint, joint, together
 from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.pushdown.present import present
@@ -36,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
     :ivar options: what the probe sends besides.
     :ivar watched: the files to watch by inode.
     :ivar present: what of each event type is collected only of events that pass (``ASKS_…``).
+    :ivar joint: the conditions that filters of several event types share.
     :ivar accounts: the state of the files with accounts, if it depends on them.
     """
 
@@ -44,7 +46,13 @@ class Asked(msgspec.Struct, frozen=True):
     options: Options
     watched: list[bytes]
     present: dict[str, int]
+    joint: list[Joint] = []
     accounts: list[Stamp] | None = None
+
+    @property
+    def filtered(self) -> dict[str, Condition]:
+        """The conditions for filters: joint ones for event types that have such."""
+        return together(self.conditions, self.joint)
 
 
 def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
@@ -52,7 +60,8 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
     found = stamps()  # first, so that a change meanwhile is noticed
     chosen = config.base.choose(plan)
     every = not config.process_context
-    needed = conditions(chosen, Users(), all_processes=every) if config.pushdown else {}
+    users = Users()
+    needed = conditions(chosen, users, all_processes=every) if config.pushdown else {}
     collected = wanted.collected(chosen, needed, all_processes=every)
     paths = watched_paths(config.watched, chosen) if config.all_names else frozenset()
     options = wanted.options(chosen, needed, all_processes=every)
@@ -62,10 +71,11 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
         options._replace(watched=bool(paths), requested=not config.all_names),
         sorted(map(os.fsencode, paths)),
         {name: bits for name in sorted(collected) if (bits := present(chosen, BY_NAME[name]))},
+        joint(chosen, users, {name: condition for name, condition in needed.items() if name in collected}),
         found if Need.ACCOUNTS in needs(chosen) else None,
     )
     said = zlib.compress(_encode(asked))  # the loader keeps it
-    later = parted(asked.conditions).later if compiled else {}
+    later = parted(asked.filtered).later if compiled else {}
     return _SIZE.pack(len(said)) + said + (written.write(later) if later else b"")
 
 

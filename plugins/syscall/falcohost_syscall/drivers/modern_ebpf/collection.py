@@ -22,6 +22,7 @@ from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.written import Written
 from falcohost_syscall.facts.folders import has_folders, last_names
 from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.pushdown.joint import own
 from falcohost_syscall.records.record import CallSpec
 from falcohost_syscall.watched.files import WatchedFiles
 
@@ -58,10 +59,11 @@ class Collection:
     def update(self, asked: Asked) -> None:
         """Collect what is *asked* for. Calls that were collected before stay collected."""
         self._end_later()
-        now, later = parted(asked.conditions) if self.apart else Parted(asked.conditions, {})
-        self._collect(replace(asked, conditions=now))
+        now, later = parted(asked.filtered) if self.apart else Parted(asked.filtered, {})
+        first = {name: own(condition, name) for name, condition in now.items()}
+        self._collect(replace(asked, conditions=first) if later else asked, now)
         if later and not self._begin_later(later):
-            self._collect(asked)
+            self._collect(asked, asked.filtered)
 
     @property
     def waits(self) -> bool:
@@ -81,7 +83,7 @@ class Collection:
         if None in found:
             return
         wanted = asked()
-        self._set_last_names(wanted.conditions)
+        self._set_last_names(wanted.filtered)
         for place, filters in zip(self._probe.places, found, strict=True):
             if filters is not None:
                 place.add_filters(filters.programs)
@@ -111,8 +113,8 @@ class Collection:
             later.close()
         self._later.clear()
 
-    def _collect(self, asked: Asked) -> None:
-        conditions = dict(asked.conditions)
+    def _collect(self, asked: Asked, conditions: dict[str, Condition]) -> None:
+        """Collect what is *asked* for, with filters of these *conditions*."""
         self.expected = expected = sentinel.expected(frozenset(asked.types), self._agent)
         if expected.call is not None:
             conditions[expected.call] = sentinel.condition(expected)
@@ -169,7 +171,7 @@ class Collection:
         self._tell(weaker)
 
     def _set_last_names(self, needed: Mapping[str, Condition]) -> None:
-        opens = {condition for name, condition in needed.items() if has_folders(BY_NAME[name])}
+        opens = {own(condition, name) for name, condition in needed.items() if has_folders(BY_NAME[name])}
         self._probe.set_last_names(chain.from_iterable(map(last_names, opens)))
 
     def _has_processes(self, place: Probe | Stages) -> bool:

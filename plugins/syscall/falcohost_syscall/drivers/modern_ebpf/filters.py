@@ -11,11 +11,12 @@ from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.folders import has_folders, of_folders
 from falcohost_syscall.facts.header import RET
-from falcohost_syscall.filters.condition import TRUE, Condition, Point, where
+from falcohost_syscall.filters.condition import TRUE, Condition, Point, up_to, where
 from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, FilterKernel
 from falcohost_syscall.kernel.sharing import Sharing
+from falcohost_syscall.pushdown.joint import own
 from falcohost_syscall.records.record import (
     MAX_CALLS,
     STAGE_LEFT_OUT,
@@ -103,10 +104,36 @@ def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes:
         for condition, names in types.items():
             for kept, same, needed in _parted(condition, names, processes):
                 maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
-                _add(filters, compiled(needed, kernel, maps, kept.site), same, kept.filters)
-                if kept is _CALLS:
-                    _add_of_folders(filters, needed, same, kernel, maps)
+                for part, rest in _compiled(filters, needed, same, kernel, maps, kept).items():
+                    if kept is _CALLS:
+                        _add_of_folders(filters, part, rest, kernel, maps)
     return filters
+
+
+def _compiled(
+    filters: Filters, condition: Condition, names: Sequence[str], kernel: Sharing, maps: SiteMaps, kept: _FilterMaps
+) -> Mapping[Condition, Sequence[str]]:
+    """Add the filters of a condition of these event types; return what it says of each.
+
+    A joint one that would be weakened is worth less than one for each.
+    """
+    alone: dict[Condition, list[str]] = {}
+    for name in names:
+        alone.setdefault(own(condition, name), []).append(name)
+    if len(alone) > 1:
+        loaded = compiled(condition, kernel, maps, kept.site)
+        if loaded.weaker is None:
+            for point, program in loaded.programs.items():
+                asking = [name for name in names if own(up_to(condition, point), name) != TRUE]
+                _add(filters, Loaded({point: program}, None), asking, kept.filters)
+                if not asking:
+                    kernel.close(program)
+            return alone
+        for program in loaded.programs.values():
+            kernel.close(program)
+    for part, same in alone.items():
+        _add(filters, compiled(part, kernel, maps, kept.site), same, kept.filters)
+    return alone
 
 
 def _parted(
