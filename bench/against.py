@@ -111,6 +111,8 @@ class Loads:
             cores=[1],
             seconds=self._seconds,
             flood=0,
+            settle=3,
+            filtered=None,  # an older checkout does not say it
         )
         modes = measure_loads(options, self._program)["modes"]
         return {mode: 1 / row["kept"] for mode, row in modes.items()}  # type: ignore[attr-defined]

@@ -1,7 +1,9 @@
 """Measures the agent's overhead: remaining throughput, the agent's own CPU time, lost events, time until ready.
 
 Each round runs every load without an agent and then with one, so that drift of the machine affects both equally; the
-numbers are medians over the rounds. The agent's CPU time is that of its whole process tree. ``--rules`` chooses the
+numbers are medians over the rounds. The agent's CPU time is that of its whole process tree; that of its start, which
+ends ``--settle`` seconds after it is ready and not before all its filters are loaded, is told apart from that of the
+loads. ``--rules`` chooses the
 rules: the public stable ones, those that are shipped, or three on open, execve and connect. ``--agent`` names the
 command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it with the same script.
 *Caller* is the time of the load's own processes for one operation, as a multiple of that without an agent, so without
@@ -33,6 +35,8 @@ from typing import NamedTuple
 BENCH = Path(__file__).resolve().parent
 MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
 TICKS = os.sysconf("SC_CLK_TCK")
+#: What the agent says once it has filters that come after it is ready: with the shipped rules it has.
+FILTERED = "All filters are loaded"
 #: The clock of what the scheduler gave to a process (include/linux/posix-timers_types.h).
 CPUCLOCK_SCHED = 2
 PUBLIC = BENCH.parent.parent / "shared/corpus/rules/falco_rules.yaml"
@@ -109,6 +113,14 @@ class Agent:
         self.errors = self._log.read_text(errors="replace")
         self._folder.cleanup()
 
+    def settle(self, seconds: float, said: str | None) -> None:
+        """Wait so long, and until it has *said* something."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 or (said and said not in self._log.read_text(errors="replace")):
+            time.sleep(max(left, 0.1))
+            if time.monotonic() - end > self.wait:
+                sys.exit(f"the agent did not say {said!r}:\n{self._log.read_text(errors='replace')}")
+
     @property
     def lost(self) -> int:
         """Return how many events it says that it lost (Falco says it with -v)."""
@@ -163,7 +175,7 @@ def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | No
 def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
     """Run all rounds; return the figures of every mode, and of the agent itself."""
     samples: dict[tuple[str, int], list[tuple[float, ...]]] = {}
-    ready, pss, lost, flood = [], [], [], []
+    ready, pss, lost, flood, starts = [], [], [], [], []
     for number in range(options.rounds):
         plain = {
             (mode, cores): load(program, mode, options.seconds, cores, None)
@@ -172,7 +184,9 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
         }
         with Agent(shlex.split(options.agent), options.ready, options.wait) as agent:
             ready.append(agent.seconds_to_ready)
-            time.sleep(1)
+            until_ready = cpu_seconds(agent.process.pid)
+            agent.settle(options.settle, options.filtered)
+            starts.append((until_ready, cpu_seconds(agent.process.pid) - until_ready))
             pss.append(pss_mb(agent.process.pid))
             for (mode, cores), unwatched in plain.items():
                 done = load(program, mode, options.seconds, cores, agent)
@@ -199,8 +213,11 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
             "cpu_us": round(cpu_us, 2),
             "core": round(of_core, 4),
         }
+    until_ready, after = (round(statistics.median(column), 2) for column in zip(*starts, strict=True))
     return {
         "ready_s": round(statistics.median(ready), 2),
+        "start_cpu_s": until_ready,
+        "settle_cpu_s": after,
         "pss_mb": round(statistics.median(pss), 1),
         "lost": lost,
         "flood": flood,
@@ -229,6 +246,7 @@ def main() -> None:
     parser.add_argument("--flood", type=float, default=0, help="seconds of opening files in which losses are counted")
     parser.add_argument("--wait", type=float, default=60, help="seconds in which the agent has to be ready")
     parser.add_argument("--ready", default="Ready", help="what the agent prints on stderr once it watches")
+    parser.add_argument("--settle", type=float, default=3, help="seconds after it is ready that belong to the start")
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--cores", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seconds", type=float, default=3)
@@ -237,6 +255,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder, "load")
         subprocess.run(["gcc", "-O2", "-o", program, BENCH / "load.c"], check=True)
+        options.filtered = FILTERED if options.rules == "shipped" and not options.agent else None
         options.agent = options.agent or command(options.rules, Path(folder))
         if options.engine:
             options.agent += f" -o engine.kind={options.engine} -o falcohost.source_timeout={options.wait:.0f}"
@@ -244,6 +263,7 @@ def main() -> None:
     print(f"{'load/cores':14} {'kept':>6} {'caller':>7} {'agent µs/op':>12} {'of a core':>10}")
     for name, row in figures["modes"].items():  # type: ignore[attr-defined]
         print(f"{name:14} {row['kept']:6.2f} {row['caller']:7.2f} {row['cpu_us']:12.2f} {row['core']:10.2%}")
+    print(f"start: CPU {figures['start_cpu_s']} s until ready, {figures['settle_cpu_s']} s in the time after it")
     print(f"ready {figures['ready_s']} s, PSS {figures['pss_mb']} MB, lost {figures['lost']}, flood {figures['flood']}")
     print(json.dumps({"bench": "overhead", "agent": options.agent, "rules": options.rules, **figures}))
 

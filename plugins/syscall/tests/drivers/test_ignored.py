@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,7 @@ class PlayedProbe:
 def process():
     """Return a process that executes another program when it gets a line."""
     with subprocess.Popen([sys.executable, "-c", BECOMES], stdin=subprocess.PIPE, text=True) as process:
+        wait_until(Path(f"/proc/{process.pid}/cmdline").read_bytes)  # it has none while it executes Python
         yield process
         process.kill()
 

@@ -314,6 +314,7 @@ class Loader:
         if not collection.waits:
             self._hold()
             self._tell()
+            _log.info("All filters are loaded, %.1f s after the first.", time.monotonic() - self._opened)
 
     @property
     def _lacks_filters(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -83,10 +84,12 @@ def has_all(loader: Loader) -> bool:
     return loader.status().purpose != ""
 
 
-def test_they_pass_until_there_is_a_filter(started):
+def test_they_pass_until_there_is_a_filter(started, caplog):
     """Without a filter each call passes; with it none does that no rule wants. No process is left."""
     loader, driver = started(RULE)
+    caplog.set_level(logging.INFO, "falcohost")
     at_once = loader.status().purpose
+    said_at_once = "All filters are loaded" in caplog.text
     run(UNWANTED)
     before = driver.stats().types["rmdir"]
     wait_until(lambda: has_all(loader))
@@ -95,6 +98,7 @@ def test_they_pass_until_there_is_a_filter(started):
     after = driver.stats().types["rmdir"]
 
     assert at_once == ""
+    assert (False, 1) == (said_at_once, caplog.text.count("All filters are loaded"))
     assert before.passed >= 50
     assert after.filtered - middle.filtered >= 50
     assert after.seen - middle.seen == after.filtered - middle.filtered
