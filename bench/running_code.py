@@ -1,8 +1,9 @@
 """Finds out which functions run in which process of the agent after the first fork, and writes running_code.txt.
 
-The agent with these rules, the public stable ones by default, runs until it has been ready for some seconds, in which
-alerts arise. Its processes note the code that begins (sys.monitoring) in memory that they share with this one. See
-:mod:`falcohost.host.running_code`. Needs root, and Python 3.12 or newer.
+The agent with these rules, the public stable ones by default, runs until it has been ready for some seconds, first idle
+and then with alerts. Its processes note the code that begins (sys.monitoring) in memory that they share with this one.
+What only a start runs, and what runs later only with alerts, is told apart: a process gives back what its start has
+changed. See :mod:`falcohost.host.running_code`. Needs root, and Python 3.12 or newer.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ KINDS: Final = {
     ("falcohost_containers.helper", "serve"): "runtimes",
 }
 SEVERAL: Final = "several"
+#: What the names of sections end with, by the phase in which their functions first run again: only at the start, while
+#: it is idle, with alerts.
+ENDS: Final = (" at the start", "", " with alerts")
+START, IDLE, ALERTS = range(3)
+#: Seconds from being ready until it is idle.
+SETTLES: Final = 10
 REGION, REGIONS, TOOL = 1 << 19, 512, 4
 
 
@@ -49,15 +56,25 @@ class Noting:
     """Notes in shared memory, in a region for each process, the code that begins."""
 
     def __init__(self) -> None:
-        self.memory = mmap.mmap(-1, REGION * REGIONS)
+        self.memory = mmap.mmap(-1, REGION * REGIONS + 1)
         self._at = 4
+        self._known: set[tuple[int, CodeType]] = set()
+
+    @property
+    def phase(self) -> int:
+        """The phase, in all processes."""
+        return self.memory[REGION * REGIONS]
+
+    @phase.setter
+    def phase(self, phase: int) -> None:
+        self.memory[REGION * REGIONS] = phase
 
     def begin(self) -> None:
         """Begin anew, in the region of this process."""
         self._start = os.getpid() % REGIONS * REGION
         self._at = 4
         self.memory[self._start : self._start + 4] = bytes(4)
-        sys.monitoring.restart_events()
+        self._known.clear()
 
     def start(self) -> None:
         """Note what begins in this process and its forks."""
@@ -68,23 +85,25 @@ class Noting:
         monitoring.set_events(TOOL, monitoring.events.PY_START)
         os.register_at_fork(after_in_child=self.begin)
 
-    def _note(self, code: CodeType, _: int) -> object:
+    def _note(self, code: CodeType, _: int) -> None:
         if code.co_qualname == "fill_holes":  # what runs before the first fork is changed before it
             self.begin()
-        line = f"{code.co_filename}\t{code.co_qualname}\n".encode()
+        if (self.phase, code) in self._known:
+            return
+        self._known.add((self.phase, code))
+        line = f"{code.co_filename}\t{code.co_qualname}\t{self.phase}\n".encode()
         end = self._at + len(line)
         if end <= REGION:
             self.memory[self._start + self._at : self._start + end] = line
             self._at = end
             self.memory[self._start : self._start + 4] = struct.pack("=I", end)
-        return sys.monitoring.DISABLE
 
     def noted(self, pid: int) -> list[list[str]]:
-        """Return files and names that a process has noted."""
+        """Return files, names and phases that a process has noted."""
         start = pid % REGIONS * REGION
         (end,) = struct.unpack_from("=I", self.memory, start)
         lines = self.memory[start + 4 : start + end].decode(errors="replace").splitlines()
-        return [parts for line in lines if len(parts := line.split("\t")) == 2]  # threads may mix theirs
+        return [parts for line in lines if len(parts := line.split("\t")) == 3]  # threads may mix theirs
 
 
 def modules() -> dict[str, str]:
@@ -116,20 +135,31 @@ def run(rules: list[str], seconds: float) -> dict[tuple[str, str], str]:
             time.sleep(0.1)
             if os.waitpid(pid, os.WNOHANG)[0]:
                 sys.exit(err.read_text())
+        time.sleep(SETTLES)
+        noting.phase = IDLE
+        time.sleep(seconds)
+        noting.phase = ALERTS
         for _ in range(int(seconds)):
             subprocess.run(["cat", "/etc/shadow"], stdout=subprocess.DEVNULL, check=True)
             time.sleep(1)
-        names, ran = modules(), defaultdict(set)
+        names = modules()
+        ran: dict[tuple[str, str], list[set[str]]] = defaultdict(lambda: [set() for _ in ENDS])
         for one in tree(pid):
-            found = [(_module(file, names), name) for file, name in noting.noted(one)]
+            found = [((_module(file, names), name), int(phase)) for file, name, phase in noting.noted(one)]
             comm = Path(f"/proc/{one}/comm").read_text().strip().removeprefix("falcohost-")
             other = "proc" if comm in ("falcohost", "python") else comm
-            label = next((KINDS[each] for each in found if each in KINDS), other)
-            for each in found:
-                ran[each].add(label)
+            label = next((KINDS[each] for each, _ in found if each in KINDS), other)
+            for each, phase in found:
+                ran[each][phase].add(label)
         os.kill(pid, signal.SIGTERM)
         os.waitpid(pid, 0)
-    return {each: SEVERAL if len(where) > 1 else min(where) for each, where in ran.items() if each[0]}
+    return {each: _section(where) for each, where in ran.items() if each[0]}
+
+
+def _section(where: list[set[str]]) -> str:
+    """Return the section of a function that ran in these processes, by phase."""
+    phase = next((one for one in (IDLE, ALERTS) if where[one]), START)
+    return (SEVERAL if len(where[phase]) > 1 else min(where[phase])) + ENDS[phase]
 
 
 def _agent(noting: Noting, rules: list[str], folder: Path) -> NoReturn:
@@ -178,13 +208,15 @@ def main() -> None:
     """Write the files; print how many functions run in each process, and last one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rules", nargs="+", default=[str(CORPUS / "rules/falco_rules.yaml")])
-    parser.add_argument("--seconds", type=float, default=10, help="for how long it runs, with an alert each second")
+    parser.add_argument(
+        "--seconds", type=float, default=10, help="how long it is idle, and then has an alert each second"
+    )
     given = parser.parse_args()
     ran = run(given.rules, given.seconds)
     write(ran)
     counts = {process: list(ran.values()).count(process) for process in sorted({*ran.values()})}
     for process, count in counts.items():
-        print(f"{process:12} {count:5}")
+        print(f"{process:25} {count:5}")
     print(json.dumps({"bench": "running_code", "functions": counts}))
 
 

@@ -93,6 +93,7 @@ PUBLIC = {
         "HelperSpec",
         "port_in",
         "prepare_threads",
+        "return_memory",
     ],
     "falcohost.ir": [
         "FALSE",

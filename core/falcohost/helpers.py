@@ -12,9 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from falcohost.agent import Job
+from falcohost.code_memory import give_back
+from falcohost.libc import LIBC
 from falcohost.port import Port, PortClosed, SocketPort
 
-__all__ = ["HELPERS", "Helper", "HelperEnded", "HelperPort", "HelperSpec", "port_in", "prepare_threads"]
+__all__ = [
+    "HELPERS",
+    "Helper",
+    "HelperEnded",
+    "HelperPort",
+    "HelperSpec",
+    "port_in",
+    "prepare_threads",
+    "return_memory",
+]
 
 _Q = TypeVar("_Q")
 _A = TypeVar("_A")
@@ -148,3 +159,10 @@ def prepare_threads() -> None:
     threading.stack_size(_STACK)
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)  # glibc only
+
+
+def return_memory() -> None:
+    """Return memory to the system that only the start of this helper has needed. Call it a moment after that."""
+    with contextlib.suppress(AttributeError):
+        LIBC.malloc_trim(0)  # glibc only
+    give_back()

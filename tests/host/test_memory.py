@@ -92,7 +92,7 @@ def test_what_malloc_keeps_of_each_size():
 
 TRIMMED = """
 from falcohost.clock import Clock
-from falcohost.host.trimming import PAUSE, Trimming
+from falcohost.host.trimming import EARLY, PAUSE, Trimming
 from falcohost.testing.rollup import kib
 
 now = 0.0
@@ -103,7 +103,11 @@ class Stopped(Clock):
 
 freed = []
 trimming = Trimming(Stopped(), lambda: freed.append(now))
-assert trimming.left is None
+lefts = [trimming.left]
+for now in EARLY:
+    trimming.now_and_then()
+    lefts.append(trimming.left)
+assert lefts == [EARLY[0], EARLY[1] - EARLY[0], None]
 blocks = [bytes(1024) for _ in range(40_000)]
 trimming.used()
 del blocks[1::16], blocks[1::15], blocks[1::14], blocks[1::13]
@@ -111,13 +115,13 @@ kept = blocks[::64]
 blocks.clear()
 busy = kib("Pss_Anon")
 assert trimming.left == PAUSE
-now = PAUSE - 1
+now += PAUSE - 1
 trimming.now_and_then()
 early = kib("Pss_Anon")
-now = PAUSE
+now += 1
 trimming.now_and_then()
 assert trimming.left is None
-assert freed == [PAUSE]
+assert freed == [EARLY[1] + PAUSE]
 print(busy, early, kib("Pss_Anon"))
 """
 

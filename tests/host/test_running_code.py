@@ -8,7 +8,7 @@ from types import CodeType, ModuleType
 
 import pytest
 
-from falcohost.host import running_code
+from falcohost.host import immortal, running_code
 from falcohost.host.running_code import FILE, is_possible, parsed
 
 #: A package of modules with many functions each, of which one in 40 runs, with all that functions may have.
@@ -43,7 +43,7 @@ class Kind:
 def fails():
     raise ValueError("line")
 """
-RUNNING = "runs runs.<locals>.inner runs.<locals>.<genexpr> counted Kind.__init__ Kind.doubled Kind.made"
+RUNNING = "deep runs runs.<locals>.inner runs.<locals>.<genexpr> counted Kind.__init__ Kind.doubled Kind.made"
 
 SCRIPT = """
 import gc, importlib, json, sys, traceback
@@ -78,6 +78,75 @@ except ValueError as error:
 gc.collect()
 moved = [name for name, code in before.items() if vars(modules[0])[name].__code__ is not code]
 print(json.dumps([count, again, pages, sum(found), list(generator), line, moved]))
+"""
+
+
+GIVEN_BACK = """
+import contextlib, importlib, json, os, re, sys, threading
+sys.path.insert(0, sys.argv[1])
+from falcohost.code_memory import give_back
+from falcohost.host.memory import fill_holes, settle
+from falcohost.host.immortal import make_immortal
+from falcohost.host.running_code import keep_moved_code, move_running_code
+from falcohost.testing.rollup import kib, copied
+
+if sys.argv[2] == "no file":
+    def refused(*arguments):
+        raise PermissionError
+    os.memfd_create = refused
+modules = [importlib.import_module(f"package.m{number}") for number in range(40)]
+
+def run():
+    return [module.runs(5) for module in modules for _ in range(20)]
+
+def deep(number):
+    with contextlib.suppress(ZeroDivisionError):
+        if number:
+            return [deep(number - 1) + one for one in range(2)][0]
+        give_back()
+        1 / 0
+    return 0
+
+# As those functions, it lies where code is moved to.
+modules[0].deep = deep
+deep.__globals__["__name__"] = "package.m0"
+move_running_code(["package.m0"])
+make_immortal()
+settle()
+keep_moved_code()
+fill_holes()
+maps = open("/proc/self/maps").read()
+files = re.findall(r"(\\S+) \\S+ \\S+ \\S+ +/memfd:falcohost code", maps)
+opened = [one for one in os.listdir("/proc/self/fd") if "falcohost code" in os.path.realpath(f"/proc/self/fd/{one}")]
+
+def run_again():
+    run()
+
+def run_and_give_back():
+    run()
+    give_back()
+
+run(); give_back()
+pages = copied(run_again), copied(run_and_give_back)
+expected = run()
+generator = modules[0].counted(50)
+found, same = [next(generator)], []
+threads = [threading.Thread(target=lambda: same.append(run() == expected)) for _ in range(4)]
+for one in threads:
+    one.start()
+for _ in range(200):
+    give_back()
+    found.append(next(generator, 0))
+    found.append(deep(5))
+    run()
+for one in threads:
+    one.join()
+trouble = []
+try:
+    modules[0].fails()
+except ValueError as error:
+    trouble = [error.args[0]]
+print(json.dumps([pages, files, opened, run() == expected, same, sum(found), trouble]))
 """
 
 
@@ -128,6 +197,22 @@ def test_a_fork_copies_less(package):
     assert MODULES * len(RUNNING.split()) <= count
     if sys.version_info >= (3, 12):  # with 3.11 counts change pages, too
         assert before > after + 100, (before, after)
+
+
+@pytest.mark.skipif(not immortal.is_possible(), reason="this Python has no immortal objects")
+@POSSIBLE
+@pytest.mark.parametrize("how", ["kept", "no file"])
+def test_a_process_gives_back_what_it_has_changed(package, how):
+    """Code that was given back, also while it runs, does the same; its pages are shared again, with nothing open."""
+    done = subprocess.run([sys.executable, "-c", GIVEN_BACK, package, how], check=True, capture_output=True, text=True)
+    (before, after), files, opened, same, by_threads, total, trouble = json.loads(done.stdout)
+
+    assert ([], True, [True] * 4, sum(range(51)), ["line"]) == (opened, same, by_threads, total, trouble)
+    if how == "kept":
+        assert ["rw-p"] == files
+        assert before > after + 80, (before, after)
+    else:
+        assert [] == files
 
 
 def test_nothing_is_moved_while_somebody_follows(monkeypatch):

@@ -25,7 +25,7 @@ from falcohost.host.precedence import take_precedence
 from falcohost.host.preload import preload, preload_own
 from falcohost.host.reader_link import Early
 from falcohost.host.restart import restart, taken_along
-from falcohost.host.running_code import move_running_code
+from falcohost.host.running_code import keep_moved_code, move_running_code
 from falcohost.host.storing.given import StoreGiven
 from falcohost.host.summary import MOST_FAULTS
 from falcohost.host.supervision.ahead import Ahead
@@ -78,6 +78,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     give_versions()
     make_immortal()
     settle()
+    keep_moved_code()
     fill_holes()
     gc.enable()
     outcome = supervisor.run()

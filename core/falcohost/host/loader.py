@@ -19,6 +19,7 @@ from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.jobs import job_of
 from falcohost.host.memory import release, settle, share_arena
 from falcohost.host.task import LoadTask, limit_environment, make_load_task
+from falcohost.host.trimming import Trimming
 from falcohost.host.uplink import Uplink
 from falcohost.host.worker_data import unseal, unseal_for_loader
 from falcohost.kept import LoadAgain
@@ -63,12 +64,14 @@ def run_loader(data: int, uplink: Uplink, parent: int, user: int | None, ahead: 
     settle()
     uplink.send(wire.Confined(job_of(needs)))
     uplink.send(wire.Loaded())
+    trimming = Trimming()
     last = ""
     said, hurries = 0.0, False
     while True:
         if (now := time.monotonic()) - said > WORKS:
             said = now
             uplink.send(wire.Working())
+        trimming.now_and_then()
         try:
             pause = getattr(loader, "pause", PAUSE)
             hurried, hurries = hurries, pause < PAUSE

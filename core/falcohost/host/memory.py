@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from falcohost.code_memory import give_back
 from falcohost.libc import LIBC
 
 # Of pymalloc: sizes of blocks, how large the pools are in which they are, and the size of the count of those that are
@@ -61,9 +62,10 @@ def release() -> None:
 
 
 def trim() -> None:
-    """Return to the system what malloc(3) has free."""
+    """Return to the system what malloc(3) has free, and what this process has changed of the code that it runs."""
     with contextlib.suppress(AttributeError):
         LIBC.malloc_trim(0)  # glibc only
+    give_back()
 
 
 def share_arena() -> None:

@@ -5,6 +5,9 @@ some. Where code is as it was loaded, each page of 4 KiB has one or two function
 that never do and what belongs to them. Which functions run in which process is written down in a file of each package,
 ``running_code.txt``, by ``script/bench running_code``. What is missing there only takes more memory.
 
+A process gives back what its start has changed of it (:mod:`falcohost.code_memory`), so that sections of a file tell
+apart what only a start runs, and what needs an alert.
+
 Code is moved, not made anew: callers know functions by a version, which they would lose.
 """
 
@@ -20,6 +23,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Final, NamedTuple
 
+from falcohost.code_memory import keep
+from falcohost.host import immortal
 from falcohost.host.memory import unused
 
 #: The file of a package in which it is written which of its functions run, and this package.
@@ -35,6 +40,9 @@ _PAGE: Final = 4096
 #: Where the items of a tuple begin.
 _ITEMS: Final = tuple.__basicsize__
 
+#: What a Python has that compiles code while it runs, and so keeps more of it than what is in the code.
+_COMPILES: Final = ("_Py_GetExecutor", "_Py_SetTier2Optimizer", "PyUnstable_GetExecutor", "PyUnstable_SetOptimizer")
+
 #: By module and name of a function, where in the order of all processes its first one is.
 Order = Mapping[str, Mapping[str, int]]
 
@@ -46,8 +54,9 @@ class _Code(NamedTuple):
     places: list[int]
 
 
-#: Where code was moved to.
+#: Where code was moved to, and this memory.
 _moved: list[range] = []
+_memory: list[memoryview] = []
 
 
 def move_running_code(modules: Iterable[str]) -> int:
@@ -60,12 +69,14 @@ def move_running_code(modules: Iterable[str]) -> int:
         return 0
     found = _found(_order({OWN, *(name.partition(".")[0] for name in modules)}))
     size = sum(_size(one.code) for _, those in found for one in those) + _PAGE * len(found)
-    if not size:
+    if not found:
         return 0
+    size += -size % _PAGE
     memory = unused(size)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))  # it stays, also while Python ends
     at, count = ctypes.addressof(ctypes.c_char.from_buffer(memory)), 0
     _moved.append(range(at, at + size))
+    _memory.append(memory)
     for _, those in found:
         at += -at % _PAGE
         for one in those:
@@ -73,6 +84,17 @@ def move_running_code(modules: Iterable[str]) -> int:
             at += _size(one.code)
         count += len(those)
     return count
+
+
+def keep_moved_code() -> None:
+    """Have processes give back, by :func:`~falcohost.code_memory.give_back`, what they have changed of what was moved.
+
+    To be called when all objects are immortal: counts would be given back, too.
+    """
+    if immortal.is_possible() and not any(hasattr(ctypes.pythonapi, name) for name in _COMPILES):
+        with contextlib.suppress(OSError):
+            while _memory:
+                keep(_memory.pop())
 
 
 def is_possible() -> bool:

@@ -18,6 +18,7 @@ from falcohost.host.drops import DropMonitor
 from falcohost.host.functions import function
 from falcohost.host.health.given import HealthGiven
 from falcohost.host.kept_counts import make_memory
+from falcohost.host.memory import trim
 from falcohost.host.progress import Progress
 from falcohost.host.reader_link import Handed
 from falcohost.host.response.given import ActionsGiven, ResponsesGiven
@@ -67,6 +68,7 @@ from falcohost.host.supervision.watch import Watch
 from falcohost.host.supervision.watchdog import Watchdog
 from falcohost.host.supervision.workers import Workers
 from falcohost.host.supervisor import Supervisor
+from falcohost.host.trimming import EARLY
 from falcohost.log import NOTICE, log
 
 
@@ -186,6 +188,8 @@ def wired(
         rules = assignment.count(sources)
         life.started(sources, rules)
         if sources:
+            for seconds in EARLY:
+                loop.after(seconds, trim)
             log.log(NOTICE, "Ready after %.2f s: %s open, %d rules", age(), ", ".join(sources), rules)
 
     def load() -> Reader:

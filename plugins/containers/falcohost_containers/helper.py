@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from falcohost.helpers import prepare_threads
+from falcohost.helpers import prepare_threads, return_memory
 from falcohost.port import serve_late
 from falcohost.regular import is_there
 from falcohost_containers.asking import Asked, Asking, Place
@@ -32,6 +32,9 @@ from falcohost_containers.watching import Folders
 
 #: Seconds between two looks for folders that are not watched yet, and for runtimes that have come.
 LOOK: Final = 1.0
+
+#: Seconds after which the containers are known that there were, so that memory is returned that this has taken.
+STARTS: Final = 1.0
 
 #: Least seconds between two such looks, however often something comes.
 AGAIN: Final = 0.02
@@ -179,10 +182,14 @@ class Watching:
         if self._folders.fileno() >= 0:
             poll.register(self._folders, select.POLLIN)
         due = 0.0
+        started = time.monotonic()
         while True:
             if (now := time.monotonic()) >= due:
                 with self._lock:
                     self._look()
+                if started and now - started >= STARTS:
+                    started = 0.0
+                    return_memory()
                 now = time.monotonic()
                 due, soon = now + LOOK, now + AGAIN
             if poll.poll(1000 * max(due - now, 0.0)):

@@ -188,7 +188,9 @@ class StoreProcess:
         """Run until the supervisor says that it is the end, or is gone."""
         self._loop.watch(self._control, self._serve)
         while not (self._control.closed or self._is_over()):
-            self._loop.turn(PAUSE if self._store.behind or self._changed() else LOOKS)
+            left = self._trimming.left
+            longest = PAUSE if self._store.behind or self._changed() else LOOKS
+            self._loop.turn(longest if left is None else min(longest, left))
             if not self._finishing:
                 self._raise(self._overseer.look())
                 self._tell_silences()
