@@ -165,6 +165,8 @@ class LookupSpec:
         started only with an enabled rule that reads one of the fields. ``settings["helpers"]`` then has a
         :class:`~falcohost.helpers.Helper` by the helper's name; where there is no worker, as in ``falcohost rules
         test``, it is empty. The lookup uses nothing but the socket. If the helper ends, the worker is replaced.
+    :ivar modules: modules that its processes need. Where a rule reads one of the fields, they are imported once, before
+        the processes are forked, and must do nothing but define names.
     """
 
     name: str
@@ -178,6 +180,7 @@ class LookupSpec:
     helper: HelperSpec | None = None
     further: Sequence[HelperSpec] = ()
     check: Callable[[Mapping[str, Any]], Iterable[tuple[str, str | None]]] | None = None
+    modules: tuple[str, ...] = ()
 
     @property
     def helpers(self) -> tuple[HelperSpec, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
 from falcohost.helpers import HelperSpec
+from falcohost.host.assigning import modules_of
 from falcohost.host.config.for_plugins import ForPlugins
 from falcohost.host.functions import function, name_of
 from falcohost.host.plugins import Candidate, Plugin, gather, plugin_data
@@ -194,3 +195,16 @@ def test_a_setting_that_is_no_plain_data(found):
     """It is refused in words."""
     with pytest.raises(ConfigError, match="the settings of the plugin 'fruit' are no plain data: Object of"):
         plugin_data(Plugin(name="fruit", distribution="dist", version="1"), {"a": {1}})
+
+
+def test_modules_of_lookups(monkeypatch):
+    """What a lookup names is imported before the forks where an enabled rule reads its fields."""
+    spec = LookupSpec(
+        name="who", description="A lookup.", fields=[], key={}, make=lambda settings: None, modules=("who.a", "who.b")
+    )
+    monkeypatch.setattr(
+        "falcohost.host.assigning.lookups_of", lambda rules: [SimpleNamespace(spec=spec) for _ in rules]
+    )
+
+    assert ["who.a", "who.b"] == [*modules_of(["a rule"])]
+    assert [] == [*modules_of([])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -76,7 +76,7 @@ class Assigning:
                     name,
                     facts_of(self._given.ruleset.enabled(name)),
                     Drops.of(drops[name]) if name in drops else None,
-                    specs[name].modules,
+                    (*specs[name].modules, *modules_of(self._given.ruleset.enabled(name))),
                     specs[name].sentinel,
                     specs[name].load is not None,
                 )
@@ -273,6 +273,12 @@ def helpers_of(rules: Iterable[Rule], *, replayed: bool) -> list[HelperSpec]:
     """Return the processes that ask for the lookups which *rules* read; *replayed*: what happened before is read."""
     specs = [one.spec for one in lookups_of(rules)]
     return [helper for spec in specs if not (replayed and spec.of_now) for helper in spec.helpers]
+
+
+def modules_of(rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield the modules that processes need for the lookups which *rules* read."""
+    for one in lookups_of(rules):
+        yield from one.spec.modules
 
 
 def _response(parts: ResponseParts | None) -> ResponseAssignment | None:

@@ -99,6 +99,19 @@ class Config(Struct, frozen=True, kw_only=True):
         return (*self.sockets, *self.storages, *self.states, *self.bundles, *self.dockers, *self.programs)
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """Return the modules that the plugin's processes need, to ask those runtimes that are there without HTTP/2."""
+        there = {
+            "docker": self.docker,
+            "storage": (*self.storages, *self.podman),
+            "crio": self.storages if self.cri else (),
+            "bare": self.states,
+        }
+        runtimes = [f"runtimes.{name}" for name, paths in there.items() if any(map(os.path.exists, paths))]
+        helper = ["helper"] if any(map(os.path.exists, self.places)) else []
+        return tuple(f"{__package__}.{name}" for name in ("plugin", "fields", "lookup", *helper, *runtimes))
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Return the files and folders that are read; for one that may come later, the folder that it will be in."""
         tasks = [str(Path(one).parent / "io.containerd.runtime.v2.task") for one in self.containerd]

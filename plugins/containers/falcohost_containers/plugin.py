@@ -76,6 +76,7 @@ def falcohost_lookups(settings: Mapping[str, Any]) -> Iterable[LookupSpec]:
             helper=helper,
             further=(pausing,) if config.paused else (),
             check=_check,
+            modules=config.modules,
         )
     ]
 

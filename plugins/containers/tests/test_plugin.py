@@ -1,5 +1,8 @@
 """When the process that asks runtimes is of use, and so is started."""
 
+import subprocess
+import sys
+
 import pytest
 
 from falcohost_containers.config import SOCKETS
@@ -34,3 +37,38 @@ def test_only_bundles(helper, tmp_path):
     (tmp_path / "bundles").mkdir()
 
     assert (False, True) == (before, helper(**engines).is_of_use)
+
+
+IMPORTS = """
+import importlib, sys
+from falcohost_containers.config import parse
+
+config = parse({"engines": {name: {"enabled": False} for name in ("cri", "containerd")}})
+for name in config.modules:
+    importlib.import_module(name)
+before = {*sys.modules}
+from falcohost_containers.helper import places
+made = [type(one.make()).__name__ for one in places(config) if one.exists()]
+print(*made)
+print(*sorted({*sys.modules} - before))
+print(*sorted({"ssl", "_ssl", "_hashlib", "http", "email", "h2", "yaml", "tempfile"} & {*sys.modules}))
+"""
+
+
+def test_what_is_imported_before_the_forks(tmp_path, monkeypatch):
+    """What asking the runtimes takes that are there is imported then, and nothing large."""
+    monkeypatch.setenv("HOST_ROOT", str(tmp_path))
+    for one in ("var/run/docker.sock", "var/lib/containers/storage", "run/crun"):
+        (tmp_path / one).mkdir(parents=True)
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
+
+    assert ["Docker Podman Bare", "", ""] == done.stdout.split("\n")[:3]
+
+
+def test_nothing_is_imported_for_runtimes_that_are_not_there(helper, tmp_path):
+    """Without any, no process for them is started, either."""
+    (lookup,) = falcohost_lookups(settings={})
+
+    assert {"falcohost_containers.plugin", "falcohost_containers.fields", "falcohost_containers.lookup"} == {
+        *lookup.modules
+    }

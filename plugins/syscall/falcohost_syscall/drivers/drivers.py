@@ -137,7 +137,9 @@ DRIVERS: Final = (
         asked_with=_modern_ebpf_asked_with,
         load_capabilities=_LOADING,
         sentinel=f"{_PACKAGE}.{_DRIVER}.sentinel:call",
-        modules=tuple(f"{_PACKAGE}.{name}" for name in ("plugin", "source", f"{_DRIVER}.driver", f"{_DRIVER}.loader")),
+        modules=tuple(
+            f"{_PACKAGE}.{name}" for name in ("plugin", "source", "drops", f"{_DRIVER}.driver", f"{_DRIVER}.loader")
+        ),
     ),
     DriverSpec(
         name="ebpf",
