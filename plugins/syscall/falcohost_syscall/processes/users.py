@@ -100,8 +100,9 @@ class Accounts:
 def _read(path: str, known: Stamp, rows: dict[int, list[str]]) -> tuple[Stamp, dict[int, list[str]]]:
     """Return the state and the lines of a file; *rows* if they are those of its state."""
     try:
-        stamp = _stamp(path)
-        if stamp is not None and stamp == known:
+        if (stamp := _stamp(path)) is None:
+            return None, {}
+        if stamp == known:
             return known, rows
         return stamp, parse(read_regular(path, MOST).decode(errors="backslashreplace"))
     except OSError:

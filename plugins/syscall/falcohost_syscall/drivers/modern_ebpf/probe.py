@@ -103,6 +103,7 @@ class Probe(Controlled):
         self.ring_sizes = settings.ring_sizes
         self._of_processes = settings.execve, settings.procexit
         self.rows = {*self._of_processes} - {0}
+        self._with_folders: set[int] = set()
         self._calls: dict[tuple[str, int], bytes] = {}
         self.asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
@@ -270,6 +271,7 @@ class Probe(Controlled):
             self.object.ledger.drop(self.object.map_fd(name), _U32.pack(number))
         self._ask(places)
         self._calls = wanted
+        self._with_folders.update(spec.call for spec in calls.values() if spec.folders)
         self._expect_no_filters(self.rows)
         self.attachment.leave()
         for hook in self._hooked - passing:
@@ -298,7 +300,9 @@ class Probe(Controlled):
 
     def _expect_no_filters(self, rows: set[int]) -> None:
         """Expect no other filters of the events with these rows than those that were set."""
-        keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT + 1)]
+        # Before the last stage the filter of folders stands, which only calls have whose folders are asked for.
+        keys = [_U32.pack(stage * record.MAX_CALLS + row) for row in rows for stage in range(record.STAGE_SUBMIT)]
+        keys += [_U32.pack(record.STAGE_SUBMIT * record.MAX_CALLS + row) for row in rows & self._with_folders]
         for place in self.places:
             self.object.ledger.expect_empty(place.map_fd("filters"), "filters", keys)
         for name, row in zip(_OF_PROCESSES, self._of_processes, strict=True):

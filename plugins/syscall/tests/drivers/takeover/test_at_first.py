@@ -30,6 +30,7 @@ from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.filters.condition import Point, up_to
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
+from falcohost_syscall.records.record import MAX_CALLS, STAGE_SUBMIT
 
 CATALOG = Catalog("syscall", (*GENERIC_FIELDS, *FIELDS))
 RULE = "evt.type in (rmdir, openat) and fs.path.name = /nowhere and proc.name = python3"
@@ -105,6 +106,20 @@ def test_they_pass_until_there_is_a_filter(started, caplog):
     assert [] == [*loader.look()]
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_where_there_may_be_no_other_filter(started):
+    """The loader knows of each point at which the kernel asks a filter which one that is, or that there is none."""
+    loader, _ = started(RULE)
+    wait_until(lambda: has_all(loader))
+    (entries,) = (one for one in loader.probe.ledger.entries().values() if one.name == "filters")
+    places = [divmod(int.from_bytes(key, sys.byteorder), MAX_CALLS) for key in entries.programs]
+
+    def points(name):
+        return sorted(point for point, row in places if row == BY_NAME[name].call)
+
+    assert [*range(STAGE_SUBMIT + 1)] == points("openat")  # the last is that of folders
+    assert [*range(STAGE_SUBMIT)] == points("rmdir")
 
 
 def test_filters_that_are_compiled_already(started):
