@@ -22,7 +22,7 @@ from falcohost.lang.parser import parse
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import filters
 from falcohost_syscall.drivers.modern_ebpf.filters import load
-from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Within, literals
+from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Point, Within, literals
 from falcohost_syscall.filters.load import Loaded
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown import joint as joining
@@ -179,6 +179,19 @@ def test_one_filter_for_all():
     assert {3} == {*rows_of(loaded).values()}
     assert loaded.programs.keys() >= alone.programs.keys()
     assert {*range(1, place.kernel.loaded + 1)} == {*loaded.programs.values(), *place.kernel.closed} - {-1}
+
+
+def test_points_of_calls_that_are_seldom_made():
+    """Their filters are asked at fewer points, and at the last one of all that is known."""
+    rules = (f"(evt.type = {n} and fd.name = /{n} and proc.name = b and proc.pname = c)" for n in ("openat", "creat"))
+    loaded = load(conditions(plan(" or ".join(rules)), Users()), Place())
+
+    def points(name):
+        row = BY_NAME[name].call
+        return [place // 512 for _, place in loaded.programs if place % 512 == row and place < 5 * 512]
+
+    assert [Point.OBJECT, Point.MEMORY, Point.PROCESS, Point.ANCESTORS] == points("openat")
+    assert [Point.MEMORY, Point.ANCESTORS] == points("creat")
 
 
 def test_a_joint_filter_that_would_be_weakened(monkeypatch):

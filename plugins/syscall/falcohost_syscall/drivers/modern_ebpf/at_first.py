@@ -59,6 +59,26 @@ NAMES: Final = frozenset(
         "swapon",
     }
 )
+#: Those of them that programs make in bursts, when they unpack or build something.
+_IN_BURSTS: Final = frozenset(
+    {
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "chown",
+        "lchown",
+        "fchownat",
+    }
+)
+#: Calls whose filters need not save anything at points before the last: checking these takes longer than they save.
+SELDOM: Final = NAMES - _IN_BURSTS
 #: Until which point filters of other calls are there at first: what is left of opens after that is little.
 _FIRST: Final = Point.MEMORY
 #: With fewer tests than this a filter, and all that could come later, take the kernel a few milliseconds.

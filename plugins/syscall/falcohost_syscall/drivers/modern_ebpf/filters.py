@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from msgspec.structs import replace
+
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
+from falcohost_syscall.drivers.modern_ebpf.at_first import SELDOM
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.folders import has_folders, of_folders
 from falcohost_syscall.facts.header import RET
@@ -57,6 +60,7 @@ OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
 #: The map that has them.
 OF_CALLS_MAP: Final = "filters"
 _CALLS: Final = _FilterMaps(OF_CALLS_MAP, "stages", OF_CALLS)
+_SELDOM_CALLS: Final = _CALLS._replace(site=replace(OF_CALLS, points=(Point.CALL, Point.MEMORY, Point.ANCESTORS)))
 _OF_FOLDERS: Final = Site(
     layout.MEMORY, (Point.OBJECT,), STAGE_UNWANTED, STAGE_NAMES, (), PROGRAM_RAW_TRACEPOINT, passed=STAGE_WANTED
 )
@@ -117,6 +121,8 @@ def _compiled(
 
     A joint one that would be weakened is worth less than one for each.
     """
+    if kept is _CALLS and SELDOM.issuperset(names):
+        kept = _SELDOM_CALLS
     alone: dict[Condition, list[str]] = {}
     for name in names:
         alone.setdefault(own(condition, name), []).append(name)
