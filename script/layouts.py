@@ -22,6 +22,7 @@ from typing import NamedTuple
 HEADERS = ("record.h", "call_spec.h", "facts.h", "scratch.bpf.h")
 ENUMS = (
     *("kind", "flag", "tag", "exe_flag", "fd_type", "want", "left", "option", "count_row", "moment", "lost", "stage"),
+    *("exec_stage", "exit_stage"),
     *("view_index", "process_text", "lineage", "fd_kind", "l4proto", "ip", "addressed", "made", "connected", "led_to"),
 )
 #: Structs of which user space needs to know where each member is.

@@ -290,9 +290,11 @@ class SourceLoader(Protocol):
 class EarlyLoader(Protocol):
     """A :class:`SourceLoader` of which a part can be done ahead, at a start while the rules are read. Provisional."""
 
-    def prepare_ahead(self, link: socket) -> None:
-        """Prepare what does not depend on the rules, and send it over *link*; called in a process that then ends.
+    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None]) -> None:
+        """Prepare what can be prepared, and send it over *link*; called in a process that then ends.
 
+        *asked* returns what the rules ask for, or None if that is not known so many seconds later. With None it waits
+        for as long as it takes, and returns None if nobody will ever say.
         Nothing may be collected yet. If it raises anything, that is found out again when the source is opened.
         """
 

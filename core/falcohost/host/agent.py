@@ -62,7 +62,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     inherit_orphans()
     found = left(notify)
     ahead = Ahead()
-    handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found), _WHATEVER_IS_CONFIGURED)
+    handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found), ahead.tell, _WHATEVER_IS_CONFIGURED)
     assignment = handed.assignment
     take_precedence(assignment.nice)
     maker = AlertMaker(assignment.hostname, iso8601=assignment.iso8601, off=frozenset(assignment.off))

@@ -1,7 +1,7 @@
 """A process that prepares, at a start while the rules are read, what a source's loader takes over, and then ends.
 
-It has what the loader will have, but for what the rules ask for, and is confined as little, since it does the same. It
-keeps nothing, so that what preparing takes of memory is nobody's afterwards.
+It has what the loader will have, what the rules ask for as soon as that is known, and is confined as little, since it
+does the same. It keeps nothing, so that what preparing takes of memory is nobody's afterwards.
 """
 
 from __future__ import annotations
@@ -12,9 +12,30 @@ from typing import NoReturn
 
 from falcohost import log
 from falcohost.events import EarlyLoader
+from falcohost.host.descriptors import receive_with
 from falcohost.host.forked import take_over
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.worker_data import unseal_for_loader
+from falcohost.readable import readable
+
+
+class Asked:
+    """Returns what the rules ask for, once the supervisor has sent over *link* what the worker gets."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._asked: bytes | None = None
+        self._ended = False
+
+    def __call__(self, wait: float | None) -> bytes | None:
+        """Return it; None: the supervisor has not sent it for so many seconds (None: without end), or never will."""
+        if self._asked is None and not self._ended and readable([self._link], wait):
+            _, descriptors = receive_with(self._link, 1, 1)
+            self._ended = not descriptors
+            for descriptor in descriptors:
+                self._asked = unseal_for_loader(descriptor).asked
+                os.close(descriptor)
+        return self._asked
 
 
 def prepare_ahead(data: int, link: socket.socket, parent: int) -> NoReturn:
@@ -30,7 +51,7 @@ def prepare_ahead(data: int, link: socket.socket, parent: int) -> NoReturn:
         limit_environment(given)
         loader = make_load_task(given, parent).load()
         if isinstance(loader, EarlyLoader):
-            loader.prepare_ahead(link)
+            loader.prepare_ahead(link, Asked(link))
         status = 0
     except Exception as error:
         log.log.debug("nothing is prepared ahead: %s: %s", type(error).__name__, error)

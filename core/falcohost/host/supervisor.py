@@ -156,6 +156,8 @@ class Supervisor(Struct, frozen=True, kw_only=True):
                 self.reloading.taken(child.name, message)
         elif isinstance(message, wire.Ready) and self.readiness.reached:
             log.info("Event source '%s' is open again", child.name)
+            if child.next_preparation is None:  # else it is the last that reads what the former loader has prepared
+                self.reloading.opened(child.name)
         elif isinstance(message, wire.Ready):
             self.readiness.check()  # now: with its end, which may be the next message, the run may end
         elif isinstance(message, wire.LogLine):

@@ -50,6 +50,12 @@ class Ahead:
             self._preparing[source] = _Preparing(pid, ended, here)
             self._running.append(self._preparing[source])
 
+    def tell(self, source: str, data: int) -> None:
+        """Give the one for *source*, if there is one, the memfd *data* with what the worker gets."""
+        if (found := self._preparing.get(source)) is not None:
+            with contextlib.suppress(OSError):  # it has ended
+                socket.send_fds(found.link, [b"\0"], [data])
+
     def leave(self, sources: Set[str], loop: Loop) -> None:
         """Leave those for *sources* and end the others; have *loop* reap each that has ended."""
         for one in self._running:
@@ -69,6 +75,8 @@ class Ahead:
             yield None
             return
         with found.link:
+            with contextlib.suppress(OSError):
+                found.link.shutdown(socket.SHUT_WR)  # whatever was not told will not be
             yield found.link.fileno()
 
     def end_stopped(self) -> None:

@@ -56,10 +56,16 @@ SECOND: Final = 1.0
 Load: TypeAlias = Callable[[Teller], bool]
 #: Called with what is said of the loader of a source before the rules are read, and the memfd with what it gets.
 Begin: TypeAlias = Callable[[Early, int], object]
+#: Called with the name of a source and the memfd with what its worker gets, as soon as that is there.
+Tell: TypeAlias = Callable[[str, int], object]
 
 
 def begin_nothing(early: Early, data: int) -> None:
     """Have nothing prepared before the rules are read."""
+
+
+def tell_nobody(source: str, data: int) -> None:
+    """Tell nobody what a worker gets."""
 
 
 class LoadingError(FalcohostError):
@@ -90,6 +96,7 @@ class Reader:
         self._attached: deque[int] = deque()
         self._memfds: dict[tuple[str, str], int] = {}
         self._begin: Begin = begin_nothing
+        self._tell: Tell = tell_nobody
         self._failed: Failed | None = None
         self._missing: tuple[str, ...] = ()
         self._stderr = os.fdopen(unsealed(NAME), "w+b") if silent else None  # there may be no writable folder
@@ -128,16 +135,18 @@ class Reader:
         self,
         meanwhile: Callable[[], object] = lambda: None,
         begin: Begin = begin_nothing,
+        tell: Tell = tell_nobody,
         steps: Iterable[Callable[[], object]] = (),
     ) -> Handed:
         """Wait for the end; return what was handed over. Call *meanwhile* once a second.
 
         :param begin: called when the loader of a source can begin, though the rules are not read yet.
+        :param tell: called when it is known what the worker of a source gets.
         :param steps: called once, one after the other, until the end; what arrives is taken between them.
         :raises LoadingError: loading has failed.
         :raises Bug: it has raised an unexpected exception.
         """
-        self._begin = begin
+        self._begin, self._tell = begin, tell
         try:
             left = iter(steps)
             step = next(left, None)
@@ -203,7 +212,9 @@ class Reader:
             self._begin(message, data)
             os.close(data)
         else:
-            self._memfds[message.what, message.source] = self._attached.popleft()
+            data = self._memfds[message.what, message.source] = self._attached.popleft()
+            if message.what == WORKER:
+                self._tell(message.source, data)
 
     def _handed(self) -> Handed | None:
         if (ASSIGNMENT, "") not in self._memfds:

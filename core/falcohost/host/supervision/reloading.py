@@ -66,6 +66,7 @@ class Reloading:
         self._upgrades: list[Callable[[str], None]] = []
         self._answer: Callable[[str], None] = lambda problem: None
         self._number = 0
+        self._untold: set[str] = set()
 
     def __enter__(self) -> None:
         pass
@@ -113,6 +114,13 @@ class Reloading:
         if answer.error:
             log.error("event source '%s' keeps its former rules: %s", source, answer.error)
         elif answer.number == self._number:
+            self._untold.discard(source)
+            log.info("Event source '%s' now uses the new rules", source)
+
+    def opened(self, source: str) -> None:
+        """Log that a worker has begun with new rules, if the one before has not switched to them."""
+        if source in self._untold:
+            self._untold.discard(source)
             log.info("Event source '%s' now uses the new rules", source)
 
     def _read(self) -> None:
@@ -189,4 +197,5 @@ class Reloading:
             self._loop.end(Outcome.RESTART)
             return
         self._number += 1
+        self._untold = {source.name for source in new.assignment.sources}
         self._take(self._number, new)

@@ -35,40 +35,13 @@ struct {
 	__type(value, __u8);
 } containers SEC(".maps");
 
-int gather_objects(unsigned long long *ctx);
-int gather_memory(unsigned long long *ctx);
-int gather_process(unsigned long long *ctx);
-int gather_ancestors(unsigned long long *ctx);
-int tell_call(unsigned long long *ctx);
-int submit_call(unsigned long long *ctx);
-int submit_messages(unsigned long long *ctx);
-int next_name(unsigned long long *ctx);
-int gather_arguments(unsigned long long *ctx);
-int gather_present(unsigned long long *ctx);
-int folder_unwanted(unsigned long long *ctx);
-int folder_wanted(unsigned long long *ctx);
-
+/* Which programs are in it, and in the other arrays of stages, is told by drivers/modern_ebpf/stages.py: rules may need not all. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, STAGES);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(void *));
-} stages SEC(".maps") = {
-	.values = {
-		[STAGE_OBJECTS] = (void *)&gather_objects,
-		[STAGE_MEMORY] = (void *)&gather_memory,
-		[STAGE_PROCESS] = (void *)&gather_process,
-		[STAGE_ANCESTORS] = (void *)&gather_ancestors,
-		[STAGE_TELL] = (void *)&tell_call,
-		[STAGE_SUBMIT] = (void *)&submit_call,
-		[STAGE_MESSAGES] = (void *)&submit_messages,
-		[STAGE_NAMES] = (void *)&next_name,
-		[STAGE_ARGUMENTS] = (void *)&gather_arguments,
-		[STAGE_PRESENT] = (void *)&gather_present,
-		[STAGE_UNWANTED] = (void *)&folder_unwanted,
-		[STAGE_WANTED] = (void *)&folder_wanted,
-	},
-};
+	__type(key, __u32);
+	__type(value, __u32);
+} stages SEC(".maps");
 
 #define LOOK_RETURNED 1
 
@@ -215,50 +188,3 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 	GO_ON(ctx, s->spec.call, STAGE_OBJECTS);
 	return 0;
 }
-
-static __always_inline int call_at_tracepoint(void *ctx, struct pt_regs *regs, long ret, bool at_once)
-{
-	unsigned long raw = call_nr(regs);
-	__u64 began = begin();
-
-	if (raw < COMPAT_BASE && !asked[raw]) {
-		count_time(0, began);
-		return 0;
-	}
-	call_returns(ctx, regs, raw, ret, false, at_once, began);
-	if (!OLDER_FORM && silent_opens)
-		bpf_tail_call(ctx, &looking, 0);
-	return 0;
-}
-
-SEC("raw_tp/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
-{
-	return call_at_tracepoint(ctx, regs, ret, true);
-}
-
-#ifndef OLDER
-/* attach/by_perf.py loads copies of this and the next program, and of the stages, that run with preemption off. */
-SEC("raw_tp/sys_exit")
-int returned_by_perf(unsigned long long *ctx)
-{
-	return call_at_tracepoint(ctx, current_registers(), ctx[2], false);
-}
-
-/* A function of its own, so that all that follows returns to its caller. */
-static __noinline int look_by_perf(void *ctx)
-{
-	bpf_tail_call(ctx, &looking, LOOK_RETURNED);
-	return 0;
-}
-
-/* The context is what perf records: the call's number and what it returns, behind the size of a number. Perf leaves the event
- * to others if 1 is returned. */
-SEC("raw_tp/sys_exit")
-int sys_exit_by_perf(unsigned long long *ctx)
-{
-	if (ctx[1] >= COMPAT_BASE || asked[ctx[1]] || options & OPTION_MEASURE)
-		look_by_perf(ctx);
-	return 1;
-}
-#endif

@@ -1,29 +1,13 @@
 /* Execs of processes: the context that one makes is cached, and its record goes through filters of its own. */
 
-/* Numbered like the stages of calls. */
-enum exec_stage {
-	EXEC_ANCESTORS = STAGE_ANCESTORS, EXEC_SUBMIT = STAGE_TELL, EXEC_LEFT_OUT = STAGE_LEFT_OUT,
-	EXEC_NAMES = STAGE_NAMES, EXEC_STAGES,
-};
-
-int exec_ancestors(unsigned long long *ctx);
-int submit_exec(unsigned long long *ctx);
-int next_exe_name(unsigned long long *ctx);
-
 FILTERS(exec_filters);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, EXEC_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(void *));
-} exec_stages SEC(".maps") = {
-	.values = {
-		[EXEC_ANCESTORS] = (void *)&exec_ancestors,
-		[EXEC_SUBMIT] = (void *)&submit_exec,
-		[EXEC_NAMES] = (void *)&next_exe_name,
-	},
-};
+	__type(key, __u32);
+	__type(value, __u32);
+} exec_stages SEC(".maps");
 
 /* Puts the facts to cache of an exec at the beginning of its record. */
 static __always_inline void put_exec(struct scratch *s, struct task_struct *task)
@@ -130,6 +114,15 @@ int BPF_PROG(process_exec, struct task_struct *current, int old_pid)
 		count_time(COUNT_EXECS, s->began);
 		return 0;
 	}
+	GO(ctx, exec_stages, EXEC_WANTED);
+	return 0;
+}
+
+/* Rules may want execs. */
+EXEC_STAGE(exec_wanted)
+{
+	struct task_struct *task = current_task();
+
 	count_seen(s->header.call);
 	note_exe_names(s, task);
 	see_own_process(s, options >> ABOUT_EXEC_AT & ABOUT_ALL);

@@ -26,25 +26,6 @@ CALL_STAGE(gather_objects)
 	return objects_gathered(ctx, s, task);
 }
 
-/* No rule can want what is opened in this folder, unless it asks for the name. */
-CALL_STAGE(folder_unwanted)
-{
-	struct view name = s->facts.views[VIEW_NAME], folder = s->facts.views[VIEW_FOLDER];
-
-	keep_folder(s, false);
-	if (is_asked_for(eight_bytes(s, folder.at + folder.len), eight_bytes(s, folder.at + name.len - sizeof(__u64)),
-			 name.len - folder.len))
-		return objects_gathered(ctx, s, task_of(s));
-	count_time(s->spec.call, s->began);
-	return 0;
-}
-
-CALL_STAGE(folder_wanted)
-{
-	keep_folder(s, true);
-	return objects_gathered(ctx, s, task_of(s));
-}
-
 CALL_STAGE(gather_memory)
 {
 	struct task_struct *task = task_of(s);
@@ -59,6 +40,17 @@ CALL_STAGE(gather_memory)
 		see_requested(GIVE(s));
 	see_file_names(s);
 	GO(ctx, stages, STAGE_ARGUMENTS);
+	return 0;
+}
+
+/* Asks the filters again, under the next name of the event's file, or of its paths. */
+CALL_STAGE(next_name)
+{
+	if (see_next_name(s, task_of(s)))
+		GO_ON(ctx, s->spec.call, STAGE_MEMORY);
+	if (see_next_paths(s))
+		GO_ON(ctx, s->spec.call, STAGE_PROCESS);
+	GO(ctx, stages, STAGE_LEFT_OUT);
 	return 0;
 }
 
@@ -146,17 +138,6 @@ CALL_STAGE(gather_present)
 	return 0;
 }
 
-/* Asks the filters again, under the next name of the event's file, or of its paths. */
-CALL_STAGE(next_name)
-{
-	if (see_next_name(s, task_of(s)))
-		GO_ON(ctx, s->spec.call, STAGE_MEMORY);
-	if (see_next_paths(s))
-		GO_ON(ctx, s->spec.call, STAGE_PROCESS);
-	GO(ctx, stages, STAGE_LEFT_OUT);
-	return 0;
-}
-
 /* Last, since a record's memory is free behind it now. */
 CALL_STAGE(gather_process)
 {
@@ -172,4 +153,23 @@ CALL_STAGE(gather_ancestors)
 	see_ancestors(s, s->spec.about);
 	GO_ON(ctx, s->spec.call, STAGE_TELL);
 	return 0;
+}
+
+/* No rule can want what is opened in this folder, unless it asks for the name. */
+CALL_STAGE(folder_unwanted)
+{
+	struct view name = s->facts.views[VIEW_NAME], folder = s->facts.views[VIEW_FOLDER];
+
+	keep_folder(s, false);
+	if (is_asked_for(eight_bytes(s, folder.at + folder.len), eight_bytes(s, folder.at + name.len - sizeof(__u64)),
+			 name.len - folder.len))
+		return objects_gathered(ctx, s, task_of(s));
+	count_time(s->spec.call, s->began);
+	return 0;
+}
+
+CALL_STAGE(folder_wanted)
+{
+	keep_folder(s, true);
+	return objects_gathered(ctx, s, task_of(s));
 }

@@ -3,6 +3,7 @@
 #include "calls.bpf.c"
 #include "gathering.bpf.c"
 #include "sending.bpf.c"
+#include "returns.bpf.c"
 #include "begins.bpf.c"
 #ifndef OLDER
 #include "functions.bpf.c"

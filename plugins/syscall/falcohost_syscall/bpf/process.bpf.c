@@ -5,19 +5,14 @@
 #include "measure.bpf.h"
 #include "present.bpf.h"
 
-/* Numbered like the stages of calls. */
-enum exit_stage { EXIT_SUBMIT = STAGE_TELL, EXIT_STAGES };
-
-int submit_exit(unsigned long long *ctx);
-
 FILTERS(exit_filters);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, EXIT_STAGES);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(void *));
-} exit_stages SEC(".maps") = {.values = {[EXIT_SUBMIT] = (void *)&submit_exit}};
+	__type(key, __u32);
+	__type(value, __u32);
+} exit_stages SEC(".maps");
 
 /* c: the context of the new process, if it is one. */
 static __always_inline void submit_fork(struct task_struct *parent, struct task_struct *child, bool thread, struct process *c)
@@ -116,6 +111,13 @@ static __always_inline __u32 reaper_of(struct task_struct *task)
 	return READ(struct task_struct, init, tgid);
 }
 
+/* Whether there is room for the record of an exit; that of a process that user space knows goes in any case: it has paid for
+ * its context. */
+static __always_inline bool pay_exit(struct scratch *s, struct task_struct *task, bool known)
+{
+	return (known || has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES)) && (announce_cgroups(task, &s->header) || known);
+}
+
 /* The exit of a process that user space knows of, and of others if rules ask for exits. */
 SEC(TYPED_TRACEPOINT "sched_process_exit")
 int BPF_PROG(process_exit)
@@ -156,11 +158,30 @@ int BPF_PROG(process_exit)
 	if (p && p->known)
 		__sync_fetch_and_add(&generation, 1);
 	else if (!all) {
-		know_nothing(&s->facts);
-		see_own_process(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
-		see_ancestors(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
-		TRY(ctx, exit_filters, EXIT_SUBMIT * MAX_CALLS + s->header.call, EXIT_SUBMIT);
+		GO(ctx, exit_stages, EXIT_WANTED);
+		return 0;
 	}
+	if (s->spec.call == s->header.call)
+		GO(ctx, exit_stages, EXIT_SUBMIT);
+	else if (!pay_exit(s, task, last && p && p->known)) /* no rule wants it */
+		return lose(s);
+	else
+		submit(s, &proc_ring, LOST_PROC_RING_FULL);
+	return 0;
+}
+
+/* Rules may want exits, and user space does not know the process. */
+SEC(TYPED_TRACEPOINT "sched_process_exit")
+int exit_wanted(unsigned long long *ctx)
+{
+	struct scratch *s = get_scratch(0);
+
+	if (!s)
+		return 0;
+	know_nothing(&s->facts);
+	see_own_process(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
+	see_ancestors(s, options >> ABOUT_EXIT_AT & ABOUT_ALL);
+	TRY(ctx, exit_filters, EXIT_SUBMIT * MAX_CALLS + s->header.call, EXIT_SUBMIT);
 	GO(ctx, exit_stages, EXIT_SUBMIT);
 	return 0;
 }
@@ -190,24 +211,15 @@ int process_gone(unsigned long long *ctx)
 SEC(TYPED_TRACEPOINT "sched_process_exit")
 int submit_exit(unsigned long long *ctx)
 {
-	struct task_struct *task = current_task();
 	struct scratch *s = get_scratch(0);
-	struct process *p;
+	struct task_struct *task = current_task();
+	struct process *p = process_of(leader_of(task));
 	bool known;
 
 	if (!s)
 		return 0;
-	p = process_of(leader_of(task));
-	known = s->header.args[1] && p && p->known; /* then it goes in any case: it has paid for its context */
-	if (!known && !has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES))
-		return lose(s);
-	if (!announce_cgroups(task, &s->header) && !known)
-		return lose(s);
-	if (s->spec.call != s->header.call) { /* no rule wants it, but user space knows the process */
-		submit(s, &proc_ring, LOST_PROC_RING_FULL);
-		return 0;
-	}
-	if (!tell(GIVE_EVENT(&s->header), OWN, s->header.args[2]) && !known)
+	known = s->header.args[1] && p && p->known;
+	if (!pay_exit(s, task, known) || (!tell(GIVE_EVENT(&s->header), OWN, s->header.args[2]) && !known))
 		return lose(s);
 	put_asked(s);
 	submit_counted(s);

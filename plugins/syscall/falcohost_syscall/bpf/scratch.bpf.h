@@ -22,6 +22,13 @@ enum stage {
 	STAGE_LEFT_OUT, STAGE_NAMES, STAGE_ARGUMENTS, STAGE_PRESENT, STAGE_UNWANTED, STAGE_WANTED, STAGES,
 };
 
+/* Those of execs and of exits are numbered alike. */
+enum exec_stage {
+	EXEC_WANTED = STAGE_OBJECTS, EXEC_ANCESTORS = STAGE_ANCESTORS, EXEC_SUBMIT = STAGE_TELL, EXEC_LEFT_OUT = STAGE_LEFT_OUT,
+	EXEC_NAMES = STAGE_NAMES, EXEC_STAGES,
+};
+enum exit_stage { EXIT_WANTED = STAGE_PROCESS, EXIT_SUBMIT = STAGE_TELL, EXIT_STAGES };
+
 /* Filters of folders (folders.bpf.h) are behind those that run before a stage. */
 #define FILTERS_OF_FOLDERS STAGE_SUBMIT
 

@@ -1,17 +1,21 @@
 """Loads the programs of an object in two threads, so that the kernel checks a program on each of two processors.
 
-libbpf loads one program of an object after the other. So the file is opened three times: for its maps, for the programs
-that its program arrays have from the beginning, and for the others. These share the maps.
+libbpf loads one program of an object after the other. So the file is opened three times: for its maps, and for two
+halves of its programs, which share the maps. Programs that were left out can be added later in the same way.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
+from typing import TypeAlias
 
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
-from falcohost_syscall.kernel.object_file import ARRAYS, TYPES, in_arrays, without
+from falcohost_syscall.kernel.object_file import TYPES, without
+
+#: Returns which of a file's programs are to be loaded, in groups that are loaded at the same time.
+Split: TypeAlias = Callable[[Set[str]], Sequence[Set[str]]]
 
 
 def are_of_use() -> bool:
@@ -20,53 +24,73 @@ def are_of_use() -> bool:
 
 
 def load(
-    library: Library,
-    image: bytes,
-    prepare: Callable[[Object], None],
-    *,
-    codes: bool = False,
+    library: Library, image: bytes, prepare: Callable[[Object], None], split: Split, *, codes: bool = False
 ) -> Object:
     """Load an object, which *prepare* sets up; return it.
 
+    :param split: called once the maps are made.
     :param codes: keep the programs' instructions.
     :raises LibbpfError: the kernel refused it, for a reason that only loading it as a whole tells.
     :raises UnreadableError: *image* is damaged.
     """
-    first = in_arrays(image)  # which takes as long as the rest
-    rest = without(image, ARRAYS)
     with library.unheard():
-        found = _opened(library, without(rest, TYPES), prepare, lambda name: False)
-        halves: list[Object] = []
+        found, names = _opened(library, without(image, TYPES), prepare, frozenset())
         try:
             found.load()
-            halves.append(_opened(library, image, prepare, first.__contains__))
-            halves.append(_opened(library, rest, prepare, lambda name: name not in first))
-            for half in halves:
-                half.share(found)
-            _load(halves)
-            for half in halves:
-                half.take_over(codes=codes)
-                found.join(half)
+            _add(found, image, prepare, split(names), codes)
         except BaseException:
-            for one in (*halves, found):
-                one.close()
+            found.close()
             raise
     return found
 
 
-def _opened(library: Library, image: bytes, prepare: Callable[[Object], None], chosen: Callable[[str], bool]) -> Object:
+def add(
+    found: Object, image: bytes, prepare: Callable[[Object], None], programs: Set[str], *, codes: bool = False
+) -> None:
+    """Load more programs of the object *found*, which *image* is the file of and *prepare* has set up.
+
+    :raises LibbpfError: the kernel refused one, so that none is loaded.
+    """
+    _add(found, image, prepare, [programs], codes)
+
+
+def _add(
+    found: Object, image: bytes, prepare: Callable[[Object], None], groups: Sequence[Set[str]], codes: bool
+) -> None:
+    opened: list[Object] = []
+    try:
+        for group in groups:
+            one, _ = _opened(found.library, image, prepare, group)
+            opened.append(one)
+            one.share(found)
+        _load(opened)
+        for one in opened:
+            one.take_over(codes=codes)
+        for one in opened:
+            found.join(one)
+    finally:
+        for one in opened:
+            one.close()
+
+
+def _opened(
+    library: Library, image: bytes, prepare: Callable[[Object], None], chosen: Set[str]
+) -> tuple[Object, Set[str]]:
+    """Return the opened file, of which only the programs *chosen* are to be loaded, and those that could be."""
     found = Object(library, image)
     try:
         prepare(found)
-        found.choose(chosen)
+        enabled = found.enabled()
+        for name in enabled - chosen:
+            found.leave_out(name)
+        return found, enabled
     except BaseException:
         found.close()
         raise
-    return found
 
 
-def _load(halves: list[Object]) -> None:
-    """Load all *halves* at the same time.
+def _load(halves: Sequence[Object]) -> None:
+    """Load all *halves*, if there are any, at the same time.
 
     :raises LibbpfError: the kernel refused one.
     """
@@ -81,7 +105,8 @@ def _load(halves: list[Object]) -> None:
     threads = [threading.Thread(target=load, args=(half,)) for half in halves[1:]]
     for thread in threads:
         thread.start()
-    load(halves[0])
+    for half in halves[:1]:
+        load(half)
     for thread in threads:
         thread.join()
     if failed:

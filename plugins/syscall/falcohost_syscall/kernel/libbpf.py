@@ -10,7 +10,7 @@ import contextlib
 import ctypes
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_bool, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from errno import EBADF, ENOENT
 from functools import cache
@@ -265,11 +265,9 @@ class Object(Maps):
         """Disable a program, so that it is not loaded; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_program__set_autoload(self.program(name), False), f"Cannot disable {name}")
 
-    def choose(self, chosen: Callable[[str], bool]) -> None:
-        """Disable the programs that are not *chosen* by name; call it before :meth:`load`."""
-        for name, one in self._each_program():
-            if self._lib.bpf_program__autoload(one) and not chosen(name):
-                self.leave_out(name)
+    def enabled(self) -> Set[str]:
+        """Return the names of the programs that :meth:`load` will load."""
+        return {name for name, one in self._each_program() if self._lib.bpf_program__autoload(one)}
 
     def share(self, maps: Object) -> None:
         """Use the loaded *maps* of an object with the same ones; call it before :meth:`load`."""
@@ -377,9 +375,9 @@ class Object(Maps):
         """Return the descriptor of a program of the loaded object."""
         return self._program(name).descriptor
 
-    def loaded(self) -> Iterator[str]:
-        """Yield the names of the programs of the loaded object."""
-        yield from self._programs
+    def loaded(self) -> Set[str]:
+        """Return the names of the programs of the loaded object."""
+        return self._programs.keys()
 
     def instructions(self, name: str) -> bytes:
         """Return the instructions of a program of the loaded object, as the kernel got them."""

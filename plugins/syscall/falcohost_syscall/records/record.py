@@ -202,6 +202,19 @@ STAGE_UNWANTED: Final = 11
 STAGE_WANTED: Final = 12
 STAGES: Final = 13
 
+# enum exec_stage
+EXEC_WANTED: Final = 0
+EXEC_ANCESTORS: Final = 3
+EXEC_SUBMIT: Final = 4
+EXEC_LEFT_OUT: Final = 7
+EXEC_NAMES: Final = 8
+EXEC_STAGES: Final = 9
+
+# enum exit_stage
+EXIT_WANTED: Final = 2
+EXIT_SUBMIT: Final = 4
+EXIT_STAGES: Final = 5
+
 # enum view_index
 VIEW_NAME: Final = 0
 VIEW_DIRECTORY: Final = 1

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from falcohost_syscall.calls.rows import BY_NAME, EXEC
-from falcohost_syscall.drivers.modern_ebpf import loading
+from falcohost_syscall.drivers.modern_ebpf import loading, parts, stages
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import halves, object_file
 from falcohost_syscall.kernel.instructions import INSTRUCTION
@@ -27,7 +27,7 @@ def prepare(monkeypatch):
     monkeypatch.setattr(loading, "_running", lambda: 100)
     library = Library()
     settings = LoadSettings(execve=BY_NAME[EXEC].call, by_perf=True)
-    wanted = loading._Wanted(settings, Options(), frozenset(), sees_requests=False, older=False)
+    wanted = loading.Wanted(settings, Options(), frozenset(), sees_requests=False, older=False)
     return functools.partial(loading._prepare, library, wanted=wanted)
 
 
@@ -36,8 +36,14 @@ def descriptors():
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
+def both(names):
+    """Return all programs in two halves."""
+    return parts.halved(names)
+
+
 def in_arrays(probe):
     """Return the names of the programs in program arrays, by place."""
+    stages.fill(probe)
     names = {program_info(probe.library, probe.program_fd(name)).id: name for name in probe.loaded()}
     found = {}
     for array in ARRAYS:
@@ -69,7 +75,7 @@ def test_the_same(machine, prepare):
     prepare(whole)
     whole.load(codes=True)
     try:
-        halved = halves.load(library, loading.image(), prepare, codes=True)
+        halved = halves.load(library, loading.image(), prepare, both, codes=True)
         try:
             assert {*whole.loaded()} == {*halved.loaded()}
             assert known(whole) == known(halved)
@@ -85,7 +91,7 @@ def test_the_same(machine, prepare):
         whole.close()
 
 
-@pytest.mark.parametrize("refused", ["submit_call", "process_fork"])
+@pytest.mark.parametrize("refused", ["tell_call", "process_exit"])
 def test_a_refused_half(machine, prepare, refused):
     """Where the kernel refuses a program of one half, nothing is left of either, and the next is loaded as ever."""
     library = Library()
@@ -97,10 +103,10 @@ def test_a_refused_half(machine, prepare, refused):
         library.lib.bpf_program__set_type(ctypes.c_void_p(probe.program(refused)), SOCKET_FILTER)
 
     with pytest.raises(LibbpfError):
-        halves.load(library, loading.image(), damage)
+        halves.load(library, loading.image(), damage, both)
 
     assert prepared == descriptors()
-    halves.load(library, loading.image(), prepare).close()
+    halves.load(library, loading.image(), prepare, both).close()
     assert prepared == descriptors()
 
 
@@ -110,16 +116,7 @@ def test_what_is_wrong_is_told(machine, prepare, monkeypatch):
     monkeypatch.setattr(loading, "_prepare", lambda library, probe, wanted: probe.resize("processes", 0))
 
     with pytest.raises(LibbpfError, match="processes"):
-        loading._loaded(Library(), wanted)
-
-
-def test_programs_in_arrays():
-    """The object file says which programs are in arrays; without that section none is."""
-    image = loading.image()
-
-    assert {"gather_objects", "submit_exec"} <= object_file.in_arrays(image)
-    assert frozenset() == object_file.in_arrays(object_file.without(image, object_file.ARRAYS))
-    assert "sys_exit" not in object_file.in_arrays(image)
+        loading._loaded(Library(), wanted, loading.everything)
 
 
 def test_a_damaged_file():
@@ -135,18 +132,8 @@ def test_a_damaged_file():
         damaged.append(bytes(changed))
     for one in damaged:
         try:
-            object_file.in_arrays(object_file.without(one, object_file.TYPES))
+            object_file.without(one, object_file.TYPES)
         except object_file.UnreadableError:
             refused += 1
 
     assert len(damaged) > refused > 8
-
-
-def test_a_symbol_that_is_not_there():
-    """A relocation of program arrays that names no symbol of the file is an error of its own."""
-    image = bytearray(loading.image())
-    found = next(one for one in object_file._sections(image) if one.name == object_file.ARRAYS)
-    struct.pack_into("<Q", image, found.offset + 8, 0xFFFFFFFF << 32)
-
-    with pytest.raises(object_file.UnreadableError, match="too early"):
-        object_file.in_arrays(bytes(image))

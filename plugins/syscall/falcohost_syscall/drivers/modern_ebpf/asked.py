@@ -14,7 +14,7 @@ import msgspec
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME
-from falcohost_syscall.drivers.modern_ebpf import wanted, written
+from falcohost_syscall.drivers.modern_ebpf import parts, wanted, written
 from falcohost_syscall.drivers.modern_ebpf.at_first import parted
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.options import Options
@@ -75,8 +75,25 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
         found if Need.ACCOUNTS in needs(chosen) else None,
     )
     said = zlib.compress(_encode(asked))  # the loader keeps it
+    takes = _encode_parts(sorted(_parts(config, asked)))
     later = parted(asked.filtered).later if compiled else {}
-    return _SIZE.pack(len(said)) + said + (written.write(later) if later else b"")
+    return _SIZES.pack(len(takes), len(said)) + takes + said + (written.write(later) if later else b"")
+
+
+def _parts(config: Config, asked: Asked) -> frozenset[str]:
+    """Return the parts of the probe that collecting this takes (:mod:`.parts`)."""
+    types = frozenset(asked.types)
+    hooks = wanted.hooks(types)
+    calls = wanted.calls(
+        types,
+        needed=asked.conditions,
+        only_successful=config.only_successful,
+        hooks=hooks,
+        present=asked.present,
+    )
+    requests = wanted.requests(types, only_successful=config.only_successful)
+    moments = wanted.moments(types, present=asked.present)
+    return parts.needed(calls, requests, moments, asked.options, hooks)
 
 
 def read(data: bytes) -> Asked:
@@ -85,14 +102,26 @@ def read(data: bytes) -> Asked:
     :raises ValueError: it is something else.
     """
     try:
-        return _decode(zlib.decompress(data[_SIZE.size : _end(data)]))
+        return _decode(zlib.decompress(data[slice(*_ends(data))]))
     except zlib.error as error:
         raise ValueError(f"damaged: {error}") from error
 
 
+def takes(data: bytes) -> frozenset[str]:
+    """Return the parts of the probe that it takes to collect what :func:`ask` encoded.
+
+    :raises ValueError: it is something else.
+    """
+    begin, _ = _ends(data)
+    found = frozenset(_decode_parts(data[_SIZES.size : begin]))
+    if unknown := found - parts.ALL:
+        raise ValueError(f"unknown parts: {', '.join(sorted(unknown))}")
+    return found
+
+
 def alone(data: bytes) -> bytes:
     """Return what :func:`ask` returned as it is without filters."""
-    return data[: _end(data)]
+    return data[: _ends(data)[1]]
 
 
 def filters(data: bytes) -> Written | None:
@@ -100,16 +129,20 @@ def filters(data: bytes) -> Written | None:
 
     :raises ValueError: it is something else.
     """
-    return written.read(data[_end(data) :])
+    return written.read(data[_ends(data)[1] :])
 
 
-def _end(data: bytes) -> int:
-    if len(data) < _SIZE.size:
+def _ends(data: bytes) -> tuple[int, int]:
+    """Return where the parts that it takes end, and where the rest does that is not filters."""
+    if len(data) < _SIZES.size:
         raise ValueError("it is too short")
-    return _SIZE.size + int(*_SIZE.unpack_from(data))
+    first, second = _SIZES.unpack_from(data)
+    return _SIZES.size + first, _SIZES.size + first + second
 
 
-#: How long what is asked for is, before it.
-_SIZE: Final = struct.Struct("=I")
+#: How long the parts are that it takes, and what is asked for, before them.
+_SIZES: Final = struct.Struct("=II")
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode: Final = msgspec.msgpack.Decoder(Asked).decode
+_encode_parts: Final = msgspec.msgpack.Encoder().encode
+_decode_parts: Final = msgspec.msgpack.Decoder(list[str]).decode

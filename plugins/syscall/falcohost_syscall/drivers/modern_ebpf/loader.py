@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from socket import socket
@@ -19,13 +19,14 @@ import msgspec
 
 from falcohost import kept, lasting
 from falcohost.agent import AgentProcess
+from falcohost.kept import LoadAgain
 from falcohost.needs import PROBE as NEEDS_PROBE
 from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import told
 from falcohost_syscall.drivers.modern_ebpf import ahead, config
 from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
-from falcohost_syscall.drivers.modern_ebpf.asked import alone, filters, read
+from falcohost_syscall.drivers.modern_ebpf.asked import alone, filters, read, takes
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
@@ -115,15 +116,22 @@ class Loader:
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
 
-    def prepare_ahead(self, link: socket) -> None:
-        """Load the probe, as far as that does not depend on the rules, and send it over *link*.
+    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None]) -> None:
+        """Load the probe, as far as the rules take it, and send it over *link*.
 
+        :param asked: returns what the rules ask for; None if that is not known so many seconds later.
         :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         :raises OSError: nobody takes it.
         """
         check(self._config.btf)
         library, wanted = Library(), how(self._config)
-        prepared = prepare(library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function)
+
+        def known(wait: float | None) -> Set[str] | None:
+            return None if (found := asked(wait)) is None else takes(found)
+
+        prepared = prepare(
+            library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function, takes=known
+        )
         ahead.send(link, prepared, wanted.encoded())
 
     def take_prepared(self, link: socket) -> None:
@@ -204,7 +212,9 @@ class Loader:
     def _load(self, asked: bytes) -> None:
         found, wanted = self._config, how(self._config)
         prepared, self._prepared = self._prepared, None
-        self.probe = probe = Probe(wanted.settings, wanted.options, by_function=wanted.by_function, prepared=prepared)
+        self.probe = probe = Probe(
+            wanted.settings, wanted.options, by_function=wanted.by_function, prepared=prepared, parts=takes(asked)
+        )
         try:
             agent = found.agent_pid if self._sentinel else None
             self.collection = Collection(found, probe, wanted.options, WatchedFiles(probe), agent)
@@ -256,11 +266,23 @@ class Loader:
         """Collect what is *asked* for from now on; calls that were asked for before are not interrupted."""
         asked = alone(asked)
         wanted = purpose(self._config, asked)
+        self._take_in(asked)
         self._asked, self._accounts = asked, read(asked).accounts
         if wanted != self._purpose:
             self._collect()
             self._purpose = wanted
             self._tell()
+
+    def _take_in(self, asked: bytes) -> None:
+        """Have all parts of the probe loaded that it takes to collect what is *asked* for.
+
+        :raises LoadAgain: another loader has to load them: this one is confined, and may not do what libbpf does.
+        """
+        if not isinstance(self.probe, Probe) or not (missing := self.probe.lacks(takes(asked))):
+            return
+        if self._alone and self._integrity is not None:
+            raise LoadAgain(f"the rules take more of the probe: {', '.join(sorted(missing))}")
+        self.probe.take_in(missing)
 
     def _collect(self) -> None:
         self.collection.update(read(self._asked))  # decoded it would take half a megabyte

@@ -1,15 +1,16 @@
-"""Loads the compiled probe, as far as this kernel allows it."""
+"""Loads the compiled probe, as far as this kernel allows it and what is collected takes it (:mod:`.parts`)."""
 
 from __future__ import annotations
 
 import functools
 import os
 import struct
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from falcohost import SourceError
-from falcohost_syscall.drivers.modern_ebpf import direct, hooks, sameness
+from falcohost_syscall.drivers.modern_ebpf import direct, hooks, parts, sameness, stages
 from falcohost_syscall.drivers.modern_ebpf.attach import relays
 from falcohost_syscall.drivers.modern_ebpf.attach.at_functions import AtFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
@@ -38,6 +39,7 @@ LEAST_PROCESSES: Final = 8192
 MOST_RESERVED: Final = 1 << 16
 #: For others it is allocated when they start, up to this many; each place takes 16 bytes.
 MOST_PROCESSES: Final = 1 << 18
+_T = TypeVar("_T")
 _FOLDER: Final = Path(__file__).parents[2] / "bpf"
 _U32: Final = struct.Struct("=I")
 #: Linux 6.2 and 6.3 have the function for casts, but take no program that asks whether it is there (its address: 6.4),
@@ -48,18 +50,37 @@ _CASTS, _NO_CASTS = b"bpf_rdonly_cast", b"bpf_rdonly_none"
 _OLDER: Final = "the kernel lacks what that needs"
 
 
+#: Returns which parts it takes to collect what is asked for, or None if that is not known so many seconds later either.
+#: After None seconds, nobody will ever know.
+Takes: TypeAlias = Callable[[float | None], Set[str] | None]
+#: Seconds after which all is loaded that is needed in any case, before it is known what is asked for.
+_SOON: Final = 0.05
+
+
+class Wanted(NamedTuple):
+    """What is to be loaded."""
+
+    settings: LoadSettings
+    options: Options
+    hooks: frozenset[str]
+    sees_requests: bool
+    older: bool
+
+
 class Loaded(NamedTuple):
     """The loaded probe.
 
     :ivar attachment: the way in which calls are observed, not started yet.
     :ivar hooks: the kernel's hooks at which it learns which files the paths of a call lead to (``Call.hooks``).
     :ivar sees_requests: io_uring requests are events too.
+    :ivar wanted: what :func:`add` adds to.
     """
 
     probe: Object
     attachment: Attachment
     hooks: frozenset[str]
     sees_requests: bool
+    wanted: Wanted
 
 
 class Prepared(NamedTuple):
@@ -79,21 +100,23 @@ class Prepared(NamedTuple):
     older: bool = False
 
 
-class _Wanted(NamedTuple):
-    """What is to be loaded."""
-
-    settings: LoadSettings
-    options: Options
-    hooks: frozenset[str]
-    sees_requests: bool
-    older: bool
+def everything(wait: float | None) -> Set[str]:
+    """Return all parts."""
+    return parts.ALL
 
 
 def prepare(
-    library: Library, kernel: Kernel, settings: LoadSettings, options: Options, *, by_function: bool
+    library: Library,
+    kernel: Kernel,
+    settings: LoadSettings,
+    options: Options,
+    *,
+    by_function: bool,
+    takes: Takes = everything,
 ) -> Prepared:
     """Load the probe; calls are to be observed at their functions if asked to and if the kernel allows it.
 
+    :param takes: returns the parts to load. Of the form for older kernels all are loaded.
     :raises LibbpfError: the kernel refused it.
     :raises SourceError: there are no types by which it could be loaded, or they are another kernel's.
     """
@@ -106,14 +129,14 @@ def prepare(
         by_perf = settings.by_perf or (functions is None and may_be_left_out(kernel))
         settings = settings._replace(functions=functions is not None, by_perf=by_perf)
         found = found if sees_requests else found - hooks.REQUESTS
-        wanted = _Wanted(settings, options, found, sees_requests, older=False)
+        wanted = Wanted(settings, options, found, sees_requests, older=False)
         try:
-            probe = _loaded(library, wanted)
+            probe = _loaded(library, wanted, takes)
         except LibbpfError:
             if not wanted.hooks:
                 raise
             wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
-            probe = _loaded(library, wanted)
+            probe = _loaded(library, wanted, takes)
         if direct.is_there(older=False):
             direct.find(kernel, probe.program_fd(direct.PROGRAM))
         return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, by_perf)
@@ -121,14 +144,14 @@ def prepare(
 
 def _prepare_older(library: Library, settings: LoadSettings, options: Options) -> Prepared:
     settings = settings._replace(functions=False, by_perf=False)
-    wanted = _Wanted(settings, options, frozenset(), sees_requests=False, older=True)
+    wanted = Wanted(settings, options, frozenset(), sees_requests=False, older=True)
     if given_types.has_own():
-        probe = _loaded(library, wanted)
+        probe = _loaded(library, wanted, everything)
     else:
         path = given_types.required(settings.btf)
         with given_types.passed(given_types.checked(path)) as types:
             try:
-                probe = _loaded(library, wanted, types)
+                probe = _loaded(library, wanted, everything, types)
             except LibbpfError as error:
                 raise SourceError(
                     f"{given_types.KEY}: the probe cannot be loaded by {path}, which is another kernel's, or made for "
@@ -138,8 +161,8 @@ def _prepare_older(library: Library, settings: LoadSettings, options: Options) -
     return Prepared(probe, None, _OLDER, frozenset(), sees_requests=False, by_perf=False, older=True)
 
 
-def load(library: Library, prepared: Prepared) -> Loaded:
-    """Return the loaded probe with the way in which calls are observed.
+def load(library: Library, prepared: Prepared, settings: LoadSettings, options: Options) -> Loaded:
+    """Return the loaded probe with the way in which calls are observed; *settings* and *options*: as it was prepared.
 
     :raises LibbpfError: the kernel refused it; nothing is loaded any more.
     """
@@ -152,7 +175,9 @@ def load(library: Library, prepared: Prepared) -> Loaded:
     except BaseException:
         probe.close()
         raise
-    return Loaded(probe, attachment, found, sees_requests)
+    settings = settings._replace(functions=functions is not None, by_perf=by_perf)
+    wanted = Wanted(settings, options, found, sees_requests, prepared.older)
+    return Loaded(probe, attachment, found, sees_requests, wanted)
 
 
 def images() -> bytes:
@@ -173,47 +198,91 @@ def _find_functions(library: Library) -> tuple[CallFunctions | None, str]:
         return None, str(error)
 
 
-def _loaded(library: Library, wanted: _Wanted, types: Path | None = None) -> Object:
-    codes = wanted.settings.functions or wanted.settings.by_perf  # which are copied
+def lacks(probe: Object, wanted: Wanted, takes: Set[str]) -> Set[str]:
+    """Return those of these parts that the loaded *probe* lacks, though the kernel takes them."""
+    if wanted.older:
+        return frozenset()
+    there = takes & parts.possible(wanted.hooks, sees_requests=wanted.sees_requests)
+    return {name for name in there if not probe.loaded() >= {*parts.PARTS[name].programs}}
+
+
+def add(library: Library, probe: Object, wanted: Wanted, takes: Set[str]) -> None:
+    """Load those of these parts that the loaded *probe* lacks.
+
+    :raises LibbpfError: the kernel refused one, so that none is loaded.
+    """
+    if missing := parts.programs(lacks(probe, wanted, takes)):
+        prepare = functools.partial(_prepare, library, wanted=wanted)
+        _in_either_form(lambda found: halves.add(probe, found, prepare, missing, codes=_codes(wanted)))
+
+
+def _codes(wanted: Wanted) -> bool:
+    """Return whether programs are copied."""
+    return wanted.settings.functions or wanted.settings.by_perf
+
+
+def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None = None) -> Object:
     if not wanted.older and halves.are_of_use():
         prepare = functools.partial(_prepare, library, wanted=wanted)
+
+        def split(names: Set[str]) -> Sequence[Set[str]]:
+            return parts.halved(names - _left_out(wanted, takes))
+
         try:
-            probe = halves.load(library, image(), prepare, codes=codes)
+            probe = halves.load(library, image(), prepare, split, codes=_codes(wanted))
         except (LibbpfError, UnreadableError):  # as a whole, it is told what is wrong
-            probe = _loaded_whole(library, wanted, codes, types)
+            probe = _loaded_whole(library, wanted, takes, types)
     else:
-        probe = _loaded_whole(library, wanted, codes, types)
+        probe = _loaded_whole(library, wanted, takes, types)
     try:
         for name in (FOLDERS, direct.FOUND) if direct.is_there(older=wanted.older) else (FOLDERS,):
             probe.freeze(name)
+        asked_for = takes(None)
+        add(library, probe, wanted, parts.ALL if asked_for is None else asked_for)
+        stages.fill(probe)
     except BaseException:
         probe.close()
         raise
     return probe
 
 
-def _loaded_whole(library: Library, wanted: _Wanted, codes: bool, types: Path | None) -> Object:
-    found = image(older=wanted.older)
+def _left_out(wanted: Wanted, takes: Takes) -> Set[str]:
+    """Return the programs that what is asked for does not take; before that is known: all that anything could take."""
+    return parts.OPTIONAL - parts.programs(takes(_SOON) or frozenset())
+
+
+def _loaded_whole(library: Library, wanted: Wanted, takes: Takes, types: Path | None) -> Object:
+    left_out = frozenset[str]() if wanted.older else _left_out(wanted, takes)
+    return _in_either_form(
+        lambda found: _loaded_from(found, library, wanted, left_out, types), image(older=wanted.older)
+    )
+
+
+def _in_either_form(load: Callable[[bytes], _T], found: bytes | None = None) -> _T:
+    """Have *load* load the object file *found*, or if the kernel half knows casts, one without them."""
+    found = image() if found is None else found
     try:
-        return _loaded_from(found, library, wanted, codes, types)
+        return load(found)
     except LibbpfError as error:
         if _HALF_KNOWN not in str(error):
             raise
-    return _loaded_from(found.replace(_CASTS, _NO_CASTS), library, wanted, codes, types)
+    return load(found.replace(_CASTS, _NO_CASTS))
 
 
-def _loaded_from(found: bytes, library: Library, wanted: _Wanted, codes: bool, types: Path | None) -> Object:
+def _loaded_from(found: bytes, library: Library, wanted: Wanted, left_out: Set[str], types: Path | None) -> Object:
     probe = Object(library, found, types)
     try:
         _prepare(library, probe, wanted)
-        probe.load(codes=codes)
+        for name in probe.enabled() & left_out:
+            probe.leave_out(name)
+        probe.load(codes=_codes(wanted))
     except BaseException:
         probe.close()
         raise
     return probe
 
 
-def _prepare(library: Library, probe: Object, wanted: _Wanted) -> None:
+def _prepare(library: Library, probe: Object, wanted: Wanted) -> None:
     settings = wanted.settings._replace(installs=hooks.INSTALLS in wanted.hooks)
     cpus = library.check(library.lib.libbpf_num_possible_cpus(), "Cannot count the processors")
     if wanted.older:

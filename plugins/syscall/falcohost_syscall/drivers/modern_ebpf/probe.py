@@ -21,21 +21,20 @@ from falcohost_syscall.drivers.modern_ebpf.controlled import PROGRAMS as CONTROL
 from falcohost_syscall.drivers.modern_ebpf.controlled import Controlled
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS, ONLY_READ
 from falcohost_syscall.drivers.modern_ebpf.listing import LISTED, TASKS
-from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, Prepared, load, prepare
+from falcohost_syscall.drivers.modern_ebpf.loading import URING, URING_LOOK, Prepared, add, lacks, load, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
+from falcohost_syscall.drivers.modern_ebpf.parts import ALL, CLONE3, PRCTL
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
+from falcohost_syscall.drivers.modern_ebpf.stages import STAGES, places
 from falcohost_syscall.facts.sieve import LastName, joined, sieve
 from falcohost_syscall.kernel.call_tracepoints import CallTracepoints
-from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import record
 
-#: The program for names that are written to files in /proc, and the call that has the same effect.
-_RENAMED: Final = "task_renamed"
-_PRCTL: Final = {"x86_64": 157, "aarch64": 167}
-#: The program that notes the flags of clone3(2), and the call's number on every machine.
-_MADE, _CLONE3 = "task_made", 435
+#: The program for names that are written to files in /proc, and the one that notes the flags of clone3(2).
+_RENAMED, _MADE = "task_renamed", "task_made"
 #: The program for calls whose events are made when they begin, and those for events that are no calls, with the
 #: tracepoints that they need; arm64 has none for page faults.
 _FORESEEN: Final = "call_foreseen"
@@ -51,7 +50,6 @@ _PROGRAMS: Final = ("process_fork", "process_exec", "process_exit", "process_gon
 _LEFT_OUT: Final = {"stages": "left_out", "exec_stages": "exec_left_out"}
 #: Program arrays: of filters of execs and exits, each of which has those of one row, and those that the object fills.
 _OF_PROCESSES: Final = ("exec_filters", "exit_filters")
-_STAGES: Final = ("stages", "exec_stages", "exit_stages")
 _U32: Final = struct.Struct("=I")
 _SOCKETCALL: Final = 102
 """The 32-bit call behind which the probe finds other calls (x86)."""
@@ -82,10 +80,12 @@ class Probe(Controlled):
         *,
         by_function: bool = False,
         prepared: Prepared | None = None,
+        parts: AbstractSet[str] = ALL,
     ) -> None:
         """Load and attach; calls are collected after :meth:`set_calls`, what *options* select at once.
 
         :param prepared: what :func:`prepare` has loaded for all of these.
+        :param parts: what is loaded of it, if nothing is prepared (:mod:`.parts`).
         :raises SourceError: the machine lacks what the probe needs, or the kernel refused it.
         """
         settings, options = settings or LoadSettings(), options or Options()
@@ -93,9 +93,11 @@ class Probe(Controlled):
         self._library = library = Library() if prepared is None else prepared.probe.library
         self.kernel = Kernel(library)
         with library.types:
-            prepared = prepared or prepare(library, self.kernel, settings, options, by_function=by_function)
-            loaded = load(library, prepared)
-        self.object, self.attachment, self.hooks, self.sees_requests = loaded
+            prepared = prepared or prepare(
+                library, self.kernel, settings, options, by_function=by_function, takes=lambda wait: parts
+            )
+            loaded = load(library, prepared, settings, options)
+        self.object, self.attachment, self.hooks, self.sees_requests, self._wanted = loaded
         self.kernel.untyped = prepared.older
         control = {name: self.object.map_fd(name) for name in CONTROL_MAPS}
         control |= {name: self.object.program_fd(name) for name in CONTROL_PROGRAMS}
@@ -108,6 +110,7 @@ class Probe(Controlled):
         self.asked: set[int] = set()
         self._hooked: frozenset[str] = frozenset()
         self._attached: set[str] = set()
+        self._placed: set[str] = set()
         self._moments: frozenset[int] = frozenset()
         self._listed = False
         self._begins: CallTracepoints | None = None
@@ -124,22 +127,53 @@ class Probe(Controlled):
 
     def _attach(self, options: Options) -> None:
         self.ignore(os.getpid())
-        if self.sees_requests:
-            look = self.object.program_fd(URING_LOOK)
-            self._put("looking", 0, look)
-        for name in (*_PROGRAMS, *(URING if self.sees_requests else ())):
-            self.object.attach(name)
+        self._begin()
         if isinstance(self.attachment, ByPerf):
             self._begun_again.append(begun_again(self.kernel, self.object))
         self._begins = CallTracepoints(self.object.program_fd(BEGINS), *self._begun_again)
         self.attachment.start()
         self.object.ledger.note(self.map_fd(".data.options"), ".data.options", bytes(4), options.pack())
-        for name in _STAGES:
+        for name in STAGES:
             keys = [_U32.pack(place) for place in range(self.object.entries(name))]
             self.object.ledger.take(self.object.map_fd(name), name, keys)
+        self._placed.update(self.object.loaded())
         for name in ONLY_READ:
             if (found := self.object.read_only(self.object.map_fd(name))) is not None:
                 self._read_only[name] = found
+
+    def _begin(self) -> None:
+        """Attach the programs that are loaded and always run, as far as they are not attached yet."""
+        if URING_LOOK in self.object.loaded():  # for files that io_uring opens silently
+            self._put("looking", 0, self.object.program_fd(URING_LOOK))
+        for name in self._others:
+            if name not in self._attached:
+                self.object.attach(name)
+                self._attached.add(name)
+
+    def lacks(self, parts: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of these *parts* that are not loaded, though this kernel takes them."""
+        return lacks(self.object, self._wanted, parts)
+
+    def take_in(self, parts: AbstractSet[str]) -> None:
+        """Load what is missing of these *parts*; call this before anything is asked for that takes them.
+
+        :raises LibbpfError: the kernel refused it, so that nothing has changed.
+        """
+        try:
+            add(self._library, self.object, self._wanted, parts)
+        except LibbpfError:
+            if self.hooks.isdisjoint(parts):
+                raise
+            self.hooks = frozenset()  # perhaps these are what the kernel refused; the rest works
+            self._wanted = self._wanted._replace(hooks=self.hooks)
+            add(self._library, self.object, self._wanted, parts)
+        for array, place, name in places(self.object.loaded() - self._placed):
+            self._put(array, place, self.object.program_fd(name))
+            self._placed.add(name)
+        with self._library.types:
+            for copies in self.attachment.stages:
+                copies.take_in(self.object.loaded())
+        self._begin()
 
     def still_sees(self) -> bool:
         """Return whether calls are still observed as after :meth:`set_calls`; if not, call it again with all calls."""
@@ -180,7 +214,7 @@ class Probe(Controlled):
     @property
     def _others(self) -> Sequence[str]:
         """The programs besides those of calls that the kernel may skip."""
-        return (*_PROGRAMS, *(URING if self.sees_requests else ()))
+        return (*_PROGRAMS, *(name for name in URING if name in self.object.loaded()))
 
     def objects(self) -> dict[str, list[int]]:
         """Return the kernel's numbers of all maps, programs and links, by kind."""
@@ -249,7 +283,7 @@ class Probe(Controlled):
         """
         if self._begins is not None and self.attachment.where == "tracepoint":
             self._begins.set(entered)
-        self._attach_if(_MADE, _CLONE3 in calls)
+        self._attach_if(_MADE, CLONE3 in calls)
         foreseen = {number for number, spec in calls.items() if spec.want & record.WANT_BEGIN}
         if foreseen:
             self._attach_if(_FORESEEN, True)
@@ -277,7 +311,7 @@ class Probe(Controlled):
         for hook in self._hooked - passing:
             self.object.detach(hook)
         self._hooked = passing
-        self._attach_if(_RENAMED, _PRCTL.get(os.uname().machine) in calls)
+        self._attach_if(_RENAMED, PRCTL.get(os.uname().machine) in calls)
         self._attach_if(_FORESEEN, bool(foreseen))
         self._moments = frozenset(moments)
         self._attach_moments()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
+from falcohost_syscall.drivers.modern_ebpf.stages import STAGES
 from falcohost_syscall.kernel.assembler import R2, R3, TAIL_CALL, Assembler
 from falcohost_syscall.kernel.instructions import CALL, INSTRUCTION, LOAD, with_maps
 from falcohost_syscall.kernel.libbpf import Object
-from falcohost_syscall.kernel.program_info import function_types, program_info
+from falcohost_syscall.kernel.program_info import function_types
 from falcohost_syscall.kernel.programs import (
     ANYWHERE,
     FUNCTION_INFO,
@@ -71,11 +72,8 @@ class Stages:
             self._swapped = dict(self._maps)
             self._first = self._maps["first"] = self.kernel.array(4, 1, MAP_PROG_ARRAY)
             self._put("first", 0, entry)
-            for place, name in self._stages():
-                self._put("stages", place, name)
-            for place, name in enumerate(looking):
-                if name in probe.loaded():
-                    self._put(_LOOKING, place, name)
+            self._looking, self._copied = looking, set[str]()
+            self.take_in(probe.loaded())
         except BaseException:
             self.close()
             raise
@@ -120,6 +118,18 @@ class Stages:
             self._probe.ledger.put(self._maps[name], name, _U32.pack(place), program)
         self._filters |= programs.keys()
 
+    def take_in(self, programs: Set[str]) -> None:
+        """Copy those stages among these *programs* of the probe that are not copied yet.
+
+        :raises LibbpfError: the kernel refused a copy.
+        """
+        missing = programs - self._copied
+        for array, names in (("stages", STAGES["stages"]), (_LOOKING, dict(enumerate(self._looking)))):
+            for place, name in names.items():
+                if name in missing:
+                    self._put(array, place, name)
+                    self._copied.add(name)
+
     def measure(self, on: bool) -> None:
         """Switch measuring of filtered calls on or off."""
         if on:
@@ -133,15 +143,6 @@ class Stages:
             self._probe.ledger.forget(fd)
             os.close(fd)
         self._maps.clear()
-
-    def _stages(self) -> Iterator[tuple[int, str]]:
-        """Yield the index and the program's name of each of the probe's stages."""
-        probe = self._probe
-        names = {program_info(probe.library, probe.program_fd(name)).id: name for name in probe.loaded()}
-        for place in range(probe.entries("stages")):
-            found = probe.find(probe.map_fd("stages"), _U32.pack(place), _U32.size)
-            if found is not None:
-                yield place, names[_U32.unpack(found)[0]]
 
     def _put(self, array: str, place: int, name: str) -> None:
         program = self.copied(name)

@@ -29,8 +29,8 @@ _BEHIND: Final = (
             *("page_missed", "page_missed_in_kernel"),
         ),
     ),
-    ("exec_filters", "exec_stages", 12, ("process_exec",)),
-    ("exit_filters", "exit_stages", 1, ("process_exit",)),
+    ("exec_filters", "exec_stages", 13, ("process_exec",)),
+    ("exit_filters", "exit_stages", 2, ("process_exit",)),
 )
 
 
