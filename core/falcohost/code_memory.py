@@ -1,16 +1,23 @@
-"""Memory in which code lies that runs, and that processes give back when they have run what they need once.
+"""Memory of code, of which processes give back what only their start has run.
 
-Python changes the code that it runs (PEP 659), so that a process has its own copy of each page of code that it has run,
-also of what only its start has run. Here the pages come from a file in memory that nobody can write any more: a process
-that lets go of its copies has the code as it was before the first fork, and copies again only what it goes on to run.
+Of programs and libraries a process has mapped what it has run once, and what lies around that. Letting go of it is no
+loss: what it goes on to run is mapped again, from memory in which the kernel has the file.
+
+Python changes the code that it runs (PEP 659), so that a process has its own copy of each page of code that it has run.
+Where code was moved side by side (:func:`keep`), its pages come from a file in memory that nobody can write any more: a
+process that lets go of its copies has the code as it was before the first fork, and copies what it goes on to run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
 import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 # sys/mman.h
@@ -21,8 +28,12 @@ _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | f
 #: The C library, whose calls keep Python's lock: no thread runs code meanwhile.
 _LIBC: Final = ctypes.PyDLL(None, use_errno=True)
 
-#: Where the memory is, by address, and its size.
+#: The first line of a mapping in /proc/PID/smaps.
+_MAPPING: Final = re.compile(r"(?P<begin>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<rights>\S+) \S+ \S+ \d+\s*(?P<file>.*)")
+
+#: Where the memory is, by address, and its size: that of moved code, and what is mapped of programs.
 _kept: list[tuple[int, int]] = []
+_programs: list[tuple[int, int]] = []
 
 
 def keep(memory: memoryview) -> None:
@@ -51,8 +62,31 @@ def keep(memory: memoryview) -> None:
     _kept.append((address, size))
 
 
+def know_programs() -> None:
+    """Find what is mapped of programs and libraries, which stay mapped. To be called before the first fork.
+
+    What the linker has written to is left out, and what is mapped of other files, which may give way to something else.
+    """
+    with contextlib.suppress(OSError), Path("/proc/self/smaps").open() as lines:
+        _programs[:] = _unwritten(lines)
+
+
+def _unwritten(smaps: Iterable[str]) -> list[tuple[int, int]]:
+    """Return addresses and sizes of mappings of files that can be run, as far as nobody has ever written there."""
+    runs, found, mapping = set(), [], None
+    for line in smaps:
+        if begins := _MAPPING.match(line):
+            mapping = begins
+        elif mapping is not None and line.startswith("Anonymous:") and mapping["file"].startswith("/"):
+            if mapping["rights"] == "r-xp":
+                runs.add(mapping["file"])
+            if mapping["rights"] in ("r-xp", "r--p") and line.split()[1] == "0":
+                found.append((mapping["file"], int(mapping["begin"], 16), int(mapping["end"], 16)))
+    return [(begin, end - begin) for file, begin, end in found if file in runs]
+
+
 def give_back() -> None:
-    """Let go of this process's copies: its code is as it was before the first fork."""
+    """Let go of this process's copies of code, which is as it was before the first fork, and of mapped programs."""
     forget = _LIBC.madvise
-    for address, size in _kept:
+    for address, size in (*_kept, *_programs):
         forget(ctypes.c_void_p(address), ctypes.c_size_t(size), _MADV_DONTNEED)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from falcohost.code_memory import know_programs
 from falcohost.engine.alerts import AlertMaker
 from falcohost.errors import ConfigError, FalcohostError
 from falcohost.host.agent_options import AgentOptions
@@ -79,6 +80,7 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     make_immortal()
     settle()
     keep_moved_code()
+    know_programs()
     fill_holes()
     gc.enable()
     outcome = supervisor.run()
