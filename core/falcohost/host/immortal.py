@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import compress
+from itertools import compress, repeat
+from operator import is_
 from types import CodeType
 from typing import Final
 
@@ -45,9 +47,8 @@ def make_immortal() -> int:
                 counts[place] = _IMMORTAL
                 new.append(one)
         made += len(new)
-        for one in new:
-            if type(one) is str:
-                hash(one)  # a text remembers its hash, once somebody asks for it
+        # A text remembers its hash, once somebody asks for it.
+        deque(map(hash, compress(new, map(is_, map(type, new), repeat(str)))), maxlen=0)
         objects = [*gc.get_referents(*new), *_parts_of_code(new)]
     return made
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from functools import cached_property
 from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 #: The flag of classes whose objects have their attributes in the order of names that the class has (object.h).
 _NAMED: Final = 1 << 4
@@ -21,8 +21,6 @@ _MOST_NAMES: Final = 30
 
 #: What a class must not do in its own way.
 _PLAIN: Final = ("__getattribute__", "__sizeof__")
-
-_NOTHING: Final = object()
 
 #: How often code has run by which Python has remembered where its names are.
 _TIMES: Final = 4
@@ -43,10 +41,18 @@ def give_versions() -> None:
     for module in [*sys.modules.values()]:
         names = getattr(module, "__dict__", None)
         if type(names) is dict and "__name__" in names:
-            # For each module anew: code remembers where its names are for one of them.
-            look = FunctionType(_look.__code__.replace(), names)
-            for _ in range(_TIMES):
-                look()
+            _look_at(names)
+    for one in _classes():
+        made = getattr(one.__dict__.get("__new__"), "__func__", None)
+        if isinstance(made, FunctionType) and "__name__" in made.__globals__:
+            _look_at(made.__globals__)  # that of a named tuple has names of its own
+
+
+def _look_at(names: dict[str, Any]) -> None:
+    # For each module anew: code remembers where its names are for one of them.
+    look = FunctionType(_look.__code__.replace(), names)
+    for _ in range(_TIMES):
+        look()
 
 
 def _look() -> object:
@@ -63,16 +69,19 @@ def _give_names(kind: type) -> None:
     Objects are made for that, of which nobody hears: no code of their class runs. Python counts in the class for how
     many more names there is room, one less with each object; it ends with that after a few.
     """
-    if not kind.__flags__ & _NAMED or any(_found(kind, name) is not object.__dict__[name] for name in _PLAIN):
+    if not kind.__flags__ & _NAMED:
         return
-    if _found(kind, "__del__") is not _NOTHING:
+    has: dict[str, object] = {}
+    for base in reversed(kind.__mro__):
+        has.update(base.__dict__)
+    if "__del__" in has or any(has[name] is not object.__dict__[name] for name in _PLAIN):
         return
     try:
         one: object = object.__new__(kind)
     except TypeError:  # it is abstract, or made by code in C
         return
     for name in _names(kind):
-        if not hasattr(type(_found(kind, name)), "__set__"):
+        if not hasattr(type(has.get(name)), "__set__"):
             object.__setattr__(one, name, None)
     look = FunctionType(_look_up.__code__.replace(), {})
     for _ in range(_TIMES):
@@ -83,17 +92,13 @@ def _give_names(kind: type) -> None:
 
 def _names(kind: type) -> Iterator[str]:
     """Yield the names of attributes that methods of *kind* set: a class has them since Python 3.13."""
-    for base in reversed(kind.__mro__):
+    for base in kind.__mro__[-2::-1]:  # without object
         own = f"_{base.__name__.lstrip('_')}"
         for name in base.__dict__.get("__static_attributes__", ()):
             yield own + name if name.startswith("__") and not name.endswith("__") else name
         yield from base.__dict__.get("__dataclass_fields__", ())
-        yield from (name for name, one in base.__dict__.items() if isinstance(one, cached_property))
-
-
-def _found(kind: type, name: str) -> object:
-    """Return what *kind* has by this name, without running what may be there."""
-    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), _NOTHING)
+        if cached_property in map(type, base.__dict__.values()):
+            yield from (name for name, one in base.__dict__.items() if type(one) is cached_property)
 
 
 def _classes() -> list[type]:

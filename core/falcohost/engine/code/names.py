@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+#: So many names of each kind exist before any is used. Python has all names in one table, which the agent's processes
+#: share as far as they add nothing to it.
+_EARLY: Final = 256
+_early: Final = [sys.intern(f"{kind}{number}") for kind in "kv" for number in range(_EARLY)]
 
 
 class Names:
