@@ -24,6 +24,9 @@ from falcohost_syscall.drivers.modern_ebpf import filters
 from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.filters.condition import FALSE, TRUE, Condition, Point, Within, literals
 from falcohost_syscall.filters.load import Loaded
+from falcohost_syscall.kernel.libbpf import Library
+from falcohost_syscall.kernel.programs import Kernel
+from falcohost_syscall.kernel.sharing import Sharing
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown import joint as joining
 from falcohost_syscall.pushdown.decide import decide
@@ -194,8 +197,9 @@ def test_points_of_calls_that_are_seldom_made():
     assert [Point.MEMORY, Point.ANCESTORS] == points("creat")
 
 
-def test_a_joint_filter_that_would_be_weakened(monkeypatch):
-    """Then each event type has its own."""
+@pytest.mark.parametrize("also_alone", [False, True])
+def test_a_joint_filter_that_would_be_weakened(monkeypatch, also_alone):
+    """Then each event type has its own, unless all of these would be weakened, too."""
     asked = plan(NEARLY)
     needed = conditions(asked, Users())
     (found,) = joint(asked, Users(), needed)
@@ -205,11 +209,25 @@ def test_a_joint_filter_that_would_be_weakened(monkeypatch):
         found = real(one, *rest)
         return Loaded(found.programs, "too much") if asks_of_types(one) else found
 
+    monkeypatch.setattr(filters, "_is_too_much", lambda *_: also_alone)
     monkeypatch.setattr(filters, "compiled", compiled)
     place = Place()
     loaded = load(together(needed, [found]), place)
+    told = ["The filter of creat, open_by_handle_at, openat2 was weakened, so more events pass: too much"]
 
-    assert [] == loaded.weaker
-    assert place.kernel.closed
+    assert (told if also_alone else []) == loaded.weaker
     assert load(needed, Place()).programs.keys() <= loaded.programs.keys()
-    assert {1} == {*rows_of(loaded).values()}
+    assert {3 if also_alone else 1} == {*rows_of(loaded).values()}
+    assert {*range(1, place.kernel.loaded + 1)} == {*loaded.programs.values(), *place.kernel.closed} - {-1}
+
+
+def test_what_is_too_much(bpf):
+    """What the kernel is not asked to take whole can be told without asking it."""
+    kernel = Sharing(Kernel(Library()))
+
+    def told(rule):
+        return filters._is_too_much(conditions(plan(rule), Users())["open"], kernel)
+
+    searches = " or ".join(f"(fd.name contains /a{n} and proc.name = b{n})" for n in range(200))
+    assert not told("evt.type = open and fd.name contains /a")
+    assert told(f"evt.type = open and ({searches})")

@@ -15,8 +15,10 @@ from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.folders import has_folders, of_folders
 from falcohost_syscall.facts.header import RET
 from falcohost_syscall.filters.condition import TRUE, Condition, Point, up_to, where
+from falcohost_syscall.filters.factor import factored
 from falcohost_syscall.filters.load import Loaded, compiled
 from falcohost_syscall.filters.site import Site, SiteMaps
+from falcohost_syscall.filters.weaken import forms
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING, FilterKernel
 from falcohost_syscall.kernel.sharing import Sharing
 from falcohost_syscall.pushdown.joint import own
@@ -119,7 +121,7 @@ def _compiled(
 ) -> Mapping[Condition, Sequence[str]]:
     """Add the filters of a condition of these event types; return what it says of each.
 
-    A joint one that would be weakened is worth less than one for each.
+    Where a joint one would be weakened, each has its own, unless all of these would be weakened, too.
     """
     if kept is _CALLS and SELDOM.issuperset(names):
         kept = _SELDOM_CALLS
@@ -127,19 +129,33 @@ def _compiled(
     for name in names:
         alone.setdefault(own(condition, name), []).append(name)
     if len(alone) > 1:
-        loaded = compiled(condition, kernel, maps, kept.site)
-        if loaded.weaker is None:
-            for point, program in loaded.programs.items():
-                asking = [name for name in names if own(up_to(condition, point), name) != TRUE]
-                _add(filters, Loaded({point: program}, None), asking, kept.filters)
-                if not asking:
-                    kernel.close(program)
+        joint = compiled(condition, kernel, maps, kept.site)
+        if joint.weaker is None or all(_is_too_much(part, kernel) for part in alone):
+            _add_joint(filters, joint, condition, names, kept.filters, kernel)
             return alone
-        for program in loaded.programs.values():
+        for program in joint.programs.values():
             kernel.close(program)
     for part, same in alone.items():
         _add(filters, compiled(part, kernel, maps, kept.site), same, kept.filters)
     return alone
+
+
+def _is_too_much(condition: Condition, kernel: Sharing) -> bool:
+    """Return whether the kernel is not asked to take the filter of a condition whole."""
+    whole = factored(condition)
+    return next(iter(forms(whole, loops=kernel.has_may_goto))) != whole
+
+
+def _add_joint(
+    filters: Filters, loaded: Loaded, condition: Condition, names: Sequence[str], kept: str, kernel: Sharing
+) -> None:
+    """Add a filter of several event types at those points at which it says something of each."""
+    _add(filters, loaded._replace(programs={}), names, kept)
+    for point, program in loaded.programs.items():
+        asking = [name for name in names if own(up_to(condition, point), name) != TRUE]
+        _add(filters, Loaded({point: program}, None), asking, kept)
+        if not asking:
+            kernel.close(program)
 
 
 def _parted(
