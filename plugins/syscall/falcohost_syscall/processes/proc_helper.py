@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import threading
@@ -19,11 +20,13 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from falcohost.agent import Job
-from falcohost.helpers import HelperEnded
+from falcohost.helpers import HelperEnded, return_memory
 from falcohost_syscall.processes.proc_reader import ACCOUNTS, STATES, Here, ProcReader, Since, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
 PATIENCE: Final = 0.5
+#: Seconds without a request after which the processes are read that there were, so that memory is returned.
+BEGINS: Final = 0.5
 #: Largest request and answer, in bytes; texts of a process may have :data:`MOST`.
 LONGEST_REQUEST: Final = 1024
 MOST: Final = (128 << 10) + 1
@@ -134,8 +137,16 @@ def serve(link: socket.socket) -> None:
     """
     reader = Here()
     link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
+    begins = select.poll()
+    begins.register(link, select.POLLIN)
+    is_begun = False
     with contextlib.suppress(ConnectionError):  # the source was killed before it had read an answer
-        while data := link.recv(LONGEST_REQUEST + 1):
+        while True:
+            if not is_begun and not begins.poll(BEGINS * 1000):
+                is_begun = True
+                return_memory()
+            if not (data := link.recv(LONGEST_REQUEST + 1)):
+                return
             request = _request(data)
             data = _encode(Answer(request.ident, _answered(reader, request)))
             if len(data) > LONGEST_ANSWER:

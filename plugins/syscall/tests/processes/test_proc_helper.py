@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from falcohost.helpers import HelperEnded
-from falcohost_syscall.processes import proc_reader, procfs
+from falcohost_syscall.processes import proc_helper, proc_reader, procfs
 from falcohost_syscall.processes.boot_clock import ticks
 from falcohost_syscall.processes.proc_helper import AT_ONCE, LONGEST_ANSWER, MOST, PATIENCE, Remote, serve
 from falcohost_syscall.processes.proc_reader import GONE, Here
@@ -69,6 +69,24 @@ def test_the_same_as_here(remote, child):
     assert {1, os.getpid(), child} <= remote.pids()
     assert not remote.has_container("default", "no-such-task", "/default/no-such-task")
     assert len(remote.read(child, start, ("cmdline",), MOST)[0]) > 100_000
+
+
+def test_memory_is_returned_once(ends, child, monkeypatch):
+    """Once nothing is asked for a moment, memory of the start is returned; requests are answered as before."""
+    here, there = ends
+    returned = threading.Semaphore(0)
+    monkeypatch.setattr(proc_helper, "return_memory", returned.release)
+    monkeypatch.setattr(proc_helper, "BEGINS", 0.05)
+    thread = threading.Thread(target=serve, args=(there,))
+    thread.start()
+    remote = Remote(here)
+    first = returned.acquire(timeout=30)
+    pids = remote.pids()
+    again = returned.acquire(timeout=0.3)
+    here.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+    assert (True, True, False) == (first, child in pids, again)
 
 
 def test_each_of_many(remote, child):
