@@ -7,7 +7,7 @@ from email import message_from_bytes
 import pytest
 
 #: Files that are in the wheel because something reads them when falcohost runs.
-DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed", "running_code.txt")
+DATA = ("*.bpf.o", "*.yaml", "*.lark", "py.typed", "running_code.txt", "packed_modules.txt")
 #: The extras of what is no plugin: what unpacks gzip faster, and the endpoints and metrics.
 OTHER_EXTRAS = ("gzip", "web")
 LARGEST_OBJECT = 156_000

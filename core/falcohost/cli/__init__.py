@@ -24,6 +24,9 @@ def main() -> NoReturn:
     from falcohost.host.environment import begin
 
     begin(sys.argv[1:])
+    from falcohost.host.packed import delay
+
+    delay()
     from falcohost.cli.plain import plain_flags
 
     run = _command() if (flags := plain_flags(sys.argv[1:])) is None else _start(flags)
@@ -39,6 +42,9 @@ def _command() -> Callable[[], NoReturn]:
 
 
 def _start(flags: Flags) -> Callable[[], NoReturn]:
+    from falcohost.host.packed import leave_out
+
+    leave_out()
     from falcohost.cli.ending import run_and_exit
     from falcohost.cli.start import start
 

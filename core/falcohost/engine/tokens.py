@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from falcohost.engine.catalog import Catalog, TypeCheckError
 from falcohost.engine.ir import FieldRef, Transform
 from falcohost.engine.operandcheck import check_left
-from falcohost.lang.parser import parse_operand
-from falcohost.lang.syntax import ConditionSyntaxError, position_at
 
 # Possessive, so that hostile names in rules files cannot cause backtracking.
 _FIELD = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+(?:\.[a-zA-Z][a-zA-Z0-9_]*+)++")
@@ -64,6 +62,8 @@ def _token(text: str, percent: int, catalog: Catalog) -> tuple[Token, int]:
     if digits.end() == len(text):
         what = "number" if digits[0] else "%"
         message = f"invalid formatting syntax: formatting cannot end with a {what}"
+        from falcohost.lang.syntax import position_at
+
         raise TypeCheckError(message, position_at(text, percent))
     operand, end = find_operand(text, digits.end(), catalog)
     return Token(operand, min(int(digits[0][:6] or 0), MAX_WIDTH)), end
@@ -78,6 +78,8 @@ def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Tr
     if field is not None and not text.startswith("[", field.end()) and catalog.has(field[0]):
         with suppress(TypeCheckError):  # else a beginning of it may be a field
             return catalog.resolve(field[0]), field.end()
+    from falcohost.lang.syntax import ConditionSyntaxError  # few outputs have more than names of fields
+
     error: Exception | None = None
     for end in _ends(text, start, catalog):
         try:
@@ -88,7 +90,11 @@ def find_operand(text: str, start: int, catalog: Catalog) -> tuple[FieldRef | Tr
 
 
 def _operand(text: str, catalog: Catalog) -> FieldRef | Transform:
-    return catalog.resolve(text) if _FIELD.fullmatch(text) else check_left(parse_operand(text), catalog)
+    if _FIELD.fullmatch(text):
+        return catalog.resolve(text)
+    from falcohost.lang.parser import parse_operand
+
+    return check_left(parse_operand(text), catalog)
 
 
 def _ends(text: str, start: int, catalog: Catalog) -> Iterator[int]:
@@ -129,6 +135,8 @@ def _closing(text: str, place: int) -> int:
 
 
 def _unknown(text: str, start: int, catalog: Catalog, error: Exception | None) -> TypeCheckError:
+    from falcohost.lang.syntax import position_at
+
     pos = position_at(text, start)
     field = _FIELD.match(text, start)
     if error is not None:

@@ -16,7 +16,6 @@ from falcohost.outputs import BUILT_IN
 from falcohost.outputs.formats import make_format
 from falcohost.outputs.redaction_settings import Redaction
 from falcohost.subscriber import SubscriberSpec
-from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
 from falcohost.subscribers.taker import RunnerStore, ToOutput
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from falcohost.host.config.outputs import OutputsConfig
     from falcohost.host.config.rules import AlertsConfig
     from falcohost.outputs.redaction import Redactor
+    from falcohost.subscribers.consumer import Consumer
 
 #: What outputs are asked for, in words.
 _HAS = {"files": "writes to", "connects": "connects to"}
@@ -180,6 +180,8 @@ def make_consumer(spec: SubscriberSpec, settings: Mapping[str, Any], store: Runn
 
     :raises PluginError: the subscriber cannot be made.
     """
+    from falcohost.subscribers.consumer import Consumer  # most agents have none but outputs
+
     try:
         return Consumer(spec, settings, store.subscribe(spec.name).state, maker)
     except FalcohostError:

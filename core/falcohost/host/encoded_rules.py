@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import msgspec
 
 from falcohost.engine.codec.decode import ruleset as decode_ruleset
-from falcohost.engine.codec.encode import ruleset_row
 from falcohost.engine.codec.rows import RulesetRow
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule, Ruleset
@@ -19,12 +18,18 @@ from falcohost.pipeline.rules import Rules
 
 def encode_rules(ruleset: Ruleset, source: str) -> bytes:
     """Return the enabled rules of *source* as bytes."""
-    return _encode(ruleset_row(Ruleset(ruleset.enabled(source))))
+    return _encoded(Ruleset(ruleset.enabled(source)))
 
 
 def encode_all(rules: Iterable[Rule]) -> bytes:
     """Return *rules* as bytes, whatever their source, and whether or not they are enabled."""
-    return _encode(ruleset_row(Ruleset(tuple(rules))))
+    return _encoded(Ruleset(tuple(rules)))
+
+
+def _encoded(ruleset: Ruleset) -> bytes:
+    from falcohost.engine.codec.encode import ruleset_row  # only the process that reads rules encodes any
+
+    return _encode(ruleset_row(ruleset))
 
 
 def decode_rules(data: bytes, source: str, plugins: Plugins, *, first: bool, also: bytes = b"") -> Rules:

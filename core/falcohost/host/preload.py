@@ -13,6 +13,7 @@ from falcohost.host import data, wire
 from falcohost.host.confine.confinement import import_lazy, rehearse
 from falcohost.host.confine.files import know_packages
 from falcohost.host.delivering import messages as delivering
+from falcohost.host.packed import pack, packed_of
 from falcohost.host.plugins.registry import prepare_registry
 from falcohost.host.storing import messages as storing
 from falcohost.log import log
@@ -30,21 +31,24 @@ _RECEIVED = (
 )
 
 
-#: What processes import late, after the supervisor's own modules.
-_LATE = ("urllib.parse", "falcohost.store.where_code")
+#: Packages of which modules are kept packed, whatever is configured.
+_OWN = "falcohost"
 
 
 def preload(modules: Iterable[str]) -> None:
     """Import *modules*; one that cannot be imported is left to the process that needs it."""
     preload_own()
+    modules = [*modules]
     _import(modules)
+    for package in sorted({name.partition(".")[0] for name in modules}):
+        pack(packed_of(package))
     know_packages()
 
 
 def preload_own() -> None:
     """Import and make what is needed whatever is configured."""
     import_lazy()
-    _import(_LATE)
+    pack(packed_of(_OWN))
     prepare_registry()
     for kinds in _RECEIVED:
         wire.decoder(kinds)

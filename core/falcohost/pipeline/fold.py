@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -30,9 +30,11 @@ from falcohost.engine.render import text_of
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.times import SECOND, rfc3339
 from falcohost.events import Event, actor_of, complete_for, subjects_of
-from falcohost.pipeline.distinct import Distinct
 from falcohost.pipeline.settings import FoldConfig
 from falcohost.subject import MOST_SUBJECTS, Subject
+
+if TYPE_CHECKING:
+    from falcohost.pipeline.distinct import Distinct
 
 #: Returns the alert of a match.
 Make: TypeAlias = Callable[[Rule, Event], Alert]
@@ -211,6 +213,8 @@ class Fold:
         complete_for(event, rule.output.fields)
         values = rule.output.shown(event)
         if tally.values is None:
+            from falcohost.pipeline.distinct import Distinct  # only much that is alike has values that differ
+
             tally.values = Distinct(rule.output.lasting, sampling=everyone.lists >= MOST_LISTS)
         self._fold(tally, rule, event)
         tally.values.add(values)

@@ -15,7 +15,6 @@ from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
 from falcohost.store.database import connect, is_broken, one, opened, put_aside
-from falcohost.store.examine import Reader, copy_readable
 from falcohost.store.limits import Limits
 from falcohost.store.presence import Presence, write_again
 from falcohost.store.room import give_back
@@ -149,6 +148,8 @@ class Disk:
         aside, self._aside = self._aside, None
         if aside is None:
             return 0
+        from falcohost.store.examine import Reader, copy_readable  # only where a file is damaged
+
         try:
             with Reader(aside) as reader:
                 if after is None:

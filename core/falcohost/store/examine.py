@@ -20,6 +20,7 @@ from falcohost.store.body import decode, kind_of
 from falcohost.store.database import SCHEMA, broken_name, connect, one, remove_surplus
 from falcohost.store.directory import database
 from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
+from falcohost.store.uri import uri
 
 #: Called with a number of alerts, now and then.
 Progress: TypeAlias = Callable[[int], object]
@@ -188,7 +189,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        self.connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=5)
         self.metadata = StoredMetadata(lambda sql, values: self.rows(sql, *values))
 
     def __enter__(self) -> Self:

@@ -18,6 +18,7 @@ from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import database
 from falcohost.store.metadata import StoredMetadata
 from falcohost.store.silences import Silence, load
+from falcohost.store.uri import uri
 from falcohost.store.verdicts import KINDS, Judged, Verdict, no_alert
 
 _MOST = 1000
@@ -66,7 +67,7 @@ class History:
     def __init__(self, directory: Path) -> None:
         self._path = path = database(directory, "there are no alerts")
         try:
-            self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+            self._connection = sqlite3.connect(uri(path, "ro"), uri=True, timeout=5)
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise StateError(f"the state in {path} cannot be read: {error}") from error

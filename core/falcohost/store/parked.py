@@ -18,6 +18,7 @@ from falcohost.alert import Alert
 from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store.directory import database
+from falcohost.store.uri import uri
 
 #: Most parked alerts, and bytes of them; the oldest are given up.
 MOST: Final = 10_000
@@ -58,8 +59,8 @@ class ParkedAlerts:
     def __init__(self, directory: Path) -> None:
         self._path = database(directory)
         with self._failures():
-            uri = f"{self._path.absolute().as_uri()}?mode=rw"
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5)
+            location = uri(self._path, "rw")
+            self._connection = sqlite3.connect(location, uri=True, isolation_level=None, timeout=5)
 
     def read(self, output: str = "") -> list[Parked]:
         """Return what is parked, of all outputs or of one, in the order of the numbers."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from falcohost.clock import Clock
 from falcohost.store.database import one
+from falcohost.store.uri import uri
 
 #: Seconds between two slices.
 PAUSE: Final = 5.0
@@ -56,8 +57,8 @@ class Scrub:
         if self._path is None or now < self._next:
             return
         self._next = now + PAUSE
-        uri = f"{self._path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)) as connection:
+        location = uri(self._path, "ro")
+        with contextlib.closing(sqlite3.connect(location, uri=True, isolation_level=None, timeout=0)) as connection:
             connection.execute("PRAGMA cache_size = -512")
             size = one(connection, "PRAGMA page_count") * one(connection, "PRAGMA page_size")
             if size <= WHOLE:

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from falcohost.engine.code.inline import direct, inline
 from falcohost.engine.code.names import Names
-from falcohost.engine.code.pairs import pair_test
 from falcohost.engine.code.predicates import predicate
 from falcohost.engine.ir import (
     And,
@@ -33,9 +32,7 @@ from falcohost.engine.ir import (
     Unanswered,
 )
 from falcohost.engine.operands import value_type
-from falcohost.engine.options import getopt, selected_option
 from falcohost.engine.paths import getter
-from falcohost.engine.transforms import concat, join, list_of, unary
 from falcohost.fields import Compare, Family
 from falcohost.lookups import PENDING
 
@@ -166,6 +163,9 @@ class Expressions:
         return made, bit
 
     def _function(self, operand: Transform | ListOf) -> str:
+        from falcohost.engine.options import getopt, selected_option  # few rules have transformers
+        from falcohost.engine.transforms import concat, join, list_of, unary
+
         if isinstance(operand, ListOf):
             return self._names.of(list_of)
         if operand.name == "getopt" and operand.arg is not None:
@@ -200,6 +200,8 @@ class Expressions:
         return f"({temporary} := {value}) is not None and {test.format(temporary)}"
 
     def _pair(self, check: Check, right: Operand, have: int) -> Code:
+        from falcohost.engine.code.pairs import pair_test  # few rules compare two fields
+
         left_text, left = self.operand(check.left, have)
         right_text, more = self.operand(right, have | left)
         kind = value_type(check.left)

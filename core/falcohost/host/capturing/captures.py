@@ -9,22 +9,23 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from falcohost.engine.ruleset import Rule
 from falcohost.errors import SourceError
 from falcohost.events import Event, Source, complete
 from falcohost.helpers import Helper, HelperEnded
 from falcohost.host import wire
-from falcohost.host.capturing.before import LISTING, Before
 from falcohost.host.capturing.data import CaptureData
 from falcohost.host.capturing.messages import NAME, SIZE, Begun, Ended
 from falcohost.host.capturing.sending import Sending
-from falcohost.host.capturing.waiting import Waiting
 from falcohost.host.task import Task
 from falcohost.host.uplink import Uplink
 from falcohost.log import log
 from falcohost.recording import Recorder
+
+if TYPE_CHECKING:
+    from falcohost.host.capturing.waiting import Waiting
 
 #: Seconds after a refusal in which no further capture is tried.
 PATIENCE: Final = 10.0
@@ -66,6 +67,9 @@ class Captures:
         self._data, self._model, self._sending, self._tell = data, recorder, sending, tell
         self._keep = keep
         self._recorder = recorder if keep is not None else None
+        from falcohost.host.capturing.before import LISTING, Before  # few agents make captures
+
+        self._listing = LISTING
         self._before = None if keep is None else Before(recorder, data.seconds, data.memory)
         self._until = 0  # the end of the running capture; 0: there is none
         self._latest = 0  # the latest end that matches since the last capture have asked for
@@ -107,6 +111,8 @@ class Captures:
                 return
             waiting = self._waiting
             if waiting is None or waiting.is_full:
+                from falcohost.host.capturing.waiting import Waiting
+
                 waiting = self._waiting = Waiting(self._model.anew())
                 complete(event)
                 waiting.keep(event)
@@ -196,14 +202,14 @@ class Captures:
         self._sending.open(max(event.ts, 0), event.num)
         self._until = until
         if self._before is not None:
-            first, *others = [*self._before.taken()] or [self._model.begin(within=LISTING)]
+            first, *others = [*self._before.taken()] or [self._model.begin(within=self._listing)]
             self._send(first, others)
         elif waiting is not None and waiting.has(event.key):
             self._recorder = waiting.recorder
             self._send(waiting.begin, waiting.taken(max(event.ts, 0)))
         else:
             self._recorder = self._model.anew()
-            self._send(self._recorder.begin(within=LISTING), ())
+            self._send(self._recorder.begin(within=self._listing), ())
             self._last = None
         current = self._current
         if current is not None and current is not self._last and current.key == event.key:

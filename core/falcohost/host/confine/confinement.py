@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from falcohost.host.confine.capabilities import drop_privileges, identity, permi
 from falcohost.host.confine.files import know_packages, readable, writable
 from falcohost.host.confine.numbers import this_machine
 from falcohost.host.confine.ports import ports
+from falcohost.host.packed import OTHERS, pack
 from falcohost.libc import die_with_parent
 from falcohost.log import log
 from falcohost.needs import ALL, INSPECT, PROGRAM, SIGNAL, Needs
@@ -84,7 +84,7 @@ def _restrict_files(needs: Needs) -> None:
 
 
 def import_lazy() -> None:
-    """Import what Python would import on first use, while its folder is readable: it may belong to root.
+    """Keep packed what Python would import on first use, while its folder is readable: it may belong to root.
 
     Who forks others does this before, so that they share the memory of it.
     """
@@ -110,14 +110,12 @@ def rehearse() -> None:
 
 
 class _Lazy:
-    """Whether this process, or one that has forked it, has imported everything."""
+    """Whether this process, or one that has forked it, has packed everything."""
 
     imported = False
 
 
 def _import_lazy() -> None:
-    with contextlib.suppress(ImportError):
-        importlib.import_module("_strptime")
-    for name in ("ascii", "latin-1", "utf-16", "utf-32", "idna", "unicode_escape"):
-        with contextlib.suppress(LookupError):
-            codecs.lookup(name)
+    with contextlib.suppress(LookupError):
+        codecs.lookup("idna")  # for names of hosts in rules
+    pack(OTHERS)

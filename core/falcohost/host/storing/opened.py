@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from falcohost.errors import StateError
 from falcohost.host.confine.confinement import Confinement, confine, import_lazy
+from falcohost.host.packed import pack, packed_of
 from falcohost.host.storing.aside import Aside
 from falcohost.host.storing.given import StoreGiven
 from falcohost.log import log
@@ -36,7 +36,7 @@ def opened(given: StoreGiven, parent: int) -> Opened:
     directory = shown = given.directory
     needs = NOTHING if directory is None else Needs(frozenset({WRITE}), (directory,), (directory,))
     boot_id()  # while /proc is there
-    importlib.import_module("falcohost.store.where_code")  # which silences need
+    pack(packed_of("falcohost"))  # which silences need some of
     if directory is not None and given.user is not None:
         import_lazy()
         try:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -135,6 +134,8 @@ class Docker:
         """Return the names of an image, whose id this is."""
         if self._path is None:
             return []
+        from urllib.parse import quote  # seldom needed, and so kept packed
+
         found = get(self._path, f"/images/{quote(image, safe='')}/json", _Image) or _Image()
         return [*(found.repo_tags or ()), *(found.repo_digests or ())]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -53,6 +52,8 @@ def about(storage: Path, container: str) -> About | None:
     except ImportError:
         return None
     try:
+        from urllib.parse import quote  # seldom needed, and so kept packed
+
         with closing(sqlite3.connect(f"file:{quote(str(storage / _FILE))}?mode=ro", timeout=0, uri=True)) as database:
             found = database.execute(_QUERY, (container, MOST_BYTES)).fetchone()
     except sqlite3.Error as error:

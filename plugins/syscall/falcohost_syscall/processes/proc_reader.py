@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from falcohost_syscall.processes import rooted
 from falcohost_syscall.processes.open_files import link_type
 
 if TYPE_CHECKING:
@@ -163,6 +162,8 @@ class Here:
 
         Only the state, if that is *known*. None: another process, or one with the root of this one.
         """
+        from falcohost_syscall.processes import rooted  # only where processes have a root of their own
+
         with contextlib.suppress(OSError), rooted.root_of(pid) as root:
             if start_of(_read(pid, "stat", 4096)) == start:
                 return rooted.read_all(root, ACCOUNTS, known)
