@@ -24,10 +24,10 @@ _SHAPE: Final = struct.Struct("=IIII")
 HASH, ARRAY = 1, 2
 _OPTIONS: Final = struct.Struct("=QII")
 _CHUNK: Final = 1 << 18
-#: Most entries of a hash map, and bytes of them, that are listed at once.
+#: Most entries of a hash map that are listed at once, and most bytes of entries of any map.
 _AT_ONCE, _BYTES = 512, 1 << 16
-#: Entries of an array that nobody asks for, but that are read along: a call takes as long as so many.
-_BETWEEN: Final = 8
+#: Entries of an array that nobody asks for, but that are read along, and bytes of them: a call takes as long.
+_BETWEEN, _BETWEEN_BYTES = 8, 1024
 _U32: Final = struct.Struct("=I")
 
 
@@ -146,16 +146,19 @@ class Maps:
 
     def listed(self, map_fd: int, key_size: int, value_size: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield keys and values of a hash map; none where the kernel cannot list many at once (Linux before 5.6)."""
-        at, following = None, ctypes.create_string_buffer(8)
         most = max(min(_AT_ONCE, _BYTES // value_size), 1)
-        keys, values = (ctypes.create_string_buffer(most * size) for size in (key_size, value_size))
+        at: bytes | None = None
         ended = False
         while not ended:
-            count = ctypes.c_uint32(most)
+            keys, values = (ctypes.create_string_buffer(most * size) for size in (key_size, value_size))
+            following, count = ctypes.create_string_buffer(8), ctypes.c_uint32(most)
             result = self._lib.bpf_map_lookup_batch(map_fd, at, following, keys, values, ctypes.byref(count), None)
+            if result == -errno.ENOSPC:  # so many have the same hash
+                most *= 2
+                continue
             if result not in (0, -errno.ENOENT):
                 return
-            ended, at = result != 0, following
+            ended, at = result != 0, following.raw
             keys_there, values_there = keys.raw, values.raw
             for place in range(count.value):
                 key, value = place * key_size, place * value_size
@@ -188,9 +191,10 @@ class Maps:
 def _runs(places: tuple[int, ...], size: int) -> tuple[tuple[int, int, list[int]], ...]:
     """Return runs that have all *places* and few others: the first, how many, and where the values of these begin."""
     found: list[tuple[int, int, list[int]]] = []
+    between = min(_BETWEEN, _BETWEEN_BYTES // size)
     for place in places:
         first, count, wanted = found[-1] if found else (place, 0, [])
-        if place - first - count > _BETWEEN:
+        if place - first - count > between or (place - first + 1) * size > _BYTES:
             first, wanted = place, []
         elif found:
             found.pop()

@@ -10,7 +10,7 @@ import pytest
 
 from falcohost_syscall.kernel.ledger import Difference, Ledger
 from falcohost_syscall.kernel.libbpf import Library
-from falcohost_syscall.kernel.maps import Maps
+from falcohost_syscall.kernel.maps import Maps, _runs
 from falcohost_syscall.kernel.programs import MAP_ARRAY, MAP_HASH, MAP_PERCPU_ARRAY
 
 U32 = struct.Struct("=I")
@@ -66,6 +66,13 @@ def test_places_that_each_processor_has(maps, make):
     values = fill(maps, map_fd, 8 * number)
 
     assert [values[U32.pack(place)] for place in (0, 3, 50)] == maps.places(map_fd, (0, 3, 50), 8 * number)
+
+
+@pytest.mark.parametrize(("size", "runs"), [(8, [60]), (2048, [32, 28]), (100_000, [1] * 60)])
+def test_bytes_that_are_read_at_once(size, runs):
+    """They are few on a machine with many processors, too, whose values are large."""
+    assert runs == [count for _, count, _ in _runs(tuple(range(60)), size)]
+    assert [1] * 30 == [count for _, count, _ in _runs(tuple(range(0, 60, 2)), max(size, 2048))]
 
 
 def test_places_where_many_cannot_be_read_at_once(maps, make, monkeypatch):
