@@ -19,6 +19,11 @@ RULE = """
   condition: evt.type in (open, openat) and fd.name contains /falcohost-tampered-
   output: marked %fd.name
   priority: NOTICE
+- rule: Executed
+  desc: Somebody executes nothing, so that the programs for execs are loaded.
+  condition: evt.type = execve and proc.name = falcohost-tampered
+  output: executed %proc.name
+  priority: NOTICE
 """
 
 TAMPERED = "Falcohost internal: agent tampered with"
