@@ -1,31 +1,47 @@
-"""Gets objects of S3 with less work than boto3's, once boto3 has got one of the same bucket.
+"""Asks S3 and SQS with less work than boto3's, once boto3 has asked the same.
 
 A request of boto3 takes 0.6 ms of Python: most of that finds out anew where a bucket is, and how to ask. So its first
-request to a bucket is remembered as it was sent, and later ones are made like it, and sent over connections of urllib3,
-as boto3's are. What is not answered with the object is asked for again by boto3, which decides what it means.
+request to a bucket or a queue is remembered as it was sent, and later ones are made like it, and sent over connections
+that the source's own thread drives. What is not answered as expected is asked for again by boto3, which decides what it
+means.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
-from falcohost.aws.signing import signed
+from falcohost.aws.connection import Answer, Server
+from falcohost.aws.exchanges import Exchanges
+from falcohost.aws.listing import Page, read_page
+from falcohost.aws.signing import Asked, signed
 
-#: How boto3 signs requests that can be made like it: by the version 4 of signatures, for S3 in one region.
-_SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^ ]+/\d{8}/([^/, ]+)/s3/aws4_request,")
+T = TypeVar("T")
 
-#: Headers that each request has anew.
-_ANEW: Final = {"authorization", "range", "if-match"}
-_ANEW_PREFIXES: Final = ("x-amz-", "amz-sdk-")
+#: How boto3 signs requests that can be made like it: by the version 4 of signatures, for one region.
+_SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^ ]+/\d{8}/([^/, ]+)/(s3|sqs)/aws4_request,")
+
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+
+#: Headers of SQS that are signed, the first before and the second after those of the signature.
+_OF_SQS: Final = ("Content-Type", "X-Amz-Target")
+
+#: Headers that each request has anew, or does without.
+_ANEW: Final = {"authorization", "range", "if-match", "content-length", "content-type"}
+_ANEW_PREFIXES: Final = ("x-amz", "amz-sdk-")
 
 #: Most buckets that are remembered, and times that a request made alike may fail where boto3's does not.
 MOST: Final = 256
 _FAILURES: Final = 3
+
+#: Most bytes of a page of a listing, and of an answer of SQS: a thousand keys, or ten messages.
+_PAGE: Final = 8 << 20
+_MESSAGES: Final = 16 << 20
 
 
 class Got(NamedTuple):
@@ -43,8 +59,15 @@ class Credentials(Protocol):
         """Return those that are valid now."""
 
 
+class Via(NamedTuple):
+    """The proxy by which a service is asked, and headers for it; None: the service is asked itself."""
+
+    proxy: tuple[str, int] | None = None
+    headers: str = ""
+
+
 class _Like(NamedTuple):
-    """What requests to one bucket have in common; *begin* is an object's URL without its key."""
+    """What requests to one bucket or queue have in common; *begin* is the URL, of an object without its key."""
 
     begin: str
     region: str
@@ -52,113 +75,211 @@ class _Like(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """Where requests to one bucket go, and what they have in common.
+    """Where requests to one bucket or queue go, and what they have in common.
 
-    :ivar pool: urllib3's connections to *host*, or to the proxy for it.
-    :ivar path: the path of an object without its key.
-    :ivar target: what is asked for, without the key: *path*, or of a proxy that forwards the whole URL.
+    :ivar path: the path, of an object without its key.
+    :ivar before: what precedes the path in a request: for a proxy that forwards, the rest of the URL.
+    :ivar signed: headers that are signed, before and after those of AWS, as they are signed.
+    :ivar more: the headers that are not signed, each with its end of line.
     """
 
-    pool: Any
-    host: str
+    server: Server
     path: str
-    target: str
+    before: str
     region: str
-    headers: dict[str, str]
+    signed: str
+    signed_last: str
+    more: str
 
 
-class DirectGets:
-    """Makes requests like those of boto3's S3 *client*.
+class _Direct:
+    """What remembers requests of *client*, and makes others like them."""
 
-    :param credentials: those of its session.
-    :param connections: urllib3's ``PoolManager`` or ``ProxyManager``.
-    """
-
-    def __init__(self, client: Any, credentials: Credentials, connections: Any) -> None:
+    def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via, service: str) -> None:
         self._credentials = credentials
-        self._connections = connections
+        self._exchanges = exchanges
+        self._via = via
+        self._service = service
         self._seen = threading.local()
-        self._buckets: dict[str, _Way] = {}
+        self._ways: dict[str, _Way] = {}
         self._failures: dict[str, int] = {}
-        for asked in ("GetObject", "ListObjectsV2"):
-            client.meta.events.register(f"before-send.s3.{asked}", self._see)
+        self._others: dict[str, int] = {}
 
-    def get(self, bucket: str, key: str, span: str) -> Got | None:
-        """Return the bytes *span* of an object; None: boto3 has to ask for them."""
-        way, self._seen.failed = self._buckets.get(bucket), False
-        if way is None:
-            return None
-        got = None
-        with contextlib.suppress(Exception):  # boto3 finds out why
-            got = self._asked(way, key, span)
-        self._seen.failed = got is None
-        return got
-
-    def learn(self, bucket: str, key: str = "") -> None:
-        """Take note that boto3 has just got the object *key*, in this thread; empty: it has listed objects."""
-        seen = self._seen
-        request, seen.request = getattr(seen, "request", None), None
-        if key and getattr(seen, "failed", False):
-            seen.failed = False
-            self._failures[bucket] = self._failures.get(bucket, 0) + 1
-            self._buckets.pop(bucket, None)
-        known = len(self._buckets) < MOST and self._failures.get(bucket, 0) < _FAILURES
-        if request is not None and known and (like := _like(request, key)) is not None:
-            self._buckets[bucket] = self._way(like)
+    def is_learning(self, name: str) -> bool:
+        """Return whether boto3 is being asked for what tells how to ask directly, so that it is worth to wait."""
+        return name not in self._ways and 0 < self._others.get(name, 0) <= _FAILURES
 
     def _see(self, request: Any, **given: Any) -> None:
         self._seen.request = request
 
+    def _learn(self, name: str, like: Callable[[Any], _Like | None], *, failed: bool) -> None:
+        """Remember the request that boto3 has just sent in this thread; *failed*: one of ours like it had failed."""
+        request, self._seen.request = getattr(self._seen, "request", None), None
+        if failed:
+            self._failures[name] = self._failures.get(name, 0) + 1
+            self._ways.pop(name, None)
+        known = (name in self._ways or len(self._ways) < MOST) and self._failures.get(name, 0) < _FAILURES
+        if request is not None and known and (found := like(request)) is not None:
+            self._ways[name] = self._way(found)
+
     def _way(self, like: _Like) -> _Way:
         where = urlsplit(like.begin)
-        is_forwarded = self._connections.proxy is not None and where.scheme == "http"
-        target = like.begin if is_forwarded else where.path
-        pool = self._connections.connection_from_url(like.begin)
-        return _Way(pool, where.netloc, where.path, target, like.region, like.headers)
+        is_tls = where.scheme == "https"
+        assert where.hostname is not None
+        server = Server(where.hostname, where.port or (443 if is_tls else 80), is_tls, *self._via)
+        before = f"{where.scheme}://{where.netloc}" if server.is_forwarded else ""
+        more = "".join(f"{name}: {text}\r\n" for name, text in like.headers.items() if name not in _OF_SQS)
+        if server.is_forwarded:
+            more += server.proxy_headers
+        first, last = (f"{name.lower()}:{like.headers[name]}\n" if name in like.headers else "" for name in _OF_SQS)
+        host = f"host:{where.netloc}\n"
+        return _Way(server, where.path, before, like.region, f"{first}{host}", last, more)
 
-    def _asked(self, way: _Way, key: str, span: str) -> Got | None:
-        quoted = _quoted(key)
+    def _ask(
+        self,
+        name: str,
+        make: Callable[[_Way], Asked],
+        most: int,
+        read: Callable[[Answer], T | None],
+        take: Callable[[T | None], None],
+    ) -> bool:
+        """Ask for what *read* understands; return False if boto3 has to be asked."""
+        way = self._ways.get(name)
+        if way is None or self._has_to_renew():
+            self._others[name] = self._others.get(name, 0) + 1
+            return False
+        self._others.pop(name, None)
+
+        def taken(answer: Answer | None) -> None:
+            found = None if answer is None else read(answer)
+            if found is not None:
+                self._failures.pop(name, None)
+            take(found)
+
+        self._exchanges.ask(way.server, partial(self._request, way, make(way)), most, taken)
+        return True
+
+    def _has_to_renew(self) -> bool:
+        """Return whether credentials have to be asked for, which may take long: boto3 does so in a thread."""
+        needed = getattr(self._credentials, "refresh_needed", None)
+        return needed is not None and bool(needed())
+
+    def _request(self, way: _Way, asked: Asked) -> bytes:
         credentials = self._credentials.get_frozen_credentials()
-        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        own = signed(credentials, way.region, at, way.host, way.path + quoted, span)
-        answer = way.pool.urlopen(
-            "GET",
-            way.target + quoted,
-            headers=way.headers | own,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,  # a proxy is asked for another one's
-            decode_content=False,
-        )
-        data: bytes = answer.data
-        size, etag = answer.headers.get("content-length"), answer.headers.get("etag")
-        if answer.status not in (200, 206) or size != str(len(data)) or etag is None:
-            return None
-        return Got(data, etag, answer.headers.get("content-range"))
+        lines = signed(credentials, way.region, self._service, time.strftime(_TIME, time.gmtime()), asked)
+        size = f"content-length:{len(asked.body)}\r\n" if asked.body else ""
+        query = f"?{asked.query}" if asked.query else ""
+        head = f"{asked.method} {way.before}{asked.path}{query} HTTP/1.1\r\n{lines}{way.more}{size}\r\n"
+        return head.encode("latin-1") + asked.body
+
+
+class DirectGets(_Direct):
+    """Makes requests like those of boto3's S3 *client*."""
+
+    def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via) -> None:
+        super().__init__(client, credentials, exchanges, via, "s3")
+        for asked in ("GetObject", "ListObjectsV2"):
+            client.meta.events.register(f"before-send.s3.{asked}", self._see)
+
+    def get(self, bucket: str, key: str, size: int, take: Callable[[Got | None], None]) -> bool:
+        """Ask for the first *size* bytes of an object; False: boto3 has to be asked. None is taken: so it has, too."""
+        span = f"range:bytes=0-{size - 1}\n"
+
+        def make(way: _Way) -> Asked:
+            return Asked("GET", way.path + _quoted(key), "", f"{way.signed}{span}", "host;range;")
+
+        return self._ask(bucket, make, size, _read_object, take)
+
+    def page(self, bucket: str, where: dict[str, str], take: Callable[[Page | None], None]) -> bool:
+        """Ask for a page of a listing; *where* are the parameters of S3."""
+        asked = {"encoding-type": "url", "list-type": "2", **where}
+        query = "&".join(f"{name}={quote(asked[name], safe='-_.~')}" for name in sorted(asked))
+
+        def make(way: _Way) -> Asked:
+            return Asked("GET", way.path.removesuffix("/") or "/", query, way.signed, "host;")
+
+        return self._ask(bucket, make, _PAGE, _read_page, take)
+
+    def learn(self, bucket: str, key: str = "", *, failed: bool = False) -> None:
+        """Take note that boto3 has just got the object *key*, in this thread; empty: it has listed objects.
+
+        *failed*: what was asked for directly before was not answered.
+        """
+        self._learn(bucket, lambda request: _like_object(request, key), failed=failed)
+
+
+class DirectPosts(_Direct):
+    """Makes requests like those of boto3's SQS *client*."""
+
+    def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via) -> None:
+        super().__init__(client, credentials, exchanges, via, "sqs")
+        for asked in ("ReceiveMessage", "DeleteMessageBatch"):
+            client.meta.events.register(f"before-send.sqs.{asked}", self._see)
+
+    def ask(self, operation: str, body: bytes, take: Callable[[bytes | None], None]) -> bool:
+        """Ask for *operation* with the parameters in *body*, as JSON; False: boto3 has to be asked."""
+
+        def make(way: _Way) -> Asked:
+            names = "content-type;host;", ";x-amz-target"
+            return Asked("POST", way.path, "", way.signed, names[0], way.signed_last, names[1], body)
+
+        return self._ask(operation, make, _MESSAGES, _read_post, take)
+
+    def learn(self, operation: str, *, failed: bool = False) -> None:
+        """Take note that boto3 has just asked for *operation*, in this thread."""
+        self._learn(operation, _like_post, failed=failed)
+
+
+def _read_object(answer: Answer) -> Got | None:
+    etag = answer.headers.get("etag")
+    if answer.status not in (200, 206) or etag is None:
+        return None
+    return Got(answer.data, etag, answer.headers.get("content-range"))
+
+
+def _read_page(answer: Answer) -> Page | None:
+    return read_page(answer.data, answer.headers.get("date", "")) if answer.status == 200 else None
+
+
+def _read_post(answer: Answer) -> bytes | None:
+    return answer.data if answer.status == 200 else None
 
 
 def _quoted(key: str) -> str:
     return quote(key, safe="/~")
 
 
-def _like(request: Any, key: str) -> _Like | None:
+def _like_object(request: Any, key: str) -> _Like | None:
     """Return what a *request* for the object *key*, or for a list, has in common with requests for other objects.
 
     None: it is of a kind that cannot be made here.
     """
-    headers = {name: _text(value) for name, value in request.headers.items()}
-    matched = _SIGNED.match(headers.get("Authorization", ""))
     path = f"/{_quoted(key)}" if key else ""
     where, _, asked = request.url.partition("?")
     where = where if key else where.removesuffix("/")
-    if matched is None or bool(asked) is bool(key) or not where.endswith(path):
+    if bool(asked) is bool(key) or not where.endswith(path):
         return None
+    return _like(request, "s3", f"{where.removesuffix(path)}/")
+
+
+def _like_post(request: Any) -> _Like | None:
+    """Return what a *request* to SQS has in common with others of the same operation; None: it is not of JSON."""
+    like = _like(request, "sqs", request.url)
+    return like if like is not None and set(_OF_SQS) <= set(like.headers) and "?" not in request.url else None
+
+
+def _like(request: Any, service: str, begin: str) -> _Like | None:
+    headers = {name: _text(value) for name, value in request.headers.items()}
+    matched = _SIGNED.match(headers.get("Authorization", ""))
+    if matched is None or matched[2] != service:
+        return None
+    its = _OF_SQS if service == "sqs" else ()
     kept = {
         name: value
         for name, value in headers.items()
-        if name.lower() not in _ANEW and not name.lower().startswith(_ANEW_PREFIXES)
+        if name in its or (name.lower() not in _ANEW and not name.lower().startswith(_ANEW_PREFIXES))
     }
-    return _Like(f"{where.removesuffix(path)}/", matched[1], kept)
+    return _Like(begin, matched[1], kept)
 
 
 def _text(value: str | bytes) -> str:

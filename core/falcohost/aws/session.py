@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from falcohost.aws.direct import MOST, DirectGets
+from falcohost.aws.connection import ANSWERING, CONNECTING
 from falcohost.aws.reasons import sentence
 from falcohost.aws.settings import AwsSettings
 from falcohost.connecting import addresses
@@ -15,8 +16,9 @@ from falcohost.errors import SourceError
 from falcohost.installing import how_to_install
 from falcohost.needs import CONNECT, PROGRAM, THREADS, Needs
 
-#: Timeouts of connecting and of reading, in seconds; the latter is longer than a long poll of a queue.
-_CONNECT, _SILENT = 10, 40
+if TYPE_CHECKING:  # imported when a session is opened, as boto3 is
+    from falcohost.aws.direct import DirectGets, DirectPosts, Via
+    from falcohost.aws.exchanges import Exchanges
 
 #: Attempts of a request before it counts as failed.
 _TRIES = 3
@@ -80,34 +82,47 @@ class AwsSession:
         connects = (*addresses(*self._endpoints, given), *METADATA)
         return Needs(frozenset({CONNECT, THREADS, *((PROGRAM,) if runs else ())}), None, connects=connects)
 
-    def direct_gets(self, client: Any, *, connections: int) -> DirectGets | None:
-        """Return what gets objects for *connections* threads at once, with the S3 *client* that this has made.
+    def exchanges(self, *, connections: int) -> Exchanges | None:
+        """Return what asks servers over *connections* at once, in the thread that drives it.
 
         None: the authorities cannot be read, which boto3 says with each request. Provisional.
         """
-        import urllib3
-        from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
-        from botocore.utils import get_environ_proxies
+        from botocore.httpsession import get_cert_path
 
-        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        from falcohost.aws.exchanges import Exchanges
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which wants a certificate, with the server's name
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_verify_locations(get_cert_path(self._authorities or True))
         except OSError:
             return None
-        how: dict[str, Any] = {
-            "ssl_context": context,
-            "cert_reqs": ssl.CERT_REQUIRED,
-            "timeout": urllib3.Timeout(connect=_CONNECT, read=_SILENT),
-            "maxsize": connections,
-            "num_pools": MOST,
-        }
-        url = client.meta.endpoint_url
-        proxies = ProxyConfiguration(get_environ_proxies(url))
-        if proxy := proxies.proxy_url_for(url):
-            by: Any = urllib3.ProxyManager(proxy, proxy_headers=proxies.proxy_headers_for(proxy), **how)
-        else:
-            by = urllib3.PoolManager(**how)
-        return DirectGets(client, self._session.get_credentials(), by)
+        return Exchanges(context, connections)
+
+    def direct_gets(self, client: Any, exchanges: Exchanges | None) -> DirectGets | None:
+        """Return what gets objects over *exchanges*, with the S3 *client* that this has made; None: boto3 has to.
+
+        Provisional.
+        """
+        from falcohost.aws.direct import DirectGets
+
+        via = _via(client)
+        if exchanges is None or via is None:
+            return None
+        return DirectGets(client, self._session.get_credentials(), exchanges, via)
+
+    def direct_posts(self, client: Any, exchanges: Exchanges | None) -> DirectPosts | None:
+        """Return what asks SQS over *exchanges*, with the *client* that this has made; None: boto3 has to.
+
+        Provisional.
+        """
+        from falcohost.aws.direct import DirectPosts
+
+        via = _via(client)
+        if exchanges is None or via is None:
+            return None
+        return DirectPosts(client, self._session.get_credentials(), exchanges, via)
 
     def client(self, service: str, *, connections: int = 10) -> Any:
         """Return a client for *service* that *connections* threads can use at once.
@@ -118,8 +133,8 @@ class AwsSession:
 
         config = botocore.config.Config(
             retries={"mode": "standard", "max_attempts": _TRIES},
-            connect_timeout=_CONNECT,
-            read_timeout=_SILENT,
+            connect_timeout=CONNECTING,
+            read_timeout=ANSWERING,
             max_pool_connections=connections,
             user_agent_extra="falcohost",
         )
@@ -134,6 +149,25 @@ class AwsSession:
             raise SourceError(f"{self._plugin}: {sentence(error)}") from error
         self._endpoints.append(client.meta.endpoint_url)
         return client
+
+
+def _via(client: Any) -> Via | None:
+    """Return the proxy by which boto3 asks the service of *client*; None: it is of a kind that boto3 alone uses."""
+    from botocore.httpsession import ProxyConfiguration
+    from botocore.utils import get_environ_proxies
+
+    from falcohost.aws.direct import Via
+
+    url = client.meta.endpoint_url
+    proxies = ProxyConfiguration(get_environ_proxies(url))
+    proxy = proxies.proxy_url_for(url)
+    if not proxy:
+        return Via()
+    where = urlsplit(proxy)
+    if where.scheme != "http" or not where.hostname:
+        return None
+    headers = proxies.proxy_headers_for(proxy)
+    return Via((where.hostname, where.port or 80), "".join(f"{name}: {text}\r\n" for name, text in headers.items()))
 
 
 def _boto_errors() -> tuple[type[Exception], ...]:

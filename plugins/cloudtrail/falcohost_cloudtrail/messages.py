@@ -9,7 +9,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, NotRequired, Protocol, TypedDict, TypeVar
+
+import msgspec
 
 from falcohost.aws import AwsError, asked
 from falcohost.clock import SYSTEM, Clock
@@ -23,8 +26,44 @@ _TOGETHER = 10
 #: Seconds for which a message that is done waits for others that will be soon, to be deleted with them.
 GATHER = 1.0
 
+_COUNT = "ApproximateReceiveCount"
+_RECEIVE, _DELETE = "ReceiveMessage", "DeleteMessageBatch"
+
 #: Seconds that giving messages back may take at the end.
 _LAST = 2.0
+
+
+class Message(TypedDict):
+    """A message, as SQS has it."""
+
+    MessageId: str
+    ReceiptHandle: str
+    Body: str
+    Attributes: dict[str, str]
+
+
+class _Received(TypedDict, total=False):
+    Messages: list[Message] | None
+
+
+class _Entry(TypedDict):
+    Id: str
+    SenderFault: NotRequired[bool | None]
+
+
+class _Deleted(TypedDict, total=False):
+    Successful: list[_Entry] | None
+    Failed: list[_Entry] | None
+
+
+class Direct(Protocol):
+    """Asks SQS with less work than boto3's (:meth:`falcohost.aws.AwsSession.direct_posts`)."""
+
+    def ask(self, operation: str, body: bytes, take: Callable[[bytes | None], None]) -> bool:
+        """Have *take* called with the answer; False: boto3 has to be asked. So it has if None is taken."""
+
+    def learn(self, operation: str, *, failed: bool = False) -> None:
+        """Take note that boto3 has just asked for *operation* in this thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +71,42 @@ class Queue:
     """A queue, used through boto3's SQS *client*; *name* is for log messages.
 
     :ivar hidden: seconds for which a received message stays hidden from other consumers.
+    :ivar direct: asks with less work than boto3's.
     """
 
     client: Any
     name: str
     url: str
     hidden: int
+    direct: Direct | None = None
 
-    def receive(self, seconds: int) -> list[Any]:
-        """Return up to ten messages, or none after this many *seconds*.
+    def ask_receive(self, seconds: int, take: Callable[[list[Message] | None], None]) -> bool:
+        """Ask directly for what :meth:`receive` returns; False, or None taken: that has to be called."""
+
+        def taken(answer: bytes | None) -> None:
+            take(None if answer is None else _received(answer))
+
+        body = msgspec.json.encode(self._to_receive(seconds))
+        return self.direct is not None and self.direct.ask(_RECEIVE, body, taken)
+
+    def receive(self, seconds: int, *, failed: bool = False) -> list[Message]:
+        """Return up to ten messages, or none after this many *seconds*; *failed*: not directly.
 
         :raises AwsError: SQS did not answer, or refused.
         """
-        answer = asked(
-            self.name,
-            lambda: self.client.receive_message(
-                QueueUrl=self.url,
-                MaxNumberOfMessages=_TOGETHER,
-                WaitTimeSeconds=seconds,
-                VisibilityTimeout=self.hidden,
-                AttributeNames=["ApproximateReceiveCount"],
-            ),
-        )
+        answer = asked(self.name, lambda: self.client.receive_message(**self._to_receive(seconds)))
+        if self.direct is not None:
+            self.direct.learn(_RECEIVE, failed=failed)
         return list(answer.get("Messages", []))
+
+    def _to_receive(self, seconds: int) -> dict[str, Any]:
+        return {
+            "QueueUrl": self.url,
+            "MaxNumberOfMessages": _TOGETHER,
+            "WaitTimeSeconds": seconds,
+            "VisibilityTimeout": self.hidden,
+            "AttributeNames": [_COUNT],
+        }
 
     def hide(self, handles: Sequence[str], seconds: int) -> None:
         """Hide messages from other consumers for *seconds* from now; missing messages are ignored.
@@ -65,14 +117,46 @@ class Queue:
         ask = self.client.change_message_visibility_batch
         asked(self.name, lambda: ask(QueueUrl=self.url, Entries=entries))
 
-    def delete(self, handles: Sequence[str]) -> set[str]:
-        """Delete messages; return those for which SQS wants another attempt.
+    def ask_delete(self, handles: Sequence[str], take: Callable[[set[str] | None], None]) -> bool:
+        """Ask directly for what :meth:`delete` does; False, or None taken: that has to be called."""
+
+        def taken(answer: bytes | None) -> None:
+            take(None if answer is None else _left(answer, handles))
+
+        body = msgspec.json.encode({"QueueUrl": self.url, "Entries": _entries(handles)})
+        return self.direct is not None and self.direct.ask(_DELETE, body, taken)
+
+    def delete(self, handles: Sequence[str], *, failed: bool = False) -> set[str]:
+        """Delete messages; return those for which SQS wants another attempt; *failed*: it was not done directly.
 
         :raises AwsError: SQS did not answer, or refused.
         """
         ask = self.client.delete_message_batch
         answer = asked(self.name, lambda: ask(QueueUrl=self.url, Entries=_entries(handles)))
+        if self.direct is not None:
+            self.direct.learn(_DELETE, failed=failed)
         return {handles[int(one["Id"])] for one in answer.get("Failed", []) if not one.get("SenderFault")}
+
+
+def _received(answer: bytes) -> list[Message] | None:
+    """Return the messages in an *answer*; None: it is not as expected."""
+    try:
+        found = msgspec.json.decode(answer, type=_Received).get("Messages") or []
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return found if all(one["Attributes"].get(_COUNT, "").isdecimal() for one in found) else None
+
+
+def _left(answer: bytes, handles: Sequence[str]) -> set[str] | None:
+    """Return which of *handles* SQS wants another attempt for; None: not all are mentioned in its *answer*."""
+    try:
+        found = msgspec.json.decode(answer, type=_Deleted)
+        failed = found.get("Failed") or []
+        ids = {int(one["Id"]) for one in [*(found.get("Successful") or []), *failed]}
+        again = {int(one["Id"]) for one in failed if not one.get("SenderFault")}
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return {handles[at] for at in again} if ids == set(range(len(handles))) else None
 
 
 def _entries(handles: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,6 +173,8 @@ class Messages:
         self._held: set[str] = set()
         self._given_back: list[tuple[str, int]] = []
         self._done: set[str] = set()
+        self._asked: set[str] = set()
+        self._has_failed = False
         self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60), clock, endless=True)
         self._news = self._over = self._gathers = False
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
@@ -114,7 +200,11 @@ class Messages:
         with self._lock:
             self._done.update(handles)
             self._gathers = more
-            self._wake()
+        while len(self._done) >= _TOGETHER and self._ask_delete():
+            pass
+        with self._lock:
+            if self._done and (not self._news or self._is_urgent()):
+                self._wake()
 
     def forget(self, handles: Iterable[str]) -> None:
         """Let these messages reappear when their time is over."""
@@ -124,10 +214,35 @@ class Messages:
     def close(self) -> None:
         """Give back all messages that are not done."""
         with self._lock:
+            self._done |= self._asked  # what was asked for may be lost
             self._over = True
             self._wake()
         if self._thread.ident is not None:
             self._thread.join(_LAST)
+
+    def _ask_delete(self) -> bool:
+        """Ask directly that ten messages be deleted; return False if boto3 has to be asked."""
+        with self._lock:
+            some = list(islice(self._done, _TOGETHER))
+            self._done.difference_update(some)
+            self._asked.update(some)
+        if self._queue.ask_delete(some, lambda left: self._deleted(some, left)):
+            return True
+        with self._lock:
+            self._asked.difference_update(some)
+            self._done.update(some)
+        return False
+
+    def _deleted(self, some: Sequence[str], left: set[str] | None) -> None:
+        """Take note that *some* messages were deleted but *left*; None: boto3 has to be asked."""
+        with self._lock:
+            self._asked.difference_update(some)
+            if left is None:
+                self._has_failed, left = True, set(some)
+            self._held.difference_update(set(some) - left)
+            if left:
+                self._done |= left
+                self._wake()
 
     def _run(self) -> None:
         pause = self._queue.hidden / 3
@@ -165,7 +280,8 @@ class Messages:
 
     def _delete(self) -> None:
         for some in _some(self._copy(self._done)):
-            left = self._queue.delete(some)
+            failed, self._has_failed = self._has_failed, False
+            left = self._queue.delete(some, failed=failed)
             with self._lock:
                 self._done.difference_update(set(some) - left)
                 self._held.difference_update(set(some) - left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,57 +29,97 @@ class ListingPage:
 
 
 class Direct(Protocol):
-    """Gets objects with less work than boto3's (:meth:`falcohost.aws.AwsSession.direct_gets`)."""
+    """Asks S3 with less work than boto3's (:meth:`falcohost.aws.AwsSession.direct_gets`).
 
-    def get(self, bucket: str, key: str, span: str) -> Any:
-        """Return the bytes *span* of an object as ``data``, its ``etag``, and its ``span``; None: ask boto3."""
+    False: boto3 has to be asked. So it has if None is taken.
+    """
 
-    def learn(self, bucket: str, key: str = "") -> None:
+    def get(self, bucket: str, key: str, size: int, take: Callable[[Any], None]) -> bool:
+        """Have *take* called with the first *size* bytes of an object as ``data``, its ``etag``, and its ``span``."""
+
+    def page(self, bucket: str, where: dict[str, str], take: Callable[[Any], None]) -> bool:
+        """Have *take* called with the ``objects`` that are listed, the time ``at`` S3, and the ``token``."""
+
+    def is_learning(self, name: str) -> bool:
+        """Return whether boto3 is being asked for what tells how to ask the bucket directly."""
+
+    def learn(self, bucket: str, key: str = "", *, failed: bool = False) -> None:
         """Take note that boto3 has just got the object *key*, or a listing, in this thread."""
 
 
 class Bucket:
-    """The bucket *name*, used through boto3's S3 *client*; *direct*: gets objects with less work."""
+    """The bucket *name*, used through boto3's S3 *client*; *direct*: asks with less work."""
 
     def __init__(self, client: Any, name: str, direct: Direct | None = None) -> None:
         self._client = client
         self._direct = direct
         self.name = name
 
+    def ask_page(self, prefix: str, begin: str, token: str | None, take: Callable[[ListingPage | None], None]) -> bool:
+        """Ask directly for what :meth:`page` returns; False, or None taken: that has to be called."""
+
+        def taken(page: Any) -> None:
+            if page is not None:
+                page = ListingPage([Listed(key, modified) for key, modified in page.objects], page.at, page.token)
+            take(page)
+
+        where = {"prefix": prefix, **({"continuation-token": token} if token else {"start-after": begin})}
+        return self._direct is not None and self._direct.page(self.name, where, taken)
+
+    def ask_body(self, key: str, take: Callable[[ObjectBody | None], None]) -> bool:
+        """Ask directly for what :meth:`body` returns; False, or None taken: that has to be called."""
+
+        def taken(got: Any) -> None:
+            take(None if got is None else ObjectBody(self, key, (got.data, _size(got.span, got.data), got.etag)))
+
+        return self._direct is not None and self._direct.get(self.name, key, PART, taken)
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the next object may be got with less work once the one before is there."""
+        return self._direct is not None and self._direct.is_learning(self.name)
+
     def folders(self, prefix: str) -> list[str]:
         """Return the prefixes directly below *prefix*, up to the next slash.
 
         :raises AwsError: S3 did not answer, or refused.
         """
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
-        found = asked(f"s3://{self.name}/{prefix}", lambda: list(pages))
-        return [str(each["Prefix"]) for page in found for each in page.get("CommonPrefixes", [])]
+        found: list[str] = []
+        token = None
+        while True:  # boto3's paginator would read the folders of all services' descriptions
+            page = self._listed(prefix, Delimiter="/", **({"ContinuationToken": token} if token else {}))
+            found += [str(each["Prefix"]) for each in page.get("CommonPrefixes", [])]
+            token = page.get("NextContinuationToken")
+            if token is None:
+                break
+        if self._direct is not None:
+            self._direct.learn(self.name)
+        return found
 
-    def page(self, prefix: str, begin: str, token: str | None) -> ListingPage:
-        """Return objects whose keys begin with *prefix* and are greater than *begin*.
+    def page(self, prefix: str, begin: str, token: str | None, *, failed: bool = False) -> ListingPage:
+        """Return objects whose keys begin with *prefix* and are greater than *begin*; *failed*: not directly.
 
         :raises AwsError: S3 did not answer, or refused.
         """
         where = {"ContinuationToken": token} if token else {"StartAfter": begin}
-        found = asked(
-            f"s3://{self.name}/{prefix}",
-            lambda: self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where),
-        )
+        found = self._listed(prefix, **where)
         if self._direct is not None:
-            self._direct.learn(self.name)
+            self._direct.learn(self.name, failed=failed)
         listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
         return ListingPage(listed, clock(found), found.get("NextContinuationToken"))
 
-    def body(self, key: str) -> ObjectBody:
-        """Return the object *key*, with its first part fetched.
+    def _listed(self, prefix: str, **where: str) -> Any:
+        list_objects = self._client.list_objects_v2
+        return asked(f"s3://{self.name}/{prefix}", lambda: list_objects(Bucket=self.name, Prefix=prefix, **where))
+
+    def body(self, key: str, *, failed: bool = False) -> ObjectBody:
+        """Return the object *key*, with its first part fetched; *failed*: it could not be asked for directly.
 
         :raises AwsError: S3 did not answer, or refused.
         """
-        body = ObjectBody(self, key)
-        body.fetch()
-        return body
+        return ObjectBody(self, key, self.part(key, 0, "", failed=failed))
 
-    def part(self, key: str, begin: int, etag: str) -> tuple[bytes, int, str]:
+    def part(self, key: str, begin: int, etag: str, *, failed: bool = False) -> tuple[bytes, int, str]:
         """Return a part of an object from byte *begin* on, the object's size, and its ETag (*etag*, if that is given).
 
         :raises AwsError: S3 did not answer, or refused.
@@ -88,14 +128,10 @@ class Bucket:
         span = f"bytes={begin}-{begin + PART - 1}"
 
         def get() -> tuple[bytes, int, str]:
-            direct = None if etag else self._direct
-            got = None if direct is None else direct.get(self.name, key, span)
-            if got is not None:
-                return got.data, _size(got.span, got.data), got.etag
             found = self._client.get_object(Bucket=self.name, Key=key, Range=span, **same)
             data: bytes = found["Body"].read()
-            if direct is not None:
-                direct.learn(self.name, key)
+            if self._direct is not None and not etag:
+                self._direct.learn(self.name, key, failed=failed)
             return data, _size(found.get("ContentRange"), data), found["ETag"]
 
         try:
@@ -112,24 +148,14 @@ def _size(span: str | None, data: bytes) -> int:
 
 
 class ObjectBody:
-    """The bytes of the object *key*, fetched in parts."""
+    """The bytes of the object *key*, fetched in parts; *first* is a part, the object's size and its ETag."""
 
-    def __init__(self, bucket: Bucket, key: str) -> None:
+    def __init__(self, bucket: Bucket, key: str, first: tuple[bytes, int, str]) -> None:
         self._bucket = bucket
         self._key = key
-        self._part = memoryview(b"")
-        self._fetched = 0
-        self._size = 0
-        self._etag = ""
-
-    def fetch(self) -> None:
-        """Fetch the next part.
-
-        :raises AwsError: S3 did not answer or refused, or the object was overwritten.
-        """
-        part, self._size, self._etag = self._bucket.part(self._key, self._fetched, self._etag)
-        self._part = memoryview(part)
-        self._fetched += len(part)
+        self._part, self._size, self._etag = first
+        self._at = 0
+        self._fetched = len(self._part)
 
     def texts(self, limits: Limits, refusals: Refusals) -> Iterator[Texts]:
         """Yield the texts in the object; what cannot be read is counted in *refusals*.
@@ -150,7 +176,10 @@ class ObjectBody:
                 yield Texts(origin, refused.rest, is_cut_off=True)
 
     def _read(self, size: int) -> bytes:
-        if not self._part and self._fetched < self._size:
-            self.fetch()
-        data, self._part = self._part[:size], self._part[size:]
-        return bytes(data)
+        if self._at == len(self._part) and self._fetched < self._size:
+            self._part, self._size, self._etag = self._bucket.part(self._key, self._fetched, self._etag)
+            self._fetched += len(self._part)
+            self._at = 0
+        data = self._part[self._at : self._at + size]
+        self._at += len(data)
+        return data

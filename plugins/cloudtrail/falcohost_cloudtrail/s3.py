@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,7 +19,7 @@ from falcohost_cloudtrail import layout
 from falcohost_cloudtrail.interval import read_interval
 from falcohost_cloudtrail.objects import Bucket, ListingPage, ObjectBody
 from falcohost_cloudtrail.rounds import Cursor, Listed, Partition, Round, span
-from falcohost_cloudtrail.waiting import NOWHERE, Waiting, Yielding
+from falcohost_cloudtrail.waiting import NOWHERE, Pending, Waiting, Yielding
 
 UNREADABLE = "object that cannot be read"
 
@@ -68,7 +67,7 @@ class S3Input:
         self._failures = Failures(name, BackOff(longest=60), clock, once=not settings.every)
         self._pace = Pace(lambda: self._cursor)
         self._waiting = Waiting(settings.concurrency + 1, lambda: Texts(NOWHERE, [], self._pace.cursor()), clock)
-        self._ahead: deque[tuple[Listed, Future[ObjectBody]]] = deque()
+        self._ahead: deque[tuple[Listed, Pending[ObjectBody]]] = deque()
         self._done: float | None = None
         self.needs = Needs()
 
@@ -92,7 +91,9 @@ class S3Input:
         self._cursor = self._begin(cursor)
         session = AwsSession(self._plugin, self._aws)
         client = session.client("s3", connections=self._settings.concurrency + 1)
-        direct = session.direct_gets(client, connections=self._settings.concurrency + 1)
+        exchanges = session.exchanges(connections=self._settings.concurrency)
+        direct = session.direct_gets(client, exchanges)
+        self._waiting.driven = exchanges
         self.needs = session.needs
         self._bucket = Bucket(client, self._settings.bucket, direct)
 
@@ -161,10 +162,10 @@ class S3Input:
         """
         state = self._cursor.partitions.setdefault(prefix, Partition())
         begin, end = span(prefix, state, self._cursor.interval, time.time(), self._settings.late)
-        page = yield from self._waiting.call(lambda: self._bucket.page(prefix, begin, None))
+        page = yield from self._waiting.end(self._listing(prefix, begin, None))
         now = Round(prefix, state, page.at, self._settings.late)
         yield from self._read_missed(now)
-        self._ahead = ahead = deque[tuple[Listed, Future[ObjectBody]]]()
+        self._ahead = ahead = deque[tuple[Listed, Pending[ObjectBody]]]()
         while True:
             following = self._following(prefix, page, end)
             for listed in page.objects:
@@ -180,15 +181,25 @@ class S3Input:
         now.close()
         self._pace.move()
 
-    def _following(self, prefix: str, page: ListingPage, end: str | None) -> Future[ListingPage] | None:
+    def _following(self, prefix: str, page: ListingPage, end: str | None) -> Pending[ListingPage] | None:
         if page.token is None or (end is not None and page.objects and page.objects[-1].key >= end):
             return None
-        return self._waiting.begin(lambda: self._bucket.page(prefix, "", page.token))
+        return self._listing(prefix, "", page.token)
 
-    def _fetched(self, key: str) -> Future[ObjectBody]:
-        return self._waiting.begin(lambda: self._bucket.body(key))
+    def _listing(self, prefix: str, begin: str, token: str | None) -> Pending[ListingPage]:
+        bucket = self._bucket
+        return self._waiting.ask(
+            lambda take: bucket.ask_page(prefix, begin, token, take),
+            lambda failed: bucket.page(prefix, begin, token, failed=failed),
+        )
 
-    def _read(self, now: Round, listed: Listed, fetched: Future[ObjectBody]) -> Yielding[None]:
+    def _fetched(self, key: str) -> Pending[ObjectBody]:
+        bucket = self._bucket
+        return self._waiting.ask(
+            lambda take: bucket.ask_body(key, take), lambda failed: bucket.body(key, failed=failed)
+        )
+
+    def _read(self, now: Round, listed: Listed, fetched: Pending[ObjectBody]) -> Yielding[None]:
         try:
             yield from self._texts(fetched)
         except AwsError as error:
@@ -213,8 +224,8 @@ class S3Input:
             now.found(key)
             self._pace.move()
 
-    def _texts(self, fetched: Future[ObjectBody]) -> Yielding[None]:
+    def _texts(self, fetched: Pending[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
         for texts in body.texts(self._limits, self._refusals):
-            is_next_there = bool(self._ahead) and self._ahead[0][1].done()
+            is_next_there = bool(self._ahead) and self._waiting.look(self._ahead[0][1])
             yield replace(texts, cursor=self._pace.cursor(), more=is_next_there)

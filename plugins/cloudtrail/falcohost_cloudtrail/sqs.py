@@ -6,12 +6,10 @@ happens to this process. Nothing that was not read is deleted.
 
 from __future__ import annotations
 
-import functools
 import logging
 import secrets
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,10 +18,10 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Texts
 from falcohost.needs import Needs
 from falcohost.poll import BackOff, Failures
-from falcohost_cloudtrail.messages import Messages, Queue
+from falcohost_cloudtrail.messages import Message, Messages, Queue
 from falcohost_cloudtrail.notifications import Named, Unknown, named
 from falcohost_cloudtrail.objects import Bucket, ObjectBody
-from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Waiting, Yielding
+from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Pending, Waiting, Yielding
 
 log = logging.getLogger("falcohost")
 
@@ -109,7 +107,7 @@ class SqsInput:
         self._serial = 0
         self._read: deque[tuple[int, _Message]] = deque()
         self._to_fetch: deque[tuple[_Message, Named]] = deque()
-        self._ahead: deque[tuple[_Message, Named, Future[ObjectBody]]] = deque()
+        self._ahead: deque[tuple[_Message, Named, Pending[ObjectBody]]] = deque()
         self._not_before = 0.0
         self._told: set[str] = set()
         self._messages: Messages | None = None
@@ -134,19 +132,25 @@ class SqsInput:
         session = AwsSession(self._plugin, self._aws)
         self._sqs = session.client("sqs", connections=4)
         self._s3 = session.client("s3", connections=self._settings.concurrency)
-        self._direct = session.direct_gets(self._s3, connections=self._settings.concurrency)
+        exchanges = session.exchanges(connections=self._settings.concurrency + 1)
+        self._waiting.driven = exchanges
+        self._direct = session.direct_gets(self._s3, exchanges)
+        self._posts = session.direct_posts(self._sqs, exchanges)
         self.needs = session.needs
 
     def texts(self) -> Iterator[Texts]:
         """Yield the texts of one object after the other."""
         url = yield from self._url()
-        queue = Queue(self._sqs, self._name, url, self._settings.hidden)
+        queue = Queue(self._sqs, self._name, url, self._settings.hidden, self._posts)
         self._messages = Messages(queue, self._plugin, self._clock)
         self._messages.start()
-        receiving: Future[list[Any]] | None = None
+        receiving: Pending[list[Message]] | None = None
         while True:
             if receiving is None and self._wants_more():
-                receiving = self._waiting.begin(lambda: queue.receive(_LISTEN))
+                receiving = self._waiting.ask(
+                    lambda take: queue.ask_receive(_LISTEN, take),
+                    lambda failed: queue.receive(_LISTEN, failed=failed),
+                )
             if receiving is not None and receiving.done():
                 self._take(self._messages, receiving)
                 receiving = None
@@ -158,7 +162,7 @@ class SqsInput:
                 if receiving is None:
                     self._clock.sleep(IDLE)
                 else:
-                    wait([receiving], IDLE)
+                    self._waiting.look(receiving, IDLE)
 
     def ack(self, cursor: str) -> None:
         """Delete the messages up to *cursor*."""
@@ -199,7 +203,7 @@ class SqsInput:
         enough = in_hand >= self._settings.concurrency or len(self._read) >= _MOST_READ
         return not enough and self._clock.monotonic() >= self._not_before
 
-    def _take(self, messages: Messages, receiving: Future[list[Any]]) -> None:
+    def _take(self, messages: Messages, receiving: Pending[list[Message]]) -> None:
         try:
             received = receiving.result()
         except AwsError as error:
@@ -223,17 +227,25 @@ class SqsInput:
     def _fetch(self) -> None:
         """Start to fetch as many objects ahead as allowed."""
         while self._to_fetch and len(self._ahead) < self._settings.concurrency:
-            message, one = self._to_fetch.popleft()
+            message, one = self._to_fetch[0]
+            bucket = Bucket(self._s3, one.bucket, self._direct)
+            if self._ahead and bucket.is_learning:
+                break
+            self._to_fetch.popleft()
             if not message.failed:
-                bucket = Bucket(self._s3, one.bucket, self._direct)
-                self._ahead.append((message, one, self._waiting.begin(functools.partial(bucket.body, one.key))))
+                self._ahead.append((message, one, self._fetched(bucket, one.key)))
+
+    def _fetched(self, bucket: Bucket, key: str) -> Pending[ObjectBody]:
+        return self._waiting.ask(
+            lambda take: bucket.ask_body(key, take), lambda failed: bucket.body(key, failed=failed)
+        )
 
     def _next(self, messages: Messages) -> Yielding[None]:
         message, one, fetched = self._ahead.popleft()
         try:
             body = yield from self._waiting.end(fetched)
             for texts in body.texts(self._limits, self._refusals):
-                is_next_there = bool(self._ahead) and self._ahead[0][2].done()
+                is_next_there = bool(self._ahead) and self._waiting.look(self._ahead[0][2])
                 yield replace(texts, cursor=self._cursor, more=is_next_there)
         except AwsError as error:
             if not message.failed:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -117,3 +120,59 @@ def make_bucket(aws):
 def bucket(make_bucket):
     """Return the bucket of the trail."""
     return make_bucket(trail.BUCKET)
+
+
+class Scripted:
+    """A server that answers each request on a connection with the next of *answers*, and closes it after the last.
+
+    :ivar asked: the requests.
+    :ivar keeps: after the last answer the connection is kept open instead.
+    :ivar delay: seconds before each answer.
+    :ivar context: of TLS.
+    """
+
+    def __init__(self, answers, *, keeps=False, delay=0.0, context=None):
+        self._delay, self._context = delay, context
+        self._answers = answers
+        self._keeps = keeps
+        self._kept = []
+        self.asked = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection):
+        with contextlib.suppress(OSError):
+            if self._context is not None:
+                connection = self._context.wrap_socket(connection, server_side=True)
+            for answer in self._answers:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    request += (data := connection.recv(65536))
+                    if not data:
+                        return
+                self.asked.append(request)
+                time.sleep(self._delay)
+                connection.sendall(answer)
+            if self._keeps:
+                self._kept.append(connection)
+                return
+            connection.close()
+
+    def close(self):
+        """End it."""
+        self._socket.close()
+        for connection in self._kept:
+            connection.close()
+
+
+@pytest.fixture
+def scripted(close_later):
+    """Return a function that makes a server of its answers."""
+    return lambda *answers, **how: close_later(Scripted(answers, **how))

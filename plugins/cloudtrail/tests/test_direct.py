@@ -8,18 +8,22 @@ import subprocess
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from trail import BUCKET
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings
+from falcohost.aws.connection import Server
 from falcohost.aws.direct import _Like, _quoted
+from falcohost.aws.listing import read_page
+from falcohost.aws.signing import Asked as Request
 from falcohost.aws.signing import signed
+from falcohost.testing.waiting import wait_until
 from falcohost_cloudtrail.objects import Bucket
+from falcohost_cloudtrail.waiting import Waiting
 
 #: Names that have to be quoted in a URL, and signed as they are quoted.
 ODD = ["a", "AWSLogs/a b+c~(1)/ü%41.json.gz", "a//b/../c", "'\"*&=?#", "x" * 900]
@@ -30,7 +34,7 @@ class Asked:
 
     def __init__(self, client):
         self._client = client
-        self.count = 0
+        self.count = self.listed = 0
 
     def __getattr__(self, name):
         return getattr(self._client, name)
@@ -40,17 +44,25 @@ class Asked:
         self.count += 1
         return self._client.get_object(**given)
 
+    def list_objects_v2(self, **given):
+        """List objects."""
+        self.listed += 1
+        return self._client.list_objects_v2(**given)
+
 
 @pytest.fixture
-def opened(aws, bucket):
+def opened(aws, bucket, close_later):
     """Return a function that opens the bucket, whose client counts; what gets objects is its attribute ``direct``."""
 
     def opened(**settings):
         session = AwsSession("cloudtrail", AwsSettings(**aws.settings, **settings))
         client = session.client("s3")
         asked = Asked(client)
-        found = Bucket(asked, BUCKET, session.direct_gets(client, connections=2))
-        found.asked, found.direct = asked, found._direct
+        exchanges = session.exchanges(connections=2)
+        found = Bucket(asked, BUCKET, session.direct_gets(client, exchanges))
+        found.asked, found.direct, found.waiting = asked, found._direct, Waiting(2, lambda: None)
+        found.waiting.driven = exchanges
+        close_later(found.waiting)
         return found
 
     return opened
@@ -73,9 +85,31 @@ def user(aws, monkeypatch):
     return user
 
 
-def read(bucket, key):
+def driven(source, ask, otherwise):
+    """Return what is asked for directly, or otherwise."""
+    pending = source.waiting.ask(ask, otherwise)
+    while not source.waiting.look(pending, 0.25):
+        pass
+    return pending.result()
+
+
+def read(source, key):
     """Return the bytes, the size and the ETag of an object."""
-    return bucket.part(key, 0, "")
+    body = driven(source, lambda take: source.ask_body(key, take), lambda failed: source.body(key, failed=failed))
+    return body._part, body._size, body._etag
+
+
+def listed(source, *where):
+    """Return a page of the listing."""
+    return driven(source, lambda take: source.ask_page(*where, take), lambda failed: source.page(*where, failed=failed))
+
+
+def directly(direct, *what):
+    """Return what is got directly, or None."""
+    found = []
+    assert direct.get(*what, found.append)
+    wait_until(lambda: direct._exchanges.drive(0.05) or found)
+    return found[0]
 
 
 @pytest.mark.parametrize("lists", [True, False])
@@ -83,7 +117,7 @@ def test_as_boto3_does(opened, bucket, user, aws, lists):
     """Each object is what boto3 gets, signed for who checks that; boto3 itself is asked at most for the first one."""
     for key in ODD:
         bucket.put(key, key.encode())
-    expected = [read(Bucket(bucket.client, BUCKET), key) for key in ODD]
+    expected = [Bucket(bucket.client, BUCKET).part(key, 0, "") for key in ODD]
     user("s3:GetObject", "s3:ListBucket")
     source = opened()
     aws.enforce()
@@ -119,40 +153,77 @@ def test_nobody_else_is_believed(opened, user, aws, bucket):
         read(source, "a")
 
 
-class Broken:
-    """Connections whose answers are cut off, or none."""
+@pytest.mark.parametrize("most", [3, 1000])
+def test_listed_as_by_boto3(opened, bucket, user, aws, monkeypatch, most):
+    """The pages of a listing are those of boto3, which is asked for the first one at most."""
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(most))
+    for key in ODD:
+        bucket.put(key, b"content")
+    user("s3:GetObject", "s3:ListBucket")
+    source = opened()
+    aws.enforce()
+    source.folders("")
+    before = source.asked.listed
+    expected, found = [], []
+    for pages, page in ((expected, source.page), (found, lambda *where: listed(source, *where))):
+        pages.append(page("", "A", None))
+        while pages[-1].token:
+            pages.append(page("", "", pages[-1].token))
 
-    proxy = None
+    assert [page.objects for page in expected] == [page.objects for page in found]
+    assert len(expected) == source.asked.listed - before
+    assert all(abs(one.at - other.at) < 60 for one, other in zip(expected, found, strict=True))
 
-    def __init__(self, inner, cut):
-        self._inner, self._cut = inner, cut
-        self.count = 0
 
-    def connection_from_url(self, url):
-        """Return what sends requests there."""
-        self._pool = self._inner.connection_from_url(url)
-        return self
+def test_listing_of_nothing(opened, bucket):
+    """A listing without objects is empty."""
+    source = opened()
+    source.folders("")
 
-    def urlopen(self, *what, **given):
-        """Send a request."""
-        self.count += 1
-        if not self._cut:
-            raise OSError("gone")
-        answer = self._pool.urlopen(*what, **given)
-        return SimpleNamespace(status=answer.status, headers=answer.headers, data=answer.data[:-1])
+    assert ([], None) == (listed(source, "no/", "", None).objects, listed(source, "no/", "", None).token)
+    assert 1 == source.asked.listed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"<a/>",
+        b"<Error><Code>SlowDown</Code></Error>",
+        b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+        b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
+        b"<ListBucketResult><Contents><LastModified>2026-11-29T00:00:00Z</LastModified></Contents></ListBucketResult>",
+        b"<ListBucketResult>",
+        b'<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">'
+        + b"".join(b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 10) for c in b"bcdefghij")
+        + b"]><ListBucketResult><Prefix>&j;</Prefix></ListBucketResult>",
+    ],
+)
+def test_no_listing(text):
+    """What is no listing is none, and left to boto3."""
+    assert read_page(text, "Sun, 29 Nov 2026 00:00:00 GMT") is None
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_connections_that_break(opened, bucket, cut):
+def test_connections_that_break(opened, bucket, scripted, cut):
     """What does not arrive whole is asked of boto3; after three times boto3 alone is asked."""
     for number in range(8):
         bucket.put(str(number), b"content")
     source = opened()
-    broken = source.direct._connections = Broken(source.direct._connections, cut)
+    server = scripted(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 7\r\n\r\nconten' if cut else b"")
+    learn = source.direct._learn
+
+    def learnt(name, like, *, failed):
+        learn(name, like, failed=failed)
+        if name in source.direct._ways:
+            way = source.direct._ways[name]
+            source.direct._ways[name] = way._replace(server=Server("127.0.0.1", server.port, False))
+
+    source.direct._learn = learnt
     source.page("", "", None)
 
     assert [b"content"] * 8 == [read(source, str(number))[0] for number in range(8)]
-    assert (3, 8) == (broken.count, source.asked.count)
+    assert (3, 8) == (len(server.asked), source.asked.count)
 
 
 def test_credentials_that_change(opened, bucket, user, aws):
@@ -185,6 +256,16 @@ def test_parts(opened, bucket, monkeypatch):
         source.part("a", 4, etag)
 
 
+def lower(headers):
+    """Return *headers* with names in lower case."""
+    return {name.lower(): text for name, text in headers.items()}
+
+
+def in_lines(lines):
+    """Return the headers in *lines*."""
+    return dict(line.split(":", 1) for line in lines.removesuffix("\r\n").split("\r\n"))
+
+
 @pytest.mark.parametrize("token", ["", "a+b/c=="])
 @pytest.mark.parametrize("key", ODD)
 def test_signed_like_botocore(key, token):
@@ -193,9 +274,38 @@ def test_signed_like_botocore(key, token):
     request = AWSRequest("GET", f"https://b.s3.test:8443/{_quoted(key)}", {"Range": "bytes=0-9"})
     S3SigV4Auth(credentials, "s3", "eu-central-1").add_auth(request)
     at = request.context["timestamp"]
-    headers = signed(credentials, "eu-central-1", at, "b.s3.test:8443", f"/{_quoted(key)}", "bytes=0-9")
+    asked = Request("GET", f"/{_quoted(key)}", "", "host:b.s3.test:8443\nrange:bytes=0-9\n", "host;range;")
+    lines = signed(credentials, "eu-central-1", "s3", at, asked)
 
-    assert {"Host": "b.s3.test:8443"} | dict(request.headers.items()) == headers
+    assert lower({"Host": "b.s3.test:8443", **request.headers}) == in_lines(lines)
+
+
+@pytest.mark.parametrize("token", ["", "a+b/c=="])
+def test_listing_signed_like_botocore(token):
+    """So are those of a request with parameters."""
+    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
+    query = "continuation-token=a%2Bb%2F%3D%20~&encoding-type=url&list-type=2&prefix=%C3%BC"
+    request = AWSRequest("GET", f"https://b.s3.test/?{query}")
+    S3SigV4Auth(credentials, "s3", "eu-central-1").add_auth(request)
+    at = request.context["timestamp"]
+    lines = signed(credentials, "eu-central-1", "s3", at, Request("GET", "/", query, "host:b.s3.test\n", "host;"))
+
+    assert lower({"Host": "b.s3.test", **request.headers}) == in_lines(lines)
+
+
+@pytest.mark.parametrize("token", ["", "a+b/c=="])
+def test_post_signed_like_botocore(token):
+    """So are those of a request to SQS."""
+    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
+    own = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.ReceiveMessage"}
+    request = AWSRequest("POST", "https://sqs.test/", own, b'{"a":1}')
+    SigV4Auth(credentials, "sqs", "eu-central-1").add_auth(request)
+    at = request.context["timestamp"]
+    begin, end = "content-type:application/x-amz-json-1.0\nhost:sqs.test\n", "x-amz-target:AmazonSQS.ReceiveMessage\n"
+    asked = Request("POST", "/", "", begin, "content-type;host;", end, ";x-amz-target", b'{"a":1}')
+    lines = signed(credentials, "eu-central-1", "sqs", at, asked)
+
+    assert lower({"Host": "sqs.test", **request.headers}) == in_lines(lines)
 
 
 class Serving(BaseHTTPRequestHandler):
@@ -265,8 +375,8 @@ def test_whom_it_believes(opened, bucket, serving, tmp_path, monkeypatch, host, 
         monkeypatch.setenv("AWS_CA_BUNDLE", str(made[1]))
     direct = opened().direct
     name = "127.0.0.1" if host == "ip" else host
-    direct._buckets["b"] = direct._way(_Like(f"https://{name}:{serving.server_port}/b/", "eu-central-1", {}))
-    got = direct.get("b", "a", "bytes=0-9")
+    direct._ways["b"] = direct._way(_Like(f"https://{name}:{serving.server_port}/b/", "eu-central-1", {}))
+    got = directly(direct, "b", "a", 10)
 
     assert expected == (got and got.data)
     assert int(is_known and host != "ip") == len(serving.asked)

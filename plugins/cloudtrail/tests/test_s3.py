@@ -10,6 +10,7 @@ import pytest
 from trail import ACCOUNT, BUCKET, OTHER, ids, key, packed, record
 
 from falcohost import SourceError
+from falcohost.aws import AwsSession
 from falcohost_cloudtrail import plugin
 from falcohost_cloudtrail.objects import Bucket
 from falcohost_cloudtrail.waiting import Waiting
@@ -45,6 +46,7 @@ def test_what_is_fetched_already(read_bucket, bucket, monkeypatch):
     for name in "abc":
         bucket.put(key(name=name), packed(name))
     monkeypatch.setattr(Waiting, "begin", done_at_once)
+    monkeypatch.setattr(AwsSession, "exchanges", lambda session, connections: None)
 
     batches = [batch for batch in read_bucket().batches if [*batch.events]]
     assert [True, True, False] == [batch.more for batch in batches]
@@ -270,11 +272,12 @@ def test_gone(read_bucket, bucket, monkeypatch):
     source = read_bucket(follow=True, s3PollInterval=1)
     page = Bucket.page
 
-    def listed(*given):
-        found = page(*given)
+    def listed(*given, **how):
+        found = page(*given, **how)
         bucket.client.delete_object(Bucket=BUCKET, Key=key("2026-11-25T12:01"))
         return found
 
+    monkeypatch.setattr(Bucket, "ask_page", lambda *given: False)
     monkeypatch.setattr(Bucket, "page", listed)
 
     assert ["b"] == ids(source.read(1))

@@ -7,14 +7,17 @@ import uuid
 from urllib.parse import quote_plus
 
 import pytest
+from botocore.client import BaseClient
 from moto.server import ThreadedMotoServer
 from trail import BUCKET, ids, key, packed
 
+from falcohost.aws import AwsSession, AwsSettings
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.ports import Port
 from falcohost.testing.waiting import wait_until
 from falcohost_cloudtrail import sqs
-from falcohost_cloudtrail.messages import GATHER, Messages
+from falcohost_cloudtrail.messages import GATHER, Messages, _left, _received
+from falcohost_cloudtrail.messages import Queue as AwsQueue
 
 SPACE = "AWSLogs/a b+c.json.gz"
 
@@ -309,15 +312,104 @@ def test_objects_out_of_reach(queue, reader, aws, bucket, monkeypatch, caplog):
     port.close()
 
 
+def test_directly(queue, read_queue, bucket, monkeypatch):
+    """boto3 receives once and gets one object for a start; the others are asked for directly."""
+    asked = []
+    call = BaseClient._make_api_call
+
+    def counted(client, operation, *given):
+        asked.append(operation)
+        return call(client, operation, *given)
+
+    made = queue()
+    for number in range(45):
+        bucket.put(key(name=f"{number:02}"), packed(f"{number:02}"))
+        made.send(from_s3(key(name=f"{number:02}")))
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted)
+    source = read_queue(made)
+    found = ids(source.read(45))
+    monkeypatch.undo()
+    source.read_until(lambda: made.counts() == (0, 0))
+
+    assert [f"{number:02}" for number in range(45)] == sorted(found)
+    assert (1, 1) == (asked.count("ReceiveMessage"), asked.count("GetObject"))
+
+
+@pytest.mark.parametrize("is_other", [False, True])
+def test_deleted_at_sqs(queue, aws, is_other):
+    """SQS is asked to delete like boto3 has asked before; messages that it does not know are no reason to ask again."""
+    made = queue()
+    made.send("a", "b", "c")
+    session = AwsSession("cloudtrail", AwsSettings(**aws.settings))
+    client = session.client("sqs")
+    exchanges = session.exchanges(connections=1)
+    its = AwsQueue(client, "q", made.url, 300, session.direct_posts(client, exchanges))
+    handles = [one["ReceiptHandle"] for one in its.receive(0)]
+    found = []
+    assert not its.ask_delete(handles[:1], found.append)
+    its.delete(handles[:1])
+    assert its.ask_delete([*handles[1:], *(["unknown"] if is_other else [])], found.append)
+    wait_until(lambda: exchanges.drive(0.05) or found)
+    exchanges.close()
+
+    assert ([set()], (0, 0)) == (found, made.counts())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"Messages": {}}',
+        b'{"Messages": [{}]}',
+        b'{"Messages": [{"MessageId": 1, "ReceiptHandle": "", "Body": "", "Attributes": {}}]}',
+        b'{"Messages": [{"MessageId": "", "ReceiptHandle": "", "Body": "", "Attributes": {"a": 1}}]}',
+        b'{"Messages": [{"MessageId": "", "ReceiptHandle": "", "Body": "", "Attributes": {}}]}',
+    ],
+)
+def test_no_messages(text):
+    """What has no messages as SQS has them is left to boto3."""
+    assert _received(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"", None),
+        (b"{}", None),
+        (b'{"Successful": [{"Id": "0"}]}', None),
+        (b'{"Successful": [{"Id": "0"}, {"Id": "2"}]}', None),
+        (b'{"Successful": [{"Id": "0"}, {"Id": "x"}]}', None),
+        (b'{"Successful": [{"Id": "0"}, {"Id": "1"}]}', set()),
+        (b'{"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "SenderFault": false}]}', {"b"}),
+        (b'{"Successful": null, "Failed": [{"Id": "1", "SenderFault": true}, {"Id": "0"}]}', {"a"}),
+    ],
+)
+def test_what_is_left(text, expected):
+    """An answer to deletions mentions each of them, or is left to boto3; SQS may want another attempt for some."""
+    assert expected == _left(text, ["a", "b"])
+
+
 class Deletions:
-    """A queue that only remembers which messages were deleted together."""
+    """A queue that only remembers which messages were deleted together.
+
+    :ivar asked: those that were asked for directly, if that is so, each with what takes which are left.
+    """
 
     name, hidden = "q", 300
 
-    def __init__(self):
+    def __init__(self, *, is_direct=False):
         self.deleted = []
+        self.asked = [] if is_direct else None
 
-    def delete(self, handles):
+    def ask_delete(self, handles, take):
+        """Ask for messages to be deleted."""
+        if self.asked is not None:
+            self.asked.append((sorted(handles), take))
+        return self.asked is not None
+
+    def delete(self, handles, *, failed=False):
         """Delete messages."""
         self.deleted.append(sorted(handles))
         return set()
@@ -347,3 +439,38 @@ def test_deleted_together():
     messages.close()
 
     assert [["a", "b", "c"], [*map(str, range(10))], ["y"], ["z"]] == queue.deleted
+
+
+def test_deleted_directly():
+    """Ten messages that are done are asked for directly; what is not deleted then is asked of boto3, at the end too."""
+    queue, clock = Deletions(is_direct=True), ManualClock()
+    messages = Messages(queue, "cloudtrail", clock)
+    messages.start()
+    clock.until_waiting()
+    names = [f"{at:02}" for at in range(33)]
+    messages.hold(names)
+    messages.delete(names, more=True)
+    asked = [some for some, _ in queue.asked]
+    assert [10, 10, 10] == [len(some) for some in asked]
+    queue.asked[0][1](set())
+    queue.asked[1][1]({asked[1][0]})
+    messages.close()
+
+    assert set(names) - set(asked[0]) - set(asked[1][1:]) == {name for some in queue.deleted for name in some}
+    assert messages._held == set()
+
+
+def test_deletion_that_fails():
+    """What could not be asked for directly is asked of boto3."""
+    queue, clock = Deletions(is_direct=True), ManualClock()
+    messages = Messages(queue, "cloudtrail", clock)
+    messages.start()
+    clock.until_waiting()
+    messages.delete(map(str, range(10)))
+    ((some, take),) = queue.asked
+    assert [] == queue.deleted
+    take(None)
+    wait_until(lambda: queue.deleted)
+    messages.close()
+
+    assert [some] == queue.deleted
