@@ -5,9 +5,10 @@ varied from the public ones: other values and names in each, so that hardly a co
 means with an empty rules cache, which is then written. Python's own bytecode is there in both cases, as after an
 installation. The split says where the time of a cached start goes; it is measured in processes of their own.
 
-Then the probe is loaded as a start loads it, before it is known what rules ask for, several times. For each of its
-programs the table says how many instructions the verifier processed; that number is the same in each run on the same
-kernel. ``--only probe`` and ``--only rules`` measure one of both.
+Then the probe is loaded as a start loads it that knows what the rules ask for, several times: for the public and the
+shipped rules, for three on opens, execs and connects, for one on execs, and whole. For each of its programs the table
+says how many instructions the verifier processed (the same number in each run on the same kernel), and for which rules
+it is loaded; then what each part is for that is left out. ``--only probe`` and ``--only rules`` measure one of both.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,27 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT.parent / "shared/corpus/rules/falco_rules.yaml"
 SHIPPED = "shipped"
+THREE = """
+- rule: Opened
+  desc: A file is opened.
+  condition: evt.type in (open, openat, openat2) and fd.name startswith /etc/shadow
+  output: opened %fd.name
+  priority: NOTICE
+
+- rule: Connected
+  desc: A connection is made.
+  condition: evt.type = connect and fd.sport = 4444
+  output: connected %fd.name
+  priority: NOTICE
+"""
+EXEC = """
+- rule: Executed
+  desc: A program is executed.
+  condition: evt.type in (execve, execveat) and evt.arg.res = 0 and proc.name = nothing
+  output: executed %proc.cmdline
+  priority: NOTICE
+"""
+THREE += EXEC
 STAGES = ("python", "imports", "plugins", "rules", "matcher")
 
 _PATH = re.compile(r"(?<=[\s(=,\"'])/[\w./-]+")
@@ -136,23 +158,84 @@ def stages(file: str) -> dict[str, float]:
     return {stage: marks[number + 1] - marks[number] for number, stage in enumerate(STAGES[1:])}
 
 
+def takes(file: Path | None) -> frozenset[str]:
+    """Return the parts of the probe that the rules in *file* take; None: the shipped rules."""
+    from falcohost.engine.plan import make_plan
+    from falcohost.host import loading
+    from falcohost.host.config import load_config
+    from falcohost_syscall.drivers.modern_ebpf import asked
+    from falcohost_syscall.drivers.modern_ebpf import config as driver
+
+    config = load_config(None, ("log_stderr=false",))
+    plugins = loading.configured_plugins(config)
+    chosen = loading.files_to_load(config.rules, plugins, () if file is None else (str(file),))
+    rules = loading.load_to_run(config, plugins, chosen).ruleset.enabled("syscall")
+    return asked.takes(asked.ask(driver.parse({}), make_plan("syscall", rules)))
+
+
 def verified(rounds: int) -> dict[str, Any]:
-    """Load the probe *rounds* times; return how long that takes, and what the verifier processed of each program."""
+    """Load the probe *rounds* times for each set of rules; return what that takes, and of which programs."""
+    from falcohost_syscall.drivers.modern_ebpf import parts
+
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = {"public": takes(PUBLIC), SHIPPED: takes(None)}
+        for name, text in (("three", THREE), ("exec", EXEC)):
+            file = Path(folder, f"{name}.yaml")
+            file.write_text(text)
+            wanted[name] = takes(file)
+    wanted["whole"] = parts.ALL
+    for _ in range(rounds):
+        for name, taken in wanted.items():
+            found = loaded(taken)
+            for key, value in found.pop("took").items():
+                figures.setdefault(name, found).setdefault(key, []).append(value)
+    for name, found in figures.items():
+        found |= {key: round(statistics.median(found[key]), 3) for key in ("seconds", "cpu_seconds")}
+        left_out = sorted(parts.ALL - wanted[name])
+        found |= {"instructions": sum(found["programs"].values()), "left_out": left_out}
+    return figures
+
+
+def loaded(taken: Set[str]) -> dict[str, Any]:
+    """Load these parts of the probe; return what that took, and what the verifier processed of each program."""
     from falcohost_syscall.drivers.modern_ebpf import config
     from falcohost_syscall.drivers.modern_ebpf.loader import how
     from falcohost_syscall.drivers.modern_ebpf.loading import prepare
     from falcohost_syscall.kernel.libbpf import Library
     from falcohost_syscall.kernel.programs import Kernel
 
-    library, wanted, took = Library(), how(config.parse({})), []
-    for _ in range(rounds):
-        before = time.perf_counter()
-        prepared = prepare(library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function)
-        took.append(time.perf_counter() - before)
-        programs = {name: instructions(prepared.probe.program_fd(name)) for name in prepared.probe.loaded()}
-        prepared.probe.close()
-    largest = sorted(programs.items(), key=operator.itemgetter(1), reverse=True)
-    return {"loaded_s": median(took), "instructions": sum(programs.values()), "programs": dict(largest)}
+    library, wanted = Library(), how(config.parse({}))
+    cpu, before = time.process_time(), time.perf_counter()
+    prepared = prepare(
+        library,
+        Kernel(library),
+        wanted.settings,
+        wanted.options,
+        by_function=wanted.by_function,
+        takes=lambda wait: taken,
+    )
+    took = {"seconds": time.perf_counter() - before, "cpu_seconds": time.process_time() - cpu}
+    programs = {name: instructions(prepared.probe.program_fd(name)) for name in prepared.probe.loaded()}
+    prepared.probe.close()
+    return {"took": took, "programs": programs}
+
+
+def print_probe(figures: Mapping[str, Any]) -> None:
+    """Print what of the probe is loaded for which rules, and what is left out."""
+    from falcohost_syscall.drivers.modern_ebpf import parts
+
+    print(f"{'program':>24} {'instructions':>13}   loaded for")
+    whole = figures["whole"]["programs"]
+    for name, count in sorted(whole.items(), key=operator.itemgetter(1), reverse=True):
+        rules = [of for of, found in figures.items() if of != "whole" and name in found["programs"]]
+        print(f"{name:>24} {count:>13,}   {', '.join(rules) or 'none of them'}")
+    for of, found in figures.items():
+        took = f"{found['seconds']:.3f} s, {found['cpu_seconds']:.3f} s of CPU time"
+        print(f"{of:>24} {found['instructions']:>13,}   {len(found['programs'])} programs, {took}")
+        for part in found["left_out"]:
+            if not whole.keys().isdisjoint(parts.PARTS[part].programs):
+                print(f"{'':>24} {'':>13}   without {part}: no rule wants {parts.PARTS[part].why}")
 
 
 def instructions(descriptor: int) -> int:
@@ -175,11 +258,8 @@ def main() -> None:
     if options.only != "probe":
         figures |= rules(options.rounds)
     if options.only != "rules":
-        found = figures["probe"] = verified(min(options.rounds, 5))
-        print(f"{'program':>24} {'verifier instructions':>22}")
-        for name, count in found["programs"].items():
-            print(f"{name:>24} {count:>22,}")
-        print(f"{len(found['programs']):>21} in all {found['instructions']:>15,}   {found['loaded_s']:.3f} s")
+        figures["probe"] = verified(min(options.rounds, 5))
+        print_probe(figures["probe"])
     print(json.dumps(figures))
 
 
