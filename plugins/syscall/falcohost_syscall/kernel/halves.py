@@ -45,13 +45,14 @@ def load(
 
 
 def add(
-    found: Object, image: bytes, prepare: Callable[[Object], None], programs: Set[str], *, codes: bool = False
+    found: Object, image: bytes, prepare: Callable[[Object], None], groups: Sequence[Set[str]], *, codes: bool = False
 ) -> None:
     """Load more programs of the object *found*, which *image* is the file of and *prepare* has set up.
 
+    :param groups: the programs; those of different groups are loaded at the same time.
     :raises LibbpfError: the kernel refused one, so that none is loaded.
     """
-    _add(found, image, prepare, [programs], codes)
+    _add(found, image, prepare, groups, codes)
 
 
 def _add(

@@ -320,6 +320,11 @@ class Object(Maps):
             os.dup2(copy, number, inheritable=False)
             os.close(copy)
 
+    def drop(self, names: Set[str]) -> None:
+        """Unload those of these programs that are loaded; nothing may use them yet."""
+        for name in names & self._programs.keys():
+            os.close(self._programs.pop(name).descriptor)
+
     def freeze(self, name: str) -> None:
         """Let only programs write into a map from now on; root cannot either."""
         self.library.check(self._lib.bpf_map_freeze(self.map_fd(name)), "Cannot freeze a map")

@@ -107,7 +107,7 @@ def test_each_program_is_there():
 
 
 def test_halves():
-    """All programs are in one of two halves, which take about as long."""
+    """All programs are in one of two halves, which take about as long. A few are not parted."""
     names = {*parts._WEIGHTS, *parts.OPTIONAL, "sys_exit"}
     first, second = parts.halved(names)
     weights = [sum(parts._WEIGHTS.get(name, 1) for name in half) for half in (first, second)]
@@ -115,6 +115,7 @@ def test_halves():
     assert names == first | second
     assert not first & second
     assert abs(weights[0] - weights[1]) <= 1
+    assert [frozenset({"submit_messages"})] == parts.halved({"submit_messages"})
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -225,6 +226,32 @@ def activity(compiled):
         return {*map(int, done.stdout.split())}
 
     return activity
+
+
+@pytest.mark.parametrize("condition", [RULES[0], RULES[1], RULES[-1]])
+def test_what_is_known_late(machine, condition):
+    """Where it is not known at first what the rules ask for, exactly that is loaded in the end; all, if it never is."""
+    needed, asked_for = taken(condition), []
+
+    def known(wait):
+        asked_for.append(wait)
+        return needed if wait is None else None
+
+    names = [loaded_with(takes) for takes in (known, lambda wait: needed, lambda wait: None, lambda wait: parts.ALL)]
+
+    assert asked_for[-1] is None
+    assert names[0] == names[1]
+    assert names[2] == names[3]
+
+
+def loaded_with(takes):
+    """Return the programs that are loaded, and those that are stages."""
+    to_load, library = how(CONFIG), Library()
+    prepared = loading.prepare(
+        library, Kernel(library), to_load.settings, to_load.options, by_function=False, takes=takes
+    )
+    with ReadProbe(to_load.settings, to_load.options, prepared=prepared) as probe:
+        return {*probe.object.loaded()}
 
 
 @pytest.mark.parametrize("condition", RULES)

@@ -53,7 +53,7 @@ _OLDER: Final = "the kernel lacks what that needs"
 #: Returns which parts it takes to collect what is asked for, or None if that is not known so many seconds later either.
 #: After None seconds, nobody will ever know.
 Takes: TypeAlias = Callable[[float | None], Set[str] | None]
-#: Seconds after which all is loaded that is needed in any case, before it is known what is asked for.
+#: Seconds after which what most rules take is loaded, before it is known what is asked for.
 _SOON: Final = 0.05
 
 
@@ -213,7 +213,8 @@ def add(library: Library, probe: Object, wanted: Wanted, takes: Set[str]) -> Non
     """
     if missing := parts.programs(lacks(probe, wanted, takes)):
         prepare = functools.partial(_prepare, library, wanted=wanted)
-        _in_either_form(lambda found: halves.add(probe, found, prepare, missing, codes=_codes(wanted)))
+        groups = parts.halved(missing) if halves.are_of_use() else [missing]
+        _in_either_form(lambda found: halves.add(probe, found, prepare, groups, codes=_codes(wanted)))
 
 
 def _codes(wanted: Wanted) -> bool:
@@ -226,7 +227,8 @@ def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None =
         prepare = functools.partial(_prepare, library, wanted=wanted)
 
         def split(names: Set[str]) -> Sequence[Set[str]]:
-            return parts.halved(names - _left_out(wanted, takes))
+            found = takes(_SOON)
+            return parts.halved(names - _left_out(parts.LIKELY if found is None else found))
 
         try:
             probe = halves.load(library, image(), prepare, split, codes=_codes(wanted))
@@ -237,8 +239,9 @@ def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None =
     try:
         for name in (FOLDERS, direct.FOUND) if direct.is_there(older=wanted.older) else (FOLDERS,):
             probe.freeze(name)
-        asked_for = takes(None)
-        add(library, probe, wanted, parts.ALL if asked_for is None else asked_for)
+        asked_for = _known(takes)
+        probe.drop(_left_out(asked_for))
+        add(library, probe, wanted, asked_for)
         stages.fill(probe)
     except BaseException:
         probe.close()
@@ -246,13 +249,19 @@ def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None =
     return probe
 
 
-def _left_out(wanted: Wanted, takes: Takes) -> Set[str]:
-    """Return the programs that what is asked for does not take; before that is known: all that anything could take."""
-    return parts.OPTIONAL - parts.programs(takes(_SOON) or frozenset())
+def _known(takes: Takes) -> Set[str]:
+    """Return the parts that what is asked for takes, once that is known."""
+    found = takes(None)
+    return parts.ALL if found is None else found
+
+
+def _left_out(takes: Set[str]) -> Set[str]:
+    """Return the programs that none of these parts has."""
+    return parts.OPTIONAL - parts.programs(takes)
 
 
 def _loaded_whole(library: Library, wanted: Wanted, takes: Takes, types: Path | None) -> Object:
-    left_out = frozenset[str]() if wanted.older else _left_out(wanted, takes)
+    left_out = _left_out(_known(takes))
     return _in_either_form(
         lambda found: _loaded_from(found, library, wanted, left_out, types), image(older=wanted.older)
     )

@@ -7,7 +7,7 @@ might run it: without it, an event would go no further.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
 from falcohost_syscall.calls.rows import CALLS
@@ -70,6 +70,8 @@ PARTS: Final[Mapping[str, Part]] = {
     **{hook: Part((hook,), "calls that pass this function") for hook in sorted(HOOKS | REQUESTS | {INSTALLS})},
 }
 ALL: Final = frozenset(PARTS)
+#: What is loaded while nobody knows yet what the rules ask for, and let go of if they do without.
+LIKELY: Final = frozenset({EXECS, NAMES, FOLDERS, URING})
 
 
 def programs(parts: Set[str]) -> frozenset[str]:
@@ -145,12 +147,18 @@ _WEIGHTS: Final = {
 }
 
 
-def halved(names: Set[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return these programs in two halves, which take the kernel about as long to check."""
+#: Fewer are not worth opening the object twice.
+_LEAST_HALVED: Final = 20
+
+
+def halved(names: Set[str]) -> Sequence[frozenset[str]]:
+    """Return these programs in two halves, which take the kernel about as long to check; a few in one."""
+    if sum(_WEIGHTS.get(name, 1) for name in names) < _LEAST_HALVED:
+        return [frozenset(names)]
     halves: tuple[list[str], list[str]] = ([], [])
     weights = [0, 0]
     for name in sorted(names, key=lambda name: (-_WEIGHTS.get(name, 1), name)):
         lighter = weights.index(min(weights))
         halves[lighter].append(name)
         weights[lighter] += _WEIGHTS.get(name, 1)
-    return frozenset(halves[0]), frozenset(halves[1])
+    return [frozenset(half) for half in halves]
