@@ -15,7 +15,7 @@ import msgspec
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import parts, wanted, written
-from falcohost_syscall.drivers.modern_ebpf.at_first import parted
+from falcohost_syscall.drivers.modern_ebpf.at_first import Parted, parted
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.written import Written
@@ -76,8 +76,10 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
     )
     said = zlib.compress(_encode(asked))  # the loader keeps it
     takes = _encode_parts(sorted(_parts(config, asked)))
-    later = parted(asked.filtered).later if compiled else {}
-    return _SIZES.pack(len(takes), len(said)) + takes + said + (written.write(later) if later else b"")
+    first, later = parted(asked.filtered) if compiled else Parted({}, {})
+    return (
+        _SIZES.pack(len(takes), len(said)) + takes + said + (written.write(later, begun=first.keys()) if later else b"")
+    )
 
 
 def _parts(config: Config, asked: Asked) -> frozenset[str]:

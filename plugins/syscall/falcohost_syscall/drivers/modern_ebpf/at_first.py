@@ -79,8 +79,9 @@ _IN_BURSTS: Final = frozenset(
 )
 #: Calls whose filters need not save anything at points before the last: checking these takes longer than they save.
 SELDOM: Final = NAMES - _IN_BURSTS
+SELDOM_POINTS: Final = (Point.CALL, Point.MEMORY, Point.ANCESTORS)
 #: Until which point filters of other calls are there at first: what is left of opens after that is little.
-_FIRST: Final = Point.MEMORY
+FIRST: Final = Point.MEMORY
 #: With fewer tests than this a filter, and all that could come later, take the kernel a few milliseconds.
 _LEAST, _LEAST_LATER = 60, 200
 
@@ -98,7 +99,7 @@ def parted(conditions: Mapping[str, Condition]) -> Parted:
     found = Parted({}, {})
     for name, condition in conditions.items():
         seldom = name in NAMES and condition not in others
-        early = TRUE if seldom else condition if weight(condition) < _LEAST else up_to(condition, _FIRST)
+        early = TRUE if seldom else condition if weight(condition) < _LEAST else up_to(condition, FIRST)
         if early != TRUE:
             found.first[name] = early
         if early != condition:

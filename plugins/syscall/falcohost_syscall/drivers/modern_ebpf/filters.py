@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
-from falcohost_syscall.drivers.modern_ebpf.at_first import SELDOM
+from falcohost_syscall.drivers.modern_ebpf.at_first import FIRST, SELDOM, SELDOM_POINTS
 from falcohost_syscall.facts import layout
 from falcohost_syscall.facts.folders import has_folders, of_folders
 from falcohost_syscall.facts.header import RET
@@ -62,7 +63,6 @@ OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
 #: The map that has them.
 OF_CALLS_MAP: Final = "filters"
 _CALLS: Final = _FilterMaps(OF_CALLS_MAP, "stages", OF_CALLS)
-_SELDOM_CALLS: Final = _CALLS._replace(site=replace(OF_CALLS, points=(Point.CALL, Point.MEMORY, Point.ANCESTORS)))
 _OF_FOLDERS: Final = Site(
     layout.MEMORY, (Point.OBJECT,), STAGE_UNWANTED, STAGE_NAMES, (), PROGRAM_RAW_TRACEPOINT, passed=STAGE_WANTED
 )
@@ -97,10 +97,18 @@ class Filters:
         self.programs.clear()
 
 
-def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes: bool = True) -> Filters:
+def load(
+    conditions: Mapping[str, Condition],
+    stages: FilterPlace,
+    *,
+    processes: bool = True,
+    begun: AbstractSet[str] = frozenset(),
+) -> Filters:
     """Load the filters of event types; those that the kernel refuses are weakened, in the end to none.
 
     Without *processes* successful execs and exits of processes have no filters.
+
+    :param begun: event types that already have those of a start (:data:`.at_first.FIRST`), which stay.
     """
     filters = Filters()
     types: dict[Condition, list[str]] = {}
@@ -110,7 +118,7 @@ def load(conditions: Mapping[str, Condition], stages: FilterPlace, *, processes:
         for condition, names in types.items():
             for kept, same, needed in _parted(condition, names, processes):
                 maps = SiteMaps(*map(stages.map_fd, ("scratches", kept.stages, "containers")))
-                for part, rest in _compiled(filters, needed, same, kernel, maps, kept).items():
+                for part, rest in _compiled(filters, needed, same, kernel, maps, _left(kept, same, begun)).items():
                     if kept is _CALLS:
                         _add_of_folders(filters, part, rest, kernel, maps)
     return filters
@@ -123,8 +131,6 @@ def _compiled(
 
     Where a joint one would be weakened, each has its own, unless all of these would be weakened, too.
     """
-    if kept is _CALLS and SELDOM.issuperset(names):
-        kept = _SELDOM_CALLS
     alone: dict[Condition, list[str]] = {}
     for name in names:
         alone.setdefault(own(condition, name), []).append(name)
@@ -138,6 +144,16 @@ def _compiled(
     for part, same in alone.items():
         _add(filters, compiled(part, kernel, maps, kept.site), same, kept.filters)
     return alone
+
+
+def _left(kept: _FilterMaps, names: Iterable[str], begun: AbstractSet[str]) -> _FilterMaps:
+    """Return *kept* with those points at which event types have filters that are to be loaded."""
+    points = kept.site.points
+    if kept is _CALLS and SELDOM.issuperset(names):
+        points = SELDOM_POINTS
+    if begun >= {*names}:
+        points = tuple(point for point in points if point > FIRST)
+    return kept if points == kept.site.points else kept._replace(site=replace(kept.site, points=points))
 
 
 def _is_too_much(condition: Condition, kernel: Sharing) -> bool:

@@ -12,6 +12,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import msgspec
@@ -48,10 +49,15 @@ class Written(msgspec.Struct, frozen=True):
     weaker: list[str]
 
 
-def write(conditions: Mapping[str, Condition], release: str | None = None) -> bytes:
-    """Return the filters of *conditions* for a kernel of this *release*, that of this machine by default."""
+def write(
+    conditions: Mapping[str, Condition], release: str | None = None, begun: AbstractSet[str] = frozenset()
+) -> bytes:
+    """Return the filters of *conditions* for a kernel of this *release*, that of this machine by default.
+
+    :param begun: as in :func:`.filters.load`.
+    """
     writing = _Writing(_has_loops(release or os.uname().release))
-    filters = load(conditions, writing)
+    filters = load(conditions, writing, begun=begun)
     programs = [(*place, number) for place, number in filters.programs.items()]
     steps = [_encode(step) for step in writing.steps()]
     packed = zlib.compress(b"".join(_SIZE.pack(len(step)) + step for step in steps))

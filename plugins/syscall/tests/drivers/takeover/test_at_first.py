@@ -122,6 +122,26 @@ def test_where_there_may_be_no_other_filter(started):
     assert [*range(STAGE_SUBMIT)] == points("rmdir")
 
 
+def test_what_is_there_at_first_stays(started):
+    """What filters of a start ask is not loaded again where filters are compiled already; what comes later is."""
+
+    def programs(loader, name):
+        (entries,) = (one for one in loader.probe.ledger.entries().values() if one.name == "filters")
+        row, there = BY_NAME[name].call, entries.programs
+        keys = ((point * MAX_CALLS + row).to_bytes(4, sys.byteorder) for point in Point)
+        return [there[key] for key in keys]
+
+    loader, _ = started(MANY, compiled=True)
+    before = programs(loader, "openat")
+    wait_until(lambda: has_all(loader))
+    after = programs(loader, "openat")
+
+    assert before[Point.MEMORY] == after[Point.MEMORY] != 0
+    assert before[Point.OBJECT] == after[Point.OBJECT]
+    assert before[Point.ANCESTORS] == 0 != after[Point.ANCESTORS]
+    assert [] == [*loader.look()]
+
+
 def test_filters_that_are_compiled_already(started):
     """Those that come with what the rules ask for are loaded without being compiled; what is collected is the same."""
     loader, driver = started(RULE, compiled=True)
