@@ -157,6 +157,51 @@ def test_a_module_that_waits_is_filled_once(tmp_path):
     assert [] == run(WAITS, str(tmp_path))
 
 
+SOURCELESS = """
+import py_compile, sys
+from pathlib import Path
+from falcohost.host.packed import is_packed, pack
+
+folder = Path(sys.argv[1])
+(folder / "bare.py").write_text("value = 5")
+py_compile.compile(folder / "bare.py", folder / "bare.pyc")
+(folder / "bare.py").unlink()
+sys.path.insert(0, str(folder))
+pack(["bare", "is_nowhere"])
+print(str([sys.modules["bare"].value, is_packed("bare")]).lower())
+"""
+
+
+def test_what_has_no_source_is_imported(tmp_path):
+    """Where a module is installed without its source, it is imported before the forks."""
+    assert [5, False] == run(SOURCELESS, str(tmp_path))
+
+
+THREADS = """
+import sys, threading, time
+from falcohost.host.packed import delay
+import falcohost.host.packed as packed
+sys.path.insert(0, sys.argv[1])
+packed.DELAYED = ("slow",)
+delay()
+import slow
+found = []
+threads = [threading.Thread(target=lambda: found.append(slow.last)) for _ in range(8)]
+for one in threads:
+    one.start()
+for one in threads:
+    one.join()
+print([*found, len(sys.argv) - 2])
+"""
+
+
+def test_threads_wait_until_it_is_filled(tmp_path):
+    """A thread that looks something up while another fills the module gets it, and it is filled once."""
+    (tmp_path / "slow.py").write_text("import sys, time\nsys.argv.append('ran')\ntime.sleep(0.2)\nlast = 1\n")
+
+    assert [1] * 8 + [1] == run(THREADS, str(tmp_path))
+
+
 def test_who_is_no_agent_has_docstrings():
     """Commands show their help, which is in docstrings."""
     done = subprocess.run([sys.executable, "-m", "falcohost", "run", "--help"], capture_output=True, text=True)

@@ -17,6 +17,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
@@ -150,15 +151,19 @@ def _is_undocumented(name: str) -> bool:
 
 
 def pack(modules: Iterable[str]) -> None:
-    """Keep *modules* packed; one that is imported already, or cannot be read, is left as it is."""
+    """Keep *modules* packed; one that is imported already stays so, and one that has no source is imported."""
     for name in modules:
         if name in _State.packed or (name in sys.modules and name not in _State.delayed):
             continue
         with contextlib.suppress(ImportError, SyntaxError, ValueError, OSError):
             spec = find_spec(name)
-            if spec is not None and isinstance(spec.loader, SourceFileLoader):
-                code = spec.loader.get_code(name)
-                _State.packed[name] = _Packed(spec.loader.path, zlib.compress(marshal.dumps(code), zlib.Z_BEST_SPEED))
+            if spec is None:
+                continue
+            if isinstance(spec.loader, SourceFileLoader):
+                code = marshal.dumps(spec.loader.get_code(name))
+                _State.packed[name] = _Packed(spec.loader.path, zlib.compress(code, zlib.Z_BEST_SPEED))
+            else:
+                import_module(name)
     _find_first()
 
 
