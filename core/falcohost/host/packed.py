@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
+from os.path import isfile
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
@@ -126,12 +127,25 @@ class _Finder:
             return spec_from_file_location(name, packed.file, loader=_Loader(name, packed.file))
         if name not in _State.delayed and not _is_undocumented(name):
             return None
+        if path is not None and _is_undocumented(name) and (own := _with_source(name, path)) is not None:
+            return own
         found = PathFinder.find_spec(name, path, target)
         if found is not None and type(found.loader) is SourceFileLoader:
             found.loader = _Loader(name, found.loader.path)
         else:
             _State.delayed.discard(name)
         return found
+
+
+def _with_source(name: str, folders: Sequence[str]) -> ModuleSpec | None:
+    """Return the spec of a module of ours with source: what looks into folders keeps a list of all files in each."""
+    for folder in folders:
+        place = f"{folder}/{name.rpartition('.')[2]}"
+        for file, inside in ((f"{place}/__init__.py", [place]), (f"{place}.py", None)):
+            if isfile(file):  # noqa: PTH113 # for each module
+                loader = _Loader(name, file)
+                return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
+    return None
 
 
 def delay() -> None:
