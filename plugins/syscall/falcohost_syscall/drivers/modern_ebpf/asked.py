@@ -75,27 +75,25 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
         found if Need.ACCOUNTS in needs(chosen) else None,
     )
     said = zlib.compress(_encode(asked))  # the loader keeps it
-    takes = _encode_parts(sorted(_parts(config, asked)))
+    takes = _encode_parts(sorted(_parts(config, chosen)))
     first, later = parted(asked.filtered) if compiled else Parted({}, {})
     return (
         _SIZES.pack(len(takes), len(said)) + takes + said + (written.write(later, begun=first.keys()) if later else b"")
     )
 
 
-def _parts(config: Config, asked: Asked) -> frozenset[str]:
-    """Return the parts of the probe that collecting this takes (:mod:`.parts`)."""
-    types = frozenset(asked.types)
-    hooks = wanted.hooks(types)
-    calls = wanted.calls(
-        types,
-        needed=asked.conditions,
-        only_successful=config.only_successful,
-        hooks=hooks,
-        present=asked.present,
-    )
+def _parts(config: Config, plan: Plan) -> frozenset[str]:
+    """Return the parts of the probe that *plan* takes (:mod:`.parts`), whatever accounts there are.
+
+    Else a new account could make a part needed of which no loader knows that begins with what is asked for now.
+    """
+    every = not config.process_context
+    types = wanted.collected(plan, {}, all_processes=every)
+    hooks, asks = wanted.hooks(types), {name: present(plan, BY_NAME[name]) for name in types}
+    calls = wanted.calls(types, only_successful=config.only_successful, hooks=hooks, present=asks)
     requests = wanted.requests(types, only_successful=config.only_successful)
-    moments = wanted.moments(types, present=asked.present)
-    return parts.needed(calls, requests, moments, asked.options, hooks)
+    moments = wanted.moments(types, present=asks)
+    return parts.needed(calls, requests, moments, wanted.options(plan, {}, all_processes=every), hooks)
 
 
 def read(data: bytes) -> Asked:
