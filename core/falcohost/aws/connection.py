@@ -188,7 +188,8 @@ class Connection:
 
     def _whole(self) -> Answer:
         self.was_used = True
-        return Answer(self._status, self._headers, b"".join(self._body))
+        body, self._body = self._body, []
+        return Answer(self._status, self._headers, b"".join(body))
 
     def _add(self, data: bytes) -> bool:
         """Add *data* to the answer; return whether it is whole.

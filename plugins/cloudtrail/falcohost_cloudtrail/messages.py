@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NotRequired, Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 import msgspec
 
@@ -46,9 +46,12 @@ class _Received(TypedDict, total=False):
     Messages: list[Message] | None
 
 
-class _Entry(TypedDict):
+class _Named(TypedDict):
     Id: str
-    SenderFault: NotRequired[bool | None]
+
+
+class _Entry(_Named, total=False):
+    SenderFault: bool | None
 
 
 class _Deleted(TypedDict, total=False):

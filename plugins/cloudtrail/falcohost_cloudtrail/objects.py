@@ -176,10 +176,11 @@ class ObjectBody:
                 yield Texts(origin, refused.rest, is_cut_off=True)
 
     def _read(self, size: int) -> bytes:
-        if self._at == len(self._part) and self._fetched < self._size:
+        if not self._part and self._fetched < self._size:
             self._part, self._size, self._etag = self._bucket.part(self._key, self._fetched, self._etag)
             self._fetched += len(self._part)
-            self._at = 0
         data = self._part[self._at : self._at + size]
-        self._at += len(data)
+        self._at += size
+        if self._at >= len(self._part):  # what is read is not held while it is decoded
+            self._part, self._at = b"", 0
         return data

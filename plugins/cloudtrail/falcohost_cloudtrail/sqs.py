@@ -172,10 +172,11 @@ class SqsInput:
         handles = []
         while self._read and self._read[0][0] <= int(serial):
             handles.append(self._read.popleft()[1].handle)
-        if self._settings.delete:
-            self._messages.delete(handles, more=bool(self._read or self._ahead or self._to_fetch))
-        else:
+        more = bool(self._read or self._ahead or self._to_fetch)
+        if not self._settings.delete:
             self._messages.forget(handles)
+        elif handles or not more:
+            self._messages.delete(handles, more=more)
 
     def close(self) -> None:
         """Give back the messages that are not done."""
