@@ -122,7 +122,7 @@ def test_what_is_done_meanwhile():
 
     reader = Reader(load)
     steps = [once_begun, lambda: done.append("last"), lambda: os.write(asks, b"x")]
-    handed = reader.wait(lambda: None, lambda early, data: done.append(early.source), steps)
+    handed = reader.wait(lambda: None, lambda early, data: done.append(early.source), steps=steps)
 
     assert ["step", "one", "last"] == done
     for descriptor in (*handed.workers.values(), handed.outputs, handed.baseline, waits, asks):

@@ -1,6 +1,7 @@
 """A reload: loaded elsewhere, then taken; what is wrong with it is an alert, and the agent stays with what it has."""
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,13 +14,16 @@ from falcohost.host.supervision.reader import Reader
 from falcohost.host.supervision.reloading import PATIENCE, Reloading
 from falcohost.testing.clock import ManualClock
 
+#: What a reader hands over, as far as a reload looks at it.
+NEW = SimpleNamespace(assignment=SimpleNamespace(sources=[SimpleNamespace(name=one) for one in ("first", "second")]))
+
 
 def silent(load):
     """Return what starts a reader whose result is what *load* returns, in place of memfds."""
 
     class Simple(Reader):
         def _handed(self):
-            return "new rules" if self._memfds else None
+            return NEW if self._memfds else None
 
     def hand(teller):
         if (found := load()) is not None:
@@ -60,7 +64,7 @@ def test_new_rules_are_numbered_and_taken(reloading, caplog):
     one.taken("second", wire.RulesTaken(2))
     one.taken("third", wire.RulesTaken(2, "no memory"))
 
-    assert [(1, "new rules"), (2, "new rules")] == taken
+    assert [(1, NEW), (2, NEW)] == taken
     assert loop.outcome is None
     assert [
         "SIGHUP received, checking configuration and rules...",
@@ -107,7 +111,7 @@ def test_what_changes_during_a_trial_is_tried_after_it(reloading, caplog):
     finish(loop, lambda: len(taken) == 2)
     loop.turn(0.1)
 
-    assert [(1, "new rules"), (2, "new rules")] == taken
+    assert [(1, NEW), (2, NEW)] == taken
     assert [
         "SIGHUP received, checking configuration and rules...",
         "Files have changed, checking configuration and rules...",
@@ -129,7 +133,7 @@ def test_a_trial_that_does_not_end(raised):
 
     reason = f"checking configuration and rules took more than {PATIENCE:g} s, and was ended"
     assert {"reason": reason} == dict(raised.alerts[0].fields)
-    assert [(1, "new rules")] == taken
+    assert [(1, NEW)] == taken
 
 
 def test_missing_files_are_waited_for(raised):
