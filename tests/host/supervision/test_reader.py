@@ -108,15 +108,17 @@ def test_a_loader_that_is_killed():
 
 def test_what_is_done_meanwhile():
     """While the reader reads, steps are taken, and what it sends is taken between them."""
-    waits, asks = os.pipe()
+    (may_begin, begins), (waits, asks) = os.pipe(), os.pipe()
     done = []
 
     def load(teller):
+        os.read(may_begin, 1)
         teller.hand_early(Early("one", (), 0), sealed("early", b""))
         os.read(waits, 1)
         return hand_over(teller)
 
     def once_begun():
+        os.write(begins, b"x")
         assert readable([reader.link], 30)
         done.append("step")
 
@@ -125,7 +127,7 @@ def test_what_is_done_meanwhile():
     handed = reader.wait(lambda: None, lambda early, data: done.append(early.source), steps=steps)
 
     assert ["step", "one", "last"] == done
-    for descriptor in (*handed.workers.values(), handed.outputs, handed.baseline, waits, asks):
+    for descriptor in (*handed.workers.values(), handed.outputs, handed.baseline, may_begin, begins, waits, asks):
         os.close(descriptor)
 
 
