@@ -85,6 +85,10 @@ class Exchanges:
         """Take what has arrived, waiting at most *seconds* for some of it, and send what waits."""
         if not self._busy and not any(line.waiting for line in self._lines.values()):
             return
+        if seconds:
+            for server, line in self._lines.items():
+                if line.waiting and not line.count:  # there was no room for a connection
+                    self._open(server, line)
         begun = time.monotonic()
         found = self._poll.poll(seconds * 1000)
         if seconds:
