@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from falcohost.testing.waiting import wait_until
-from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
+from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored, _Known
 from falcohost_syscall.processes.proc_reader import since
 
 #: Executes another program for each line that it reads.
@@ -65,6 +65,41 @@ def test_another_program(process, lasts):
     assert ["has executed another program"] == [one.partition("collected, ")[2] for one in said]
     assert set() == probe.pids
     assert [] == [*ignored.check()]
+    ignored.close()
+
+
+def test_a_look_while_it_executes(process, monkeypatch):
+    """Right then it has no command line, as one that ends: it is told of at the next look."""
+    probe = PlayedProbe()
+    ignored = Ignored(probe, [process.pid])
+    with monkeypatch.context() as moment:
+        moment.setattr(_Known, "runs", lambda known: b"")
+        assert [] == [*ignored.check()]
+        assert set() == probe.pids
+    process.stdin.write("\n")
+    process.stdin.flush()
+    wait_until(lambda: b"sleep" in Path(f"/proc/{process.pid}/cmdline").read_bytes()[:5])
+    said = [*ignored.check()]
+
+    assert ["has executed another program"] == [one.partition("collected, ")[2] for one in said]
+    assert [] == [*ignored.check()]
+    ignored.close()
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_the_same_program_again(process, monkeypatch, lasts):
+    """As an agent that goes on as another version of it: it stays left out, also if a look finds nothing right then."""
+    probe = PlayedProbe()
+    ignored = Ignored(probe, [process.pid] if lasts else [])
+    ignored.replace({} if lasts else {process.pid: since(process.pid)})
+    with monkeypatch.context() as moment:
+        moment.setattr(_Known, "runs", lambda known: b"")
+        assert [] == [*ignored.check()]
+
+    assert [] == [*ignored.check()]
+    assert {process.pid} == probe.pids
+    ignored.replace({})
+    assert ({process.pid} if lasts else set()) == probe.pids
     ignored.close()
 
 

@@ -32,7 +32,7 @@ class _Known:
         self.ran = self.runs()
 
     def runs(self) -> bytes:
-        """Return what it runs now; empty if it ends."""
+        """Return what it runs now; empty if it ends, and for a moment while it executes another program."""
         data = b""
         try:
             while len(data) % _AT_ONCE == 0 and (more := os.pread(self._file, _AT_ONCE, len(data))):
@@ -55,6 +55,8 @@ class Ignored:
         self._probe = probe
         self._lasting: dict[int, _Known] = {}
         self._others: dict[int, _Known] = {}
+        # No longer left out, since they end or are executing another program; and whether one was among the first.
+        self._leaving: dict[int, tuple[_Known, bool]] = {}
         for pid in pids:
             self._lasting[pid] = _Known(pid)
             probe.ignore(pid)
@@ -79,11 +81,20 @@ class Ignored:
             now = known.runs()
             if now and now == known.ran:
                 continue
-            known.close()
+            self._leaving[pid] = known, self._lasting.pop(pid, None) is not None
             self._others.pop(pid, None)
-            self._lasting.pop(pid, None)
             self._probe.observe(pid)
-            if now:  # one that ends has no command line any more
+        for pid, (known, lasted) in [*self._leaving.items()]:
+            executed = known.runs()
+            if not executed and since(pid) == known.since:
+                continue  # it is seen at the next look which of both it is
+            del self._leaving[pid]
+            if executed == known.ran and pid not in self._others:  # the same again, as an agent's restart is
+                (self._lasting if lasted else self._others)[pid] = known
+                self._probe.ignore(pid)
+                continue
+            known.close()
+            if executed and executed != known.ran:
                 yield f"process {pid} of the agent, whose calls are not collected, has executed another program"
         wanted, found = self._lasting.keys() | self._others.keys(), self._probe.ignored()
         for pid in sorted(found - wanted):
@@ -98,5 +109,5 @@ class Ignored:
 
     def close(self) -> None:
         """Let go of what it has open."""
-        for known in (*self._lasting.values(), *self._others.values()):
+        for known in (*self._lasting.values(), *self._others.values(), *(known for known, _ in self._leaving.values())):
             known.close()
