@@ -1,13 +1,14 @@
 """Measures the agent's overhead: remaining throughput, the agent's own CPU time, lost events, time until ready.
 
 Each round runs every load without an agent and then with one, so that drift of the machine affects both equally; the
-numbers are medians over the rounds. The agent's CPU time is that of its whole process tree; that of its start, which
-ends ``--settle`` seconds after it is ready and not before all its filters are loaded, is told apart from that of the
-loads. ``--rules`` chooses the
-rules: the public stable ones, those that are shipped, or three on open, execve and connect. ``--agent`` names the
-command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it with the same script.
-*Caller* is the time of the load's own processes for one operation, as a multiple of that without an agent, so without
-what the agent computes meanwhile. ``--flood`` tells how many events are lost while files are opened for so long.
+numbers are medians over the rounds. The agent's CPU time is that of its whole process tree; that of its start is told
+apart from that of the loads: it ends ``--settle`` seconds after the agent is ready, and not before all its filters are
+loaded and each load was there for a moment, since what rules ask for is compiled for the first event that needs it.
+``--rules`` chooses the rules: the public stable ones, those that are shipped, or three on open, execve and connect.
+``--agent`` names the command of another agent (and ``--ready`` the text that it prints when it is ready), to measure it
+with the same script. *Caller* is the time of the load's own processes for one operation, as a multiple of that without
+an agent, so without what the agent computes meanwhile; *of a core* is what the agent has of one until its rings are
+empty. ``--flood`` tells how many events are lost while files are opened for so long.
 
 In a guest, ``--engine`` chooses the driver; where its clock counts instructions, all is the same on a busy machine:
 
@@ -35,6 +36,8 @@ from typing import NamedTuple
 BENCH = Path(__file__).resolve().parent
 MODES = ("getppid", "openclose", "pipe", "file", "forkexec", "connect")
 TICKS = os.sysconf("SC_CLK_TCK")
+#: Seconds of each load that belong to the start.
+WARMS = 0.2
 #: What the agent says once it has filters that come after it is ready: with the shipped rules it has.
 FILTERED = "All filters are loaded"
 #: The clock of what the scheduler gave to a process (include/linux/posix-timers_types.h).
@@ -138,12 +141,16 @@ def lost_events(errors: str) -> int:
 
 
 class Load(NamedTuple):
-    """What a load has done: operations in all and a second, its own and the agent's CPU seconds an operation."""
+    """What a load has done: operations in all and a second, its own and the agent's CPU seconds an operation.
+
+    *of_core* is the agent's part of a core meanwhile.
+    """
 
     done: float
     rate: float
     own: float
     agent: float
+    of_core: float
 
 
 def own_seconds() -> float:
@@ -154,7 +161,7 @@ def own_seconds() -> float:
 
 def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | None) -> Load:
     """Run *mode* on *cores* cores."""
-    before = cpu_seconds(agent.process.pid) if agent else 0.0
+    before, began = cpu_seconds(agent.process.pid) if agent else 0.0, time.monotonic()
     own = own_seconds()
     runs = [
         subprocess.Popen([program, mode, str(seconds), str(cpu)], stdout=subprocess.PIPE, text=True)
@@ -167,9 +174,10 @@ def load(program: Path, mode: str, seconds: float, cores: int, agent: Agent | No
         rate += count / took
     own = (own_seconds() - own) / done
     if agent is None:
-        return Load(done, rate, own, 0.0)
+        return Load(done, rate, own, 0.0, 0.0)
     time.sleep(0.3)  # what is still in the rings belongs to this load
-    return Load(done, rate, own, (cpu_seconds(agent.process.pid) - before) / done)
+    of_agent = cpu_seconds(agent.process.pid) - before
+    return Load(done, rate, own, of_agent / done, of_agent / (time.monotonic() - began))
 
 
 def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
@@ -186,6 +194,8 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
             ready.append(agent.seconds_to_ready)
             until_ready = cpu_seconds(agent.process.pid)
             agent.settle(options.settle, options.filtered)
+            for mode in options.modes:
+                load(program, mode, WARMS, 1, agent)
             starts.append((until_ready, cpu_seconds(agent.process.pid) - until_ready))
             pss.append(pss_mb(agent.process.pid))
             for (mode, cores), unwatched in plain.items():
@@ -194,7 +204,7 @@ def measure(options: argparse.Namespace, program: Path) -> dict[str, object]:
                     done.rate / unwatched.rate,
                     done.own / unwatched.own,
                     done.agent * 1e6,
-                    done.agent * done.rate,
+                    done.of_core,
                 )
                 samples.setdefault((mode, cores), []).append(figures)
             if options.flood:
