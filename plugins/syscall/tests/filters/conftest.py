@@ -25,6 +25,8 @@ from falcohost_syscall.source import SyscallSource  # noqa: E402
 def filter_bench(bpf) -> Iterator[FilterBench]:
     """Return a bench that runs filters in the kernel."""
     with FilterBench() as bench:
+        if not bench.tells():
+            pytest.skip("before Linux 5.10, nobody is told what a filter returns")
         yield bench
 
 
