@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parent
 
 # Test files compiled with their assertions are kept for the next run, as everything else is (script/setup).
 sys.dont_write_bytecode = False
+# A shell has jobs in the background ignore Ctrl-C, and so would the programs under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Length = TypeVar("Length")
 
