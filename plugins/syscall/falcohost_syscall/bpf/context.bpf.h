@@ -100,9 +100,8 @@ static __always_inline struct process *process_or_new(struct task_struct *leader
 	return p;
 }
 
-static __always_inline void forget(struct task_struct *leader)
+static __always_inline void forget(__u32 pid)
 {
-	__u32 pid = OF(leader, tgid);
 	struct process *p = process_with(pid);
 
 	if (p && p->large)

@@ -118,6 +118,19 @@ static __always_inline bool pay_exit(struct scratch *s, struct task_struct *task
 	return (known || has_room(&s->header, &proc_ring, s->pos, OF_PROCESSES)) && (announce_cgroups(task, &s->header) || known);
 }
 
+/* By pid: which process ended last. */
+#define ENDED 1024
+static __u64 ended[ENDED];
+
+/* Whether no other thread has seen that none is left: of threads that end at once, several do. Where another process has taken the
+ * place in between, its exit is told twice. */
+static __always_inline bool is_first(struct task_struct *task, __u32 pid)
+{
+	__u64 who = OF(OF(task, group_leader), start_boottime) << 12 | pid / ENDED, *place = &ended[pid % ENDED];
+
+	return EXCHANGED(place, *place, who) != who;
+}
+
 /* The exit of a process that user space knows of, and of others if rules ask for exits. */
 SEC(TYPED_TRACEPOINT "sched_process_exit")
 int BPF_PROG(process_exit)
@@ -125,8 +138,9 @@ int BPF_PROG(process_exit)
 	struct task_struct *task = current_task();
 	struct process *p = process_of(leader_of(task));
 	struct signal_struct *signal = OF(task, signal);
-	bool last = OF(signal, live.counter) == 0, all = options & OPTION_ALL_PROCESSES;
+	bool known = p && p->known, last = OF(signal, live.counter) == 0, all = options & OPTION_ALL_PROCESSES;
 	struct scratch *s = get_scratch(0);
+	__u32 pid = OF(task, tgid);
 	int code;
 
 	if (!s) {
@@ -135,11 +149,14 @@ int BPF_PROG(process_exit)
 	}
 	s->began = begin();
 	s->spec.call = COUNT_EXITS;
+	if (last && !is_first(task, pid))
+		last = false;
+	s->task = last ? (__u64)task : 0;
 	if (last)
-		forget_ignored(OF(task, tgid));
+		forget_ignored(pid);
 	else if (!all || !(options & OPTION_THREADS))
 		return 0;
-	if (!all && !(p && p->known) && !(options & OPTION_EXIT))
+	if (!all && !known && !(options & OPTION_EXIT))
 		return 0;
 	start_record(s, KIND_EXIT);
 	fill_task(&s->header, task);
@@ -155,7 +172,8 @@ int BPF_PROG(process_exit)
 		count_seen(s->header.call);
 		s->spec.call = s->header.call;
 	}
-	if (p && p->known)
+	s->header.args[3] = last && known;
+	if (known)
 		__sync_fetch_and_add(&generation, 1);
 	else if (!all) {
 		GO(ctx, exit_stages, EXIT_WANTED);
@@ -163,7 +181,7 @@ int BPF_PROG(process_exit)
 	}
 	if (s->spec.call == s->header.call)
 		GO(ctx, exit_stages, EXIT_SUBMIT);
-	else if (!pay_exit(s, task, last && p && p->known)) /* no rule wants it */
+	else if (!pay_exit(s, task, s->header.args[3])) /* no rule wants it */
 		return lose(s);
 	else
 		submit(s, &proc_ring, LOST_PROC_RING_FULL);
@@ -196,11 +214,13 @@ int process_gone(unsigned long long *ctx)
 #ifndef OLDER
 	forget_requests(task);
 #endif
-	if (OF(OF(task, signal), live.counter) == 0) {
-		forget(leader_of(task));
+	if (s && s->task == (__u64)task) { /* no other thread may forget what telling of the end needs */
+		__u32 pid = OF(task, tgid);
+
+		forget(pid);
 #ifndef OLDER
 		if (silent_opens)
-			forget_silent(OF(task, tgid), 0);
+			forget_silent(pid, 0);
 #endif
 	}
 	if (s)
@@ -213,12 +233,11 @@ int submit_exit(unsigned long long *ctx)
 {
 	struct scratch *s = get_scratch(0);
 	struct task_struct *task = current_task();
-	struct process *p = process_of(leader_of(task));
 	bool known;
 
 	if (!s)
 		return 0;
-	known = s->header.args[1] && p && p->known;
+	known = s->header.args[3];
 	if (!pay_exit(s, task, known) || (!tell(GIVE_EVENT(&s->header), OWN, s->header.args[2]) && !known))
 		return lose(s);
 	put_asked(s);

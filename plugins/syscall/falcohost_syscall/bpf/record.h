@@ -13,7 +13,8 @@ enum kind {
 	KIND_CALL = 1,   /* a system call returned; args[] and ret are its own */
 	KIND_FORK = 2,   /* a process or thread was created; written by the parent, ids of the child in struct forked */
 	KIND_EXEC = 3,   /* an exec succeeded */
-	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid */
+	KIND_EXIT = 4,   /* a thread ended; args[0] = exit code, args[1] = 1 if its process ended, args[2] = new parent's pid,
+	                    args[3] = 1 if user space knows the process, which ended */
 	KIND_CGROUP = 5, /* the paths behind a cgroup key that was not seen before (sections SEC_CGROUP) */
 	KIND_TASK = 6,   /* the context of a process, before an event that needs it or from the task iterator: args[0] = start of
 	                    its parent (ppid 0: not sent), args[1] = 1 if the kernel has its struct process (task iterator) */
