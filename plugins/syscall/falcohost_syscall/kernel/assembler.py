@@ -13,7 +13,8 @@ Label = NewType("Label", int)
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP = range(11)
 
 #: Helper functions (include/uapi/linux/bpf.h, ``___BPF_FUNC_MAPPER``).
-MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL, THIS_CPU_POINTER = 1, 8, 12, 113, 154
+MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, GET_CURRENT_TASK = 1, 8, 12, 35
+PROBE_READ_KERNEL, THIS_CPU_POINTER = 113, 154
 
 _INSTRUCTION: Final = struct.Struct("=BBhi")
 _SIZES: Final = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
@@ -29,7 +30,17 @@ _JUMPS: Final = {
     "s<": 0xC0,
     "s<=": 0xD0,
 }
-_ARITHMETIC: Final = {"+": 0x00, "-": 0x10, "&": 0x50, "^": 0xA0, "<<": 0x60, ">>": 0x70, "=": 0xB0, "s>>": 0xC0}
+_ARITHMETIC: Final = {
+    "+": 0x00,
+    "-": 0x10,
+    "*": 0x20,
+    "&": 0x50,
+    "^": 0xA0,
+    "<<": 0x60,
+    ">>": 0x70,
+    "=": 0xB0,
+    "s>>": 0xC0,
+}
 _JCOND = 0xE5
 _JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
 _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18

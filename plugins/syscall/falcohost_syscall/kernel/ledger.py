@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from sys import byteorder
 from typing import Final, NamedTuple
 
@@ -30,6 +30,21 @@ class Difference(NamedTuple):
     array: bool
 
 
+class Array(NamedTuple):
+    """What an array has to have.
+
+    :ivar entries: by key, values of *size* bytes, or the numbers of programs, of which 0 is none.
+    """
+
+    map_fd: int
+    size: int
+    entries: Mapping[bytes, bytes] | Mapping[bytes, int]
+
+
+#: Returns whether arrays have what they are to have; the version is another one if that was something else before.
+Compare = Callable[[int, Callable[[], Iterable[Array]]], bool]
+
+
 class Entries(msgspec.Struct, frozen=True, array_like=True):
     """What one map has to have, by key: values, and in a program array the numbers of programs."""
 
@@ -51,6 +66,7 @@ class Ledger:
         self._programs: dict[int, dict[bytes, int]] = {}
         self._shapes: dict[int, Shape] = {}
         self._versions = itertools.count(1)
+        self._version_of_arrays = 0
         self._writing = threading.Lock()  # an entry is not compared between its being written and noted
         self.version = 0
 
@@ -64,14 +80,14 @@ class Ledger:
         """Take note that an entry of the map *name* has this value, whoever has set it."""
         self._names[map_fd] = name
         self._values.setdefault(map_fd, {})[key] = value
-        self._changes()
+        self._changes(arrays=self._shape(map_fd).kind == ARRAY)
 
     def put(self, map_fd: int, name: str, key: bytes, program: int) -> None:
         """Put the program with this descriptor into an entry of the program array *name*."""
         self._maps.update(map_fd, key, program.to_bytes(_ID, byteorder))
         self._names[map_fd] = name
         self._programs.setdefault(map_fd, {})[key] = self._maps.identity(program)
-        self._changes()
+        self._changes(arrays=True)
 
     def take(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
         """Take the present entries of a program array, which the kernel has from its object, as those to be."""
@@ -79,27 +95,27 @@ class Ledger:
         found = self._programs.setdefault(map_fd, {})
         for key in keys:
             found[key] = self._program(map_fd, key)
-        self._changes()
+        self._changes(arrays=True)
 
     def delete(self, map_fd: int, key: bytes) -> None:
         """Remove an entry, if it exists. One of a program array has to stay empty from now on."""
         with self._writing:
             self._maps.delete(map_fd, key)
             self._values.get(map_fd, {}).pop(key, None)
-        if key in (programs := self._programs.get(map_fd, {})):
+        if is_program := key in (programs := self._programs.get(map_fd, {})):
             programs[key] = 0
-        self._changes()
+        self._changes(arrays=is_program)
 
     def drop(self, map_fd: int, key: bytes) -> None:
         """Compare an entry no more."""
         self._values.get(map_fd, {}).pop(key, None)
-        self._changes()
+        self._changes(arrays=True)
 
     def forget(self, map_fd: int) -> None:
         """Forget a map that is to be closed."""
         for kept in (self._names, self._values, self._programs, self._shapes):
             kept.pop(map_fd, None)
-        self._changes()
+        self._changes(arrays=True)
 
     def expect_empty(self, map_fd: int, name: str, keys: Iterable[bytes]) -> None:
         """Expect no program in these entries of a program array, unless one was put there."""
@@ -107,7 +123,7 @@ class Ledger:
         found = self._programs.setdefault(map_fd, {})
         for key in keys:
             found.setdefault(key, 0)
-        self._changes()
+        self._changes(arrays=True)
 
     def entries(self) -> dict[int, Entries]:
         """Return what each map has to have, by the kernel's number of the map, for another process."""
@@ -122,26 +138,43 @@ class Ledger:
             if (found := entries.get(self._maps.identity(map_fd))) is not None:
                 self._names[map_fd] = found.name
                 self._values[map_fd], self._programs[map_fd] = dict(found.values), dict(found.programs)
-        self._changes()
+        self._changes(arrays=True)
 
-    def differences(self) -> Iterator[Difference]:
-        """Yield the entries that are not as they were written."""
+    def differences(self, are_right: Compare = lambda version, arrays: False) -> Iterator[Difference]:
+        """Yield the entries that are not as they were written.
+
+        :param are_right: arrays of which it returns False are compared entry by entry.
+        """
+        right = are_right(self._version_of_arrays, self._arrays)
         for map_fd, values in [*self._values.items()]:  # another thread may add one
+            if right and self._shape(map_fd).kind == ARRAY:
+                continue
             with self._writing:
                 there = self._there(map_fd, [*values])
                 different = [key for key, found in zip(values, there, strict=True) if found != values[key]]
             for key in different:
                 yield Difference(map_fd, self._names[map_fd], key, False)
-        for map_fd, programs in self._programs.items():
+        for map_fd, programs in () if right else self._programs.items():
             found_programs = self._maps.find_each(map_fd, programs, _ID)
             for (key, program), found in zip(programs.items(), found_programs, strict=True):
                 if (0 if found is None else int.from_bytes(found, byteorder)) != program:
                     yield Difference(map_fd, self._names[map_fd], key, True)
 
-    def _there(self, map_fd: int, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return what is in a map; many entries are read with few calls."""
+    def _arrays(self) -> Iterator[Array]:
+        for map_fd, programs in self._programs.items():
+            yield Array(map_fd, _ID, programs)
+        for map_fd, values in [*self._values.items()]:
+            if (shape := self._shape(map_fd)).kind == ARRAY:
+                yield Array(map_fd, shape.value, values)
+
+    def _shape(self, map_fd: int) -> Shape:
         if (shape := self._shapes.get(map_fd)) is None:
             shape = self._shapes[map_fd] = self._maps.shape(map_fd)
+        return shape
+
+    def _there(self, map_fd: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return what is in a map; many entries are read with few calls."""
+        shape = self._shape(map_fd)
         if len(keys) >= _MANY and shape.kind == ARRAY:
             places = sorted(map(_place, keys))
             by_place = dict(zip(places, self._maps.places(map_fd, places, shape.value), strict=True))
@@ -171,8 +204,10 @@ class Ledger:
         """The descriptors and names of the maps."""
         return self._names
 
-    def _changes(self) -> None:
+    def _changes(self, *, arrays: bool = False) -> None:
         self.version = next(self._versions)
+        if arrays:
+            self._version_of_arrays = self.version
 
     def _program(self, map_fd: int, key: bytes) -> int:
         found = self._maps.find(map_fd, key, _ID)

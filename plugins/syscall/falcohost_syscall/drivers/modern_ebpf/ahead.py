@@ -31,6 +31,7 @@ class _Sent(msgspec.Struct, frozen=True):
     :ivar maps: name, capacity and size of values; *numbers*: their descriptors in the instructions of programs.
     :ivar programs: name, raw tracepoint and instructions.
     :ivar known: the numbers of types in the kernel, with their names and kinds; *prototypes*: those of functions.
+    :ivar places: structures, their members, and where these begin.
     """
 
     purpose: bytes
@@ -45,6 +46,7 @@ class _Sent(msgspec.Struct, frozen=True):
     older: bool
     known: list[tuple[str, int, int]]
     prototypes: dict[int, int]
+    places: list[tuple[str, str, int]]
 
 
 def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
@@ -67,6 +69,7 @@ def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
             prepared.older,
             [(*what, number) for what, number in kernel_types.NUMBERS.items()],
             kernel_types.PROTOTYPES,
+            [(*what, place) for what, place in kernel_types.PLACES.items()],
         )
     )
     link.sendall(_SIZE.pack(len(said)) + said)
@@ -100,6 +103,7 @@ def received(link: socket.socket, purpose: bytes) -> Prepared | None:
         os.set_inheritable(one, False)
     kernel_types.NUMBERS.update({(name, kind): number for name, kind, number in said.known})
     kernel_types.PROTOTYPES.update(said.prototypes)
+    kernel_types.PLACES.update({(structure, member): place for structure, member, place in said.places})
     probe = _probe(said, descriptors)
     return Prepared(probe, said.functions, said.why_not, said.hooks, said.sees_requests, said.by_perf, said.older)
 

@@ -18,6 +18,7 @@ from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted
 from falcohost_syscall.drivers.modern_ebpf.feed import Feed
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel.ledger import Difference
+from falcohost_syscall.kernel.map_digest import MapDigest
 from falcohost_syscall.processes.boot_clock import own_offset
 from falcohost_syscall.records import record
 
@@ -46,6 +47,7 @@ class Integrity:
         self._probe = probe
         self.canaries = dict(canaries or {})
         self._feed = Feed(probe.maps, probe.tasks)
+        self._digest = MapDigest(probe.kernel, probe.object.library.types)
         self._counted = 0
         self._checked = 0.0
         self._broken = ""
@@ -79,7 +81,7 @@ class Integrity:
 
     def _entries(self) -> Iterator[str]:
         found: dict[str, list[Difference]] = {}
-        for one in self._probe.object.ledger.differences():
+        for one in self._probe.object.ledger.differences(self._digest.is_of):
             found.setdefault(one.name, []).append(one)
         for name, entries in found.items():
             what = f"entries of the map '{name}' were changed (number: {len(entries)})"

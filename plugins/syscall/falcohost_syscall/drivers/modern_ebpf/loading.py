@@ -21,7 +21,7 @@ from falcohost_syscall.drivers.modern_ebpf.attach.handover import ITERATOR
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older, needs_relays
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
-from falcohost_syscall.kernel import given_types, halves
+from falcohost_syscall.kernel import given_types, halves, map_digest
 from falcohost_syscall.kernel.function_programs import FunctionKernel
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.object_file import UnreadableError
@@ -139,6 +139,7 @@ def prepare(
             probe = _loaded(library, wanted, takes)
         if direct.is_there(older=False):
             direct.find(kernel, probe.program_fd(direct.PROGRAM))
+        map_digest.places(library.types)  # while they are read; a loader asks for them again
         return Prepared(probe, functions, why_not, wanted.hooks, sees_requests, by_perf)
 
 

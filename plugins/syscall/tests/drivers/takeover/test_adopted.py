@@ -111,6 +111,21 @@ def looked(loader):
     return list(loader.look())
 
 
+@pytest.mark.parametrize("by", ["former", "successor"])
+def test_arrays_are_compared_with_one_call(leave, former, successor, by):
+    """So they are once nothing was written between two looks, by who has loaded the probe and by who takes it over."""
+    loader = former
+    if by == "successor":
+        leave()
+        successor.open(asked(PLAN))
+        loader = successor
+    for _ in range(3):
+        assert [] == looked(loader)
+    digest = loader._integrity._digest
+
+    assert digest.is_of(digest._version, lambda: pytest.fail("it was made anew"))
+
+
 def entry(loader, name):
     """Return the descriptor of a map, and a key and the value that the loader has written there."""
     probe = loader.probe
