@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from collections import Counter
 
 import pytest
 
 from falcohost.testing.waiting import wait_until
-from falcohost_syscall.watched import files
+from falcohost_syscall.watched import files, ways
 from falcohost_syscall.watched.files import WatchedFiles
 
 #: Longer than any test takes: what is told before that was noticed.
@@ -20,10 +22,11 @@ class Probe:
 
     def __init__(self):
         self.watched = set()
+        self.generation = b""
 
     def identify(self, fd):
-        """Return the file's inode."""
-        return str(os.fstat(fd).st_ino).encode()
+        """Return the file's inode, and the generation that all files have."""
+        return str(os.fstat(fd).st_ino).encode() + self.generation
 
     def watch(self, file, names):
         """Take note."""
@@ -31,7 +34,7 @@ class Probe:
 
     def has(self, path):
         """Return whether exactly the file at *path* is watched."""
-        return self.watched == {str(path.stat().st_ino).encode()}
+        return self.watched == {str(path.stat().st_ino).encode() + self.generation}
 
 
 @pytest.fixture
@@ -39,9 +42,9 @@ def looks(monkeypatch):
     """Return the times at which files were looked for, which are only those at which something has changed."""
     found, look = [], WatchedFiles._look
 
-    def counted(self):
+    def counted(self, *given):
         found.append(time.monotonic())
-        look(self)
+        return look(self, *given)
 
     monkeypatch.setattr(WatchedFiles, "_look", counted)
     monkeypatch.setattr(files, "INTERVAL", LONG)
@@ -64,6 +67,40 @@ def start(looks):
     files.INTERVAL = 1.0
     for one in begun:
         one.close()
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Return how often each path was looked at, which is done every few milliseconds."""
+    found, identity = Counter(), WatchedFiles._identity
+
+    def counted(self, path):
+        found[path] += 1
+        return identity(self, path)
+
+    monkeypatch.setattr(WatchedFiles, "_identity", counted)
+    return found
+
+
+@pytest.fixture
+def often(start, monkeypatch):
+    """Return a function like :func:`start`, after which is looked every few milliseconds."""
+    monkeypatch.setattr(files, "INTERVAL", 2 * files.REST)
+    return start
+
+
+@pytest.fixture
+def mount(monkeypatch):
+    """Return a function that mounts a folder over another one."""
+    done = []
+
+    def mount(folder, over):
+        subprocess.run(["mount", "--bind", folder, over], check=True)
+        done.append(over)
+
+    yield mount
+    for over in done:
+        subprocess.run(["umount", over], check=True)
 
 
 def replace(path, text=""):
@@ -115,3 +152,126 @@ def test_a_folder_in_place_of_another(tmp_path, start):
     (tmp_path / "deep").rename(tmp_path / "gone")
     (tmp_path / "new").rename(tmp_path / "deep")
     wait_until(lambda: probe.has(tmp_path / "deep/x"))
+
+
+def test_a_folder_above_is_replaced(tmp_path, start):
+    """A folder far above a file that is replaced is noticed at once, as is one that was not there."""
+    for name in ("one", "other"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep/x").write_text(name)
+    probe = start(tmp_path / "one/deep/x", tmp_path / "none/deep/x")
+    (tmp_path / "one").rename(tmp_path / "gone")
+    (tmp_path / "other").rename(tmp_path / "one")
+    wait_until(lambda: probe.has(tmp_path / "one/deep/x"))
+    (tmp_path / "gone").rename(tmp_path / "none")
+    wait_until(lambda: len(probe.watched) == 2)
+
+
+def test_a_link_between_leads_elsewhere(tmp_path, start):
+    """A link to a folder on the way that leads elsewhere is noticed at once."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text(name)
+    (tmp_path / "link").symlink_to("one")
+    (tmp_path / "new").symlink_to(tmp_path / "other")
+    probe = start(tmp_path / "link/x")
+    (tmp_path / "new").rename(tmp_path / "link")
+    wait_until(lambda: probe.has(tmp_path / "other/x"))
+
+
+def test_what_needs_no_look(tmp_path, often, looked_at):
+    """A file that was not there is seldom looked at until its folder changes, and of two paths to a file one."""
+    (tmp_path / "x").write_text("")
+    (tmp_path / "y").symlink_to("x")
+    paths = [*map(str, (tmp_path / "x", tmp_path / "y"))], str(tmp_path / "none")
+    often(*paths[0], paths[1])
+    wait_until(lambda: looked_at.total() > 40)
+    both, none = sum(looked_at[path] for path in paths[0]), looked_at[paths[1]]
+
+    assert both > 20 > 10 > none
+
+
+def test_each_path_is_looked_at_now_and_then(tmp_path, often, looked_at, monkeypatch):
+    """A file of which nobody tells anything is found after some looks."""
+    monkeypatch.setattr(files.FolderChanges, "changed", lambda self: set())
+    (tmp_path / "y").write_text("")
+    probe = often(tmp_path / "x")
+    (tmp_path / "y").rename(tmp_path / "x")
+    wait_until(lambda: probe.has(tmp_path / "x"))
+
+
+def test_file_systems_that_do_not_tell(tmp_path, looked_at, start, monkeypatch):
+    """Where not all changes are told, each path is looked at each time."""
+    monkeypatch.setattr(ways, "_TELL", frozenset())
+    monkeypatch.setattr(files, "INTERVAL", 2 * files.REST)
+    paths = [str(tmp_path / name) for name in ("x", "none", "deep/none")]
+    (tmp_path / "x").write_text("")
+    start(*paths)
+    wait_until(lambda: looked_at.total() > 40)
+
+    assert max(looked_at[path] for path in paths) - min(looked_at[path] for path in paths) <= 1
+
+
+def test_what_is_mounted_on_the_way(tmp_path, mount, often):
+    """A folder that is mounted over another one is noticed, and when it is not there any more."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "other/x").write_text("")
+    probe = often(tmp_path / "one/x", tmp_path / "none")
+    mount(tmp_path / "other", tmp_path / "one")
+    wait_until(lambda: probe.has(tmp_path / "other/x"))
+
+
+def test_another_generation(tmp_path, often):
+    """A file whose generation somebody has changed, of which only its last change tells, is identified anew."""
+    (tmp_path / "x").write_text("")
+    (tmp_path / "y").symlink_to("x")
+    probe = often(tmp_path / "x", tmp_path / "y")
+    wait_until(lambda: probe.has(tmp_path / "x"))
+    probe.generation = b" anew"
+    (tmp_path / "x").chmod(0o600)
+    wait_until(lambda: probe.has(tmp_path / "x"))
+
+
+def test_a_mark_that_somebody_has_removed(tmp_path, start, monkeypatch):
+    """It is set again."""
+    marked, mark = set(), files.FolderChanges.mark
+
+    def noted(self, folder):
+        marked.add((self, mark(self, folder)))
+        return mark(self, folder)
+
+    monkeypatch.setattr(files.FolderChanges, "mark", noted)
+    probe = start(tmp_path / "x")
+    before = {*marked}
+    for changes, number in before:
+        changes.unmark(number)
+    wait_until(lambda: len(marked) == 2 * len(before))
+    (tmp_path / "x").write_text("")
+    wait_until(lambda: probe.has(tmp_path / "x"))
+
+
+def test_more_changes_than_are_read(tmp_path, start):
+    """What is changed among thousands of other changes is noticed, and so is what is changed behind them."""
+    probe = start(tmp_path / "x", tmp_path / "none")
+    for number in range(2000):
+        (tmp_path / f"{number}").write_text("")
+    (tmp_path / "x").write_text("")
+    wait_until(lambda: probe.has(tmp_path / "x"))
+    replace(tmp_path / "x")
+    wait_until(lambda: probe.has(tmp_path / "x"))
+
+
+def test_other_paths(tmp_path, often):
+    """Files that are to be watched no more are not, and others are."""
+    for name in ("x", "y"):
+        (tmp_path / name).write_text("")
+    watched = WatchedFiles(probe := Probe())
+    try:
+        watched.watch([str(tmp_path / "x")])
+        watched.start()
+        wait_until(lambda: probe.has(tmp_path / "x"))
+        watched.watch([str(tmp_path / "y")])
+        wait_until(lambda: probe.has(tmp_path / "y"))
+    finally:
+        watched.close()

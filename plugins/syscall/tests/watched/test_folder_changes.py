@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from falcohost_syscall.watched.folder_changes import FolderChanges, names_of
+from falcohost_syscall.watched.folder_changes import FolderChanges
 
 LONG, SHORT = 30.0, 0.2
+
+
+def watch(changes: FolderChanges, names: Mapping[Path, set[bytes]]) -> dict[Path, int]:
+    """Have waiting end with changes of these *names* by their folders; return the folders' numbers."""
+    numbers = {folder: changes.mark(bytes(folder)) for folder in names}
+    found: dict[int, set[bytes]] = {}
+    for folder, number in numbers.items():
+        found.setdefault(number, set()).update(names[folder])
+    changes.names = found
+    return numbers
 
 
 @pytest.fixture
 def changes(tmp_path) -> Iterator[FolderChanges]:
     """Return a queue of the changes in a folder."""
     found = FolderChanges()
-    found.watch({folder: {b"x"} for folder in (tmp_path, tmp_path / "none")})
+    watch(found, {folder: {b"x"} for folder in (tmp_path, tmp_path / "none")})
     yield found
     found.close()
 
@@ -67,7 +77,7 @@ def test_entries_with_other_names(tmp_path):
     """What happens to other names in the folder ends no waiting, and is read at most once in a rest."""
     found = FolderChanges(SHORT / 2)
     try:
-        found.watch({tmp_path: {b"x"}, tmp_path / "none": {b"x"}})
+        watch(found, {tmp_path: {b"x"}, tmp_path / "none": {b"x"}})
         for number in range(10):
             (tmp_path / f"y{number}").write_text("")
         assert seconds(lambda: found.wait(SHORT)) >= SHORT
@@ -82,7 +92,7 @@ def test_a_name_behind_others(tmp_path):
     """A change of the name among many of others ends the waiting."""
     found = FolderChanges()
     try:
-        found.watch({tmp_path: {b"x"}})
+        watch(found, {tmp_path: {b"x"}})
         for name in (*map(str, range(20)), "x", *map(str, range(20, 40))):
             (tmp_path / name).write_text("")
 
@@ -98,7 +108,7 @@ def test_two_paths_to_a_folder(tmp_path, first):
     (tmp_path / "other").symlink_to("one")
     found = FolderChanges()
     try:
-        found.watch({tmp_path / name: {b"x" if name == first else b"y"} for name in ("one", "other")})
+        watch(found, {tmp_path / name: {b"x" if name == first else b"y"} for name in ("one", "other")})
         for name in ("x", "y"):
             (tmp_path / "one" / name).write_text("")
             assert seconds(lambda: found.wait(LONG)) < LONG / 2
@@ -117,7 +127,7 @@ def test_more_changes_than_the_kernel_keeps(tmp_path):
     """Where the kernel has left changes out, waiting ends."""
     found = FolderChanges(LONG)
     try:
-        found.watch({tmp_path: {b"x"}})
+        watch(found, {tmp_path: {b"x"}})
         kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
         (tmp_path / "y").write_text("")
         for number in range(kept // 2 + 2):
@@ -128,22 +138,49 @@ def test_more_changes_than_the_kernel_keeps(tmp_path):
         found.close()
 
 
-def test_names():
-    """Names are those of the files, and of folders on the way that are in a watched one."""
-    found = names_of([Path("/etc/passwd"), Path("/etc/zsh/zshrc"), Path("/etc/zsh/zprofile"), Path("/a/b/c")])
+def test_which_folders_have_changed(tmp_path):
+    """It is told once which of them have, whatever names ended no waiting; and what was not read yet counts."""
+    for name in ("one", "other", "quiet"):
+        (tmp_path / name).mkdir()
+    found = FolderChanges()
+    try:
+        numbers = watch(found, {tmp_path / name: {b"x"} for name in ("one", "other", "quiet")})
+        (tmp_path / "one/y").write_text("")
+        found.wait(SHORT)
+        (tmp_path / "other/y").write_text("")
 
-    assert {
-        Path("/etc"): {b"passwd", b"zsh"},
-        Path("/etc/zsh"): {b"zshrc", b"zprofile"},
-        Path("/a/b"): {b"c"},
-    } == found
+        assert {numbers[tmp_path / "one"], numbers[tmp_path / "other"]} == found.changed()
+        assert set() == found.changed()
+    finally:
+        found.close()
 
 
-def test_names_of_links(tmp_path):
-    """The names behind a symbolic link count, too, each of them."""
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to(tmp_path / "deep" / ".." / "c")
-    (tmp_path / "loop").symlink_to("loop")
+def test_nobody_knows_which_have_changed(tmp_path):
+    """Where the kernel has left changes out, any folder may have changed, and what else it has kept is not needed."""
+    found = FolderChanges()
+    try:
+        number = found.mark(bytes(tmp_path))
+        kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+        (tmp_path / "y").write_text("")
+        for place in range(kept // 2 + 2):
+            (tmp_path / f"{'yz'[place % 2]}").rename(tmp_path / f"{'zy'[place % 2]}")
+        changed = [found.changed()]
+        while changed[-1]:
+            changed.append(found.changed())
+        (tmp_path / "x").write_text("")
 
-    assert {b"a", b"b", b"c"} == names_of([tmp_path / "a"])[tmp_path]
-    assert {b"loop"} == names_of([tmp_path / "loop"])[tmp_path]
+        assert changed[-1] is None
+        assert {number} == found.changed()
+    finally:
+        found.close()
+
+
+def test_a_folder_of_which_nothing_is_told_any_more(changes, tmp_path):
+    """Its changes end no waiting, nor does the kernel's word that it tells of none."""
+    number = changes.mark(bytes(tmp_path))
+    changes.names = {}
+    changes.unmark(number)
+    (tmp_path / "x").write_text("")
+
+    assert seconds(lambda: changes.wait(SHORT)) >= SHORT
+    assert changes.mark(bytes(tmp_path)) != number
