@@ -44,6 +44,8 @@ class Uplink:
         self.rewinds = self.more = False
         self._now = clock.monotonic
         self._link = link
+        self._arrived = select.poll()
+        self._arrived.register(link, select.POLLIN)
         self._store = store
         self._lock = threading.Lock()  # the source's threads log through this too
         self._alerts: list[Alert] = []
@@ -171,9 +173,7 @@ class Uplink:
 
     def wait(self, seconds: float) -> list[wire.Down]:
         """Return the supervisor's next messages; wait for them for at most so many *seconds*."""
-        poll = select.poll()
-        poll.register(self._link, select.POLLIN)
-        poll.poll(seconds * 1000)
+        self._arrived.poll(seconds * 1000)
         return self.received()
 
     def _wait(self, seconds: float | None = None) -> None:
@@ -191,6 +191,8 @@ class Uplink:
 
         :raises SystemExit: the supervisor is gone.
         """
+        if not self._arrived.poll(0):  # which takes much less than receiving nothing
+            return
         try:
             data, attached = receive_with(self._link, 65536, MOST_ATTACHED)
         except BlockingIOError:

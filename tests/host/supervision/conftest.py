@@ -185,7 +185,7 @@ def supervised(stage, tmp_path):
             keeping=Keeping(Notify(), {}),
             status=Status(Notify(), workers.children),
             roster=Roster(workers, (services,)),
-            places=Places(internal.raise_alert, played.clock, lambda pid: frozenset()),
+            places=Places(internal.raise_alert, played.clock, lambda pid, before: b""),
             tampering=Tampering(internal.raise_alert, played.clock),
         )
 

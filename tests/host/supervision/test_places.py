@@ -12,7 +12,7 @@ from falcohost.testing.freezing import freezers, frozen
 from falcohost.testing.waiting import wait_until
 
 SUPERVISOR, WORKER = AgentProcess(10, 1, "supervisor", ""), AgentProcess(11, 1, "worker", "syscall")
-HOME, FROZEN = frozenset({"5:freezer:/", "0::/agent"}), frozenset({"5:freezer:/frozen", "0::/agent"})
+HOME, FROZEN = b"5:freezer:/\n0::/agent\n", b"5:freezer:/frozen\n0::/agent\n"
 
 
 class Machine:
@@ -21,7 +21,7 @@ class Machine:
     def __init__(self):
         self.cgroups, self.alerts, self.clock = {10: HOME, 11: HOME}, [], ManualClock()
         raise_alert = lambda *alert: self.alerts.append(alert)  # noqa: E731
-        self.places = Places(raise_alert, self.clock, lambda pid: self.cgroups.get(pid, frozenset()))
+        self.places = Places(raise_alert, self.clock, lambda pid, before: self.cgroups.get(pid, b""))
 
     def look(self, *processes):
         """Have a look a second later; return what was said."""
@@ -66,7 +66,7 @@ def test_a_path_with_control_characters():
     """It is printable, and short."""
     machine = Machine()
     machine.look(WORKER)
-    machine.cgroups[11] = frozenset({"0::/\x1b[2J" + "x" * 5000})
+    machine.cgroups[11] = b"0::/\x1b[2J" + b"x" * 5000
     (text,) = machine.look(WORKER)
     assert text.isprintable()
     assert len(text) < 300
@@ -74,8 +74,9 @@ def test_a_path_with_control_characters():
 
 def test_cgroups_of_a_process():
     """They are those that the kernel says; one that is not there has none."""
-    assert cgroups_of(1)
-    assert frozenset() == cgroups_of(1 << 30)
+    assert (there := cgroups_of(1))
+    assert there == cgroups_of(1, there) == cgroups_of(1, b"0::/elsewhere")
+    assert b"" == cgroups_of(1 << 30)
 
 
 def test_a_process_that_ends():
@@ -83,7 +84,7 @@ def test_a_process_that_ends():
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
 
-    assert frozenset() == cgroups_of(child.pid)
+    assert b"" == cgroups_of(child.pid)
     child.wait()
 
 
@@ -92,6 +93,6 @@ def test_a_process_that_was_killed_while_it_was_frozen():
     """It counts as ending, though it may take its signal only once the supervisor has put it elsewhere."""
     for root in freezers():
         with subprocess.Popen(["sleep", "1000"]) as process, frozen(process.pid, root):
-            assert frozenset() != cgroups_of(process.pid)
+            assert b"" != cgroups_of(process.pid)
             process.kill()
-            wait_until(lambda process=process: cgroups_of(process.pid) == frozenset())
+            wait_until(lambda process=process: cgroups_of(process.pid) == b"")

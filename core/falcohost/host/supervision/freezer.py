@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -61,11 +62,16 @@ def let_die(pid: int) -> None:
 
 def _cgroups_of(pid: int) -> tuple[str | None, str | None]:
     """Return the paths of a process's cgroups: that of version 1 that may freeze it, and that of version 2."""
-    version_1 = version_2 = None
     try:
-        text = os.fsdecode(read_kernel_file(f"/proc/{pid}/cgroup"))
+        return _parsed(read_kernel_file(f"/proc/{pid}/cgroup"))
     except OSError:
         return None, None
+
+
+@lru_cache(maxsize=4)
+def _parsed(cgroups: bytes) -> tuple[str | None, str | None]:
+    version_1 = version_2 = None
+    text = os.fsdecode(cgroups)
     for line in text.removesuffix("\n").split("\n"):  # the only character that no name of a cgroup has
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")

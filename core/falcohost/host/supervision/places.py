@@ -24,19 +24,21 @@ _PF_EXITING: Final = 0x4
 _KILLED: Final = 1 << signal.SIGKILL - 1
 
 
-def cgroups_of(pid: int) -> frozenset[str]:
-    """Return the lines of ``/proc/PID/cgroup``; empty: the process has ended, or is ending.
+def cgroups_of(pid: int, before: bytes = b"") -> bytes:
+    """Return what is in ``/proc/PID/cgroup``; empty: the process has ended, or is ending.
 
     The kernel takes a process that ends out of its cgroups of version 1, and the supervisor takes one out that it has
-    killed. So its flags are read after them.
+    killed. So its flags are read after them, unless they are as *before*.
     """
     try:
-        there = read_kernel_file(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines()
+        there = read_kernel_file(f"/proc/{pid}/cgroup")
+        if there == before:
+            return there
         facts = read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
-        return frozenset()
+        return b""
     flags, waiting = int(facts[6]), int(facts[28])
-    return frozenset(() if flags & _PF_EXITING or waiting & _KILLED else there)
+    return b"" if flags & _PF_EXITING or waiting & _KILLED else there
 
 
 class Places:
@@ -46,12 +48,12 @@ class Places:
         self,
         raise_alert: RaiseAlert,
         clock: Clock = SYSTEM,
-        cgroups: Callable[[int], frozenset[str]] = cgroups_of,
+        cgroups: Callable[[int, bytes], bytes] = cgroups_of,
     ) -> None:
         self._raise = raise_alert
         self._clock = clock
         self._cgroups = cgroups
-        self._seen: dict[tuple[int, int], frozenset[str]] = {}
+        self._seen: dict[tuple[int, int], bytes] = {}
         self._due = 0.0
 
     def look(self, processes: Iterable[AgentProcess]) -> None:
@@ -61,12 +63,13 @@ class Places:
         self._due = now + PAUSE
         before, self._seen = self._seen, {}
         for process in processes:
-            if not (there := self._cgroups(process.pid)):
-                continue
             key = process.pid, process.since
+            former = before.get(key, b"")
+            if not (there := self._cgroups(process.pid, former)):
+                continue
             self._seen[key] = there
-            if there != before.get(key, there):
-                self._tell(process, there - before[key])
+            if former not in (b"", there) and _lines(there) != _lines(former):
+                self._tell(process, _lines(there) - _lines(former))
 
     def _tell(self, process: AgentProcess, new: Iterable[str]) -> None:
         role = f"{process.role} of {process.source}" if process.source else process.role
@@ -75,3 +78,7 @@ class Places:
         log.error("%s", text)
         fields = {"source": process.source, "found": where, "others": 0}
         self._raise(TAMPERED, Priority.CRITICAL, text, fields)
+
+
+def _lines(cgroups: bytes) -> frozenset[str]:
+    return frozenset(cgroups.decode(errors="replace").splitlines())

@@ -22,6 +22,7 @@ MAPS: Final = ("call_ring", "proc_ring", "lost", "call_counts", "containers", "p
 ONLY_READ: Final = frozenset({"lost", "call_counts"})
 #: Rows of counters of what no rule asks for.
 _UNWANTED: Final = (0, record.COUNT_FORKS, record.COUNT_EXECS, record.COUNT_EXITS)
+_NOTHING: Final = record.CallCount(*(0 for _ in record.CallCount._fields))
 _U32: Final = struct.Struct("=I")
 _U64: Final = struct.Struct("=Q")
 
@@ -42,7 +43,9 @@ class Feed:
         self._tasks = Listing(library, tasks)
         self._lost = struct.Struct(f"={self._cpus}Q")
         self._counts = struct.Struct(f"={len(record.CallCount._fields) * self._cpus}Q")
-        self._counted: dict[int, tuple[bytes, record.CallCount]] = {}
+        self._places: list[int] = []
+        self._values: list[bytes] = []
+        self._counted: dict[int, record.CallCount] = {}
         self.rings: Rings
 
     def start(self, sizes: tuple[int, int], position: Position | None = None) -> None:
@@ -105,16 +108,18 @@ class Feed:
         """
         wanted = sorted({*_UNWANTED, *rows})
         values = self._access.places(self._maps["call_counts"], wanted, self._counts.size)
-        return {row: self._count(row, value) for row, value in zip(wanted, values, strict=True)}
+        if wanted != self._places:
+            self._places, self._values, self._counted = wanted, [b""] * len(wanted), dict.fromkeys(wanted, _NOTHING)
+        for row, value, before in zip(wanted, values, self._values, strict=True):
+            if value != before:  # most are as they were when they were counted last
+                self._counted[row] = self._count(value)
+        self._values = values
+        return self._counted.copy()
 
-    def _count(self, row: int, value: bytes) -> record.CallCount:
-        """Return the sum over the processors of *value*; most rows are as they were when they were counted last."""
-        known = self._counted.get(row)
-        if known is None or known[0] != value:
-            numbers, members = self._counts.unpack(value), len(record.CallCount._fields)
-            found = record.CallCount(*(sum(numbers[place::members]) for place in range(members)))
-            known = self._counted[row] = value, found
-        return known[1]
+    def _count(self, value: bytes) -> record.CallCount:
+        """Return the sum over the processors of *value*."""
+        numbers, members = self._counts.unpack(value), len(record.CallCount._fields)
+        return record.CallCount(*(sum(numbers[place::members]) for place in range(members)))
 
     def close(self) -> None:
         """Stop reading; the descriptors stay open."""
