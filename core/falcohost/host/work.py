@@ -28,6 +28,10 @@ from falcohost.pipeline.waker import Waker
 from falcohost.retries import failing
 from falcohost.sentinel import SentinelSource
 
+#: Seconds between two reports, or a little more: a source has a batch twice a second. It is less than a second, so that
+#: the supervisor, which has something to do each second, does that with a report.
+REPORTS = 0.9
+
 #: Most characters of what a lookup says that it does not reach.
 MOST_REASON = 500
 
@@ -113,7 +117,7 @@ class Work:
                     self._report()
                     self._tell_undecided()
                     collector.collect()
-                    self._due = time.monotonic() + 1.0
+                    self._due = time.monotonic() + REPORTS
                 if self._is_over(batch):
                     break
 

@@ -55,7 +55,7 @@ def test_moved(watched):
     away.rename(watched.directory)
     assert not watched.looks(GONE)
     watched.directory.rename(away)
-    assert [False, False, True] == [watched.looks(), watched.looks(GONE - PAUSE), watched.looks()]
+    assert [False, False, True] == [watched.looks(), watched.looks(GONE - PAUSE / 2), watched.looks()]
 
 
 def test_replaced(watched):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 
 from falcohost.clock import SYSTEM, Clock
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.reloading import Reloading
 from falcohost.host.supervision.renewal import Renewals
 from falcohost.host.supervision.watch import Watch
@@ -42,7 +43,7 @@ class Files:
         """Check all files, unless the last check was less than :attr:`interval` seconds ago."""
         now = self._clock.monotonic()
         if now >= self._due:
-            self._due = now + self.interval
+            self._due = now + ALMOST * self.interval
             if self._watch.changed():
                 self._reloading.begin("Files have changed")
             elif (found := next(filter(os.path.exists, self._awaited), None)) is not None:

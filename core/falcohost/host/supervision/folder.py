@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from falcohost.alert import Priority
-from falcohost.host.supervision.loop import Loop, Outcome
+from falcohost.host.supervision.loop import ALMOST, Loop, Outcome
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
 from falcohost.store.directory import LOCK, room_problem
@@ -19,7 +19,7 @@ from falcohost.store.directory import LOCK, room_problem
 DELETED: Final = "Falcohost internal: state deleted"
 
 #: Seconds between two looks, and for which the folder may be gone from its place: it may be mounted again.
-PAUSE: Final = 1.0
+PAUSE: Final = ALMOST
 GONE: Final = 10.0
 
 _DELETED: Final = "somebody has deleted the state folder, and with it the stored alerts and all positions"

@@ -24,11 +24,17 @@ _PROCESSES: Final = "cgroup.procs"
 #: most of the agent's processes, which are looked at in one turn, have the same.
 _thawed: Final[dict[tuple[str | None, str | None], float]] = {}
 _LASTS: Final = 0.1
+#: What was read of the cgroups of a process, and when: several look at them in one turn.
+_read: Final[dict[int, tuple[float, bytes]]] = {}
+_MOST_READ: Final = 64
 
 
 def is_held(pid: int) -> bool:
     """Return whether the process is frozen by a cgroup, of either version."""
-    cgroups = _cgroups_of(pid)
+    try:
+        cgroups = _parsed(cgroups_of(pid))
+    except OSError:
+        return False
     now = time.monotonic()
     if now - _thawed.get(cgroups, -_LASTS) < _LASTS:
         return False
@@ -37,6 +43,21 @@ def is_held(pid: int) -> bool:
     _thawed.clear()
     _thawed[cgroups] = now
     return False
+
+
+def cgroups_of(pid: int) -> bytes:
+    """Return what ``/proc/PID/cgroup`` has, or had a moment ago.
+
+    :raises OSError: the process has ended.
+    """
+    now = time.monotonic()
+    when, found = _read.get(pid, (-_LASTS, b""))
+    if now - when >= _LASTS:
+        found = read_kernel_file(f"/proc/{pid}/cgroup")
+        if len(_read) >= _MOST_READ:
+            _read.clear()
+        _read[pid] = now, found
+    return found
 
 
 def _are_frozen(version_1: str | None, version_2: str | None) -> bool:

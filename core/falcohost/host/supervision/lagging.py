@@ -11,6 +11,7 @@ from typing import Final
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.snapshot import OutputSnapshot, StoreSnapshot
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.spells import Spells
 from falcohost.host.supervision.watchdog import RaiseAlert
 
@@ -25,7 +26,7 @@ IDLE: Final = 60.0
 FULL: Final = 5.0
 #: Seconds between two alerts about alerts that an output has refused, and between two looks.
 QUIET: Final = 60.0
-PAUSE: Final = 1.0
+PAUSE: Final = ALMOST
 
 
 class Lagging:

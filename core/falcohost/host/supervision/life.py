@@ -8,6 +8,7 @@ from typing import Final
 
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.watchdog import RaiseAlert
 
 STARTED: Final = "Falcohost internal: agent started"
@@ -17,7 +18,7 @@ JUMPED: Final = "Falcohost internal: clock jumped"
 
 #: Seconds by which the time of day has to be set, and between two looks at it.
 JUMP: Final = 2.0
-LOOKS: Final = 1.0
+LOOKS: Final = ALMOST
 
 
 def offset() -> float:

@@ -15,6 +15,10 @@ from falcohost.clock import SYSTEM, Clock
 #: Longest wait of one turn, in seconds.
 TURN = 1.0
 
+#: What is looked at once a second is looked at in the first turn after this part of it. So turns that come a little
+#: early, such as with a worker's report, are no turns besides.
+ALMOST = 0.9
+
 
 #: What the kernel says if it has no room for one more descriptor to watch.
 _NO_ROOM: Final = (errno.ENOSPC, errno.ENOMEM)

@@ -11,12 +11,14 @@ from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.texts import printable
 from falcohost.host.kernel_files import read_kernel_file
+from falcohost.host.supervision import freezer
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.tampering import TAMPERED
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import log
 
 #: Seconds between two looks, and most characters of a cgroup's path in an alert.
-PAUSE: Final = 1.0
+PAUSE: Final = ALMOST
 MOST_TOLD: Final = 200
 
 #: Flag of a process that ends (include/linux/sched.h); SIGKILL in a set of signals that wait.
@@ -31,7 +33,7 @@ def cgroups_of(pid: int, before: bytes = b"") -> bytes:
     killed. So its flags are read after them, unless they are as *before*.
     """
     try:
-        there = read_kernel_file(f"/proc/{pid}/cgroup")
+        there = freezer.cgroups_of(pid)
         if there == before:
             return there
         facts = read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()

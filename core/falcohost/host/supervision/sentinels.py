@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 from falcohost.alert import Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.host.supervision.child import Child
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.process import Times
 from falcohost.host.supervision.watchdog import RaiseAlert
 from falcohost.log import NOTICE, log
@@ -102,7 +103,7 @@ class Sentinels:
     def check(self) -> None:
         """Once a second, look at what has come back, and cause the next events."""
         now = self._clock.monotonic()
-        if not self._watched or now - self._last < PAUSE:
+        if not self._watched or now - self._last < ALMOST * PAUSE:
             return
         suspended = self._slept()
         woken = now - self._last > ASLEEP or abs(suspended - self._suspended) > _STEADY

@@ -13,7 +13,7 @@ from falcohost.host.channel import Channel
 from falcohost.host.checked import LINES, LINES_AT_ONCE, Limit
 from falcohost.host.shortage import no_process
 from falcohost.host.supervision.backoff import RestartDelay
-from falcohost.host.supervision.loop import Loop, Timer
+from falcohost.host.supervision.loop import ALMOST, Loop, Timer
 from falcohost.host.supervision.process import A_SIGNAL, ENDED, ForkedProcess
 from falcohost.host.supervision.unstarted import Unstarted
 from falcohost.host.supervision.watchdog import ASLEEP, RaiseAlert
@@ -27,7 +27,7 @@ SHORT: Final = 1.0
 
 #: Seconds between two looks at whether it is stopped, and between two questions; after so many without an answer it is
 #: replaced. The store takes the questions for a sign that the supervisor works.
-LOOKS: Final = 1.0
+LOOKS: Final = ALMOST
 ASKS: Final = 3.0
 SILENT: Final = 60.0
 

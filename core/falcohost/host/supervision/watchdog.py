@@ -18,6 +18,7 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.host.stalled import ASKS_TO_END
 from falcohost.host.supervision.child import Child
 from falcohost.host.supervision.freezer import FROZEN
+from falcohost.host.supervision.loop import ALMOST
 from falcohost.host.supervision.preparation import Preparation
 from falcohost.host.supervision.process import A_SIGNAL, Process
 from falcohost.log import log
@@ -31,7 +32,7 @@ GRACE: Final = 1.0
 ASLEEP: Final = 5.0
 
 #: Seconds between two looks at whether workers are stopped; one that is, both times, is replaced.
-LOOKS: Final = 1.0
+LOOKS: Final = ALMOST
 
 #: Seconds from one replacement at once to the next; meanwhile who is stopped is seen by those looks.
 AT_ONCE: Final = 5.0

@@ -92,7 +92,7 @@ class Maps:
             result = look_up(map_fd, before, ctypes.byref(last), keys, values, ctypes.byref(number), None)
             if result not in (0, -errno.ENOENT) or number.value != count:  # Linux before 5.13, if a place has values
                 return [self.lookup(map_fd, _U32.pack(place), size) for place in places]
-            there = values.raw
+            there = ctypes.string_at(values, count * size)
             found += [there[place : place + size] for place in wanted]
         return found
 

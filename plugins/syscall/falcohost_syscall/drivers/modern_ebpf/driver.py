@@ -58,8 +58,8 @@ from falcohost_syscall.pushdown.needs import needs
 PERIOD: Final = 0.05
 #: Seconds from the read for which the probe has woken the reader to the next one: few calls come alone.
 SOON: Final = 0.01
-#: Seconds after which an idle driver yields an empty batch.
-IDLE: Final = 0.5
+#: Seconds after which an idle driver yields an empty batch. Two take less than a second, in which a worker reports.
+IDLE: Final = 0.49
 #: Least number of seconds between two comparisons of the table with /proc after a loss.
 SWEEP: Final = 10.0
 #: Seconds between two looks for long texts of processes that have ended.
