@@ -128,6 +128,10 @@ class Integrity:
             if loaded.is_frozen(self._probe.map_fd(name), _NOBODY):
                 yield self._is_broken(f"the map '{name}' was frozen")
 
+    def close(self) -> None:
+        """Let go of what it has in the kernel."""
+        self._digest.close()
+
     def _is_broken(self, what: str) -> str:
         self._broken = what
         return f"{what}; everything is loaded anew"

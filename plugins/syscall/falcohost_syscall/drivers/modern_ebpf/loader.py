@@ -392,8 +392,9 @@ class Loader:
 
     def close(self) -> None:
         """Unload the probe."""
-        if self._ignored is not None:
-            self._ignored.close()
+        for one in (self._ignored, self._integrity):
+            if one is not None:
+                one.close()
         if isinstance(self.collection, Collection):
             self.collection.close()
         self.collection.watched.close()

@@ -124,6 +124,12 @@ def test_arrays_are_compared_with_one_call(leave, former, successor, by):
     digest = loader._integrity._digest
 
     assert digest.is_of(digest._version, lambda: pytest.fail("it was made anew"))
+    if by == "successor":
+        program = digest._program
+        successor.close()
+        del successor.probe
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(program)
 
 
 def entry(loader, name):
