@@ -121,16 +121,19 @@ class WatchedFiles:
         before = self._known
         if due is None:
             self._unsure.clear()
-        found = {path: self._identity(path) for path in (paths if due is None else due)}
-        others = {path for path, one in found.items() if _file(one) != _file(before.get(path))}
+        new = {
+            path: one
+            for path in (paths if due is None else due)
+            if (one := self._identity(path, known := before.get(path))) is not known
+        }
+        others = {path for path, one in new.items() if _file(one) != _file(before.get(path))}
         if others and due is not None:
             return self._look(paths)  # the file of one path is that of others
-        there = {path: one for path, one in found.items() if one is not None}
         if due is None:
-            others |= before.keys() - there.keys()
-            self._known = there
-        else:
-            before.update(there)
+            others |= before.keys() - set(paths)
+        if new or others:
+            now = before | new
+            self._known = {path: one for path in paths if (one := now.get(path)) is not None}
         if others or not self._is_told:
             self._one_of_each = tuple({file: path for path, (_, file) in self._known.items()}.values())
             self._tell()
@@ -152,18 +155,22 @@ class WatchedFiles:
                     self._told[file] = value
             self._is_told = True
 
-    def _identity(self, path: str) -> _Found | None:
-        """Return the identity of the file at *path*, or None; directories cannot have hard links and are left out."""
+    def _identity(self, path: str, known: _Found | None) -> _Found | None:
+        """Return the identity of the file at *path*, *known* if that is still so, or None if there is none.
+
+        Directories cannot have hard links and are left out.
+        """
         try:
-            self._unsure.discard(path)
             status = os.stat(path)  # noqa: PTH116 # there may be hundreds, each second
-            if stat.S_ISDIR(status.st_mode):
-                return None
             stamp = (status.st_dev, status.st_ino, status.st_ctime_ns)
-            known = self._known.get(path)
-            return known if known is not None and known[0] == stamp else (stamp, self._identify(path))
+            if known is not None and known[0] == stamp:
+                return known
+            self._unsure.discard(path)
+            return None if stat.S_ISDIR(status.st_mode) else (stamp, self._identify(path))
         except (OSError, LibbpfError) as error:
-            if not isinstance(error, OSError) or error.errno not in _ABSENT:
+            if isinstance(error, OSError) and error.errno in _ABSENT:
+                self._unsure.discard(path)
+            else:
                 self._unsure.add(path)
             return None
 

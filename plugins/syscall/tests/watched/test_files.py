@@ -74,9 +74,9 @@ def looked_at(monkeypatch):
     """Return how often each path was looked at, which is done every few milliseconds."""
     found, identity = Counter(), WatchedFiles._identity
 
-    def counted(self, path):
+    def counted(self, path, known):
         found[path] += 1
-        return identity(self, path)
+        return identity(self, path, known)
 
     monkeypatch.setattr(WatchedFiles, "_identity", counted)
     return found
