@@ -117,7 +117,15 @@ def _has_podman(config: Config) -> bool:
 
 
 def _matches(pattern: str) -> bool:
-    return any(True for _ in Path("/").glob(pattern.lstrip("/")))
+    """Return whether something matches *pattern*, each second: glob takes ten times as long for ``/home/*/x``."""
+    above, star, below = pattern.partition("/*/")
+    if not star or "*" in above + below:
+        return any(True for _ in Path("/").glob(pattern.lstrip("/")))
+    try:
+        with os.scandir(f"{above}/") as entries:
+            return any(is_there(f"{one.path}/{below}") for one in entries)
+    except OSError:
+        return False
 
 
 def _containerd(path: str, longest: int) -> Engine:

@@ -65,7 +65,10 @@ def _are_frozen(version_1: str | None, version_2: str | None) -> bool:
     if root is not None and version_2 is not None and is_frozen(root, version_2):
         return True
     try:
-        return version_1 is not None and read_kernel_file(f"{_folder(version_1)}/{_STATE}").strip() != b"THAWED"
+        return (
+            version_1 is not None
+            and read_kernel_file(f"{VERSION_1}/{version_1.lstrip('/')}/{_STATE}").strip() != b"THAWED"
+        )
     except OSError:  # the root's has none
         return False
 
