@@ -2,6 +2,9 @@
 
 Each folder in which a name is looked up is marked before that. So a path leads to the same file, or to none, until a
 mark tells of a change or mounts change, if the file systems on its way tell of all changes.
+
+Where anybody may make files, as in ``/tmp``, a mark would tell of theirs all the time. If what such a folder has on the
+way is a folder, it is asked at each look whether it is still the same instead.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
@@ -40,12 +44,12 @@ class Way(NamedTuple):
     """The way of a path.
 
     :ivar names: the folders' numbers (:meth:`FolderChanges.mark`) and the names that are looked up in them.
-    :ivar folders: the paths of these folders.
-    :ivar told: each change of where it leads is told.
+    :ivar asked: paths of folders of which it is asked at each look whether they still have these numbers.
+    :ivar told: each change of where it leads is told, or asked for.
     """
 
     names: tuple[tuple[int, bytes], ...]
-    folders: tuple[bytes, ...]
+    asked: tuple[tuple[bytes, int], ...]
     told: bool
 
 
@@ -59,15 +63,12 @@ class Ways:
         self._changes = changes
         self._ways: dict[str, Way] = {}
         self._by_number: dict[int, set[str]] = {}
-        self._again: dict[bytes, int] = {}
+        self._asked: dict[bytes, int] = {}
         self.untold: AbstractSet[str] = frozenset()
 
     def follow(self, paths: Collection[str], changed: AbstractSet[int]) -> AbstractSet[str]:
-        """Follow those of *paths* anew that lead through *changed* folders, or are new; return which these are.
-
-        Folders of whose changes not all are told may have become others: they are marked again.
-        """
-        changed = {*changed, *(number for one, number in self._again.items() if self._changes.mark(one) != number)}
+        """Follow those of *paths* anew that lead through *changed* folders, or are new; return which these are."""
+        changed = {*changed, *(number for one, number in self._asked.items() if self._changes.mark(one) != number)}
         stale = set[str]().union(*(self._by_number.get(number, ()) for number in changed))
         stale = {path for path in paths if path in stale or path not in self._ways}
         at_once = _AtOnce(self._changes)
@@ -98,13 +99,8 @@ class Ways:
         for number in self._by_number.keys() - by_number.keys():
             self._changes.unmark(number)
         self._by_number = by_number
-        untold = {path: way for path, way in self._ways.items() if not way.told}
-        self.untold = untold.keys()
-        self._again = {
-            folder: number
-            for way in untold.values()
-            for folder, (number, _) in zip(way.folders, way.names, strict=True)
-        }
+        self.untold = {path for path, way in self._ways.items() if not way.told}
+        self._asked = dict(one for way in self._ways.values() for one in way.asked)
 
 
 class _AtOnce:
@@ -114,12 +110,14 @@ class _AtOnce:
         self._changes = changes
         self._marks: dict[bytes, tuple[int, bool]] = {}
         self._targets: dict[bytes, tuple[bytes | None, bool]] = {}
+        self._modes: dict[bytes, int] = {}
 
     def way(self, path: bytes) -> Way:
         """Return the way of *path*."""
         names: list[tuple[int, bytes]] = []
-        folders: list[bytes] = []
-        here, links, told = b"/", 0, True
+        folders: list[tuple[bytes, int]] = []
+        asked: list[tuple[bytes, int]] = []
+        here, links, told, asks = b"/", 0, True, False
         rest = path.split(b"/")[::-1]
         while rest:
             name = rest.pop()
@@ -128,10 +126,16 @@ class _AtOnce:
             if name == b"..":
                 here = here.rpartition(b"/")[0] or b"/"
                 continue
+            there = here + name if here == b"/" else here + b"/" + name
+            if any(rest) and self._mode(here) & stat.S_IWOTH and stat.S_ISDIR(self._mode(there)):
+                here, asks = there, True
+                continue
             number, tells = self._mark(here)
             names.append((number, name))
-            folders.append(here)
-            there = here + name if here == b"/" else here + b"/" + name
+            folders.append((here, number))
+            if asks:
+                asked.append((here, number))
+                asks = False
             target, known = self._target(there)
             told = told and tells and known
             if target is _NO_LINK:
@@ -142,7 +146,17 @@ class _AtOnce:
                 break
             rest += target.split(b"/")[::-1]
             here = b"/" if target.startswith(b"/") else here
-        return Way(tuple(names), tuple(folders), told)
+        return Way(tuple(names), tuple(asked if told else folders), told)
+
+    def _mode(self, path: bytes) -> int:
+        """Return the mode of a file, or of a symbolic link; 0: there is none."""
+        if (found := self._modes.get(path)) is None:
+            try:
+                found = os.lstat(path).st_mode
+            except OSError:
+                found = 0
+            self._modes[path] = found
+        return found
 
     def _mark(self, folder: bytes) -> tuple[int, bool]:
         """Mark a folder; return its number, and whether all of its changes are told from now on."""

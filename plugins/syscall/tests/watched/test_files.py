@@ -275,3 +275,25 @@ def test_other_paths(tmp_path, often):
         wait_until(lambda: probe.has(tmp_path / "y"))
     finally:
         watched.close()
+
+
+def test_a_folder_in_which_anybody_may_write(tmp_path, start, looks, monkeypatch):
+    """What others make in it is not told, where it only has a folder on the way; that one is asked for at each look."""
+    for name in ("deep", "new"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        (tmp_path / "all" / name / "x").write_text(name)
+    (tmp_path / "all").chmod(0o777)
+    probe = start(tmp_path / "all/deep/x", tmp_path / "all/deep/none/y")
+    wait_until(lambda: time.monotonic() > looks[-1] + 0.2)
+    before = len(looks)
+    (tmp_path / "all/other").write_text("")
+    (tmp_path / "all/deep").rename(tmp_path / "all/gone")
+    (tmp_path / "all/new").rename(tmp_path / "all/deep")
+    time.sleep(0.2)
+    assert len(looks) == before
+    monkeypatch.setattr(files, "INTERVAL", 2 * files.REST)
+    (tmp_path / "all/gone/none").mkdir()  # which was on the way, and still has its mark
+    wait_until(lambda: probe.has(tmp_path / "all/deep/x"))
+    (tmp_path / "all/deep/none").mkdir()
+    (tmp_path / "all/deep/none/y").write_text("")
+    wait_until(lambda: len(probe.watched) == 2)

@@ -108,3 +108,21 @@ def test_a_folder_of_which_not_all_is_told_becomes_another(changes, tmp_path, mo
 
     assert {path} == ways.follow(paths, set())
     assert {b"x"} == names(changes, tmp_path / "deep")
+
+
+def test_folders_in_which_anybody_may_write(changes, tmp_path):
+    """They are marked for files, for links, and for what does not exist, and not for a folder on the way."""
+    for folder in ("one/deep", "other/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder).parent.chmod(0o777)
+    (tmp_path / "other/link").symlink_to("deep")
+    ways = Ways(changes)
+    ways.follow(
+        [str(tmp_path / name) for name in ("one/deep/x", "other/deep/x", "other/link/y", "other/none/x")], set()
+    )
+
+    assert set() == names(changes, tmp_path / "one")
+    assert {b"link", b"none"} == names(changes, tmp_path / "other")
+    assert {b"x"} == names(changes, tmp_path / "one/deep")
+    assert {b"x", b"y"} == names(changes, tmp_path / "other/deep")
+    assert not ways.untold
