@@ -156,6 +156,15 @@ def test_candidates_and_what_a_rule_is_filed_under_are_told():
     assert matcher.filed(matcher.rules[-1], "open") is None
 
 
+def test_what_most_rules_ask_for_finds_none_of_them():
+    """A long text that nearly all rules compare with is taken for common, so each is filed under something else."""
+    rules = [rule(f"{number}", f"s.text = usual-and-long and s.path = /a/{number}") for number in range(40)]
+    matcher = Matcher(rules)
+
+    assert ["7"] == [one.name for one in matcher.candidates(Happening({"s.text": "usual-and-long", "s.path": "/a/7"}))]
+    assert not matcher.candidates(Happening({"s.text": "usual-and-long"}))
+
+
 def counted(name, reads):
     """Return a field that counts how often it is read."""
 

@@ -3,10 +3,12 @@
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from world import CATALOG, Happening
 
 from falcohost.engine.catalog import TypeCheckError
-from falcohost.engine.render import TEXT_LIMIT
+from falcohost.engine.render import TEXT_LIMIT, json_value, list_shown, text_of
 from falcohost.engine.template import Template
 
 EVENT = Happening(
@@ -217,3 +219,13 @@ def test_a_huge_value_is_cut_in_text():
 def test_a_column_cannot_be_endless():
     """A width beyond reason is taken as the widest that there is."""
     assert 4096 == len(message("%99999999999s.text"))
+
+
+@given(st.lists(st.text(max_size=5) | st.integers() | st.booleans() | st.just("x" * TEXT_LIMIT), max_size=4))
+def test_a_list_of_texts_is_shown_like_any_list(values):
+    """The text and the JSON of a list of texts are made at once; they are those of each of its values."""
+    whole = f"({','.join(map(text_of, values))})"
+    text = whole if len(whole) <= TEXT_LIMIT else whole[:TEXT_LIMIT] + "…"
+
+    assert (text, json_value(values)) == list_shown(tuple(values))
+    assert ("<NA>", None) == list_shown(None)

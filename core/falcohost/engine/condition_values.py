@@ -18,8 +18,8 @@ import msgspec
 
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.beginnings import opened
-from falcohost.engine.code.expressions import read
 from falcohost.engine.code.module import Module, compile_condition
+from falcohost.engine.code.reads import call, read
 from falcohost.engine.evttypes import event_types
 from falcohost.engine.ir import Check, Exists, Expr, FieldRef, checks, fields, operand_fields
 from falcohost.engine.operands import value_type
@@ -124,7 +124,7 @@ def keeper(rule: Rule) -> Keep:
     of = module.names.of
     values = ", ".join(f"{of(ref.text, 'name', ref.text)}: {read(module.names, ref)}" for ref in refs)
     whole = module.function([f"    return {of(_encode)}({{{values}}})"])
-    single = [(ref.text, module.function([f"    return {read(module.names, ref)}"])) for ref in refs]
+    single = [(ref.text, module.function([f"    return {call(module.names, ref)}"])) for ref in refs]
     functions = module.functions()
     all_at_once, one_by_one = functions[whole], [(name, functions[function]) for name, function in single]
     answers = _Answers(rule.condition)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -82,6 +82,62 @@ def lookup(path: str) -> Callable[[Any], Any]:
     return _walk(path_keys(path), ABSENT)
 
 
+class Place(NamedTuple):
+    """Where a getter finds its value.
+
+    :ivar keys: the keys that lead to it from an event's record.
+    :ivar read: returns the value from what is there and the argument; None: a text is the value, and of anything else
+        the getter itself makes one.
+    """
+
+    keys: tuple[str, ...]
+    read: Callable[[Any, Arg], Any] | None = None
+
+
+def text_getter(path: str) -> Getter:
+    """Return the getter of a text field at *path*, as Falco's plugins read it: null and other types are shown as JSON.
+
+    :raises PluginError: *path* is not a valid path.
+    """
+    place = Place(path_keys(path))
+    walk = _walk(place.keys, ABSENT)
+
+    def get(event: Any, arg: Arg) -> str | None:
+        value = walk(event.record)
+        if value.__class__ is str:
+            return value
+        return None if value is ABSENT else json_text(value)
+
+    return placed(get, lambda arg: place)
+
+
+def value_getter(path: str, read: Callable[[Any, Arg], Any]) -> Getter:
+    """Return the getter of what *read* makes of the value at *path* and the argument; None if nothing is there.
+
+    :raises PluginError: *path* is not a valid path.
+    """
+    place = Place(path_keys(path), read)
+    walk = _walk(place.keys, ABSENT)
+
+    def get(event: Any, arg: Arg) -> Any:
+        value = walk(event.record)
+        return None if value is ABSENT else read(value, arg)
+
+    return placed(get, lambda arg: place)
+
+
+def placed(get: Getter, place: Callable[[Arg], Place | None]) -> Getter:
+    """Say where *get* finds its value, for which generated code then need not call it; where nothing is, it is None."""
+    get.place = place  # type: ignore[attr-defined]
+    return get
+
+
+def place_of(get: Getter, arg: Arg) -> Place | None:
+    """Return where *get* finds the value for *arg*, if it is known."""
+    place = getattr(get, "place", None)
+    return None if place is None else cast("Place | None", place(arg))
+
+
 def _walk(keys: tuple[str, ...], missing: Any) -> Callable[[Any], Any]:
     first, *rest = keys
     if not rest:
@@ -138,4 +194,5 @@ def _path_getter(path: str, family: Family) -> Getter:
             return json_text(value)
         return value if fitting is None or value.__class__ in fitting else None
 
-    return get
+    place = Place(path_keys(path))
+    return placed(get, lambda arg: place) if family is Family.STRING else get

@@ -43,6 +43,20 @@ def text_renderer(operand: Operand) -> Render:
     return one
 
 
+def list_shown(values: tuple[Any, ...] | None) -> tuple[str, object]:
+    """Return the text and the JSON value of a list of texts."""
+    if values is None:
+        return MISSING, None
+    if values.__class__ is tuple:
+        try:
+            text = ",".join(values)
+        except TypeError:  # one of them is no text
+            text = "\n"
+        if text.isascii() and text.isprintable() and len(text) <= TEXT_LIMIT - 2:  # as most are
+            return f"({text})", [*values]
+    return _cut("(" + ",".join(map(text_of, values)) + ")"), json_value(values)
+
+
 def text_of(value: Any) -> str:
     """Return the text of one value."""
     if isinstance(value, str):

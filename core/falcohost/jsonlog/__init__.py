@@ -4,7 +4,7 @@ A plugin describes its log (:class:`JsonLog`) and where it is (:func:`file_input
 it reads texts, splits them into records, decodes only the fields that rules read, and counts what cannot be read.
 """
 
-from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys
+from falcohost.engine.paths import ABSENT, at, json_text, lookup, path_keys, text_getter, value_getter
 from falcohost.jsonlog.blocks import read_blocks
 from falcohost.jsonlog.check import files_check, open_problem
 from falcohost.jsonlog.decode import whole_record
@@ -55,7 +55,9 @@ __all__ = [
     "pushed",
     "read_blocks",
     "resource_at",
+    "text_getter",
     "texts",
     "user_at",
+    "value_getter",
     "whole_record",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from falcohost.engine.paths import ABSENT, json_text
+from falcohost.engine.paths import ABSENT, Place, json_text, placed
 from falcohost.fields import Arg, ArgKind, Field, FieldType
 
 #: How deeply a record nests at most that ``json.obj`` shows with a line for each value.
@@ -53,6 +53,12 @@ def _value(event: Any, arg: Arg) -> str | None:
     return None if value is ABSENT else json_text(value)
 
 
+def _place(arg: Arg) -> Place | None:
+    """Return where the value at a pointer is; None if a step may lead into an array."""
+    steps = pointer_steps(str(arg))
+    return None if not steps or any(step.isdigit() for step in steps[1:]) else Place(steps)
+
+
 def _object(event: Any, arg: Arg) -> str:
     text = msgspec.json.encode(event.record)
     # What nests deeply stays in one line: each value within would have a line of its own with thousands of blanks.
@@ -80,7 +86,7 @@ def _rows() -> Iterator[Field]:
             type=FieldType.CHARBUF,
             description="Value at a JSON pointer (RFC 6901); anything but a string is shown as JSON."
             + where.format("value"),
-            get=_value,
+            get=placed(_value, _place),
             arg=ArgKind.KEY,
             arg_required=True,
         )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from falcohost.engine.code.inline import direct, inline
 from falcohost.engine.code.names import Names
 from falcohost.engine.code.predicates import predicate
+from falcohost.engine.code.reads import call, read
 from falcohost.engine.ir import (
     And,
     Check,
@@ -32,8 +33,7 @@ from falcohost.engine.ir import (
     Unanswered,
 )
 from falcohost.engine.operands import value_type
-from falcohost.engine.paths import getter
-from falcohost.fields import Compare, Family
+from falcohost.fields import Family
 from falcohost.lookups import PENDING
 
 #: Python's parser accepts 200 nested parentheses; deeper expressions than this become functions of their own.
@@ -149,8 +149,13 @@ class Expressions:
         number = self._kept.get(ref)
         if number is not None and have >> number & 1:
             return f"v{number}", 0
-        call = self._memory.field(ref) if self._memory else read(self._names, ref)
-        return (call, 0) if number is None else self._keep(number, call)
+        if self._memory:
+            text = self._memory.field(ref)
+        elif number is not None and self._written >> number & 1:
+            text = call(self._names, ref)  # what is written often is to be short
+        else:
+            text = read(self._names, ref)
+        return (text, 0) if number is None else self._keep(number, text)
 
     def _keep(self, number: int, text: str) -> tuple[str, int]:
         """Return the source of a value that *text* computes and the local *number* keeps, and the local's bit."""
@@ -208,12 +213,3 @@ class Expressions:
         test = self._names.made(lambda: pair_test(check.op, kind), "pair", check.op, kind)
         inner = self._guarded(right_text, "u", f"{test}({{{{}}}}, {{}})")
         return Code(self._guarded(left_text, "t", inner), left | more, left)
-
-
-def read(names: Names, ref: FieldRef) -> str:
-    """Return the source that reads *ref* from the event."""
-    arg = "None" if ref.arg is None else names.of_constant(ref.arg)
-    call = f"{names.of(getter(ref.field), ref.field.name, id(ref.field))}(e, {arg})"
-    kind = value_type(ref)
-    # An empty list counts as absent.
-    return f"({call} or None)" if kind.is_list or kind.compare is not Compare.SCALAR else call

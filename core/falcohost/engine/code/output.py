@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from falcohost.engine.code.expressions import read
 from falcohost.engine.code.module import Module
+from falcohost.engine.code.reads import read
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.known import known
 from falcohost.engine.operands import value_type
-from falcohost.engine.render import TEXT_LIMIT, joined, json_value, text_of, text_renderer
+from falcohost.engine.render import TEXT_LIMIT, joined, json_value, list_shown, text_of, text_renderer
 from falcohost.fields import Compare, Family
 
 #: From an event to the text and to the JSON values by name.
@@ -93,7 +93,7 @@ class _Output:
         kind = "value" if _shown(operand) is None else "shown"
         local = self._local(kind, operand)
         text = f"t{local}"
-        if not (kind == "value" and _is_text(operand)):
+        if not (kind == "value" and (_is_text(operand) or _is_texts(operand))):
             render = text_renderer(operand) if kind == "value" else text_of
             text = f"{self._of(render)}(v{local})"
         return f"{text}[:{width}].ljust({width})" if width else text
@@ -106,14 +106,14 @@ class _Output:
         if _shown(operand) is not None:
             return f"{of(json_value)}(v{self._local('shown', operand)})"
         local = self._local("value", operand)
-        if _is_text(operand):
+        if _is_text(operand) or _is_texts(operand):
             return f"j{local}"
         if value_type(operand).compare is not Compare.SCALAR:
             return f"{of(json_value)}({of(joined)}(v{local}))"
         return f"{of(json_value)}(v{local})"
 
     def _local(self, kind: str, operand: Operand) -> int:
-        """Read the value of *operand* into a local and return its number; a text is prepared for both uses."""
+        """Read the value of *operand* into a local and return its number; texts are prepared for both uses."""
         known = self._locals.get((kind, operand))
         if known is not None:
             return known
@@ -129,6 +129,8 @@ class _Output:
                 "    else:",
                 f"        t{local}, j{local} = {of(text_of)}({v}), {of(json_value)}({v})",
             ]
+        elif kind == "value" and _is_texts(operand):
+            self._body.append(f"    t{local}, j{local} = {of(list_shown)}(v{local})")
         return local
 
     def _read(self, kind: str, operand: Operand) -> str:
@@ -154,3 +156,9 @@ def _is_text(operand: Operand) -> bool:
     """Return whether the value is a single text, as most are."""
     kind = value_type(operand)
     return kind.kind.family is Family.STRING and not kind.is_list and kind.compare is Compare.SCALAR
+
+
+def _is_texts(operand: Operand) -> bool:
+    """Return whether the value is a list of texts."""
+    kind = value_type(operand)
+    return kind.kind.family is Family.STRING and kind.is_list and kind.compare is Compare.SCALAR

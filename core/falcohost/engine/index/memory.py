@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from falcohost.engine.code.expressions import UNREAD, read
+from falcohost.engine.code.expressions import UNREAD
 from falcohost.engine.code.module import Module, repeated_fields
+from falcohost.engine.code.reads import read
 from falcohost.engine.index.shared import Numbering, inner
 from falcohost.engine.ir import Expr, FieldRef
 

@@ -21,7 +21,7 @@ _WIDE = frozenset(("!=", "<", "<=", ">", ">="))
 NAMED = 0.5
 
 #: Least probability of a value that is the only one that many rules compare with, such as flags and states.
-USUAL, MANY = 0.3, 50
+USUAL, MANY = 0.3, 20
 
 #: Identifies a lookup: an operand in one form and kind, or a single check that is evaluated directly.
 Facility: TypeAlias = Hashable
