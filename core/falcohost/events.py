@@ -163,6 +163,8 @@ def subjects_of(event: Event) -> tuple[Subject, ...]:
     subject, resources = getattr(event, "subject", None), getattr(event, "resources", ())
     if not resources:
         return () if subject is None else (subject,)
+    if resources.__class__ is tuple and len(resources) < MOST_SUBJECTS:  # as most are
+        return resources if subject is None else (subject, *resources)
     return tuple(islice(resources if subject is None else chain((subject,), resources), MOST_SUBJECTS))
 
 

@@ -32,9 +32,13 @@ class Counts:
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """Count *alerts*."""
-        for alert in alerts:
-            self.rules[alert.rule] += alert.count
-            self.priorities[int(alert.priority)] += alert.count
+        known = [*alerts]
+        self.rules.update([alert.rule for alert in known])
+        self.priorities.update([int(alert.priority) for alert in known])
+        for alert in known:
+            if alert.count != 1:  # few are
+                self.rules[alert.rule] += alert.count - 1
+                self.priorities[int(alert.priority)] += alert.count - 1
 
     def clear(self) -> None:
         """Begin anew."""

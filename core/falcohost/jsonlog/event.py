@@ -30,6 +30,7 @@ PLUGIN_EVENT = "pluginevent"
 class Context:
     """Data that the events of one run share.
 
+    :ivar time_of: returns the time in an event's record, or None if it has none.
     :ivar memory: for fields that count over several events, read by their getters; None for most logs.
     :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
@@ -37,21 +38,17 @@ class Context:
     :ivar about_is_read: each record has what these two read, also if it is not whole.
     """
 
-    __slots__ = ("_time", "about_is_read", "cutter", "log", "memory", "resources", "start_ts", "subject")
+    __slots__ = ("about_is_read", "cutter", "log", "memory", "resources", "start_ts", "subject", "time_of")
 
     def __init__(self, log: JsonLog, memory: Any = None) -> None:
         self.log = log
         self.memory = memory
         self.cutter = Cutter(log.wrappers)
         self.start_ts: int | None = None
-        self._time = _time_reader(log)
+        self.time_of = _time_reader(log)
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
         self.about_is_read = log.about_reads is not None and not log.about_apart
         self.resources = harmless(_resources(log), f"source '{log.source}': resources")
-
-    def time_of(self, event: JsonEvent) -> int | None:
-        """Return the record's time, or None if it has none."""
-        return self._time(event)
 
 
 def _nobody(record: Record) -> None:
@@ -101,7 +98,8 @@ class Text:
     """
 
     __slots__ = (
-        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "context", "origin", "projection",
+        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "_raws", "context", "origin",
+        "projection",
     )  # fmt: skip
 
     def __init__(
@@ -113,6 +111,7 @@ class Text:
         projection: Projection,
         *,
         is_cut_off: bool = False,
+        raws: list[msgspec.Raw] | None = None,
     ) -> None:
         self.projection = projection
         self.context = context
@@ -120,6 +119,7 @@ class Text:
         self._offset = offset
         self._data = data
         self._is_cut_off = is_cut_off
+        self._raws = raws
         self._pieces: Sequence[Piece] | None = None
         self._at = -1
         self._piece: Piece
@@ -134,7 +134,9 @@ class Text:
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> Sequence[Piece]:
         """Return the records; the first call reports cause and offset of invalid JSON to *refuse*."""
         if self._pieces is None:
-            self._pieces = self.context.cutter.cut(self._data, self._offset, refuse, is_cut_off=self._is_cut_off)
+            self._pieces = self.context.cutter.cut(
+                self._data, self._offset, refuse, is_cut_off=self._is_cut_off, raws=self._raws
+            )
         return self._pieces
 
     def piece(self, index: int) -> Piece:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from falcohost.jsonlog.refusals import Refusals
 
@@ -54,6 +56,8 @@ class Texts:
 
     :ivar cursor: the cursor to store once all of their events are handled; None: no new one.
     :ivar is_cut_off: the end of the last text is missing, which has been counted.
+    :ivar raws: for each of *items* what is known of its records (:class:`~falcohost.jsonlog.split.Wrapped`); empty:
+        nothing.
     :ivar more: what follows, or the end, is there already: nothing has to be waited for.
     """
 
@@ -62,6 +66,7 @@ class Texts:
     cursor: str | None = None
     is_cut_off: bool = False
     more: bool = False
+    raws: Sequence[list[msgspec.Raw] | None] = ()
 
 
 class Input(Protocol):

@@ -114,12 +114,12 @@ class JsonSource:
         self._input.close()
 
     def _events(self, texts: Texts) -> Iterator[JsonEvent]:
-        for offset, data in texts.items:
+        for (offset, data), raws in zip(texts.items, texts.raws or repeat(None), strict=False):
             if len(data) > self._input.limits.record and self._has_too_many(data):
                 self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
                 continue
             projection = self._projection  # which a new plan replaces, perhaps amid these records
-            text = Text(self._context, texts.origin, offset, data, projection, is_cut_off=texts.is_cut_off)
+            text = Text(self._context, texts.origin, offset, data, projection, is_cut_off=texts.is_cut_off, raws=raws)
             records = self._decoded(data, projection)
             wraps = records is None and self._may_wrap(data)
             events: Iterable[JsonEvent] = self._each(text, wraps=wraps) if records is None else self._all(text, records)

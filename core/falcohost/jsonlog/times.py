@@ -29,7 +29,11 @@ def parse_time(value: Any) -> int | None:
     counts seconds, milliseconds, microseconds or nanoseconds since the epoch, depending on its size.
     """
     if isinstance(value, str):
-        if value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
+        if len(value) == _MICROSECONDS and value[19] == "." and value[26] == "Z" and value.isascii():
+            minute, second, digits = _minute(value[:17]), _SECONDS.get(value[17:19]), value[20:26]
+            if minute is not None and second is not None and digits.isdigit():
+                return minute + second + int(digits) * 1000
+        elif value[-1:] == "Z" and (ts := _usual_time(value)) is not None:
             return ts
         match = _TEXT.fullmatch(value)
         return _text_time(match) if match is not None else _number_text(value)
@@ -50,23 +54,26 @@ def _usual_time(text: str) -> int | None:
     second = _SECONDS.get(text[17:19])
     if minute is None or second is None:
         return None
-    return _bounded((minute + second) * SECOND + fraction)
+    return minute + second + fraction
 
 
 #: Length of a time in the usual form without a fraction.
 _WHOLE_SECOND = len("2026-11-27T12:00:00Z")
 
-#: The seconds of a minute; the last is a leap second.
-_SECONDS = {f"{number:02}": number for number in range(61)}
+#: And of one with microseconds, as Kubernetes writes it.
+_MICROSECONDS = len("2026-11-27T12:00:00.000000Z")
+
+#: The seconds of a minute, in nanoseconds; the last is a leap second.
+_SECONDS = {f"{number:02}": number * SECOND for number in range(61)}
 
 
 # Many records have the same minute.
 @functools.lru_cache(maxsize=1024)
 def _minute(text: str) -> int | None:
-    """Return the time of *text*, which ends before the seconds of a minute, in seconds; None: it is none."""
+    """Return the time of *text*, which ends before the seconds of a minute; None: it is none, or one of the last."""
     match = _TEXT.fullmatch(text + "00")
     ts = None if match is None else _text_time(match)
-    return None if ts is None else ts // SECOND
+    return None if ts is None or _bounded(ts + 62 * SECOND) is None else ts
 
 
 def _text_time(match: re.Match[str]) -> int | None:

@@ -23,8 +23,11 @@ class Form:
     """The accepted format.
 
     :ivar read: called in the thread that serves all senders, so it must be fast.
+    :ivar wrappers: keys under which a body in the usual format has its records in one array, as the log's; they are
+        found while the body is checked then.
     :ivar types: the accepted content types.
     """
 
     read: Read = _records
     types: tuple[str, ...] = ("application/json", "application/x-ndjson")
+    wrappers: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.web import RequestHandler, stream_request_body
 
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.jsonlog.split import Wrapped
 from falcohost.log import log
 from falcohost.web.address import Address
 from falcohost.web.body import Body, Rejected, too_large
@@ -85,6 +86,7 @@ class Desk:
         self.refusals = refusals
         self.connections = connections
         self.strangers = _Strangers()
+        self.wrapped = Wrapped(form.wrappers) if form.wrappers else None
 
 
 @stream_request_body
@@ -98,6 +100,7 @@ class WebhookHandler(RequestHandler):
         self._body: Body | None = None
         self._rejected: Rejected | None = None
         self._thrown_away = 0
+        self._raws: list[msgspec.Raw] | None = None
 
     def set_default_headers(self) -> None:
         """Remove the header that reveals the server's software."""
@@ -208,7 +211,9 @@ class WebhookHandler(RequestHandler):
         headers = self.request.headers
         if not self._desk.secret.signs(body, headers.get(self._desk.secret.header)):
             raise self._unsigned()
-        return self._desk.form.read(headers, body)
+        if self._desk.wrapped is not None:
+            self._raws = self._desk.wrapped.records(body)
+        return body if self._raws is not None else self._desk.form.read(headers, body)
 
     def _unsigned(self) -> Rejected:
         self._desk.strangers.note(self.request.remote_ip or "?", "signature")
@@ -251,7 +256,8 @@ class WebhookHandler(RequestHandler):
             if not stored.done():
                 stored.set_result(result)
 
-        delivery = Delivery(body, lambda result: loop.call_soon_threadsafe(settle, result))  # type: ignore[arg-type]
+        raws, self._raws = self._raws, None
+        delivery = Delivery(body, lambda result: loop.call_soon_threadsafe(settle, result), raws)  # type: ignore[arg-type]
         if not self._desk.inbox.give(delivery):
             self._desk.inbox.release(len(body))
             return False

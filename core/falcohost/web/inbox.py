@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 #: Called once, from any thread: whether the alerts are stored (False: not known, and never will be).
 Answer = Callable[[bool], None]
 
@@ -29,10 +31,11 @@ IDLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A request's *body*, and the function *answer* to call with the result."""
+    """A request's *body*, and the function *answer* to call with the result; *raws*: what is known of its records."""
 
     body: bytes
     answer: Answer
+    raws: list[msgspec.Raw] | None = None
 
 
 class Inbox:
@@ -76,15 +79,15 @@ class Inbox:
 
     # the thread that matches
 
-    def take(self) -> tuple[list[bytes], str | None]:
-        """Return the waiting bodies and the cursor for them; if there are none, wait a little first."""
-        bodies = self._next()
-        if not bodies:
+    def take(self) -> tuple[list[Delivery], str | None]:
+        """Return the waiting requests and the cursor for them; if there are none, wait a little first."""
+        found = self._next()
+        if not found:
             return [], None
         self._serial += 1
         self._pause = SOON
-        self._taken.append((self._serial, bodies))
-        return [delivery.body for delivery in bodies], f"{self._life}:{self._serial}"
+        self._taken.append((self._serial, found))
+        return found, f"{self._life}:{self._serial}"
 
     def ack(self, cursor: str) -> None:
         """Answer the requests up to *cursor*."""

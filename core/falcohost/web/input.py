@@ -138,8 +138,9 @@ class WebhookInput:
         assert self._server is not None
         self._server.start()
         while self._server.runs:
-            bodies, cursor = self._inbox.take()
-            yield Texts(self._origin, [(0, body) for body in bodies], cursor)
+            found, cursor = self._inbox.take()
+            raws = [one.raws for one in found]
+            yield Texts(self._origin, [(0, one.body) for one in found], cursor, raws=raws)
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
 
     def give(self, text: bytes, answer: Answer) -> bool:

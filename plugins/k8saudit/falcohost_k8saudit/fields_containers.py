@@ -105,8 +105,18 @@ def _gather(value: Any, index: Any, *keys: str) -> list[Any] | None:
 
 def _each(value: Any, index: Any, key: str) -> tuple[str, ...] | None:
     """Return the value under *key* of each container; None if one of them lacks it."""
+    if index is None and value.__class__ is list:
+        try:
+            named = [container[key] for container in value]
+        except (KeyError, TypeError):  # one lacks it, or is no object
+            named = []
+        if named and {*map(type, named)} == _TEXTS:  # as most are
+            return tuple(named)
     found = _gather(value, index, key)
     return None if found is None or ABSENT in found else texts(found)
+
+
+_TEXTS = {str}
 
 
 def _only(values: tuple[str, ...] | None) -> str | None:
@@ -115,7 +125,7 @@ def _only(values: tuple[str, ...] | None) -> str | None:
 
 def _repositories(value: Any, index: Any) -> tuple[str, ...] | None:
     images = _each(value, index, "image")
-    return None if images is None else tuple(image.split(":")[0].split("@")[0] for image in images)
+    return None if images is None else tuple([image.split(":", 1)[0].split("@", 1)[0] for image in images])
 
 
 def _words(key: str) -> Callable[[Any, Any], Any]:

@@ -26,13 +26,13 @@ def resources(record: dict[str, Any]) -> tuple[ResourceSubject, ...]:
     A request about all objects of a kind, such as a list, has ``*`` for the name.
     """
     ref = record.get("objectRef")
-    if not isinstance(ref, dict) or (kind := _text(ref.get("resource"))) is None:
+    if ref.__class__ is not dict:
         return ()
-    group, namespace = _text(ref.get("apiGroup")), _text(ref.get("namespace"))
-    name = _text(ref.get("name")) or _text(_name_in_answer(record)) or "*"
-    kind = f"k8s.{kind}" if group is None else f"k8s.{kind}.{group}"
-    return (ResourceSubject(kind, name if namespace is None else f"{namespace}/{name}"),)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    kind, group, namespace, name = ref.get("resource"), ref.get("apiGroup"), ref.get("namespace"), ref.get("name")
+    if kind.__class__ is not str or not kind:
+        return ()
+    if name.__class__ is not str or not name:
+        name = _name_in_answer(record)
+        name = name if name and isinstance(name, str) else "*"
+    kind = f"k8s.{kind}.{group}" if group and isinstance(group, str) else f"k8s.{kind}"
+    return (ResourceSubject(kind, f"{namespace}/{name}" if namespace and isinstance(namespace, str) else name),)

@@ -13,6 +13,7 @@ from falcohost.web import WebhookInput
 from falcohost_k8saudit.cloudwatch import cloudwatch_input
 from falcohost_k8saudit.config import NAME, read_config
 from falcohost_k8saudit.resources import READS, resources
+from falcohost_k8saudit.webhook import WRAPPERS
 from falcohost_k8saudit.wrappings import MARKS, unwrapped
 
 #: Falco's message about a document that is not an audit event.
@@ -42,7 +43,7 @@ LOG = JsonLog(
     source="k8s_audit",
     plugin=NAME,
     time="stageTimestamp",
-    wrappers=("items", "records", "logEvents"),
+    wrappers=WRAPPERS,
     skip=_other_kind,
     keeps=_keeps,
     skip_reads=("kind",),

@@ -15,6 +15,8 @@ def text(value: Any) -> str | None:
     """Return *value* as text, or None if it is absent. JSON's null becomes the text ``null``."""
     if value.__class__ is str:
         return value
+    if value.__class__ is bool:
+        return "true" if value else "false"
     return None if value is ABSENT else json_text(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from falcohost.settings import Settings
-from falcohost.web import Listener, WebLimits, read_address, read_secret
+from falcohost.web import Form, Listener, WebLimits, read_address, read_secret
 
 #: The environment variable that may hold the token.
 TOKEN = "FALCOHOST_K8SAUDIT_TOKEN"
@@ -14,6 +14,9 @@ _CERTIFICATE, _BODY = "sslCertificate", "webhookMaxBatchSize"
 _TOKEN_FILE, _CLIENT_CA, _OPEN = "tokenFile", "clientCA", "allowUnauthenticated"
 
 KEYS = (_CERTIFICATE, _BODY, _TOKEN_FILE, _CLIENT_CA, _OPEN)
+
+#: Keys under which lists of events hold them.
+WRAPPERS = ("items", "records", "logEvents")
 
 #: Falco's default file with certificate and key.
 CERTIFICATE = "/etc/falco/falco.pem"
@@ -32,6 +35,7 @@ def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
         secret=read_secret(plugin, token_file=token_file, variable=TOKEN, client_ca=given.text(_CLIENT_CA)),
         certificate=Path(given.text(_CERTIFICATE, CERTIFICATE)),
         files=(Path(token_file),) if token_file else (),
+        form=Form(wrappers=WRAPPERS),
         open_to_all=given.truth(_OPEN),
         opens=f"init_config.{_OPEN}: true",
         asks=f"init_config.{_TOKEN_FILE} or the environment variable {TOKEN}, or init_config.{_CLIENT_CA} with https://",

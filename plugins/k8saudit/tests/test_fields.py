@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falcohost.engine.paths import getter
-from falcohost.jsonlog import event_of
+from falcohost.jsonlog import ABSENT, event_of
 from falcohost.testing import projection_problems
 from falcohost_k8saudit.fields import FIELDS
 from falcohost_k8saudit.source import LOG
+from falcohost_k8saudit.values import gather, texts
 
 BY_NAME = {field.name: field for field in FIELDS}
 
@@ -174,3 +177,21 @@ def test_fields_read_what_they_say(corpus, soak):
     records = [json.loads(line) for file in soak(files, files[:2]) for line in file.read_text().split("\n") if line]
 
     assert projection_problems(FIELDS, [POD, ROLE, SERVICE, *records]) == []
+
+
+CONTAINERS = st.lists(
+    st.dictionaries(st.sampled_from(["image", "name"]), st.sampled_from(["a:1", "b@c", ""]) | st.integers(), max_size=2)
+    | st.just("odd")
+    | st.lists(st.just({"image": "inner"}), max_size=2),
+    max_size=3,
+)
+
+
+@given(CONTAINERS)
+def test_usual_containers_are_read_like_any(containers):
+    """The names of containers, of which most have one that is a text, are what the walk through all arrays finds."""
+    found = gather(containers, None, "image")
+    expected = None if found is None or ABSENT in found else texts(found)
+    event = event_of(LOG, {"auditID": "a", "requestObject": {"spec": {"containers": containers}}})
+
+    assert expected == getter(BY_NAME["ka.req.pod.containers.image"])(event, None)

@@ -305,7 +305,7 @@ class StoreProcess:
     def _count(self, alerts: Sequence[Alert]) -> None:
         if alerts:
             self._trimming.used()
-        self._counts.add(alert for alert in alerts if alert.source != INTERNAL)
+        self._counts.add([alert for alert in alerts if alert.source != INTERNAL])
 
     def _count_again(self, after: int, takers: Container[str]) -> None:
         """Count what a former store process has stored and not told of."""
