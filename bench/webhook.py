@@ -3,14 +3,15 @@
 The real agent with Falco's public rules for Kubernetes, bound to one core with all of its processes; senders on the
 others post lists of events as an API server does, each over one connection that is kept. The names and
 times of events vary; *--matching* in a thousand are such that a rule matches. Events count in requests that were
-answered with 200; the latency is that of whole requests. A sender begins again after 40 requests, and alerts are known
-then. Events per CPU second count the CPU time of all of the agent's processes, so they say something on a busy machine,
-too.
+answered with 200; the latency is that of whole requests. A sender begins again after 40 requests, with the events of
+the next hour or, with *--again*, with the same ones, whose alerts are known then. Events per CPU second count the CPU
+time of all of the agent's processes, so they say something on a busy machine, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import http.client
 import json
 import os
@@ -29,6 +30,13 @@ CORPUS = Path(__file__).resolve().parent.parent.parent / "shared/corpus"
 TRACES = CORPUS / "regression/trace_files/k8s_audit"
 
 
+#: What stands for the hour and for a part of the id in events, until they are sent.
+HOUR, AUDIT = "2026-11-25T15", "7d2e"
+
+#: The hours of one line of figures, each of 40 requests of a sender: no line has so many.
+HOURS = 1000
+
+
 def event(number: int, matching: int) -> dict[str, object]:
     """Return an event that no rule wants, but for *matching* in a thousand."""
     if number % 1000 < matching:
@@ -44,17 +52,18 @@ def event(number: int, matching: int) -> dict[str, object]:
             "annotations": {"authorization.k8s.io/decision": "allow", "authorization.k8s.io/reason": ""},
         }  # fmt: skip
     return found | {
-        "auditID": f"{number:08x}-7d2e-4f6b-9c0a-3b1d5e8f7a90",
+        "auditID": f"{number:08x}-{AUDIT}-4f6b-9c0a-3b1d5e8f7a90",
         "stage": "ResponseComplete",
-        "stageTimestamp": f"2026-11-25T15:{number // 60 % 60:02}:{number % 60:02}.{number % 1_000_000:06}Z",
+        "stageTimestamp": f"{HOUR}:{number // 60 % 60:02}:{number % 60:02}.{number % 1_000_000:06}Z",
     }
 
 
 class Sender(threading.Thread):
-    """Posts *bodies* in turn until *until*."""
+    """Posts *bodies* in turn until *until*, from the hour with the number *first* on; None: the same ones again."""
 
-    def __init__(self, port: int, bodies: list[bytes], until: float) -> None:
+    def __init__(self, port: int, bodies: list[bytes], until: float, first: int | None) -> None:
         super().__init__()
+        self._first = first
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._bodies, self._until = bodies, until
         self.seconds: list[float] = []
@@ -64,8 +73,11 @@ class Sender(threading.Thread):
         """Post."""
         number = 0
         while time.monotonic() < self._until:
+            turn, place = divmod(number, len(self._bodies))
+            body = self._bodies[place]
+            if self._first is not None:
+                body = at_hour(body, self._first + turn)
             begun = time.monotonic()
-            body = self._bodies[number % len(self._bodies)]
             self._connection.request("POST", "/k8s-audit", body, {"Content-Type": "application/json"})
             answer = self._connection.getresponse()
             answer.read()
@@ -76,13 +88,22 @@ class Sender(threading.Thread):
             number += 1
 
 
-def measure(agent: int, port: int, senders: int, size: int, matching: int, seconds: float) -> dict[str, float]:
+def at_hour(body: bytes, number: int) -> bytes:
+    """Return *body* with the events of the hour with this number, which have other times and ids."""
+    hour = datetime.datetime(2026, 1, 1) + datetime.timedelta(hours=number)
+    body = body.replace(HOUR.encode(), f"{hour:%Y-%m-%dT%H}".encode())
+    return body.replace(f"-{AUDIT}-".encode(), f"-{number:04x}-".encode())
+
+
+def measure(
+    agent: int, port: int, senders: int, size: int, matching: int, seconds: float, first: int | None
+) -> dict[str, float]:
     """Print one line of figures of the *agent* with this pid, and return them."""
     bodies = [
         [_list([event(number, matching) for number in range(first, first + size)]) for first in _starts(sender, size)]
         for sender in range(senders)
     ]
-    threads = [Sender(port, own, time.monotonic() + seconds) for own in bodies]
+    threads = [Sender(port, own, time.monotonic() + seconds, first) for own in bodies]
     begun, cpu = time.monotonic(), cpu_seconds(agent)
     for thread in threads:
         thread.start()
@@ -122,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="for each line")
     parser.add_argument("--matching", type=int, default=1, help="events in a thousand that a rule matches")
+    parser.add_argument("--again", action="store_true", help="the same events again, whose alerts are stored already")
     options = parser.parse_args()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -136,8 +158,16 @@ def main() -> None:
             os.sched_setaffinity(0, cores[:-1] or cores)
             print(f"agent on core {cores[-1]}, {options.matching} of 1000 events match")
             figures = {
-                f"{senders}x{size}": measure(agent.process.pid, port, senders, size, options.matching, options.seconds)
-                for senders, size in ((1, 1), (8, 1), (1, 100), (4, 400))
+                f"{senders}x{size}": measure(
+                    agent.process.pid,
+                    port,
+                    senders,
+                    size,
+                    options.matching,
+                    options.seconds,
+                    None if options.again else line * HOURS,
+                )
+                for line, (senders, size) in enumerate(((1, 1), (8, 1), (1, 100), (4, 400)))
             }
             print(json.dumps(figures))
         finally:

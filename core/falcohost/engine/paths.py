@@ -94,19 +94,20 @@ class Place(NamedTuple):
     read: Callable[[Any, Arg], Any] | None = None
 
 
-def text_getter(path: str) -> Getter:
-    """Return the getter of a text field at *path*, as Falco's plugins read it: null and other types are shown as JSON.
+def text_getter(path: str, other: Callable[[Any], str | None] | None = None) -> Getter:
+    """Return the getter of a text field at *path*.
 
+    :param other: returns what null and values of other types are shown as; default: as JSON.
     :raises PluginError: *path* is not a valid path.
     """
     place = Place(path_keys(path))
-    walk = _walk(place.keys, ABSENT)
+    walk, shown = _walk(place.keys, ABSENT), other or json_text
 
     def get(event: Any, arg: Arg) -> str | None:
         value = walk(event.record)
         if value.__class__ is str:
             return value
-        return None if value is ABSENT else json_text(value)
+        return None if value is ABSENT else shown(value)
 
     return placed(get, lambda arg: place)
 

@@ -20,7 +20,7 @@ import msgspec
 Answer = Callable[[bool], None]
 
 #: Bytes of requests after which no more are added to the same cursor.
-TOGETHER = 1 << 20
+TOGETHER = 4 << 20
 
 #: Shortest and longest interval of checks whether something is stored, while a sender waits, in seconds.
 SOON, LATER = 0.001, 0.02

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from falcohost import Field, FieldType
-from falcohost.jsonlog import ABSENT, json_text, lookup
+from falcohost.jsonlog import ABSENT, json_text, text_getter, value_getter
 
 MOST = 2**64 - 1
 
@@ -45,18 +45,8 @@ def as_count(value: Any) -> int | None:
 
 def text(name: str, path: str, description: str) -> Field:
     """Return a field with the text at *path*."""
-    read = lookup(path)
-
-    def get(event: Any, _: Any) -> str | None:
-        value = read(event.record)
-        return value if type(value) is str else as_text(value)  # without a call for most values
-
-    def get_member(event: Any, _: Any) -> str | None:
-        value = event.record.get(path, ABSENT)
-        return value if type(value) is str else as_text(value)
-
-    getter = get_member if path.isidentifier() else get
-    return Field(name=name, type=FieldType.CHARBUF, description=description, get=getter, reads=(path,))
+    get = text_getter(path, as_text)
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=get, reads=(path,))
 
 
 def json(name: str, path: str, description: str) -> Field:
@@ -70,15 +60,9 @@ def truth(name: str, path: str, description: str) -> Field:
 
 
 def of_value(name: str, path: str, description: str, convert: Callable[[Any], str | None]) -> Field:
-    """Return a field with the value that *convert* makes of the value at *path*, which may be ABSENT."""
-    read = lookup(path)
-    return Field(
-        name=name,
-        type=FieldType.CHARBUF,
-        description=description,
-        get=lambda event, _: convert(read(event.record)),
-        reads=(path,),
-    )
+    """Return a field with the value that *convert* makes of the value at *path*, if there is one."""
+    get = value_getter(path, lambda value, _: convert(value))
+    return Field(name=name, type=FieldType.CHARBUF, description=description, get=get, reads=(path,))
 
 
 def of_record(
