@@ -1,18 +1,19 @@
-"""Asks S3 and SQS with less work than boto3's, once boto3 has asked the same.
+"""Asks S3 and SQS with less work than boto3's, for what boto3 would ask.
 
-A request of boto3 takes 0.6 ms of Python: most of that finds out anew where a bucket is, and how to ask. So its first
-request to a bucket or a queue is remembered as it was sent, and later ones are made like it, and sent over connections
-that the source's own thread drives. What is not answered as expected is asked for again by boto3, which decides what it
-means.
+A request of boto3 takes 0.6 ms of Python: most of that finds out anew where a bucket is, and how to ask. So boto3 makes
+one request to a bucket, or to SQS, which is looked at and not sent. Those that are sent are made like it, over
+connections that the source's own thread drives. What is not answered as expected is asked for again by boto3, which
+decides what it means; what it has sent then is the model.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -28,8 +29,15 @@ _SIGNED: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^ ]+/\d{8}/([^/, ]+)/
 
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 
-#: Headers of SQS that are signed, the first before and the second after those of the signature.
+#: Headers of SQS that are signed, the first before and the second after those of the signature. The second is the
+#: service and the operation.
 _OF_SQS: Final = ("Content-Type", "X-Amz-Target")
+
+#: All of SQS, as there are ways of buckets: a queue is named by the request's parameters only.
+_SQS: Final = "sqs"
+
+#: A key, and a queue, for requests that are not sent.
+_ANY: Final = "any"
 
 #: Headers that each request has anew, or does without.
 _ANEW: Final = {"authorization", "range", "if-match", "content-length", "content-type"}
@@ -67,7 +75,7 @@ class Via(NamedTuple):
 
 
 class _Like(NamedTuple):
-    """What requests to one bucket or queue have in common; *begin* is the URL, of an object without its key."""
+    """What requests to one bucket or to SQS have in common; *begin* is the URL, of an object without its key."""
 
     begin: str
     region: str
@@ -75,11 +83,12 @@ class _Like(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """Where requests to one bucket or queue go, and what they have in common.
+    """Where requests to one bucket or to SQS go, and what they have in common.
 
     :ivar path: the path, of an object without its key.
     :ivar before: what precedes the path in a request: for a proxy that forwards, the rest of the URL.
-    :ivar signed: headers that are signed, before and after those of AWS, as they are signed.
+    :ivar signed: headers that are signed, before and after those of AWS, as they are signed; the last one without the
+        operation.
     :ivar more: the headers that are not signed, each with its end of line.
     """
 
@@ -92,29 +101,73 @@ class _Way(NamedTuple):
     more: str
 
 
+class _NotSent(Exception):
+    """Ends a request of boto3 before it is sent."""
+
+
+class _Seen(threading.local):
+    """What boto3 asks in a thread: the last request, and whether it is only made to be looked at."""
+
+    request: Any = None
+    is_held: bool = False
+
+
 class _Direct:
     """What remembers requests of *client*, and makes others like them."""
 
     def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via, service: str) -> None:
+        client.meta.events.register(f"before-send.{service}", self._see)
+        self._client = client
         self._credentials = credentials
         self._exchanges = exchanges
         self._via = via
         self._service = service
-        self._seen = threading.local()
+        self._seen = _Seen()
         self._ways: dict[str, _Way] = {}
+        self._guesses: set[str] = set()
         self._failures: dict[str, int] = {}
         self._others: dict[str, int] = {}
 
     def is_learning(self, name: str) -> bool:
-        """Return whether boto3 is being asked for what tells how to ask directly, so that it is worth to wait."""
-        return name not in self._ways and 0 < self._others.get(name, 0) <= _FAILURES
+        """Return whether something has been asked whose answer tells how to ask, so that it is worth to wait for it."""
+        return name in self._guesses or (name not in self._ways and 0 < self._others.get(name, 0) <= _FAILURES)
 
     def _see(self, request: Any, **given: Any) -> None:
         self._seen.request = request
+        if self._seen.is_held:
+            raise _NotSent
+
+    def _model(self, name: str) -> _Like | None:
+        """Have boto3 make a request; return what is like it."""
+        raise NotImplementedError
+
+    def _guess(self, name: str) -> _Way | None:
+        """Return how to ask by what boto3 would send; None: that is not known before it has sent something."""
+        if len(self._ways) >= MOST or name in self._others or name in self._failures:
+            return None
+        self._seen.is_held = True
+        try:
+            found = self._model(name)
+        except Exception:  # boto3 says what is wrong when it is asked
+            found = None
+        finally:
+            self._seen.is_held, self._seen.request = False, None
+        if found is None:
+            return None
+        self._guesses.add(name)
+        way = self._ways[name] = self._way(found)
+        return way
+
+    def _held(self, ask: Callable[[], object]) -> Any:
+        """Return the request that boto3 makes to *ask*."""
+        with contextlib.suppress(_NotSent):
+            ask()
+        return self._seen.request
 
     def _learn(self, name: str, like: Callable[[Any], _Like | None], *, failed: bool) -> None:
         """Remember the request that boto3 has just sent in this thread; *failed*: one of ours like it had failed."""
-        request, self._seen.request = getattr(self._seen, "request", None), None
+        request, self._seen.request = self._seen.request, None
+        self._guesses.discard(name)
         if failed:
             self._failures[name] = self._failures.get(name, 0) + 1
             self._ways.pop(name, None)
@@ -133,7 +186,7 @@ class _Direct:
             more += server.proxy_headers
         first, last = (f"{name.lower()}:{like.headers[name]}\n" if name in like.headers else "" for name in _OF_SQS)
         host = f"host:{where.netloc}\n"
-        return _Way(server, where.path, before, like.region, f"{first}{host}", last, more)
+        return _Way(server, where.path, before, like.region, f"{first}{host}", last.rpartition(".")[0], more)
 
     def _ask(
         self,
@@ -144,8 +197,8 @@ class _Direct:
         take: Callable[[T | None], None],
     ) -> bool:
         """Ask for what *read* understands; return False if boto3 has to be asked."""
-        way = self._ways.get(name)
-        if way is None or self._has_to_renew():
+        way = None if self._has_to_renew() else self._ways.get(name) or self._guess(name)
+        if way is None:
             self._others[name] = self._others.get(name, 0) + 1
             return False
         self._others.pop(name, None)
@@ -154,6 +207,11 @@ class _Direct:
             found = None if answer is None else read(answer)
             if found is not None:
                 self._failures.pop(name, None)
+                self._guesses.discard(name)
+            elif name in self._guesses:  # as boto3 is asked now
+                self._guesses.discard(name)
+                self._ways.pop(name, None)
+                self._others[name] = 1
             take(found)
 
         self._exchanges.ask(way.server, partial(self._request, way, make(way)), most, taken)
@@ -166,7 +224,7 @@ class _Direct:
 
     def _request(self, way: _Way, asked: Asked) -> bytes:
         credentials = self._credentials.get_frozen_credentials()
-        lines = signed(credentials, way.region, self._service, time.strftime(_TIME, time.gmtime()), asked)
+        lines = signed(credentials, way.region, self._service, _time(int(time.time())), asked)
         size = f"content-length:{len(asked.body)}\r\n" if asked.body else ""
         query = f"?{asked.query}" if asked.query else ""
         head = f"{asked.method} {way.before}{asked.path}{query} HTTP/1.1\r\n{lines}{way.more}{size}\r\n"
@@ -178,8 +236,6 @@ class DirectGets(_Direct):
 
     def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via) -> None:
         super().__init__(client, credentials, exchanges, via, "s3")
-        for asked in ("GetObject", "ListObjectsV2"):
-            client.meta.events.register(f"before-send.s3.{asked}", self._see)
 
     def get(self, bucket: str, key: str, size: int, take: Callable[[Got | None], None]) -> bool:
         """Ask for the first *size* bytes of an object; False: boto3 has to be asked. None is taken: so it has, too."""
@@ -189,6 +245,9 @@ class DirectGets(_Direct):
             return Asked("GET", way.path + _quoted(key), "", f"{way.signed}{span}", "host;range;")
 
         return self._ask(bucket, make, size, _read_object, take)
+
+    def _model(self, name: str) -> _Like | None:
+        return _like_object(self._held(lambda: self._client.get_object(Bucket=name, Key=_ANY)), _ANY)
 
     def page(self, bucket: str, where: dict[str, str], take: Callable[[Page | None], None]) -> bool:
         """Ask for a page of a listing; *where* are the parameters of S3."""
@@ -213,21 +272,29 @@ class DirectPosts(_Direct):
 
     def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via) -> None:
         super().__init__(client, credentials, exchanges, via, "sqs")
-        for asked in ("ReceiveMessage", "DeleteMessageBatch"):
-            client.meta.events.register(f"before-send.sqs.{asked}", self._see)
+
+    def _model(self, name: str) -> _Like | None:
+        return _like_post(self._held(lambda: self._client.get_queue_url(QueueName=_ANY)))
 
     def ask(self, operation: str, body: bytes, take: Callable[[bytes | None], None]) -> bool:
         """Ask for *operation* with the parameters in *body*, as JSON; False: boto3 has to be asked."""
 
         def make(way: _Way) -> Asked:
             names = "content-type;host;", ";x-amz-target"
-            return Asked("POST", way.path, "", way.signed, names[0], way.signed_last, names[1], body)
+            last = f"{way.signed_last}.{operation}\n"
+            return Asked("POST", way.path, "", way.signed, names[0], last, names[1], body)
 
-        return self._ask(operation, make, _MESSAGES, _read_post, take)
+        return self._ask(_SQS, make, _MESSAGES, _read_post, take)
 
-    def learn(self, operation: str, *, failed: bool = False) -> None:
-        """Take note that boto3 has just asked for *operation*, in this thread."""
-        self._learn(operation, _like_post, failed=failed)
+    def learn(self, *, failed: bool = False) -> None:
+        """Take note that boto3 has just asked for something, in this thread."""
+        self._learn(_SQS, _like_post, failed=failed)
+
+
+@lru_cache(maxsize=1)
+def _time(seconds: int) -> str:
+    """Return how a time is written in requests, many of which share a second."""
+    return time.strftime(_TIME, time.gmtime(seconds))
 
 
 def _read_object(answer: Answer) -> Got | None:
@@ -263,7 +330,7 @@ def _like_object(request: Any, key: str) -> _Like | None:
 
 
 def _like_post(request: Any) -> _Like | None:
-    """Return what a *request* to SQS has in common with others of the same operation; None: it is not of JSON."""
+    """Return what a *request* to SQS has in common with others; None: it is not of JSON."""
     like = _like(request, "sqs", request.url)
     return like if like is not None and set(_OF_SQS) <= set(like.headers) and "?" not in request.url else None
 

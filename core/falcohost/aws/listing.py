@@ -15,11 +15,13 @@ class Page(NamedTuple):
     :ivar objects: keys, and when they arrived, in seconds since the epoch.
     :ivar at: the time by S3's clock.
     :ivar token: continues the listing; None at its end.
+    :ivar folders: prefixes of more keys, if these end at a delimiter.
     """
 
     objects: list[tuple[str, float]]
     at: float
     token: str | None
+    folders: list[str]
 
 
 def read_page(text: bytes, date: str) -> Page | None:
@@ -35,11 +37,14 @@ def read_page(text: bytes, date: str) -> Page | None:
             (each.findtext(key) or "", datetime.fromisoformat(each.findtext(modified) or "").timestamp())
             for each in root.iterfind(f"{space}Contents")
         ]
+        folders = [each.findtext(f"{space}Prefix") or "" for each in root.iterfind(f"{space}CommonPrefixes")]
         if is_quoted:
             objects = [(unquote_plus(name), at) for name, at in objects]
+            folders = [unquote_plus(name) for name in folders]
         token = root.findtext(f"{space}NextContinuationToken")
-        if not all(name for name, _ in objects) or (root.findtext(f"{space}IsTruncated") == "true") is (token is None):
+        has_names = all(name for name, _ in objects) and all(folders)
+        if not has_names or (root.findtext(f"{space}IsTruncated") == "true") is (token is None):
             return None
-        return Page(objects, parsedate_to_datetime(date).timestamp(), token)
+        return Page(objects, parsedate_to_datetime(date).timestamp(), token, folders)
     except (ElementTree.ParseError, ValueError, OverflowError):
         return None

@@ -44,7 +44,7 @@ def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
     bucket = Bucket(session.client("s3"), given.bucket)
     what = f"s3://{given.bucket}/{given.prefix} can be listed"
     try:
-        prefix = next(layout.partitions(bucket.folders, given.prefix, given.accounts), given.prefix)
+        prefix = _first_prefix(bucket, given)
         page = bucket.page(prefix, "", None)
     except FalcohostError as error:
         yield what, RetriedProblem(error)
@@ -56,6 +56,18 @@ def _of_bucket(session: AwsSession, given: S3Settings) -> Iterator[Finding]:
         yield what, RetriedProblem(text)
         return
     yield "its objects can be read", _problem(lambda: bucket.body(logs[0]))
+
+
+def _first_prefix(bucket: Bucket, given: S3Settings) -> str:
+    """Return the first of the prefixes that are listed."""
+    looking = layout.partitions(given.prefix, given.accounts)
+    found = next(looking, given.prefix)
+    while isinstance(found, layout.Below):
+        try:
+            found = looking.send(bucket.folders(found.folder))
+        except StopIteration:
+            return given.prefix
+    return found
 
 
 def _of_queue(session: AwsSession, given: SqsSettings) -> Iterator[Finding]:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Generator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from falcohost_cloudtrail.interval import Interval
 
@@ -26,29 +27,32 @@ _NAME_TIME = re.compile(r"_CloudTrail_[^_/]+_(\d{8}T\d{4})Z_[^/]*$")
 _IN_ACCOUNT = re.compile(r"(?:^|/)(\d{12})/CloudTrail/")
 _DAY = re.compile(r"(\d{4}/\d\d/\d\d)/")
 
-#: Returns the folders right below a folder of the bucket.
-Folders = Callable[[str], Iterable[str]]
+
+class Below(NamedTuple):
+    """Asks for the folders right below *folder* of the bucket, which are to be sent."""
+
+    folder: str
 
 
-def partitions(folders: Folders, prefix: str, accounts: Collection[str]) -> Iterator[str]:
+def partitions(prefix: str, accounts: Collection[str]) -> Generator[str | Below, list[str] | None, None]:
     """Yield the prefixes to list below *prefix*: each region of *accounts* or of all accounts, else *prefix* itself.
 
-    The keys of a region are in order of time.
+    The keys of a region are in order of time. Where it has to know folders, it asks for them.
     """
     folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     if _REGION.fullmatch(folder):
         yield folder
     elif _TRAIL.fullmatch(folder):
-        yield from folders(folder)
+        yield from (yield Below(folder)) or ()
     elif found := _ACCOUNT.fullmatch(folder):
         if not accounts or found[1] in accounts:
-            yield from partitions(folders, f"{folder}CloudTrail/", accounts)
+            yield from partitions(f"{folder}CloudTrail/", accounts)
     elif _ROOT.fullmatch(folder):
-        for below in folders(folder):
+        for below in (yield Below(folder)) or ():
             if _ACCOUNT.fullmatch(below) or _ROOT.fullmatch(below):
-                yield from partitions(folders, below, accounts)
-    elif not _IN_ACCOUNT.search(folder) and (logs := f"{folder}AWSLogs/") in folders(folder):
-        yield from partitions(folders, logs, accounts)
+                yield from partitions(below, accounts)
+    elif not _IN_ACCOUNT.search(folder) and (logs := f"{folder}AWSLogs/") in ((yield Below(folder)) or ()):
+        yield from partitions(logs, accounts)
     else:
         yield prefix
 

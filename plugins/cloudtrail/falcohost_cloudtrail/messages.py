@@ -29,8 +29,9 @@ GATHER = 1.0
 _COUNT = "ApproximateReceiveCount"
 _RECEIVE, _DELETE = "ReceiveMessage", "DeleteMessageBatch"
 
-#: Seconds that giving messages back may take at the end.
+#: Seconds that giving messages back may take at the end; times that answers are awaited before, and seconds of each.
 _LAST = 2.0
+_TIMES, _AWAIT = 10, 0.1
 
 
 class Message(TypedDict):
@@ -65,8 +66,8 @@ class Direct(Protocol):
     def ask(self, operation: str, body: bytes, take: Callable[[bytes | None], None]) -> bool:
         """Have *take* called with the answer; False: boto3 has to be asked. So it has if None is taken."""
 
-    def learn(self, operation: str, *, failed: bool = False) -> None:
-        """Take note that boto3 has just asked for *operation* in this thread."""
+    def learn(self, *, failed: bool = False) -> None:
+        """Take note that boto3 has just asked for something in this thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Queue:
         """
         answer = asked(self.name, lambda: self.client.receive_message(**self._to_receive(seconds)))
         if self.direct is not None:
-            self.direct.learn(_RECEIVE, failed=failed)
+            self.direct.learn(failed=failed)
         return list(answer.get("Messages", []))
 
     def _to_receive(self, seconds: int) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class Queue:
         ask = self.client.delete_message_batch
         answer = asked(self.name, lambda: ask(QueueUrl=self.url, Entries=_entries(handles)))
         if self.direct is not None:
-            self.direct.learn(_DELETE, failed=failed)
+            self.direct.learn(failed=failed)
         return {handles[int(one["Id"])] for one in answer.get("Failed", []) if not one.get("SenderFault")}
 
 
@@ -203,7 +204,7 @@ class Messages:
         with self._lock:
             self._done.update(handles)
             self._gathers = more
-        while len(self._done) >= _TOGETHER and self._ask_delete():
+        while (len(self._done) >= _TOGETHER or (self._done and not more)) and self._ask_delete():
             pass
         with self._lock:
             if self._done and (not self._news or self._is_urgent()):
@@ -214,8 +215,12 @@ class Messages:
         with self._lock:
             self._held.difference_update(handles)
 
-    def close(self) -> None:
-        """Give back all messages that are not done."""
+    def close(self, drive: Callable[[float], None] | None = None) -> None:
+        """Give back all messages that are not done; *drive*: waits for answers to what was asked directly."""
+        for _ in range(_TIMES if drive is not None else 0):
+            if drive is None or not self._asked:
+                break
+            drive(_AWAIT)
         with self._lock:
             self._done |= self._asked  # what was asked for may be lost
             self._over = True
@@ -224,7 +229,7 @@ class Messages:
             self._thread.join(_LAST)
 
     def _ask_delete(self) -> bool:
-        """Ask directly that ten messages be deleted; return False if boto3 has to be asked."""
+        """Ask directly that up to ten messages be deleted; return False if boto3 has to be asked."""
         with self._lock:
             some = list(islice(self._done, _TOGETHER))
             self._done.difference_update(some)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from falcohost.aws import AwsError, asked, clock
@@ -21,11 +21,15 @@ _EMPTY = "InvalidRange"
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """A page of a listing, *at* a time of S3's clock; *token* continues the listing, None at its end."""
+    """A page of a listing, *at* a time of S3's clock; *token* continues the listing, None at its end.
+
+    :ivar folders: the prefixes of more objects, up to a delimiter, if one was given.
+    """
 
     objects: list[Listed]
     at: float
     token: str | None
+    folders: list[str] = field(default_factory=list)
 
 
 class Direct(Protocol):
@@ -55,15 +59,26 @@ class Bucket:
         self._direct = direct
         self.name = name
 
-    def ask_page(self, prefix: str, begin: str, token: str | None, take: Callable[[ListingPage | None], None]) -> bool:
+    def ask_page(
+        self,
+        prefix: str,
+        begin: str,
+        token: str | None,
+        take: Callable[[ListingPage | None], None],
+        *,
+        delimiter: str = "",
+    ) -> bool:
         """Ask directly for what :meth:`page` returns; False, or None taken: that has to be called."""
 
         def taken(page: Any) -> None:
             if page is not None:
-                page = ListingPage([Listed(key, modified) for key, modified in page.objects], page.at, page.token)
+                listed = [Listed(key, modified) for key, modified in page.objects]
+                page = ListingPage(listed, page.at, page.token, page.folders)
             take(page)
 
         where = {"prefix": prefix, **({"continuation-token": token} if token else {"start-after": begin})}
+        if delimiter:
+            where["delimiter"] = delimiter
         return self._direct is not None and self._direct.page(self.name, where, taken)
 
     def ask_body(self, key: str, take: Callable[[ObjectBody | None], None]) -> bool:
@@ -84,29 +99,28 @@ class Bucket:
 
         :raises AwsError: S3 did not answer, or refused.
         """
-        found: list[str] = []
-        token = None
-        while True:  # boto3's paginator would read the folders of all services' descriptions
-            page = self._listed(prefix, Delimiter="/", **({"ContinuationToken": token} if token else {}))
-            found += [str(each["Prefix"]) for each in page.get("CommonPrefixes", [])]
-            token = page.get("NextContinuationToken")
-            if token is None:
-                break
-        if self._direct is not None:
-            self._direct.learn(self.name)
+        page = self.page(prefix, "", None, delimiter="/")
+        found = page.folders
+        while page.token is not None:  # boto3's paginator would read the folders of all services' descriptions
+            page = self.page(prefix, "", page.token, delimiter="/")
+            found += page.folders
         return found
 
-    def page(self, prefix: str, begin: str, token: str | None, *, failed: bool = False) -> ListingPage:
+    def page(
+        self, prefix: str, begin: str, token: str | None, *, delimiter: str = "", failed: bool = False
+    ) -> ListingPage:
         """Return objects whose keys begin with *prefix* and are greater than *begin*; *failed*: not directly.
 
+        :param delimiter: keys that have it after *prefix* are left out, and what precedes it is among the folders.
         :raises AwsError: S3 did not answer, or refused.
         """
         where = {"ContinuationToken": token} if token else {"StartAfter": begin}
-        found = self._listed(prefix, **where)
+        found = self._listed(prefix, **where, **({"Delimiter": delimiter} if delimiter else {}))
         if self._direct is not None:
             self._direct.learn(self.name, failed=failed)
         listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
-        return ListingPage(listed, clock(found), found.get("NextContinuationToken"))
+        folders = [str(each["Prefix"]) for each in found.get("CommonPrefixes", [])]
+        return ListingPage(listed, clock(found), found.get("NextContinuationToken"), folders)
 
     def _listed(self, prefix: str, **where: str) -> Any:
         list_objects = self._client.list_objects_v2

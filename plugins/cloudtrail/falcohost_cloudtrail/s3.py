@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -148,12 +148,33 @@ class S3Input:
     def _partitions(self) -> Yielding[list[str]]:
         given = self._settings
         while True:
+            looking = layout.partitions(given.prefix, given.accounts)
+            found: list[str] = []
+            answer: list[str] | None = None
             try:
-                return (yield from self._waiting.call(
-                    lambda: list(layout.partitions(self._bucket.folders, given.prefix, given.accounts))
-                ))  # fmt: skip
+                while True:
+                    each = looking.send(answer)
+                    answer = None
+                    if isinstance(each, layout.Below):
+                        answer = yield from self._folders(each.folder)
+                    else:
+                        found.append(each)
+            except StopIteration:
+                return found
             except AwsError as error:
                 yield from self._waiting.pause(self._failures.failed(error))
+
+    def _folders(self, folder: str) -> Yielding[list[str]]:
+        """Return the folders right below *folder*.
+
+        :raises AwsError: S3 did not answer, or refused.
+        """
+        page = yield from self._waiting.end(self._listing(folder, "", None, delimiter="/"))
+        found = page.folders
+        while page.token is not None:
+            page = yield from self._waiting.end(self._listing(folder, "", page.token, delimiter="/"))
+            found += page.folders
+        return found
 
     def _read_partition(self, prefix: str) -> Yielding[None]:
         """Read new objects whose keys begin with *prefix*.
@@ -186,11 +207,11 @@ class S3Input:
             return None
         return self._listing(prefix, "", page.token)
 
-    def _listing(self, prefix: str, begin: str, token: str | None) -> Pending[ListingPage]:
+    def _listing(self, prefix: str, begin: str, token: str | None, *, delimiter: str = "") -> Pending[ListingPage]:
         bucket = self._bucket
         return self._waiting.ask(
-            lambda take: bucket.ask_page(prefix, begin, token, take),
-            lambda failed: bucket.page(prefix, begin, token, failed=failed),
+            lambda take: bucket.ask_page(prefix, begin, token, take, delimiter=delimiter),
+            lambda failed: bucket.page(prefix, begin, token, delimiter=delimiter, failed=failed),
         )
 
     def _fetched(self, key: str) -> Pending[ObjectBody]:
@@ -226,6 +247,11 @@ class S3Input:
 
     def _texts(self, fetched: Pending[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
+        is_next_there = self._is_next_there()
         for texts in body.texts(self._limits, self._refusals):
-            is_next_there = bool(self._ahead) and self._waiting.look(self._ahead[0][1])
-            yield replace(texts, cursor=self._pace.cursor(), more=is_next_there)
+            yield Texts(texts.origin, texts.items, self._pace.cursor(), texts.is_cut_off, is_next_there)
+            if texts.items:  # before that, what was unpacked is in the processor's cache
+                is_next_there = self._is_next_there()
+
+    def _is_next_there(self) -> bool:
+        return bool(self._ahead) and self._waiting.look(self._ahead[0][1])

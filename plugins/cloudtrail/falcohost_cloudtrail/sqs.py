@@ -6,19 +6,22 @@ happens to this process. Nothing that was not read is deleted.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, asked, is_about_the_object
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Limits, Refusals, Texts
 from falcohost.needs import Needs
 from falcohost.poll import BackOff, Failures
-from falcohost_cloudtrail.messages import Message, Messages, Queue
+from falcohost_cloudtrail.messages import Direct, Message, Messages, Queue
 from falcohost_cloudtrail.notifications import Named, Unknown, named
 from falcohost_cloudtrail.objects import Bucket, ObjectBody
 from falcohost_cloudtrail.waiting import IDLE, NOWHERE, Pending, Waiting, Yielding
@@ -75,14 +78,39 @@ class _Message:
     failed: bool = False
 
 
-def queue_url(client: Any, given: SqsSettings) -> str:
-    """Return the address of the queue, found through boto3's SQS *client*.
+class _Found(msgspec.Struct):
+    """SQS's answer to the question for a queue's address."""
+
+    url: str = msgspec.field(name="QueueUrl")
+
+
+def queue_url(client: Any, given: SqsSettings, direct: Direct | None = None, *, failed: bool = False) -> str:
+    """Return the address of the queue, found through boto3's SQS *client*; *failed*: it was not with *direct*.
 
     :raises AwsError: SQS did not answer, or refused.
     """
-    owner = {"QueueOwnerAWSAccountId": given.owner} if given.owner else {}
-    answer = asked(f"sqs://{given.queue}", lambda: client.get_queue_url(QueueName=given.queue, **owner))
+    answer = asked(f"sqs://{given.queue}", lambda: client.get_queue_url(**_which(given)))
+    if direct is not None:
+        direct.learn(failed=failed)
     return str(answer["QueueUrl"])
+
+
+def ask_queue_url(direct: Direct | None, given: SqsSettings, take: Callable[[str | None], None]) -> bool:
+    """Ask directly for what :func:`queue_url` returns; False, or None taken: that has to be called."""
+
+    def taken(answer: bytes | None) -> None:
+        url = None
+        if answer is not None:
+            with contextlib.suppress(msgspec.DecodeError, ValueError):
+                url = msgspec.json.decode(answer, type=_Found).url or None
+        take(url)
+
+    return direct is not None and direct.ask("GetQueueUrl", msgspec.json.encode(_which(given)), taken)
+
+
+def _which(given: SqsSettings) -> dict[str, str]:
+    owner = {"QueueOwnerAWSAccountId": given.owner} if given.owner else {}
+    return {"QueueName": given.queue, **owner}
 
 
 class SqsInput:
@@ -161,6 +189,7 @@ class SqsInput:
                 yield self._idle()
                 if receiving is None:
                     self._clock.sleep(IDLE)
+                    self._waiting.go_on()
                 else:
                     self._waiting.look(receiving, IDLE)
 
@@ -180,9 +209,10 @@ class SqsInput:
 
     def close(self) -> None:
         """Give back the messages that are not done."""
-        self._waiting.close()
+        driven = self._waiting.driven
         if self._messages is not None:
-            self._messages.close()
+            self._messages.close(None if driven is None else driven.drive)
+        self._waiting.close()
 
     def _idle(self) -> Texts:
         return Texts(NOWHERE, [], self._cursor)
@@ -195,9 +225,16 @@ class SqsInput:
         """Return the queue's address, as soon as SQS returns it."""
         while True:
             try:
-                return (yield from self._waiting.call(lambda: queue_url(self._sqs, self._settings)))
+                return (yield from self._waiting.end(self._asked_url()))
             except AwsError as error:
                 yield from self._waiting.pause(self._failures.failed(error))
+
+    def _asked_url(self) -> Pending[str]:
+        given = self._settings
+        return self._waiting.ask(
+            lambda take: ask_queue_url(self._posts, given, take),
+            lambda failed: queue_url(self._sqs, given, self._posts, failed=failed),
+        )
 
     def _wants_more(self) -> bool:
         in_hand = len(self._to_fetch) + len(self._ahead)
@@ -245,9 +282,11 @@ class SqsInput:
         message, one, fetched = self._ahead.popleft()
         try:
             body = yield from self._waiting.end(fetched)
+            is_next_there = self._is_next_there()
             for texts in body.texts(self._limits, self._refusals):
-                is_next_there = bool(self._ahead) and self._waiting.look(self._ahead[0][2])
-                yield replace(texts, cursor=self._cursor, more=is_next_there)
+                yield Texts(texts.origin, texts.items, self._cursor, texts.is_cut_off, is_next_there)
+                if texts.items:  # before that, what was unpacked is in the processor's cache
+                    is_next_there = self._is_next_there()
         except AwsError as error:
             if not message.failed:
                 self._object_failed(messages, message, one, error)
@@ -255,6 +294,9 @@ class SqsInput:
         message.left -= 1
         if not message.left:
             self._finish(message)
+
+    def _is_next_there(self) -> bool:
+        return bool(self._ahead) and self._waiting.look(self._ahead[0][2])
 
     def _finish(self, message: _Message) -> None:
         """Record that all objects of *message* were passed on."""

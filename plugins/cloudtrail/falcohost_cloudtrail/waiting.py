@@ -102,6 +102,11 @@ class Waiting:
             self.driven.drive(seconds)
         return pending.done()
 
+    def go_on(self) -> None:
+        """Send and take what is asked for directly, without waiting."""
+        if self.driven is not None:
+            self.driven.drive()
+
     def end(self, pending: Future[T] | Pending[T]) -> Yielding[T]:
         """Return the result of *pending*, or raise its exception."""
         while not self.look(pending, IDLE):

@@ -13,6 +13,7 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 from trail import BUCKET
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings
@@ -114,7 +115,7 @@ def directly(direct, *what):
 
 @pytest.mark.parametrize("lists", [True, False])
 def test_as_boto3_does(opened, bucket, user, aws, lists):
-    """Each object is what boto3 gets, signed for who checks that; boto3 itself is asked at most for the first one."""
+    """Each object is what boto3 gets, signed for who checks that; boto3 itself is asked for none."""
     for key in ODD:
         bucket.put(key, key.encode())
     expected = [Bucket(bucket.client, BUCKET).part(key, 0, "") for key in ODD]
@@ -125,7 +126,78 @@ def test_as_boto3_does(opened, bucket, user, aws, lists):
         source.page("", "", None)
 
     assert expected == [read(source, key) for key in ODD]
-    assert int(not lists) == source.asked.count
+    assert 0 == source.asked.count
+
+
+def test_nothing_is_sent_to_learn(opened, bucket, monkeypatch):
+    """How to ask is found out without a request of boto3's."""
+    bucket.put("a", b"content")
+    source = opened()
+    sent = []
+    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: sent.append(request))
+
+    assert (b"content", []) == (read(source, "a")[0], sent)
+
+
+@pytest.mark.parametrize("wrong", ["closed", "moved"])
+def test_guess_that_is_wrong(opened, bucket, scripted, monkeypatch, wrong):
+    """Where boto3 would not ask a bucket at last, one object tells; boto3 gets it, and others are asked for like it."""
+    for name in "abc":
+        bucket.put(name, b"content")
+    source = opened()
+    server = scripted(b"" if wrong == "closed" else b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n")
+    like = _Like(f"http://127.0.0.1:{server.port}/{BUCKET}/", "eu-central-1", {})
+    monkeypatch.setattr(source.direct, "_model", lambda name: like)
+    found = []
+    assert source.ask_body("a", found.append)
+    assert source.is_learning
+    wait_until(lambda: source.waiting.driven.drive(0.05) or found)
+    assert ([None], True) == (found, source.is_learning)
+    assert not source.ask_body("a", found.append)
+    assert b"content" == source.body("a", failed=True)._part
+
+    assert not source.is_learning
+    assert [b"content"] * 2 == [read(source, name)[0] for name in "bc"]
+    assert (1, 1) == (len(server.asked), source.asked.count)
+
+
+def test_guess_that_is_right(opened, bucket):
+    """Others wait for the first object until it is there."""
+    bucket.put("a", b"content")
+    source = opened()
+    found = []
+    assert source.ask_body("a", found.append)
+    assert source.is_learning
+    wait_until(lambda: source.waiting.driven.drive(0.05) or found)
+
+    assert (b"content", False) == (found[0]._part, source.is_learning)
+
+
+@pytest.mark.parametrize("name", ["", "no such name!", "fast--use1-az4--x-s3", "arn:aws:s3::1:accesspoint/a.mrap"])
+def test_buckets_that_are_left_to_boto3(opened, bucket, monkeypatch, name):
+    """How to ask some buckets is not guessed, nor anybody asked for it, and not each time."""
+    source = opened()
+    sent = []
+    monkeypatch.setattr(URLLib3Session, "send", lambda session, request: sent.append(request))
+    models = []
+    model = source.direct._model
+    monkeypatch.setattr(source.direct, "_model", lambda name: models.append(name) or model(name))
+
+    assert [False] * 3 == [source.direct.get(name, "a", 10, lambda got: None) for _ in range(3)]
+    assert ([], [name]) == (sent, models)
+
+
+def test_credentials_that_have_to_be_renewed(opened, bucket, monkeypatch):
+    """Nothing is guessed while credentials have to be asked for, which may take long; boto3 asks in its thread."""
+    bucket.put("a", b"content")
+    source = opened()
+    has_to_renew = True
+    monkeypatch.setattr(source.direct._credentials, "refresh_needed", lambda: has_to_renew, raising=False)
+    assert not source.ask_body("a", lambda body: None)
+    assert b"content" == source.body("a")._part
+    has_to_renew = False
+
+    assert (b"content", 1) == (read(source, "a")[0], source.asked.count)
 
 
 def test_no_object(opened, bucket):
@@ -173,6 +245,21 @@ def test_listed_as_by_boto3(opened, bucket, user, aws, monkeypatch, most):
     assert [page.objects for page in expected] == [page.objects for page in found]
     assert len(expected) == source.asked.listed - before
     assert all(abs(one.at - other.at) < 60 for one, other in zip(expected, found, strict=True))
+
+
+def test_folders(opened, bucket):
+    """Folders are those that boto3 lists."""
+    for key in ("a b/c/1", "a b/c/2", "a b/d/e/1", "a b/ü+/1", "a b/1", "c/1"):
+        bucket.put(key, b"content")
+    source = opened()
+    found = driven(
+        source,
+        lambda take: source.ask_page("a b/", "", None, take, delimiter="/"),
+        lambda failed: source.page("a b/", "", None, delimiter="/", failed=failed),
+    )
+
+    assert (["a b/c/", "a b/d/", "a b/ü+/"], ["a b/1"]) == (found.folders, [each.key for each in found.objects])
+    assert (0, found.folders) == (source.asked.listed, source.folders("a b/"))
 
 
 def test_listing_of_nothing(opened, bucket):

@@ -114,6 +114,32 @@ def test_deleted_directly():
     assert messages._held == set()
 
 
+def test_last_answers():
+    """At the end, answers to what was asked directly are awaited; boto3 does not ask the same again."""
+    queue = Deletions(is_direct=True)
+    messages = Messages(queue, "cloudtrail", ManualClock())
+    messages.start()
+    messages.hold(["a"])
+    messages.delete(["a"])
+    ((some, take),) = queue.asked
+    waited = []
+    messages.close(lambda seconds: waited.append(seconds) or (len(waited) == 2 and take(set())))
+
+    assert (["a"], 2, []) == (some, len(waited), queue.deleted)
+
+
+def test_last_answers_that_do_not_come():
+    """They are awaited for about a second; then boto3 asks."""
+    queue = Deletions(is_direct=True)
+    messages = Messages(queue, "cloudtrail", ManualClock())
+    messages.start()
+    messages.delete(["a"])
+    waited = []
+    messages.close(waited.append)
+
+    assert (1.0, [["a"]]) == (pytest.approx(sum(waited)), queue.deleted)
+
+
 def test_deletion_that_fails():
     """What could not be asked for directly is asked of boto3."""
     queue, clock = Deletions(is_direct=True), ManualClock()
