@@ -43,7 +43,8 @@ _ANY: Final = "any"
 _ANEW: Final = {"authorization", "range", "if-match", "content-length", "content-type"}
 _ANEW_PREFIXES: Final = ("x-amz", "amz-sdk-")
 
-#: Most buckets that are remembered, and times that a request made alike may fail where boto3's does not.
+#: Most buckets that are remembered, since who sends messages names them; and times that a request made alike may fail
+#: where boto3's does not.
 MOST: Final = 256
 _FAILURES: Final = 3
 
@@ -143,7 +144,7 @@ class _Direct:
 
     def _guess(self, name: str) -> _Way | None:
         """Return how to ask by what boto3 would send; None: that is not known before it has sent something."""
-        if len(self._ways) >= MOST or name in self._others or name in self._failures:
+        if max(len(self._ways), len(self._others)) >= MOST or name in self._others or name in self._failures:
             return None
         self._seen.is_held = True
         try:
@@ -199,7 +200,8 @@ class _Direct:
         """Ask for what *read* understands; return False if boto3 has to be asked."""
         way = None if self._has_to_renew() else self._ways.get(name) or self._guess(name)
         if way is None:
-            self._others[name] = self._others.get(name, 0) + 1
+            if name in self._others or len(self._others) < MOST:
+                self._others[name] = self._others.get(name, 0) + 1
             return False
         self._others.pop(name, None)
 

@@ -33,6 +33,8 @@ _RECEIVE, _DELETE = "ReceiveMessage", "DeleteMessageBatch"
 _LAST = 2.0
 _TIMES, _AWAIT = 10, 0.1
 
+_LONG_AGO = float("-inf")
+
 
 class Message(TypedDict):
     """A message, as SQS has it."""
@@ -176,7 +178,7 @@ class Messages:
         self._lock = threading.Condition()
         self._held: set[str] = set()
         self._given_back: list[tuple[str, int]] = []
-        self._done: set[str] = set()
+        self._done: dict[str, float] = {}  # since when
         self._asked: set[str] = set()
         self._has_failed = False
         self._failures = Failures(f"{plugin}: {queue.name}", BackOff(longest=60), clock, endless=True)
@@ -201,8 +203,9 @@ class Messages:
 
     def delete(self, handles: Iterable[str], *, more: bool = False) -> None:
         """Delete these messages, whose alerts are stored; *more*: others will be done soon, and may be waited for."""
+        now = self._clock.monotonic()
         with self._lock:
-            self._done.update(handles)
+            self._done.update(dict.fromkeys(handles, now))
             self._gathers = more
         while (len(self._done) >= _TOGETHER or (self._done and not more)) and self._ask_delete():
             pass
@@ -222,7 +225,7 @@ class Messages:
                 break
             drive(_AWAIT)
         with self._lock:
-            self._done |= self._asked  # what was asked for may be lost
+            self._done.update(dict.fromkeys(self._asked, _LONG_AGO))  # what was asked for may be lost
             self._over = True
             self._wake()
         if self._thread.ident is not None:
@@ -231,10 +234,12 @@ class Messages:
     def _ask_delete(self) -> bool:
         """Ask directly that up to ten messages be deleted; return False if boto3 has to be asked."""
         with self._lock:
-            some = list(islice(self._done, _TOGETHER))
-            self._done.difference_update(some)
+            some = dict(islice(self._done.items(), _TOGETHER))
+            for handle in some:
+                del self._done[handle]
             self._asked.update(some)
-        if self._queue.ask_delete(some, lambda left: self._deleted(some, left)):
+        handles = list(some)
+        if self._queue.ask_delete(handles, lambda left: self._deleted(handles, left)):
             return True
         with self._lock:
             self._asked.difference_update(some)
@@ -249,7 +254,7 @@ class Messages:
                 self._has_failed, left = True, set(some)
             self._held.difference_update(set(some) - left)
             if left:
-                self._done |= left
+                self._done.update(dict.fromkeys(left, _LONG_AGO))
                 self._wake()
 
     def _run(self) -> None:
@@ -261,7 +266,8 @@ class Messages:
                 self._wait(self._is_urgent, min(GATHER, due - self._clock.monotonic()))
             self._news = False
             try:
-                self._delete()
+                if self._delete():
+                    self._news = True
                 self._give_back()
                 if self._clock.monotonic() >= due:
                     self._extend()
@@ -286,13 +292,20 @@ class Messages:
         with self._lock:
             self._clock.wait_for(self._lock, is_so, max(0.0, seconds))
 
-    def _delete(self) -> None:
-        for some in _some(self._copy(self._done)):
+    def _delete(self) -> bool:
+        """Delete messages that are done; return whether some are left that have not been for long."""
+        before = self._clock.monotonic() - GATHER / 2
+        with self._lock:
+            due = [handle for handle, since in self._done.items() if since <= before or self._is_urgent()]
+            is_later = len(due) < len(self._done)
+        for some in _some(due):
             failed, self._has_failed = self._has_failed, False
             left = self._queue.delete(some, failed=failed)
             with self._lock:
-                self._done.difference_update(set(some) - left)
+                for handle in set(some) - left:
+                    self._done.pop(handle, None)
                 self._held.difference_update(set(some) - left)
+        return is_later
 
     def _give_back(self) -> None:
         for handle, seconds in self._copy(self._given_back):

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 from trail import BUCKET
 
-from falcohost.aws import AwsError, AwsSession, AwsSettings
+from falcohost.aws import AwsError, AwsSession, AwsSettings, direct
 from falcohost.aws.connection import Server
 from falcohost.aws.direct import _Like, _quoted
 from falcohost.aws.listing import read_page
@@ -185,6 +185,18 @@ def test_buckets_that_are_left_to_boto3(opened, bucket, monkeypatch, name):
 
     assert [False] * 3 == [source.direct.get(name, "a", 10, lambda got: None) for _ in range(3)]
     assert ([], [name]) == (sent, models)
+
+
+def test_many_buckets(opened, bucket, monkeypatch):
+    """Whoever names buckets without end has boto3 make some requests in vain, and nothing is remembered of the rest."""
+    monkeypatch.setattr(direct, "MOST", 3)
+    source = opened()
+    models = []
+    monkeypatch.setattr(source.direct, "_model", models.append)
+    names = [f"no such name {number}" for number in range(10)]
+
+    assert not any(source.direct.get(name, "a", 10, lambda got: None) for name in names * 2)
+    assert (names[:3], names[:3]) == (models, list(source.direct._others))
 
 
 def test_credentials_that_have_to_be_renewed(opened, bucket, monkeypatch):

@@ -114,6 +114,42 @@ def test_deleted_directly():
     assert messages._held == set()
 
 
+def test_deleted_soon():
+    """Messages that have just been done are not deleted with those that were done a second ago, but a second later."""
+    queue, clock = Deletions(), ManualClock()
+    messages = Messages(queue, "cloudtrail", clock)
+    messages.start()
+    clock.until_waiting()
+    messages.delete(["a"], more=True)
+    wait_until(lambda: clock.until_waiting() <= GATHER)
+    clock.advance(GATHER * 0.9)
+    messages.delete(["b"], more=True)
+    clock.advance(GATHER * 0.1)
+    wait_until(lambda: queue.deleted)
+    assert [["a"]] == queue.deleted
+    wait_until(lambda: clock.until_waiting() <= GATHER)
+    clock.advance(GATHER)
+    wait_until(lambda: len(queue.deleted) == 2)
+    messages.close()
+
+    assert [["a"], ["b"]] == queue.deleted
+
+
+def test_left_for_another_attempt():
+    """What SQS wants another attempt for is not asked for again and again."""
+    queue, clock = Deletions(), ManualClock()
+    delete = queue.delete
+    queue.delete = lambda handles, **how: delete(handles) or set(handles)
+    messages = Messages(queue, "cloudtrail", clock)
+    messages.start()
+    clock.until_waiting()
+    messages.delete(["a"])
+    wait_until(lambda: queue.deleted)
+    wait_until(lambda: clock.until_waiting() > GATHER)
+    assert [["a"]] == queue.deleted
+    messages.close()
+
+
 def test_last_answers():
     """At the end, answers to what was asked directly are awaited; boto3 does not ask the same again."""
     queue = Deletions(is_direct=True)
