@@ -29,7 +29,7 @@ Take = Callable[["Answer | None"], None]
 
 #: Connections to a server that are made at once: with several, answers come together, and are taken one right after the
 #: other. After the work on an object nothing that takes answers is in the processor's cache.
-FIRST: Final = 3
+FIRST: Final = 6
 
 #: Seconds of waiting after which more connections are made, if they are most of the time; and for how long they count.
 _LONG: Final = 0.1
