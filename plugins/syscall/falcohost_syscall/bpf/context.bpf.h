@@ -199,12 +199,25 @@ static __always_inline void keep_text(char *to, __u32 room, struct scratch *s, s
 	bpf_probe_read_kernel(to, len, bytes_at(s, text));
 }
 
+/* The number, of which the verifier knows nothing any more: else it follows what comes next for each that it has seen. */
+static __always_inline __u32 any_number(struct scratch *s, __u32 number)
+{
+	*(volatile __u32 *)&s->address = number; /* which only calls use */
+	return *(volatile __u32 *)&s->address;
+}
+
 /* Caches the context that an exec has made, from the record. */
 static __always_inline void keep_exec(struct scratch *s, struct task_struct *task, struct place execed, struct place exe,
 				      struct place args, struct place env)
 {
-	struct process *p = process_or_new(task);
+	struct process *p;
 
+	exe.len = any_number(s, exe.len);
+	args.at = any_number(s, args.at);
+	args.len = any_number(s, args.len);
+	env.at = any_number(s, env.at);
+	env.len = any_number(s, env.len);
+	p = process_or_new(task);
 	if (!p)
 		return;
 	if (p->large)

@@ -120,16 +120,16 @@ def possible(hooks: frozenset[str], *, sees_requests: bool) -> frozenset[str]:
 
 #: How many instructions of a program the verifier processes, in thousands (Linux 6.18); others: about one.
 _WEIGHTS: Final = {
-    "process_exec": 62,
     "submit_exec": 34,
     "submit_exit": 33,
     "next_name": 32,
     "gather_memory": 31,
     "tell_call": 30,
-    "process_exit": 28,
     "sys_exit": 19,
+    "process_exit": 16,
     "uring_complete": 15,
     "uring_look": 13,
+    "process_exec": 11,
     "gather_objects": 11,
     "exec_ancestors": 10,
     "gather_arguments": 10,
