@@ -18,8 +18,9 @@ from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
-from falcohost.libc import LIBC
 from falcohost_syscall.watched.folder_changes import FolderChanges
+
+_LIBC: Final = ctypes.CDLL(None)
 
 #: As many as the kernel follows (MAXSYMLINKS).
 _MOST_LINKS: Final = 40
@@ -181,8 +182,8 @@ class _AtOnce:
 def _tells(folder: bytes) -> bool:
     """Return whether all changes of entries of *folder* are told."""
     found = ctypes.create_string_buffer(_ROOM)
-    if LIBC.statfs(folder, found) != 0 or _TYPE.unpack_from(found.raw)[0] not in _TELL:
+    if _LIBC.statfs(folder, found) != 0 or _TYPE.unpack_from(found.raw)[0] not in _TELL:
         return False
-    if not hasattr(LIBC, "statx") or LIBC.statx(_AT_FDCWD, folder, 0, 0, found) != 0:
+    if not hasattr(_LIBC, "statx") or _LIBC.statx(_AT_FDCWD, folder, 0, 0, found) != 0:
         return False
     return not _ATTRIBUTES.unpack_from(found.raw)[2] & _ENCRYPTED
