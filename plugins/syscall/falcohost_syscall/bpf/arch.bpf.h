@@ -86,16 +86,24 @@ static __always_inline void call_args(struct pt_regs *regs, bool compat, __u64 *
 	args[5] = READ(struct pt_regs, regs, r9);
 }
 
+#define EARLY_ARGS 3
 /* Of a call of 64 bits, and of registers with their type. */
 #define FIRST_ARG(regs) OF(regs, di)
 #define SECOND_ARG(regs) OF(regs, si)
 #define THIRD_ARG(regs) OF(regs, dx)
+/* One of the first three, which lie one before the other. */
+#define EARLY_ARG(regs, which) \
+	number_at((const void *)(regs) + bpf_core_field_offset(struct pt_regs, di) - (which) * sizeof(__u64))
 
 #elif defined(__TARGET_ARCH_arm64)
 
+#define EARLY_ARGS 3
 #define FIRST_ARG(regs) OF(regs, orig_x0)
 #define SECOND_ARG(regs) OF(regs, regs[1])
 #define THIRD_ARG(regs) OF(regs, regs[2])
+#define EARLY_ARG(regs, which)								\
+	number_at((const void *)(regs) + ((which) ? bpf_core_field_offset(struct pt_regs, regs) + (which) * sizeof(__u64) : \
+						    bpf_core_field_offset(struct pt_regs, orig_x0)))
 #define REACHING_CALLS 9
 static const __u16 reaching_calls[REACHING_CALLS] = {63, 222, 67, 65, 71, 76, 69, 285, 426};
 #define PRCTL 167

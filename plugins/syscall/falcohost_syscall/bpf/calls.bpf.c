@@ -64,14 +64,13 @@ static __always_inline bool unwanted(struct call_spec *spec, __u32 tgid, long re
 }
 
 /* Whether no rule can want a call with this argument, of those that a 64-bit program passed. */
-static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs *registers)
+static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs *regs)
 {
-	struct pt_regs *regs = FORM(TYPED(struct pt_regs, registers), registers);
 	__u32 value;
 
-	if (!(HAS_CASTS || OLDER_FORM) || spec->sort_arg > 2) /* Linux 5.17 to 6.1: left to filters */
+	if (!(HAS_CASTS || OLDER_FORM) || spec->sort_arg >= EARLY_ARGS) /* Linux 5.17 to 6.1: left to filters */
 		return false;
-	value = spec->sort_arg == 0 ? FIRST_ARG(regs) : spec->sort_arg == 1 ? SECOND_ARG(regs) : THIRD_ARG(regs);
+	value = EARLY_ARG(regs, spec->sort_arg);
 	return !(spec->sorts >> (value * 0x9e3779b1U >> 26) & 1);
 }
 
@@ -138,15 +137,25 @@ GLOBAL int take_call(BY_NUMBER(struct call_spec, spec), __u64 regs_at, __s64 ret
 	return true;
 }
 
+/* Counts an open that no rule wants. */
+static __always_inline int count_unwanted(struct call_spec *spec, struct task_struct *task, long ret, __u64 began)
+{
+	forget_installed(task, ret);
+	count_seen(spec->call);
+	count_time(spec->call, began);
+	return 0;
+}
+
 /* What follows where a call is asked for, if it is to be seen here: by the kernel's function for it, or not. */
 static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 raw, long ret, bool by_function, bool at_once,
 					__u64 began)
 {
-	struct task_struct *task = current_task();
+	struct task_struct *task = CURRENT_TASK; /* trusted: a load from it is one instruction */
 	__u32 nr = nr_in_table(regs, raw, is_compat(task), ret);
 	int verdict = FOLDER_WANTED;
 	struct call_spec *spec;
 	struct scratch *s;
+	bool has_folder;
 	__u64 at;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
@@ -161,6 +170,12 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 		count_time(spec->call, began);
 		return 0;
 	}
+	has_folder = spec->folders && ret >= 0 && nr == raw && !(options & OPTION_REQUESTED);
+	if (at_once && has_folder) {
+		verdict = verdict_on_folder(NULL, spec, task, regs, ret);
+		if (verdict == FOLDER_UNWANTED)
+			return count_unwanted(spec, task, ret, began);
+	}
 	s = get_scratch(0);
 	if (!s) {
 		count_seen(spec->call);
@@ -173,14 +188,10 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 		*(volatile __u64 *)&s->task = at;
 		at = *(volatile __u64 *)&s->task;
 	}
-	if (spec->folders && ret >= 0 && nr == raw && !(options & OPTION_REQUESTED)) {
-		verdict = at_once ? verdict_on_folder(s, spec, task, regs, ret) : verdict_at_function(GIVE(s), spec, at, ret);
-		if (verdict == FOLDER_UNWANTED) {
-			forget_installed(task, ret);
-			count_seen(spec->call);
-			count_time(spec->call, began);
-			return 0;
-		}
+	if (!at_once && has_folder) {
+		verdict = judged(GIVE(s), spec, at, ret);
+		if (verdict == FOLDER_UNWANTED)
+			return count_unwanted(spec, task, ret, began);
 	}
 	if (!take_call(GIVE_AS(spec, nr), at, ret, began))
 		return 0;

@@ -25,14 +25,14 @@ struct direct {
 /* The address in an entry, without the bits that tell that a page is encrypted; up to 64 TB. */
 #define ENTRY_ADDRESS 0x00003ffffffff000ULL
 #define PAGE_BYTES 4096
-#define FOUR_LEVELS (1ULL << 47) /* addresses of users for which these suffice */
+#define FOUR_LEVELS 47 /* bits of addresses of users for which these suffice */
 
 /* Where an address of a user is in the kernel's memory, or 0. */
 static __always_inline __u64 direct_at(__u64 tables, __u64 address, __u64 base, __u64 end, bool five)
 {
 	__u64 entry, size, table;
 
-	if (address >= FOUR_LEVELS)
+	if (address >> FOUR_LEVELS)
 		return 0;
 	if (five) {
 		entry = number_at((void *)tables);

@@ -44,6 +44,12 @@ struct {
 	__type(value, struct sieve);
 } sieve SEC(".maps");
 
+/* A word of a name of which so many bytes are left: zeros are behind them. */
+static __always_inline __u64 name_word(__u64 word, __u32 left)
+{
+	return left < sizeof(word) ? word & ((1ULL << 8 * left) - 1) : word;
+}
+
 static __always_inline bool is_in_sieve(const struct sieve *names, __u64 bytes, __u32 kind)
 {
 	__u64 place = (bytes + kind) * 0x9e3779b97f4a7c15ULL >> 48;
@@ -51,27 +57,25 @@ static __always_inline bool is_in_sieve(const struct sieve *names, __u64 bytes, 
 	return names->bits[place >> 3] >> (place & 7) & 1;
 }
 
-/* Whether a rule may ask for a last name of len bytes, of which these are the first and the last eight. */
+/* Whether a rule may ask for a last name of len bytes, of which these are the first (a name_word) and the last eight. */
 static __always_inline bool is_asked_for(__u64 first, __u64 last, __u32 len)
 {
 	__u32 zero = 0;
 	struct sieve *names = bpf_map_lookup_elem(&sieve, &zero);
+	__u64 kinds;
 
 	if (!names)
 		return true;
-	if (!names->kinds)
-		return false;
+	kinds = names->kinds;
 	for (__u32 i = 0; i < SIEVE_SIZES && len >= 1 << i; i++) {
 		__u32 rest = 64 - (8 << i);
 
-		if (names->kinds >> (1 + i) & 1 && is_in_sieve(names, first << rest >> rest, 1 + i))
+		if (kinds >> (1 + i) & 1 && is_in_sieve(names, first << rest >> rest, 1 + i))
 			return true;
-		if (names->kinds >> (1 + SIEVE_SIZES + i) & 1 && is_in_sieve(names, last >> rest, 1 + SIEVE_SIZES + i))
+		if (kinds >> (1 + SIEVE_SIZES + i) & 1 && is_in_sieve(names, last >> rest, 1 + SIEVE_SIZES + i))
 			return true;
 	}
-	if (len < sizeof(first))
-		first &= (1ULL << 8 * len) - 1;
-	return names->kinds & 1 && is_in_sieve(names, first ^ (__u64)len << 56, 0);
+	return kinds & 1 && is_in_sieve(names, first ^ (__u64)len << 56, 0);
 }
 
 /* Counts up when rules change. */
@@ -106,94 +110,55 @@ enum folder_verdict {
 };
 
 #ifndef OLDER
-/* Whether a directory entry has the name that begins there: in a folder's text, or in the kernel's memory. */
-static __always_inline bool is_named(struct dentry *dentry, const struct folder *folder, __u64 at, __u32 len)
+/* Puts what differs in the first bytes of two words, if fewer than 8 are left, where a number shows it. */
+static __always_inline __u64 of_first(__u64 difference, __u32 left)
 {
-	const void *name = dentry->d_name.name;
-	__u32 here, rest;
-
-	for (__u32 done = 0; done < SHORT_NAME; done += sizeof(__u64)) {
-		__u64 difference;
-
-		here = done;
-		barrier_var(here); /* or a loop keeps on the stack whatever follows from it */
-		if (here >= len)
-			break;
-		difference = (folder ? folder_bytes(folder, at + here) : number_at((void *)at + here)) ^ number_at(name + here);
-		rest = len - here;
-		if (rest < sizeof(__u64))
-			difference <<= 8 * (sizeof(__u64) - rest);
-		if (difference)
-			return false;
-	}
-	return true;
+	barrier_var(left); /* or a loop keeps on the stack whatever follows from it */
+	return left < sizeof(__u64) ? difference << 8 * (sizeof(__u64) - left) : difference;
 }
 
-/* Whether a directory entry has the path of a folder. */
-static __always_inline bool is_folder(struct folder *folder, __u64 at_dentry)
+/* Whether a directory entry has the path of a folder, of which so many bytes are left. */
+static __always_inline bool is_folder(struct folder *folder, struct dentry *dentry, __u32 at)
 {
-	struct dentry *dentry = TYPED(struct dentry, (void *)at_dentry);
-	__u32 at = folder->len; /* what is left of the text ends here, with a slash */
-
 	for (int i = 0; i < FOLDER_DEPTH; i++) {
-		__u32 len;
+		const void *name;
+		__u32 len, done;
+		__u64 word;
 
-		if (at_dentry == *(volatile __u64 *)&init_root.dentry)
+		if ((__u64)dentry == init_root.dentry)
 			return at == 1;
 		len = dentry->d_name.len;
 		if (!len || len > SHORT_NAME || len + 2 > at)
 			return false;
-		at -= 1 + len;
-		barrier_var(at);
-		if ((__u8)folder_bytes(folder, at - 1) != '/' || !is_named(dentry, folder, at, len))
-			return false;
-		at_dentry = NUMBER(struct dentry, dentry, d_parent);
-		dentry = TYPED(struct dentry, (void *)at_dentry);
+		at -= 2 + len; /* there is a slash, and the name behind it */
+		name = dentry->d_name.name;
+		word = number_at(name) << 8 | '/';
+		for (done = 0; done <= SHORT_NAME; done += sizeof(__u64)) {
+			__u32 here = done;
+
+			barrier_var(here);
+			if (here > len)
+				break;
+			if (here)
+				word = number_at(name + here - 1);
+			if (of_first(word ^ folder_bytes(folder, at + here), len + 1 - here))
+				return false;
+		}
+		at++; /* the slash */
+		dentry = dentry->d_parent;
 	}
 	return false;
 }
 
-enum passed { PASSED_OTHER, PASSED_WHOLE, PASSED_ALONE };
-
-/* Whether the path that was passed is the folder's with the name of this entry, or the name alone. */
-static __always_inline enum passed how_passed(struct scratch *s, struct task_struct *task, struct folder *folder, struct dentry *dentry,
-					      __u64 address)
+/* A copy of what was passed, if the kernel does not have it in one piece; 0 if there is none. */
+static __always_inline __u64 copied_bytes(struct scratch *s, __u64 address, __u32 size)
 {
-	__u32 len = dentry->d_name.len, before = folder->len, size, rest;
-	enum passed passed = PASSED_ALONE;
-	__u64 at;
-
-	if (len > SHORT_NAME || before > FOLDER_LONGEST)
-		return PASSED_OTHER;
-	barrier_var(before); /* or the verifier is not shown the bound */
-	size = before + len + 1;
-	if (size < 2)
-		return PASSED_OTHER;
-	barrier_var(size); /* the same */
-	at = direct_bytes(task, address, size);
-	if (!at) {
-		if (size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
-			return PASSED_OTHER;
-		*(volatile __u64 *)&s->file = (__u64)(s->record + PASSED_AT); /* read again, it is a number */
-		at = *(volatile __u64 *)&s->file;
-	}
-	if ((__u8)number_at((void *)at) == '/') {
-		for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
-			__u64 difference = folder_bytes(folder, done) ^ number_at((void *)at + done);
-
-			rest = before - done;
-			barrier_var(rest);
-			if (rest < sizeof(__u64))
-				difference <<= 8 * (sizeof(__u64) - rest);
-			if (difference)
-				return PASSED_OTHER;
-		}
-		at += before;
-		passed = PASSED_WHOLE;
-	}
-	if (!is_named(dentry, NULL, at, len) || (__u8)number_at((void *)at + len))
-		return PASSED_OTHER;
-	return passed;
+	if (!s)
+		s = get_scratch(0);
+	if (!s || size > FOLDER_LONGEST + SHORT_NAME + 1 || bpf_probe_read_user(s->record + PASSED_AT, size, (void *)address))
+		return 0;
+	*(volatile __u64 *)&s->file = (__u64)(s->record + PASSED_AT); /* read again, it is a number */
+	return *(volatile __u64 *)&s->file;
 }
 
 /* Whether this is the directory where a relative path starts. */
@@ -206,47 +171,92 @@ static __always_inline bool starts_at(struct task_struct *task, __s32 fd, __u64 
 	       NUMBER(struct path, start, dentry) == dentry;
 }
 
-/* What is known of an open that has succeeded, in as few calls as possible: the return from each costs as much as 25 loads where
- * processors are kept from guessing where it leads. */
-static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec *spec, struct task_struct *task,
-					     struct pt_regs *registers, __s32 ret)
+enum passed { PASSED_OTHER, PASSED_WHOLE, PASSED_ALONE };
+
+/* Whether the path that was passed is the folder's with this last name, or that alone; both end with a NUL. */
+static __always_inline enum passed how_passed(struct scratch *s, struct task_struct *task, struct folder *folder, __u64 address,
+					      const void *name, __u32 len, __u64 *first)
 {
-	__u64 first, second, third, path, parent;
-	bool at = spec->dir_arg == 0; /* openat, else open or creat */
+	enum passed passed = PASSED_ALONE;
+	__u64 at, word;
+	__u32 before = folder->len, size;
+
+	size = before + len + 1;
+	barrier_var(size); /* or the verifier is not shown the bound */
+	at = direct_bytes(task, address, size);
+	if (!at)
+		at = copied_bytes(s, address, size);
+	if (!at)
+		return PASSED_OTHER;
+	word = number_at((void *)at);
+	if ((__u8)word == '/') {
+		for (__u32 done = 0; done < FOLDER_LONGEST && done < before; done += sizeof(__u64)) {
+			if (done)
+				word = number_at((void *)at + done);
+			if (of_first(word ^ folder_bytes(folder, done), before - done))
+				return PASSED_OTHER;
+		}
+		at += before;
+		word = number_at((void *)at);
+		passed = PASSED_WHOLE;
+	}
+	*first = name_word(number_at(name), len);
+	if (of_first(word ^ *first, len + 1))
+		return PASSED_OTHER;
+	for (__u32 done = sizeof(__u64); done <= SHORT_NAME; done += sizeof(__u64)) {
+		__u32 here = done;
+
+		barrier_var(here);
+		if (here > len)
+			break;
+		if (of_first(number_at((void *)at + here) ^ name_word(number_at(name + here), len - here), len + 1 - here))
+			return PASSED_OTHER;
+	}
+	return passed;
+}
+
+/* What is known of an open that has succeeded, in few calls, few loads from the kernel's memory, and little code: a return from a
+ * call costs as much as 25 loads where processors are kept from guessing where it leads, and a load is 44 bytes of code. Without
+ * a scratch it takes one where it needs it. */
+static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec *spec, struct task_struct *task, struct pt_regs *regs,
+					     __s32 ret)
+{
 	struct files_struct *files;
 	__u32 flags, version, len;
-	const void *name;
 	enum passed passed;
+	__u64 mnt, parent, first;
 	struct fdtable *table;
 	struct folder *folder;
 	struct dentry *dentry;
 	struct fs_struct *fs;
-	struct pt_regs *regs;
 	struct inode *inode;
 	struct file *file;
+	const void *name;
 
 	if (!HAS_CASTS)
 		return FOLDER_WANTED;
-	regs = TYPED(struct pt_regs, registers);
-	first = FIRST_ARG(regs);
-	second = SECOND_ARG(regs);
-	third = THIRD_ARG(regs);
-	path = at ? second : first;
-	flags = spec->flags_arg == 1 ? second : spec->flags_arg == 2 ? third : 0;
+	flags = spec->flags_arg < EARLY_ARGS ? EARLY_ARG(regs, spec->flags_arg) : 0;
+	if (!(spec->folders >> (flags & O_ACCMODE) & 1))
+		return FOLDER_WANTED;
 	files = task->files;
 	table = files->fdt;
-	fs = task->fs;
-	if (!(spec->folders >> (flags & O_ACCMODE) & 1) || (__u32)ret >= table->max_fds)
+	if ((__u32)ret >= table->max_fds)
 		return FOLDER_WANTED;
 	file = TYPED(struct file, pointer_at((void *)table->fd + (__u64)(__u32)ret * sizeof(void *)));
-	if ((__u64)file->f_path.mnt != init_root.mnt || (__u64)fs->root.mnt != init_root.mnt ||
+	fs = task->fs;
+	mnt = init_root.mnt;
+	if ((__u64)file->f_path.mnt != mnt || (__u64)fs->root.mnt != mnt ||
 	    (__u64)fs->root.dentry != init_root.dentry)
 		return FOLDER_WANTED;
 	inode = file->f_inode;
 	if ((inode->i_mode & S_IFMT) != S_IFREG || inode->i_nlink != 1 || init_root.overlaid)
 		return FOLDER_WANTED;
-	if (files->count.counter > 1 && is_replaced(s, task, file, ret))
-		return FOLDER_WANTED;
+	if (files->count.counter > 1) {
+		if (!s)
+			s = get_scratch(0);
+		if (!s || is_replaced(s, task, file, ret))
+			return FOLDER_WANTED;
+	}
 	dentry = file->f_path.dentry;
 	parent = NUMBER(struct dentry, dentry, d_parent);
 	folder = folder_at(parent, flags);
@@ -260,23 +270,26 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 		return FOLDER_UNJUDGED;
 	if (!folder->len)
 		return FOLDER_WANTED;
-	passed = how_passed(s, task, folder, dentry, path);
-	if (passed == PASSED_OTHER)
-		return FOLDER_UNJUDGED;
-	if (passed == PASSED_ALONE && !starts_at(task, spec->dir_arg == 0 ? FIRST_ARG(TYPED(struct pt_regs, registers)) : AT_FDCWD, parent))
+	len = dentry->d_name.len;
+	if (!len || len > SHORT_NAME)
 		return FOLDER_UNJUDGED;
 	name = dentry->d_name.name;
-	len = dentry->d_name.len;
-	if (is_asked_for(number_at(name), number_at(name + len - sizeof(__u64)), len))
+	passed = how_passed(s, task, folder, EARLY_ARG(regs, spec->dir_arg == 0), name, len, &first);
+	if (passed == PASSED_OTHER)
+		return FOLDER_UNJUDGED;
+	/* Of openat the path starts at the first argument; open and creat have none for that. */
+	if (passed == PASSED_ALONE && !starts_at(task, spec->dir_arg == 0 ? EARLY_ARG(regs, 0) : AT_FDCWD, folder->dentry))
+		return FOLDER_UNJUDGED;
+	if (is_asked_for(first, number_at(name + len - sizeof(first)), len))
 		return FOLDER_WANTED;
-	if (!is_folder(folder, parent))
+	if (!is_folder(folder, TYPED(struct dentry, (void *)folder->dentry), folder->len))
 		return FOLDER_UNJUDGED;
 	barrier();
 	return *(volatile __u32 *)&folder->version == version ? FOLDER_UNWANTED : FOLDER_WANTED;
 }
 
 /* The same where it is verified once, for programs that are there several times. */
-GLOBAL int verdict_at_function(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+GLOBAL int judged(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
 {
 	TAKE_SCRATCH(s);
 
@@ -286,7 +299,7 @@ GLOBAL int verdict_at_function(SCRATCH(s), struct call_spec *spec, __u64 regs, _
 }
 
 #else /* a short cut that is not taken there */
-static __always_inline int verdict_at_function(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
+static __always_inline int judged(SCRATCH(s), struct call_spec *spec, __u64 regs, __s32 ret)
 {
 	return FOLDER_WANTED;
 }

@@ -31,7 +31,7 @@ static __always_inline struct installed *installed_at(__s32 fd)
 /* The call that returns this descriptor has been looked at. */
 static __always_inline void forget_installed(struct task_struct *task, __s32 fd)
 {
-	struct installed *own = shares_descriptors(task) ? installed_at(fd) : NULL;
+	struct installed *own = settings.installs && shares_descriptors(task) ? installed_at(fd) : NULL;
 
 	if (own)
 		own->fd = -1;

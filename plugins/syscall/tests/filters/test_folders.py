@@ -60,6 +60,8 @@ NAMES = [
     for behind in (b"", b"z", b"zyx")
 ]
 OPS = ("=", "startswith", "endswith", "contains", "icontains", "exists")
+#: Of names, around the words in which the probe compares them: 8 bytes, a slash before or a NUL behind; 32 at most.
+LENGTHS = (1, 6, 7, 8, 9, 15, 16, 17, 31, 32)
 
 
 @pytest.fixture
@@ -288,6 +290,51 @@ def is_named_so(name: str) -> bool:
     """Return whether the rule of last names asks for a name."""
     whole = name in ("ab", "abcd", "abcdefghijklmnop")
     return whole or name.startswith(("zyxa", "zab")) or name.endswith(("hz", "abczyx", "defgh"))
+
+
+def others(name: str) -> list[str]:
+    """Return names that differ from one in a byte: one more, another at its end or begin, one less."""
+    return [*dict.fromkeys((f"{name}b", f"{name[:-1]}b", f"b{name[1:]}", name[:-1] or "c"))]
+
+
+@pytest.mark.parametrize("folder", ["{base}/", ""])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_nearly_the_same_last_names(watch, base, length, folder):
+    """A link that has a byte more, less or another one than its file, which no rule wants, is told."""
+    own = "a" * length
+    links = others(own)
+    (base / own).touch()
+    for link in links:
+        (base / link).symlink_to(own)
+    source = watch(f"evt.type = openat and fd.name in ({', '.join(f'{base}/{link}' for link in links)})")
+    script = f"os.chdir({str(base)!r})\n{OPEN.format(f'{base}/{own}')}\n{OPEN.format(folder.format(base=base) + own)}"
+
+    wait_until(lambda: run(script) and f"{base}/" in kept(source))
+    by_links = "\n".join(OPEN.format(folder.format(base=base) + link) for link in links)
+    assert len(seen(source, run(f"{script}\n{by_links}\n{script}"))) == 3 * len(links)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_nearly_the_same_folders(watch, base, length):
+    """A folder that no rule wants is told of while it has a name with a byte more, less or another one."""
+    own = "a" * length
+    names = others(own)
+    (base / own / "in").mkdir(parents=True)
+    (base / own / "f").touch()
+    (base / own / "in/f").touch()
+    wanted = " or ".join(f"fd.name startswith {base}/{name}/" for name in names)
+    source = watch(f"evt.type = openat and ({wanted})")
+    opens = "\n".join(OPEN.format(f"{base}/{own}/{file}") for file in ("f", "in/f"))
+    renamed = "\n".join(
+        f"os.rename({f'{base}/{own}'!r}, {f'{base}/{name}'!r})\n"
+        + "\n".join(OPEN.format(f"{base}/{name}/{file}") for file in ("f", "in/f"))
+        + f"\nos.rename({f'{base}/{name}'!r}, {f'{base}/{own}'!r})\n{opens}"
+        for name in names
+    )
+
+    wait_until(lambda: run(opens) and {f"{base}/{own}/", f"{base}/{own}/in/"} <= kept(source))
+    told = [f"openat {base}/{name}/{file}" for name in names for file in 3 * ["f"] + 3 * ["in/f"]]
+    assert told == seen(source, run(renamed))
 
 
 def test_new_last_names(watch, base):
