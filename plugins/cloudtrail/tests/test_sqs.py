@@ -173,8 +173,10 @@ def test_deleted_after_the_store(queue, read_queue, bucket, both_clocks):
     assert (0, 2) == made.counts()
 
     source.ack(first)
+    do_all(both_clocks)
     wait_until(lambda: next(batches) and made.counts() == (0, 1))
     source.ack(both)
+    do_all(both_clocks)
     wait_until(lambda: next(batches) and made.counts() == (0, 0))
 
 
