@@ -12,6 +12,7 @@ import contextlib
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -113,7 +114,7 @@ class _Seen(threading.local):
     is_held: bool = False
 
 
-class _Direct:
+class _Direct(ABC):
     """What remembers requests of *client*, and makes others like them."""
 
     def __init__(self, client: Any, credentials: Credentials, exchanges: Exchanges, via: Via, service: str) -> None:
@@ -138,9 +139,9 @@ class _Direct:
         if self._seen.is_held:
             raise _NotSent
 
+    @abstractmethod
     def _model(self, name: str) -> _Like | None:
         """Have boto3 make a request; return what is like it."""
-        raise NotImplementedError
 
     def _guess(self, name: str) -> _Way | None:
         """Return how to ask by what boto3 would send; None: that is not known before it has sent something."""

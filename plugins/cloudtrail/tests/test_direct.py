@@ -10,24 +10,16 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
-from trail import BUCKET
+from trail import BUCKET, ODD
 
 from falcohost.aws import AwsError, AwsSession, AwsSettings, direct
 from falcohost.aws.connection import Server
-from falcohost.aws.direct import _Like, _quoted
+from falcohost.aws.direct import _Like
 from falcohost.aws.listing import read_page
-from falcohost.aws.signing import Asked as Request
-from falcohost.aws.signing import signed
 from falcohost.testing.waiting import wait_until
 from falcohost_cloudtrail.objects import Bucket
 from falcohost_cloudtrail.waiting import Waiting
-
-#: Names that have to be quoted in a URL, and signed as they are quoted.
-ODD = ["a", "AWSLogs/a b+c~(1)/ü%41.json.gz", "a//b/../c", "'\"*&=?#", "x" * 900]
 
 
 class Asked:
@@ -353,58 +345,6 @@ def test_parts(opened, bucket, monkeypatch):
     assert (b"abcd", 8, 0) == (data, size, source.asked.count)
     with pytest.raises(AwsError):
         source.part("a", 4, etag)
-
-
-def lower(headers):
-    """Return *headers* with names in lower case."""
-    return {name.lower(): text for name, text in headers.items()}
-
-
-def in_lines(lines):
-    """Return the headers in *lines*."""
-    return dict(line.split(":", 1) for line in lines.removesuffix("\r\n").split("\r\n"))
-
-
-@pytest.mark.parametrize("token", ["", "a+b/c=="])
-@pytest.mark.parametrize("key", ODD)
-def test_signed_like_botocore(key, token):
-    """A request's headers are those that botocore's signer makes."""
-    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
-    request = AWSRequest("GET", f"https://b.s3.test:8443/{_quoted(key)}", {"Range": "bytes=0-9"})
-    S3SigV4Auth(credentials, "s3", "eu-central-1").add_auth(request)
-    at = request.context["timestamp"]
-    asked = Request("GET", f"/{_quoted(key)}", "", "host:b.s3.test:8443\nrange:bytes=0-9\n", "host;range;")
-    lines = signed(credentials, "eu-central-1", "s3", at, asked)
-
-    assert lower({"Host": "b.s3.test:8443", **request.headers}) == in_lines(lines)
-
-
-@pytest.mark.parametrize("token", ["", "a+b/c=="])
-def test_listing_signed_like_botocore(token):
-    """So are those of a request with parameters."""
-    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
-    query = "continuation-token=a%2Bb%2F%3D%20~&encoding-type=url&list-type=2&prefix=%C3%BC"
-    request = AWSRequest("GET", f"https://b.s3.test/?{query}")
-    S3SigV4Auth(credentials, "s3", "eu-central-1").add_auth(request)
-    at = request.context["timestamp"]
-    lines = signed(credentials, "eu-central-1", "s3", at, Request("GET", "/", query, "host:b.s3.test\n", "host;"))
-
-    assert lower({"Host": "b.s3.test", **request.headers}) == in_lines(lines)
-
-
-@pytest.mark.parametrize("token", ["", "a+b/c=="])
-def test_post_signed_like_botocore(token):
-    """So are those of a request to SQS."""
-    credentials = Credentials("AKID", "secret/+", token or None).get_frozen_credentials()
-    own = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.ReceiveMessage"}
-    request = AWSRequest("POST", "https://sqs.test/", own, b'{"a":1}')
-    SigV4Auth(credentials, "sqs", "eu-central-1").add_auth(request)
-    at = request.context["timestamp"]
-    begin, end = "content-type:application/x-amz-json-1.0\nhost:sqs.test\n", "x-amz-target:AmazonSQS.ReceiveMessage\n"
-    asked = Request("POST", "/", "", begin, "content-type;host;", end, ";x-amz-target", b'{"a":1}')
-    lines = signed(credentials, "eu-central-1", "sqs", at, asked)
-
-    assert lower({"Host": "sqs.test", **request.headers}) == in_lines(lines)
 
 
 class Serving(BaseHTTPRequestHandler):

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 BUCKET = "trail"
 ACCOUNT, OTHER = "123456789012", "210987654321"
+#: Names that have to be quoted in a URL, and signed as they are quoted.
+ODD = ["a", "AWSLogs/a b+c~(1)/ü%41.json.gz", "a//b/../c", "'\"*&=?#", "x" * 900]
 
 RULES = """
 - rule: asked
