@@ -72,12 +72,19 @@ class Deletions:
         """Do nothing."""
 
 
-def test_deleted_together():
-    """Messages that are done within a second are deleted by one request; ten of them, and the last ones, at once."""
-    queue, clock = Deletions(), ManualClock()
+def started(queue):
+    """Return the messages of *queue*, whose thread waits for something to do, and its clock."""
+    clock = ManualClock()
     messages = Messages(queue, "cloudtrail", clock)
     messages.start()
     clock.until_waiting()
+    return messages, clock
+
+
+def test_deleted_together():
+    """Messages that are done within a second are deleted by one request; ten of them, and the last ones, at once."""
+    queue = Deletions()
+    messages, clock = started(queue)
     messages.delete(["a"], more=True)
     wait_until(lambda: clock.until_waiting() <= GATHER)
     messages.delete(["b", "c"], more=True)
@@ -97,10 +104,8 @@ def test_deleted_together():
 
 def test_deleted_directly():
     """Ten messages that are done are asked for directly; what is not deleted then is asked of boto3, at the end too."""
-    queue, clock = Deletions(is_direct=True), ManualClock()
-    messages = Messages(queue, "cloudtrail", clock)
-    messages.start()
-    clock.until_waiting()
+    queue = Deletions(is_direct=True)
+    messages, _ = started(queue)
     names = [f"{at:02}" for at in range(33)]
     messages.hold(names)
     messages.delete(names, more=True)
@@ -116,10 +121,8 @@ def test_deleted_directly():
 
 def test_deleted_soon():
     """Messages that have just been done are not deleted with those that were done a second ago, but a second later."""
-    queue, clock = Deletions(), ManualClock()
-    messages = Messages(queue, "cloudtrail", clock)
-    messages.start()
-    clock.until_waiting()
+    queue = Deletions()
+    messages, clock = started(queue)
     messages.delete(["a"], more=True)
     wait_until(lambda: clock.until_waiting() <= GATHER)
     clock.advance(GATHER * 0.9)
@@ -137,12 +140,10 @@ def test_deleted_soon():
 
 def test_left_for_another_attempt():
     """What SQS wants another attempt for is not asked for again and again."""
-    queue, clock = Deletions(), ManualClock()
+    queue = Deletions()
     delete = queue.delete
     queue.delete = lambda handles, **how: delete(handles) or set(handles)
-    messages = Messages(queue, "cloudtrail", clock)
-    messages.start()
-    clock.until_waiting()
+    messages, clock = started(queue)
     messages.delete(["a"])
     wait_until(lambda: queue.deleted)
     wait_until(lambda: clock.until_waiting() > GATHER)
@@ -178,10 +179,8 @@ def test_last_answers_that_do_not_come():
 
 def test_deletion_that_fails():
     """What could not be asked for directly is asked of boto3."""
-    queue, clock = Deletions(is_direct=True), ManualClock()
-    messages = Messages(queue, "cloudtrail", clock)
-    messages.start()
-    clock.until_waiting()
+    queue = Deletions(is_direct=True)
+    messages, _ = started(queue)
     messages.delete(map(str, range(10)))
     ((some, take),) = queue.asked
     assert [] == queue.deleted
