@@ -5,21 +5,28 @@ others post lists of events as an API server does, each over one connection that
 times of events vary; *--matching* in a thousand are such that a rule matches. Events count in requests that were
 answered with 200; the latency is that of whole requests. A sender begins again after 40 requests, with the events of
 the next hour or, with *--again*, with the same ones, whose alerts are known then. Events per CPU second count the CPU
-time of all of the agent's processes, so they say something on a busy machine, too.
+time of all of the agent's processes, until it is at rest again, so they say something on a busy machine, too.
+
+With *--falco* Falco takes the same afterwards, with its plugin k8saudit. It answers before it has looked at an event,
+so an event counts there when it was answered, but the time goes on until it is at rest.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import http.client
 import json
 import os
 import socket
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from overhead import cpu_seconds
@@ -27,8 +34,11 @@ from overhead import cpu_seconds
 from falcohost.testing.agent import Agent
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared/corpus"
+RULES = CORPUS / "rules/k8s_audit_rules.yaml"
 TRACES = CORPUS / "regression/trace_files/k8s_audit"
 
+#: An agent is at rest when it took less CPU time than this in this time, in seconds.
+REST_CPU, REST = 0.02, 0.5
 
 #: What stands for the hour and for a part of the id in events, until they are sent.
 HOUR, AUDIT = "2026-11-25T15", "7d2e"
@@ -109,7 +119,8 @@ def measure(
         thread.start()
     for thread in threads:
         thread.join()
-    took, cpu = time.monotonic() - begun, cpu_seconds(agent) - cpu
+    wait_for_rest(agent)
+    took, cpu = time.monotonic() - begun - REST, cpu_seconds(agent) - cpu
     all_seconds = sorted(second for thread in threads for second in thread.seconds)
     events, requests = len(all_seconds) * size / took, len(all_seconds) / took
     per_cpu = len(all_seconds) * size / cpu
@@ -129,6 +140,14 @@ def measure(
     }
 
 
+def wait_for_rest(agent: int) -> None:
+    """Return when the *agent* with this pid does no more for what was sent."""
+    before, now = 0.0, cpu_seconds(agent)
+    while now - before > REST_CPU:
+        time.sleep(REST)
+        before, now = now, cpu_seconds(agent)
+
+
 def _starts(sender: int, size: int) -> list[int]:
     return [sender * 100_000 + number * size for number in range(40)]
 
@@ -138,40 +157,105 @@ def _list(events: list[dict[str, object]]) -> bytes:
     return json.dumps(shown, separators=(",", ":")).encode()
 
 
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        found: int = server.getsockname()[1]
+        return found
+
+
+@contextmanager
+def falcohost(folder: Path, before: list[str], port: int) -> Iterator[int]:
+    """Run the agent, which listens on *port*; yield its pid."""
+    plugin = {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/k8s-audit"}
+    settings = {"plugins": [plugin], "load_plugins": ["k8saudit"]}
+    agent = Agent(folder, [RULES], settings=settings, before=before)
+    try:
+        agent.wait_until_ready(60)
+        yield agent.process.pid
+    finally:
+        agent.kill()
+
+
+@contextmanager
+def falco(program: str, plugins: str, folder: Path, before: list[str], port: int) -> Iterator[int]:
+    """Run Falco with the *plugins* in a folder, which listens on *port*; yield its pid."""
+    settings = {
+        "engine": {"kind": "nodriver"},
+        "rules_files": [str(RULES)],
+        "plugins": [
+            {
+                "name": "k8saudit",
+                "library_path": f"{plugins}/libk8saudit.so",
+                "open_params": f"http://127.0.0.1:{port}/k8s-audit",
+            },
+            {"name": "json", "library_path": f"{plugins}/libjson.so"},
+        ],
+        "load_plugins": ["k8saudit", "json"],
+        "stdout_output": {"enabled": True},
+        "syslog_output": {"enabled": False},
+        "log_syslog": False,
+        "webserver": {"enabled": False},
+        "json_output": True,
+    }
+    (folder / "falco.yaml").write_text(json.dumps(settings))
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        command = [*before, program, "-c", str(folder / "falco.yaml"), "--enable-source", "k8s_audit"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    try:
+        _wait_for(process, port, folder / "stderr")
+        wait_for_rest(process.pid)
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}: {log.read_text()}")
+
+
 def main() -> None:
     """Run the agent and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="for each line")
     parser.add_argument("--matching", type=int, default=1, help="events in a thousand that a rule matches")
     parser.add_argument("--again", action="store_true", help="the same events again, whose alerts are stored already")
+    parser.add_argument("--falco", nargs=2, metavar=("PROGRAM", "PLUGINS"), help="Falco, and the folder of its plugins")
     options = parser.parse_args()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    plugin = {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/k8s-audit"}
-    settings = {"plugins": [plugin], "load_plugins": ["k8saudit"]}
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory() as folder:
-        bound = ["taskset", "-c", str(cores[-1])]
-        agent = Agent(Path(folder), [CORPUS / "rules/k8s_audit_rules.yaml"], settings=settings, before=bound)
-        try:
-            agent.wait_until_ready(60)
-            os.sched_setaffinity(0, cores[:-1] or cores)
-            print(f"agent on core {cores[-1]}, {options.matching} of 1000 events match")
-            figures = {
+    bound = ["taskset", "-c", str(cores[-1])]
+    agents = {"falcohost": falcohost}
+    if options.falco:
+        agents["falco"] = functools.partial(falco, *options.falco)
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    os.sched_setaffinity(0, cores[:-1] or cores)
+    for name, run in agents.items():
+        print(f"{name} on core {cores[-1]}, {options.matching} of 1000 events match")
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder, run(Path(folder), bound, port) as pid:
+            figures[name] = {
                 f"{senders}x{size}": measure(
-                    agent.process.pid,
-                    port,
-                    senders,
-                    size,
-                    options.matching,
-                    options.seconds,
-                    None if options.again else line * HOURS,
+                    pid, port, senders, size, options.matching, options.seconds, None if options.again else line * HOURS
                 )
                 for line, (senders, size) in enumerate(((1, 1), (8, 1), (1, 100), (4, 400)))
             }
-            print(json.dumps(figures))
-        finally:
-            agent.kill()
+            if name == "falco":
+                print(f"alerts: {Path(folder, 'stdout').read_bytes().count(b'{'):,}")
+    if options.falco:
+        ratios = {
+            line: own["per_cpu_second"] / figures["falco"][line]["per_cpu_second"]
+            for line, own in figures["falcohost"].items()
+        }
+        print("events per CPU second, of Falco's: " + ", ".join(f"{one} {value:.2f}" for one, value in ratios.items()))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":
