@@ -206,6 +206,9 @@ class _Direct(ABC):
             return False
         self._others.pop(name, None)
 
+        # Those that are valid now: later they may have to be renewed, which is not waited for here.
+        credentials = self._credentials.get_frozen_credentials()
+
         def taken(answer: Answer | None) -> None:
             found = None if answer is None else read(answer)
             if found is not None:
@@ -217,7 +220,7 @@ class _Direct(ABC):
                 self._others[name] = 1
             take(found)
 
-        self._exchanges.ask(way.server, partial(self._request, way, make(way)), most, taken)
+        self._exchanges.ask(way.server, partial(self._request, credentials, way, make(way)), most, taken)
         return True
 
     def _has_to_renew(self) -> bool:
@@ -225,8 +228,7 @@ class _Direct(ABC):
         needed = getattr(self._credentials, "refresh_needed", None)
         return needed is not None and bool(needed())
 
-    def _request(self, way: _Way, asked: Asked) -> bytes:
-        credentials = self._credentials.get_frozen_credentials()
+    def _request(self, credentials: Any, way: _Way, asked: Asked) -> bytes:
         lines = signed(credentials, way.region, self._service, _time(int(time.time())), asked)
         size = f"content-length:{len(asked.body)}\r\n" if asked.body else ""
         query = f"?{asked.query}" if asked.query else ""

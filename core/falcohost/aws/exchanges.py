@@ -31,6 +31,9 @@ Take = Callable[["Answer | None"], None]
 #: other. After the work on an object nothing that takes answers is in the processor's cache.
 FIRST: Final = 6
 
+#: Seconds between two looks for answers that are late; a server may have something arrive all the time.
+_LOOK: Final = 0.25
+
 #: Seconds of waiting after which more connections are made, if they are most of the time; and for how long they count.
 _LONG: Final = 0.1
 _PERIOD: Final = 1.0
@@ -72,7 +75,7 @@ class Exchanges:
         self._woken.setblocking(False)
         self._poll.register(self._woken, select.POLLIN)
         self._buffer = memoryview(bytearray(BUFFER))
-        self._since = self._waited = 0.0
+        self._since = self._waited = self._looked = 0.0
         self._is_closed = False
 
     def ask(self, server: Server, make: Make, most: int, take: Take) -> None:
@@ -99,7 +102,8 @@ class Exchanges:
             elif descriptor in self._busy:
                 self._answered(descriptor)
         self._go_on()
-        if not found:
+        if begun - self._looked >= _LOOK:
+            self._looked = begun
             self._give_up_late()
 
     def close(self) -> None:

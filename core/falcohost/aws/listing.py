@@ -46,5 +46,5 @@ def read_page(text: bytes, date: str) -> Page | None:
         if not has_names or (root.findtext(f"{space}IsTruncated") == "true") is (token is None):
             return None
         return Page(objects, parsedate_to_datetime(date).timestamp(), token, folders)
-    except (ElementTree.ParseError, ValueError, OverflowError):
+    except (ElementTree.ParseError, LookupError, ValueError, OverflowError):  # LookupError: an unknown encoding
         return None

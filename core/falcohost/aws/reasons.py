@@ -74,7 +74,7 @@ class AwsError(PollError):
 
 
 def asked(what: str, call: Callable[[], T]) -> T:
-    """Run *call*, which sends a request to AWS about *what* (``s3://bucket``), and return its result.
+    """Run *call*, which sends a request to AWS about *what* (``s3://bucket``) and reads the answer; return its result.
 
     :raises AwsError: it failed.
     """
@@ -88,6 +88,8 @@ def asked(what: str, call: Callable[[], T]) -> T:
         raise AwsError(what, sentence(error), code) from error
     except (BotoCoreError, OSError) as error:
         raise AwsError(what, sentence(error)) from error
+    except (LookupError, ValueError) as error:  # something is missing, or a number is none
+        raise AwsError(what, f"the answer is not as expected ({type(error).__name__})") from error
 
 
 def clock(answer: Any) -> float:

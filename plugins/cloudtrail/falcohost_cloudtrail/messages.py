@@ -100,10 +100,14 @@ class Queue:
 
         :raises AwsError: SQS did not answer, or refused.
         """
-        answer = asked(self.name, lambda: self.client.receive_message(**self._to_receive(seconds)))
-        if self.direct is not None:
-            self.direct.learn(failed=failed)
-        return list(answer.get("Messages", []))
+
+        def receive() -> list[Message]:
+            found = self.client.receive_message(**self._to_receive(seconds))
+            if self.direct is not None:
+                self.direct.learn(failed=failed)
+            return [_message(each) for each in found.get("Messages", [])]
+
+        return asked(self.name, receive)
 
     def _to_receive(self, seconds: int) -> dict[str, Any]:
         return {
@@ -137,11 +141,28 @@ class Queue:
 
         :raises AwsError: SQS did not answer, or refused.
         """
-        ask = self.client.delete_message_batch
-        answer = asked(self.name, lambda: ask(QueueUrl=self.url, Entries=_entries(handles)))
-        if self.direct is not None:
-            self.direct.learn(failed=failed)
-        return {handles[int(one["Id"])] for one in answer.get("Failed", []) if not one.get("SenderFault")}
+
+        def delete() -> set[str]:
+            found = self.client.delete_message_batch(QueueUrl=self.url, Entries=_entries(handles))
+            if self.direct is not None:
+                self.direct.learn(failed=failed)
+            return {handles[int(one["Id"])] for one in found.get("Failed", []) if not one.get("SenderFault")}
+
+        return asked(self.name, delete)
+
+
+def _message(found: Any) -> Message:
+    """Return a message as boto3 has *found* it.
+
+    :raises LookupError, ValueError: it is not as expected.
+    """
+    deliveries = int(found["Attributes"][_COUNT])
+    return {
+        "MessageId": found["MessageId"],
+        "ReceiptHandle": found["ReceiptHandle"],
+        "Body": found["Body"],
+        "Attributes": {_COUNT: str(deliveries)},
+    }
 
 
 def _received(answer: bytes) -> list[Message] | None:

@@ -78,4 +78,8 @@ def _objects(message: Mapping[str, Any]) -> Iterator[Named]:
 def _named(bucket: object, key: object) -> Named:
     if not (isinstance(bucket, str) and bucket and isinstance(key, str)):
         raise TypeError
+    try:
+        (bucket + key).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON may have, and no name in S3
+        raise TypeError from None
     return Named(bucket, key)

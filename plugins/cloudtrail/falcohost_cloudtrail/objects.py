@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -85,7 +86,11 @@ class Bucket:
         """Ask directly for what :meth:`body` returns; False, or None taken: that has to be called."""
 
         def taken(got: Any) -> None:
-            take(None if got is None else ObjectBody(self, key, (got.data, _size(got.span, got.data), got.etag)))
+            body = None
+            with contextlib.suppress(ValueError):  # the size is no number
+                if got is not None:
+                    body = ObjectBody(self, key, (got.data, _size(got.span, got.data), got.etag))
+            take(body)
 
         return self._direct is not None and self._direct.get(self.name, key, PART, taken)
 
@@ -115,16 +120,18 @@ class Bucket:
         :raises AwsError: S3 did not answer, or refused.
         """
         where = {"ContinuationToken": token} if token else {"StartAfter": begin}
-        found = self._listed(prefix, **where, **({"Delimiter": delimiter} if delimiter else {}))
-        if self._direct is not None:
-            self._direct.learn(self.name, failed=failed)
-        listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
-        folders = [str(each["Prefix"]) for each in found.get("CommonPrefixes", [])]
-        return ListingPage(listed, clock(found), found.get("NextContinuationToken"), folders)
+        if delimiter:
+            where["Delimiter"] = delimiter
 
-    def _listed(self, prefix: str, **where: str) -> Any:
-        list_objects = self._client.list_objects_v2
-        return asked(f"s3://{self.name}/{prefix}", lambda: list_objects(Bucket=self.name, Prefix=prefix, **where))
+        def page() -> ListingPage:
+            found = self._client.list_objects_v2(Bucket=self.name, Prefix=prefix, **where)
+            if self._direct is not None:
+                self._direct.learn(self.name, failed=failed)
+            listed = [Listed(each["Key"], each["LastModified"].timestamp()) for each in found.get("Contents", [])]
+            folders = [str(each["Prefix"]) for each in found.get("CommonPrefixes", [])]
+            return ListingPage(listed, clock(found), found.get("NextContinuationToken"), folders)
+
+        return asked(f"s3://{self.name}/{prefix}", page)
 
     def body(self, key: str, *, failed: bool = False) -> ObjectBody:
         """Return the object *key*, with its first part fetched; *failed*: it could not be asked for directly.

@@ -89,10 +89,10 @@ def queue_url(client: Any, given: SqsSettings, direct: Direct | None = None, *, 
 
     :raises AwsError: SQS did not answer, or refused.
     """
-    answer = asked(f"sqs://{given.queue}", lambda: client.get_queue_url(**_which(given)))
+    url = asked(f"sqs://{given.queue}", lambda: str(client.get_queue_url(**_which(given))["QueueUrl"]))
     if direct is not None:
         direct.learn(failed=failed)
-    return str(answer["QueueUrl"])
+    return url
 
 
 def ask_queue_url(direct: Direct | None, given: SqsSettings, take: Callable[[str | None], None]) -> bool:
@@ -319,4 +319,4 @@ class SqsInput:
         if reason not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(reason)
             log.warning("%s: %s: message %s: %s; trying again", self._plugin, self._name, message.id, reason)
-        messages.give_back(message.handle, min(_LATER, _FIRST << min(message.deliveries - 1, 10)))
+        messages.give_back(message.handle, min(_LATER, _FIRST << min(max(message.deliveries - 1, 0), 10)))

@@ -48,7 +48,7 @@ def opened(aws, bucket, close_later):
     """Return a function that opens the bucket, whose client counts; what gets objects is its attribute ``direct``."""
 
     def opened(**settings):
-        session = AwsSession("cloudtrail", AwsSettings(**aws.settings, **settings))
+        session = AwsSession("cloudtrail", AwsSettings(**aws.settings | settings))
         client = session.client("s3")
         asked = Asked(client)
         exchanges = session.exchanges(connections=2)
@@ -204,6 +204,19 @@ def test_credentials_that_have_to_be_renewed(opened, bucket, monkeypatch):
     assert (b"content", 1) == (read(source, "a")[0], source.asked.count)
 
 
+def test_credentials_that_have_to_be_renewed_meanwhile(opened, bucket, monkeypatch):
+    """A request that has waited is signed with what was valid when it was made: nobody waits for new ones."""
+    bucket.put("a", b"content")
+    source = opened()
+    credentials = source.direct._credentials
+    found = []
+    assert source.ask_body("a", found.append)
+    monkeypatch.setattr(credentials, "get_frozen_credentials", lambda: pytest.fail("it waits"))
+    wait_until(lambda: source.waiting.driven.drive(0.05) or found)
+
+    assert b"content" == found[0]._part
+
+
 def test_no_object(opened, bucket):
     """What is not there, or empty, is what boto3 says of it."""
     bucket.put("a", b"a")
@@ -285,6 +298,7 @@ def test_listing_of_nothing(opened, bucket):
         b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
         b"<ListBucketResult><Contents><LastModified>2026-11-29T00:00:00Z</LastModified></Contents></ListBucketResult>",
         b"<ListBucketResult>",
+        b'<?xml version="1.0" encoding="none"?><ListBucketResult/>',
         b'<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">'
         + b"".join(b'<!ENTITY %c "%s">' % (c, b"&%c;" % (c - 1) * 10) for c in b"bcdefghij")
         + b"]><ListBucketResult><Prefix>&j;</Prefix></ListBucketResult>",
@@ -293,6 +307,17 @@ def test_listing_of_nothing(opened, bucket):
 def test_no_listing(text):
     """What is no listing is none, and left to boto3."""
     assert read_page(text, "Sun, 29 Nov 2026 00:00:00 GMT") is None
+
+
+@pytest.mark.parametrize("line", ["ETag: e\r\nContent-Range: bytes 0-6/*", "Content-Range: bytes 0-6/7"])
+def test_answers_that_make_no_sense(opened, bucket, scripted, line):
+    """An answer without a size, or without an ETag, is an error like others, and ends nothing."""
+    server = scripted(f"HTTP/1.1 206 OK\r\n{line}\r\nContent-Length: 7\r\n\r\ncontent".encode(), keeps=True)
+    source = opened(endpoint_url=f"http://127.0.0.1:{server.port}")
+
+    with pytest.raises(AwsError, match="not as expected"):
+        read(source, "a")
+    assert 2 == len(server.asked)
 
 
 @pytest.mark.parametrize("cut", [False, True])

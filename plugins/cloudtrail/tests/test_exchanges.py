@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import subprocess
 import threading
@@ -163,6 +164,23 @@ def test_silence(made, scripted, monkeypatch, sent):
     server = scripted(sent, keeps=True) if sent else scripted(keeps=True)
 
     assert [None] == asked(made(), at(server))
+
+
+def test_fast_drip(made, scripted, monkeypatch):
+    """Nor does who sends a byte so often that one is there whenever somebody waits."""
+    monkeypatch.setattr(exchanges, "ANSWERING", 0.5)
+    server = scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n", keeps=True)
+    found = []
+    by = made()
+    by.ask(at(server), lambda: b"GET / HTTP/1.1\r\n\r\n", 1 << 20, found.append)
+    wait_until(lambda: by.drive(0.01) or server._kept)
+    begun = time.monotonic()
+    while not found and time.monotonic() - begun < 10:
+        with contextlib.suppress(OSError):
+            server._kept[0].sendall(b"x")
+        by.drive(5)
+
+    assert [None] == found
 
 
 def test_slow_drip(made, scripted, monkeypatch):

@@ -39,9 +39,9 @@ def from_cloudtrail(*names):
     return by_sns(json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": list(names)}))
 
 
-def from_eventbridge(name, kind="Object Created"):
+def from_eventbridge(name, kind="Object Created", bucket=BUCKET):
     """Return the event of EventBridge for an object."""
-    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": {"key": name, "size": 1}}
+    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": name, "size": 1}}
     return json.dumps({"version": "0", "detail-type": kind, "source": "aws.s3", "detail": detail})
 
 
@@ -239,6 +239,8 @@ def test_duplicates(queue, read_queue, bucket):
         (json.dumps({"Type": "SubscriptionConfirmation"}), "it names no objects in a known format"),
         (json.dumps({"Records": [{"eventName": 5}]}), "it names no objects in a known format"),
         (by_sns("true"), "it names no objects in a known format"),
+        (from_eventbridge("\ud800.json.gz"), "it names no objects in a known format"),
+        (from_eventbridge("a.json.gz", bucket="\udfff"), "it names no objects in a known format"),
         (from_s3(key()), "s3://trail: the object does not exist; it may have been deleted (NoSuchKey)"),
         (from_s3(key(), bucket="other"), "s3://other: the bucket does not exist; check its name (NoSuchBucket)"),
     ],
