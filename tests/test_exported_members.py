@@ -42,6 +42,7 @@ PUBLIC = {
         "Partial",
         "Plan",
         "PluginError",
+        "PreparedCache",
         "Priority",
         "ProcessSubject",
         "RecordSource",

@@ -288,11 +288,25 @@ class SourceLoader(Protocol):
         """Return whether the rules may ask for something else by now; if so, :meth:`update` follows."""
 
 
+class PreparedCache(Protocol):
+    """What a source's loader keeps for later starts, in the rules cache. Provisional.
+
+    A key has to say all that the data depends on. Only who can write to the rules cache can write there. Anything may
+    be forgotten.
+    """
+
+    def read(self, key: bytes) -> bytes | None:
+        """Return what was written under *key*; None: there is nothing."""
+
+    def write(self, key: bytes, data: bytes) -> None:
+        """Keep *data* under *key*, if that is possible."""
+
+
 @runtime_checkable
 class EarlyLoader(Protocol):
     """A :class:`SourceLoader` of which a part can be done ahead, at a start while the rules are read. Provisional."""
 
-    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None]) -> None:
+    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None], cache: PreparedCache) -> None:
         """Prepare what can be prepared, and send it over *link*; called in a process that then ends.
 
         *asked* returns what the rules ask for, or None if that is not known so many seconds later. With None it waits

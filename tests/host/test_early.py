@@ -24,7 +24,7 @@ class Loader:
     def __init__(self, settings):
         self.settings, self.prepared = settings, None
 
-    def prepare_ahead(self, link, asked):
+    def prepare_ahead(self, link, asked, cache):
         """Send what this process has."""
         if self.settings["fails"]:
             raise SourceError("there is no such kernel")

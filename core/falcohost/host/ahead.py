@@ -14,6 +14,7 @@ from falcohost import log
 from falcohost.events import EarlyLoader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.forked import take_over
+from falcohost.host.kept_prepared import KeptPrepared
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.worker_data import unseal_for_loader
 from falcohost.readable import readable
@@ -51,7 +52,8 @@ def prepare_ahead(data: int, link: socket.socket, parent: int) -> NoReturn:
         limit_environment(given)
         loader = make_load_task(given, parent).load()
         if isinstance(loader, EarlyLoader):
-            loader.prepare_ahead(link, Asked(link))
+            loader.prepare_ahead(link, Asked(link), KeptPrepared(given.cache, given.source))
+            link.shutdown(socket.SHUT_WR)  # that this process ends takes 10 ms more
         status = 0
     except Exception as error:
         log.log.debug("nothing is prepared ahead: %s: %s", type(error).__name__, error)

@@ -1,14 +1,13 @@
 """Keeps what rules ask of a source's loader in the rules cache: with many rules, working it out takes long.
 
 Who could change an answer could have the kernel leave events out, so its files are trusted only as those of compiled
-rules are (:mod:`falcohost.rules.cache_files`). What cannot be kept, or read, is worked out again.
+rules are (:mod:`.kept_entries`). What cannot be kept, or read, is worked out again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,14 +17,10 @@ import msgspec
 
 import falcohost
 from falcohost.hookspecs import SourceSpec
+from falcohost.host import kept_entries
 from falcohost.host.plugins import PluginData
-from falcohost.rules import cache_files
-from falcohost.rules.cache_files import ASKED, UntrustedFile
+from falcohost.rules.cache_files import ASKED
 from falcohost.rules.cache_key import SIZE, code_stamps, stamp
-
-#: The beginning of every entry; the number changes with the format.
-_MAGIC: Final = b"falcohost asked 1\n"
-_log = logging.getLogger(__name__)
 
 
 class KeptAsked:
@@ -54,12 +49,12 @@ class KeptAsked:
         key = self._key(spec, settings, plugins := [*plugins], rules)
         if self._directory is None or key is None:
             return ask()
-        found = _read(self._directory, key)
+        found = kept_entries.read(self._directory, key, ASKED)
         if found is None:
             found = ask()
             # What it depends on may have changed meanwhile.
             if self._key(spec, settings, plugins, rules) == key:
-                _write(self._directory, key, found)
+                kept_entries.write(self._directory, key, found, ASKED)
         return found
 
     def _key(
@@ -84,33 +79,6 @@ def _stamps(plugins: Iterable[PluginData]) -> Iterator[object]:
         for top in (found and found.submodule_search_locations) or ():
             for folder, _, names in sorted(os.walk(top)):
                 yield from (stamp(f"{folder}/{name}") for name in sorted(names) if name.endswith(".py"))
-
-
-def _read(directory: Path, key: bytes) -> bytes | None:
-    try:
-        data = cache_files.read(directory, key, ASKED)
-    except FileNotFoundError:
-        return None
-    except (OSError, UntrustedFile) as error:
-        _log.debug("The cache of what rules ask for is not read: %s", error)
-        return None
-    head = _MAGIC + key
-    body = data[len(head) + SIZE :]
-    if not data.startswith(head) or data[len(head) : len(head) + SIZE] != _digest(key, body):
-        _log.debug("The cache of what rules ask for is not read: the entry is damaged, or another one's")
-        return None
-    return body
-
-
-def _write(directory: Path, key: bytes, body: bytes) -> None:
-    try:
-        cache_files.write(directory, key, _MAGIC + key + _digest(key, body) + body, ASKED)
-    except (OSError, UntrustedFile) as error:
-        _log.debug("What rules ask for is not cached: %s", error)
-
-
-def _digest(key: bytes, body: bytes) -> bytes:
-    return hashlib.blake2b(body, key=key, digest_size=SIZE).digest()
 
 
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -157,6 +157,8 @@ class LoaderData(msgspec.Struct, frozen=True):
     """What the loader of a source needs of its :class:`WorkerData`: not the rules.
 
     Before the rules are read, *asked* is empty.
+
+    :ivar cache: the directory of the rules cache, for what is prepared ahead; empty: nothing is kept.
     """
 
     source: str
@@ -168,6 +170,7 @@ class LoaderData(msgspec.Struct, frozen=True):
     asked: bytes
     loading: Loading | None = None
     patterns: bool = False
+    cache: bytes = b""
 
 
 def unseal(descriptor: int) -> WorkerData:

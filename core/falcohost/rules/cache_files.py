@@ -19,16 +19,16 @@ from falcohost.trust import distrust
 #: The environment variable with the cache's directory.
 VARIABLE = "FALCOHOST_CACHE_DIR"
 
-#: What an entry is: compiled rules, or what rules ask of a source's loader. The rules for system calls know both by
-#: their beginning.
-RULES, ASKED = "rules", "rules-asked"
+#: What an entry is: compiled rules, what rules ask of a source's loader, or what a loader has prepared. The rules for
+#: system calls know all by their beginning.
+RULES, ASKED, PREPARED = "rules", "rules-asked", "rules-prepared"
 
 #: The most files kept, the most bytes of all, and the most bytes of one.
 MAX_FILES = 32
 MAX_TOTAL = 256 << 20
 MAX_SIZE = 64 << 20
 
-_NAME = re.compile(rf"(?:{RULES}|{ASKED})-[0-9a-f]{{64}}(\.[0-9a-f]{{16}}\.new)?")
+_NAME = re.compile(rf"(?:{RULES}|{ASKED}|{PREPARED})-[0-9a-f]{{64}}(\.[0-9a-f]{{16}}\.new)?")
 _NEW_FOR = 600.0
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -57,7 +57,7 @@ def cache_directory() -> Path | None:
 def read(directory: Path, key: bytes, kind: str = RULES) -> bytes:
     """Return the entry of *key*, and mark it as used.
 
-    :param kind: what it is: :data:`RULES` or :data:`ASKED`.
+    :param kind: what it is: :data:`RULES`, :data:`ASKED` or :data:`PREPARED`.
     :raises OSError: there is none, or it cannot be read.
     :raises UntrustedFile: another user could have written it.
     """
@@ -76,7 +76,7 @@ def read(directory: Path, key: bytes, kind: str = RULES) -> bytes:
 def write(directory: Path, key: bytes, data: bytes, kind: str = RULES) -> None:
     """Save *data* under *key*; if there is too much, remove the entries not used for longest.
 
-    :param kind: what it is: :data:`RULES` or :data:`ASKED`.
+    :param kind: what it is: :data:`RULES`, :data:`ASKED` or :data:`PREPARED`.
     :raises OSError: it cannot be written.
     :raises UntrustedFile: another user could write there.
     """

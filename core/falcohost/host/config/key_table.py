@@ -71,7 +71,7 @@ FILES: Final = (
         key="falcohost.cache",
         type=bool,
         default=True,
-        help="caches compiled rules, so that the next start with the same rules is faster: "
+        help="caches compiled rules and programs for the kernel, so that the next start is faster: "
         "in `$FALCOHOST_CACHE_DIR`, else systemd's `$CACHE_DIRECTORY`, else `/var/cache/falcohost` for root and "
         "`~/.cache/falcohost` for others; not used if other users can write to that directory",
     ),

@@ -1,17 +1,19 @@
 """Loads the programs of an object in two threads, so that the kernel checks a program on each of two processors.
 
 libbpf loads one program of an object after the other. So the file is opened three times: for its maps, and for two
-halves of its programs, which share the maps. Programs that were left out can be added later in the same way.
+halves of its programs, which share the maps. Programs that were left out can be added later in the same way. Where the
+programs were kept (:mod:`.kept_programs`), only the maps are libbpf's.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence, Set
 from typing import TypeAlias
 
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.at_once import at_once
+from falcohost_syscall.kernel.kept_programs import KeptPrograms
+from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.object_file import TYPES, without
 
 #: Returns which of a file's programs are to be loaded, in groups that are loaded at the same time.
@@ -24,12 +26,19 @@ def are_of_use() -> bool:
 
 
 def load(
-    library: Library, image: bytes, prepare: Callable[[Object], None], split: Split, *, codes: bool = False
+    library: Library,
+    image: bytes,
+    prepare: Callable[[Object], None],
+    split: Split,
+    *,
+    codes: bool = False,
+    kept: KeptPrograms | None = None,
 ) -> Object:
     """Load an object, which *prepare* sets up; return it.
 
     :param split: called once the maps are made.
     :param codes: keep the programs' instructions.
+    :param kept: where programs may be that libbpf has loaded before. With it those that it loads have instructions.
     :raises LibbpfError: the kernel refused it, for a reason that only loading it as a whole tells.
     :raises UnreadableError: *image* is damaged.
     """
@@ -37,7 +46,9 @@ def load(
         found, names = _opened(library, without(image, TYPES), prepare, frozenset())
         try:
             found.load()
-            _add(found, image, prepare, split(names), codes)
+            groups = split(names)
+            if kept is None or not kept.load(found, groups, codes=codes):
+                _add(found, image, prepare, groups, codes or kept is not None)
         except BaseException:
             found.close()
             raise
@@ -64,7 +75,7 @@ def _add(
             one, _ = _opened(found.library, image, prepare, group)
             opened.append(one)
             one.share(found)
-        _load(opened)
+        at_once([one.hand_over for one in opened])
         for one in opened:
             one.take_over(codes=codes)
         for one in opened:
@@ -88,27 +99,3 @@ def _opened(
     except BaseException:
         found.close()
         raise
-
-
-def _load(halves: Sequence[Object]) -> None:
-    """Load all *halves*, if there are any, at the same time.
-
-    :raises LibbpfError: the kernel refused one.
-    """
-    failed: list[LibbpfError] = []
-
-    def load(half: Object) -> None:
-        try:
-            half.hand_over()
-        except LibbpfError as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=load, args=(half,)) for half in halves[1:]]
-    for thread in threads:
-        thread.start()
-    for half in halves[:1]:
-        load(half)
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]

@@ -15,6 +15,8 @@ _NUMBER_AT: Final = 4
 CALL, LOAD = 0x85, 0x18
 #: A map, and the value of its only entry.
 _MAPS: Final = (1, 2)
+#: The same for another function of the program that is called, and one that is handed over (include/uapi/linux/bpf.h).
+_OWN_FUNCTION, _OWN_CALLBACK = 1, 4
 
 
 def with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
@@ -31,3 +33,12 @@ def map_places(code: bytes) -> Iterator[tuple[int, int]]:
     for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
         if operation == LOAD and registers >> 4 in _MAPS:
             yield place * INSTRUCTION.size + _NUMBER_AT, number
+
+
+def function_places(code: bytes) -> list[int]:
+    """Return where the functions of a program begin, in instructions."""
+    found = {0}
+    for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
+        if (operation, registers >> 4) in ((CALL, _OWN_FUNCTION), (LOAD, _OWN_CALLBACK)):
+            found.add(place + 1 + number)
+    return sorted(found)

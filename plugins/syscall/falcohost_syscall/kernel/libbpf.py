@@ -183,11 +183,13 @@ class LoadedProgram(NamedTuple):
 
     :ivar tracepoint: the raw tracepoint that it is for; None: it was loaded for one place in the kernel.
     :ivar code: its instructions, as the kernel got them; empty if they are not kept.
+    :ivar section: the name of its section in the object file; empty if libbpf has not loaded it here.
     """
 
     descriptor: int
     tracepoint: bytes | None
     code: bytes
+    section: bytes = b""
 
 
 class LoadedMap(NamedTuple):
@@ -282,6 +284,10 @@ class Object(Maps):
         other._programs = {}
         other.close()
 
+    def adopt(self, programs: Mapping[str, LoadedProgram]) -> None:
+        """Take programs that were loaded for the maps of this loaded object."""
+        self._programs.update(programs)
+
     def resize(self, name: str, entries: int) -> None:
         """Set the capacity of a map; call it before :meth:`load`."""
         self.library.check(self._lib.bpf_map__set_max_entries(self.map(name), entries), f"Cannot size the map {name}")
@@ -351,10 +357,11 @@ class Object(Maps):
         while one := lib.bpf_object__next_program(opened, one):
             if (descriptor := lib.bpf_program__fd(one)) >= 0:
                 size = INSTRUCTION * lib.bpf_program__insn_cnt(one) if codes else 0
-                kind, _, place = lib.bpf_program__section_name(one).partition(b"/")
+                section = lib.bpf_program__section_name(one)
+                kind, _, place = section.partition(b"/")
                 tracepoint = place if kind == _RAW_TRACEPOINT else None
                 code = ctypes.string_at(lib.bpf_program__insns(one), size)
-                yield lib.bpf_program__name(one).decode(), LoadedProgram(descriptor, tracepoint, code)
+                yield lib.bpf_program__name(one).decode(), LoadedProgram(descriptor, tracepoint, code, section)
 
     def _descriptors(self) -> Iterator[int]:
         yield from (one.descriptor for one in self._maps.values())

@@ -21,7 +21,7 @@ from falcohost_syscall.kernel.maps import ARRAY, HASH
 #: enum bpf_map_type, bpf_prog_type and bpf_attach_type of include/uapi/linux/bpf.h.
 MAP_HASH, MAP_ARRAY, MAP_PROG_ARRAY, MAP_PERCPU_ARRAY, MAP_LPM_TRIE = HASH, ARRAY, 3, 6, 11
 PROGRAM_TRACEPOINT, PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING = 5, 17, 26
-ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY = 23, 24
+ATTACH_RAW_TRACEPOINT, ATTACH_FUNCTION_ENTRY, ATTACH_ITERATOR = 23, 24, 28
 _NO_PREALLOC = 1
 _LOG: Final = 1 << 25  # up to Linux 6.3 the verifier keeps the start of too long a log; the reason is at its end
 _LICENSE: Final = b"GPL"

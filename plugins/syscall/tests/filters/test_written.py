@@ -9,8 +9,9 @@ import pytest
 from test_making import CONDITION, Place, Told, descriptors
 from watching import plan
 
+from falcohost_syscall.drivers.modern_ebpf.at_first import shares
 from falcohost_syscall.drivers.modern_ebpf.filters import load
-from falcohost_syscall.drivers.modern_ebpf.making import Later
+from falcohost_syscall.drivers.modern_ebpf.making import Later, make_written
 from falcohost_syscall.drivers.modern_ebpf.written import Making, read, write
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.instructions import INSTRUCTION, map_places, with_maps
@@ -164,3 +165,41 @@ def test_damaged_steps(needed, change):
     damaged = msgspec.structs.replace(written, steps=change(written.steps))
 
     assert (*compiled(needed), True) == later(needed, damaged)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("processes", [True, False])
+def test_those_of_a_start_in_shares(needed, count, processes):
+    """All shares together have the filters of all conditions, and nothing is left open but these."""
+    before, kernel = descriptors(), Whole()
+    dealt = shares(needed, count)
+    filters = make_written([read(write(share, NEW)) for share in dealt], Place(kernel), processes=processes)
+    found = made(filters, kernel)
+    open_then = descriptors() - before
+    programs = {str(one) for one in filters.programs.values()}
+    filters.close()
+
+    assert count == len(dealt)
+    assert needed == {name: condition for share in dealt for name, condition in share.items()}
+    assert compiled(needed, processes=processes) == (found, filters.weaker)
+    assert programs == open_then
+    assert before == descriptors()
+
+
+@pytest.mark.parametrize(("release", "refused"), [(OLD, ()), (NEW, (0,)), (NEW, (2,))])
+def test_those_of_a_start_that_do_not_fit(needed, release, refused):
+    """Where the kernel has other loops, or refuses one, none of them is used, and none is left open."""
+    before = descriptors()
+    written = [read(write(share, release)) for share in shares(needed, 2)]
+
+    assert None is make_written(written, Place(Whole(refused)))
+    assert before == descriptors()
+
+
+def test_damaged_ones_of_a_start(needed):
+    """Where the steps of one share cannot be read, none is used."""
+    before = descriptors()
+    whole, other = (read(write(share, NEW)) for share in shares(needed, 2))
+
+    assert None is make_written([whole, msgspec.structs.replace(other, steps=other.steps[:-20])], Place(Whole()))
+    assert before == descriptors()

@@ -55,12 +55,13 @@ def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
     :raises OSError: nobody takes it.
     """
     maps, programs, types = prepared.probe.parts()
+    copied = prepared.functions is not None or prepared.by_perf
     said = _encode(
         _Sent(
             purpose,
             [(name, one.entries, one.value_size) for name, one in maps.items()],
             [one.descriptor for one in maps.values()],
-            [(name, one.tracepoint, one.code) for name, one in programs.items()],
+            [(name, one.tracepoint, one.code if copied else b"") for name, one in programs.items()],
             prepared.functions,
             prepared.why_not,
             prepared.hooks,
@@ -79,7 +80,7 @@ def send(link: socket.socket, prepared: Prepared, purpose: bytes) -> None:
 
 
 def received(link: socket.socket, purpose: bytes) -> Prepared | None:
-    """Return what :func:`send` has sent, once the process that has sent it has ended; None: it is for another purpose.
+    """Return what :func:`send` has sent, once the process that has sent it is done; None: it is for another purpose.
 
     :raises OSError: it has ended before.
     :raises ValueError: it is something else.

@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from falcohost import Plan
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import parts, wanted, written
-from falcohost_syscall.drivers.modern_ebpf.at_first import Parted, parted
+from falcohost_syscall.drivers.modern_ebpf.at_first import SHARES, parted, shares
 from falcohost_syscall.drivers.modern_ebpf.config import Config
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.written import Written
@@ -55,8 +56,19 @@ class Asked(msgspec.Struct, frozen=True):
         return together(self.conditions, self.joint)
 
 
+class Compiled(NamedTuple):
+    """Filters that are compiled already.
+
+    :ivar first: those with which a start begins, in shares made at the same time; empty: they are not compiled.
+    :ivar later: those that come after that; None: there are none, or they are not compiled.
+    """
+
+    first: Sequence[Written] = ()
+    later: Written | None = None
+
+
 def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
-    """Return what *plan* asks for; *compiled*: and behind that the filters that come after a start, if any do."""
+    """Return what *plan* asks for; *compiled*: and behind that the filters of a start, and those that come later."""
     found = stamps()  # first, so that a change meanwhile is noticed
     chosen = config.base.choose(plan)
     every = not config.process_context
@@ -76,10 +88,13 @@ def ask(config: Config, plan: Plan, *, compiled: bool = False) -> bytes:
     )
     said = zlib.compress(_encode(asked))  # the loader keeps it
     takes = _encode_parts(sorted(_parts(config, chosen)))
-    first, later = parted(asked.filtered) if compiled else Parted({}, {})
-    return (
-        _SIZES.pack(len(takes), len(said)) + takes + said + (written.write(later, begun=first.keys()) if later else b"")
-    )
+    return _SIZES.pack(len(takes), len(said)) + takes + said + (_compile(asked) if compiled else b"")
+
+
+def _compile(asked: Asked) -> bytes:
+    first, later = parted(asked.filtered)
+    shared = [written.write(share) for share in shares(first, SHARES)]
+    return _encode_filters((shared, written.write(later, begun=first.keys()) if later else b""))
 
 
 def _parts(config: Config, plan: Plan) -> frozenset[str]:
@@ -124,12 +139,15 @@ def alone(data: bytes) -> bytes:
     return data[: _ends(data)[1]]
 
 
-def filters(data: bytes) -> Written | None:
-    """Return the filters behind what :func:`ask` encoded; None: there are none.
+def compiled(data: bytes) -> Compiled:
+    """Return the filters behind what :func:`ask` encoded, if there are any.
 
     :raises ValueError: it is something else.
     """
-    return written.read(data[_ends(data)[1] :])
+    if not (behind := data[_ends(data)[1] :]):
+        return Compiled()
+    first, later = _decode_filters(behind)
+    return Compiled([one for share in first if (one := written.read(share)) is not None], written.read(later))
 
 
 def _ends(data: bytes) -> tuple[int, int]:
@@ -146,3 +164,5 @@ _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode: Final = msgspec.msgpack.Decoder(Asked).decode
 _encode_parts: Final = msgspec.msgpack.Encoder().encode
 _decode_parts: Final = msgspec.msgpack.Decoder(list[str]).decode
+_encode_filters: Final = msgspec.msgpack.Encoder().encode
+_decode_filters: Final = msgspec.msgpack.Decoder(tuple[list[bytes], bytes]).decode

@@ -86,6 +86,10 @@ FIRST: Final = Point.MEMORY
 _LEAST, _LEAST_LATER = 60, 200
 
 
+#: What is compiled ahead is made by so many threads.
+SHARES: Final = 2
+
+
 class Parted(NamedTuple):
     """Conditions at first, and those, of some of the same event types or of others, that come later."""
 
@@ -106,6 +110,21 @@ def parted(conditions: Mapping[str, Condition]) -> Parted:
             found.later[name] = condition
     little = sum(map(weight, set(found.later.values()))) < _LEAST_LATER
     return Parted(dict(conditions), {}) if little else found
+
+
+def shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, Condition]]:
+    """Deal the conditions out to at most *count*; event types with the same one stay together: they share a program."""
+    types: dict[Condition, list[str]] = {}
+    for name, condition in conditions.items():
+        types.setdefault(condition, []).append(name)
+    weights, places = [0] * count, {}
+    for condition in sorted(types, key=weight, reverse=True):
+        places[condition] = lightest = weights.index(min(weights))
+        weights[lightest] += 1 + weight(condition)
+    dealt: list[dict[str, Condition]] = [{} for _ in range(count)]
+    for condition, names in types.items():
+        dealt[places[condition]].update(dict.fromkeys(names, condition))
+    return [share for share in dealt if share]
 
 
 def weight(condition: Condition) -> int:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from msgspec.structs import replace
 
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
-from falcohost_syscall.drivers.modern_ebpf.asked import Asked
+from falcohost_syscall.drivers.modern_ebpf.asked import Asked, Compiled
 from falcohost_syscall.drivers.modern_ebpf.at_first import Parted, parted
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.config import Config
-from falcohost_syscall.drivers.modern_ebpf.filters import load
-from falcohost_syscall.drivers.modern_ebpf.making import Later, load_apart
+from falcohost_syscall.drivers.modern_ebpf.filters import Filters, load
+from falcohost_syscall.drivers.modern_ebpf.making import Later, load_apart, make_written
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.drivers.modern_ebpf.written import Written
@@ -37,7 +37,7 @@ class Collection:
     :ivar watched: the files that are watched by inode.
     :ivar expected: the sentinel.
     :ivar apart: forks compile filters, some of them until after :meth:`update` (:meth:`go_on`).
-    :ivar written: returns the latter, if they are compiled already.
+    :ivar compiled: returns what of these is compiled already.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Collection:
         self.watched = watched
         self.expected = sentinel.NOTHING
         self.apart = False
-        self.written: Callable[[], Written | None] = lambda: None
+        self.compiled: Callable[[], Compiled] = Compiled
         self._agent = agent
         self._config = config
         self._probe = probe
@@ -61,7 +61,7 @@ class Collection:
         self._end_later()
         now, later = parted(asked.filtered) if self.apart else Parted(asked.filtered, {})
         first = {name: own(condition, name) for name, condition in now.items()}
-        self._collect(replace(asked, conditions=first) if later else asked, now)
+        self._collect(replace(asked, conditions=first) if later else asked, now, self.compiled().first)
         if later and not self._begin_later(later):
             self._collect(asked, asked.filtered)
 
@@ -98,7 +98,7 @@ class Collection:
 
     def _begin_later(self, conditions: Mapping[str, Condition]) -> bool:
         """Have forks compile filters of *conditions* for :meth:`go_on`; return False if there can be none."""
-        written = self.written()
+        written = self.compiled().later
         try:
             for place in self._probe.places:
                 processes = self._has_processes(place)
@@ -113,13 +113,12 @@ class Collection:
             later.close()
         self._later.clear()
 
-    def _collect(self, asked: Asked, conditions: dict[str, Condition]) -> None:
-        """Collect what is *asked* for, with filters of these *conditions*."""
+    def _collect(self, asked: Asked, conditions: Mapping[str, Condition], written: Sequence[Written] = ()) -> None:
+        """Collect what is *asked* for, with filters of these *conditions*; *written*: they are compiled already."""
         self.expected = expected = sentinel.expected(frozenset(asked.types), self._agent)
-        if expected.call is not None:
-            conditions[expected.call] = sentinel.condition(expected)
+        own = {} if expected.call is None else {expected.call: sentinel.condition(expected)}
         self._probe.prepare(self._calls(asked))
-        self._set_filters(conditions)
+        self._set_filters(conditions, own, () if own.keys() & conditions.keys() else written)
         self.watched.watch(map(os.fsdecode, asked.watched))
         self._set_options(asked.options._replace(measure=self.options.measure))
         self._set_calls(asked)
@@ -156,13 +155,24 @@ class Collection:
             self._probe.set_options(options)
             self.options = options
 
-    def _set_filters(self, needed: Mapping[str, Condition]) -> None:
-        """Filter events by the conditions *needed*; what also was needed before is never filtered out meanwhile."""
+    def _set_filters(
+        self, conditions: Mapping[str, Condition], own: Mapping[str, Condition], written: Sequence[Written]
+    ) -> None:
+        """Filter events by *conditions*; what also was needed before is never filtered out meanwhile.
+
+        :param own: those of falcohost's own events, which count in place of others.
+        :param written: filters of *conditions* that are compiled already.
+        """
         weaker: dict[str, None] = {}
+        needed = {**conditions, **own}
         self._set_last_names(needed)
         for place in self._probe.places:
-            processes = self._has_processes(place)
-            filters = (load_apart if self.apart else load)(needed, place, processes=processes)
+            processes, made = self._has_processes(place), None
+            if written and (made := make_written(written, place, processes=processes)) is not None:
+                rest = load(own, place, processes=processes)
+                filters = Filters(made.programs | rest.programs, [*made.weaker, *rest.weaker])
+            else:
+                filters = (load_apart if self.apart else load)(needed, place, processes=processes)
             place.set_filters(filters.programs)
             filters.close()
             weaker |= dict.fromkeys(filters.weaker)

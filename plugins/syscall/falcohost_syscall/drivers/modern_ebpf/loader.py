@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from falcohost import kept, lasting
+from falcohost import PreparedCache, kept, lasting
 from falcohost.agent import AgentProcess
 from falcohost.kept import LoadAgain
 from falcohost.needs import PROBE as NEEDS_PROBE
@@ -25,21 +25,22 @@ from falcohost.needs import THREADS, WATCH, Needs
 from falcohost_syscall.calls.rows import BY_NAME, EXEC, EXIT
 from falcohost_syscall.drivers import told
 from falcohost_syscall.drivers.modern_ebpf import ahead, config
-from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, layout, left, purpose
-from falcohost_syscall.drivers.modern_ebpf.asked import alone, filters, read, takes
+from falcohost_syscall.drivers.modern_ebpf.adopted import Adopted, AdoptedCollection, code, layout, left, purpose
+from falcohost_syscall.drivers.modern_ebpf.asked import Compiled, alone, compiled, read, takes
 from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.controlled import WATCHED
 from falcohost_syscall.drivers.modern_ebpf.expectations import EXPECTED, Expectations, Noted, make
 from falcohost_syscall.drivers.modern_ebpf.feed import MAPS
 from falcohost_syscall.drivers.modern_ebpf.ignored import Ignored
 from falcohost_syscall.drivers.modern_ebpf.integrity import Integrity
-from falcohost_syscall.drivers.modern_ebpf.loading import Prepared, prepare
+from falcohost_syscall.drivers.modern_ebpf.loading import Prepared, image, prepare
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.drivers.modern_ebpf.probe import PROGRAMS, Probe
 from falcohost_syscall.drivers.modern_ebpf.requirements import check
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal
+from falcohost_syscall.kernel.kept_programs import KeptPrograms
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.processes.users import Stamp, stamps
@@ -116,7 +117,7 @@ class Loader:
         self.probe: Probe | Adopted
         self.collection: Collection | AdoptedCollection
 
-    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None]) -> None:
+    def prepare_ahead(self, link: socket, asked: Callable[[float | None], bytes | None], cache: PreparedCache) -> None:
         """Load the probe, as far as the rules take it, and send it over *link*.
 
         :param asked: returns what the rules ask for; None if that is not known so many seconds later.
@@ -129,16 +130,25 @@ class Loader:
         def known(wait: float | None) -> Set[str] | None:
             return None if (found := asked(wait)) is None else takes(found)
 
+        kept = KeptPrograms(library, image(), cache)
         prepared = prepare(
-            library, Kernel(library), wanted.settings, wanted.options, by_function=wanted.by_function, takes=known
+            library,
+            Kernel(library),
+            wanted.settings,
+            wanted.options,
+            by_function=wanted.by_function,
+            takes=known,
+            kept=kept,
         )
         ahead.send(link, prepared, wanted.encoded())
+        kept.keep(prepared.probe)
 
     def take_prepared(self, link: socket) -> None:
         """Receive what another process has loaded.
 
         :raises OSError: it has ended before.
         """
+        code()  # while the other process is at work
         self._prepared = ahead.received(link, how(self._config).encoded())
 
     def open(self, asked: bytes) -> None:
@@ -220,9 +230,9 @@ class Loader:
             self.collection = Collection(found, probe, wanted.options, WatchedFiles(probe), agent)
             self._say_why_not(probe, logging.WARNING if found.attach == "function" else logging.DEBUG)
             self._ignore()
-            self.collection.apart, self.collection.written = self._alone, lambda: filters(asked)
+            self.collection.apart, self.collection.compiled = self._alone, lambda: compiled(asked)
             self.update(asked)
-            self.collection.apart, self.collection.written = False, lambda: None
+            self.collection.apart, self.collection.compiled = False, Compiled
             self._opened = time.monotonic()
             self._integrity = Integrity(probe)
         except BaseException:

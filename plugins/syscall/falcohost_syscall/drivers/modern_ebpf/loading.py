@@ -23,6 +23,7 @@ from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, 
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import given_types, halves, map_digest
 from falcohost_syscall.kernel.function_programs import FunctionKernel
+from falcohost_syscall.kernel.kept_programs import KeptPrograms
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.object_file import UnreadableError
 from falcohost_syscall.kernel.programs import Kernel
@@ -113,10 +114,12 @@ def prepare(
     *,
     by_function: bool,
     takes: Takes = everything,
+    kept: KeptPrograms | None = None,
 ) -> Prepared:
     """Load the probe; calls are to be observed at their functions if asked to and if the kernel allows it.
 
     :param takes: returns the parts to load. Of the form for older kernels all are loaded.
+    :param kept: where programs may be that were loaded before. Others have their instructions then.
     :raises LibbpfError: the kernel refused it.
     :raises SourceError: there are no types by which it could be loaded, or they are another kernel's.
     """
@@ -131,12 +134,12 @@ def prepare(
         found = found if sees_requests else found - hooks.REQUESTS
         wanted = Wanted(settings, options, found, sees_requests, older=False)
         try:
-            probe = _loaded(library, wanted, takes)
+            probe = _loaded(library, wanted, takes, kept=kept)
         except LibbpfError:
             if not wanted.hooks:
                 raise
             wanted = wanted._replace(hooks=frozenset())  # perhaps these are what the kernel refused; the rest works
-            probe = _loaded(library, wanted, takes)
+            probe = _loaded(library, wanted, takes, kept=kept)
         if direct.is_there(older=False):
             direct.find(kernel, probe.program_fd(direct.PROGRAM))
         map_digest.places(library.types)  # while they are read; a loader asks for them again
@@ -207,15 +210,16 @@ def lacks(probe: Object, wanted: Wanted, takes: Set[str]) -> Set[str]:
     return {name for name in there if not probe.loaded() >= {*parts.PARTS[name].programs}}
 
 
-def add(library: Library, probe: Object, wanted: Wanted, takes: Set[str]) -> None:
+def add(library: Library, probe: Object, wanted: Wanted, takes: Set[str], kept: KeptPrograms | None = None) -> None:
     """Load those of these parts that the loaded *probe* lacks.
 
     :raises LibbpfError: the kernel refused one, so that none is loaded.
     """
     if missing := parts.programs(lacks(probe, wanted, takes)):
-        prepare = functools.partial(_prepare, library, wanted=wanted)
+        prepare, codes = functools.partial(_prepare, library, wanted=wanted), _codes(wanted)
         groups = parts.halved(missing) if halves.are_of_use() else [missing]
-        _in_either_form(lambda found: halves.add(probe, found, prepare, groups, codes=_codes(wanted)))
+        if kept is None or not kept.load(probe, groups, codes=codes):
+            _in_either_form(lambda found: halves.add(probe, found, prepare, groups, codes=codes or kept is not None))
 
 
 def _codes(wanted: Wanted) -> bool:
@@ -223,8 +227,10 @@ def _codes(wanted: Wanted) -> bool:
     return wanted.settings.functions or wanted.settings.by_perf
 
 
-def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None = None) -> Object:
-    if not wanted.older and halves.are_of_use():
+def _loaded(
+    library: Library, wanted: Wanted, takes: Takes, types: Path | None = None, kept: KeptPrograms | None = None
+) -> Object:
+    if not wanted.older and (kept or halves.are_of_use()):
         prepare = functools.partial(_prepare, library, wanted=wanted)
 
         def split(names: Set[str]) -> Sequence[Set[str]]:
@@ -232,7 +238,7 @@ def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None =
             return parts.halved(names - _left_out(parts.LIKELY if found is None else found))
 
         try:
-            probe = halves.load(library, image(), prepare, split, codes=_codes(wanted))
+            probe = halves.load(library, image(), prepare, split, codes=_codes(wanted), kept=kept)
         except (LibbpfError, UnreadableError):  # as a whole, it is told what is wrong
             probe = _loaded_whole(library, wanted, takes, types)
     else:
@@ -242,7 +248,7 @@ def _loaded(library: Library, wanted: Wanted, takes: Takes, types: Path | None =
             probe.freeze(name)
         asked_for = _known(takes)
         probe.drop(_left_out(asked_for))
-        add(library, probe, wanted, asked_for)
+        add(library, probe, wanted, asked_for, kept)
         stages.fill(probe)
     except BaseException:
         probe.close()

@@ -8,7 +8,9 @@ new filters itself. What a fork that was made before compiles, it still takes th
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import math
 import os
 import select
 import socket
@@ -20,10 +22,12 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 
+from falcohost_syscall.drivers.modern_ebpf.at_first import shares
 from falcohost_syscall.drivers.modern_ebpf.filters import FilterPlace, Filters, load
 from falcohost_syscall.drivers.modern_ebpf.only_computes import only_compute
 from falcohost_syscall.drivers.modern_ebpf.written import Making, Written
 from falcohost_syscall.filters.condition import Condition
+from falcohost_syscall.kernel.at_once import at_once
 from falcohost_syscall.kernel.libbpf import LibbpfError
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING, FilterKernel
 
@@ -47,7 +51,7 @@ def load_apart(
     """Do what :func:`load` does, and have *forks* compile. If they cannot be, or one ends early, compile here."""
     makers: list[_Maker] = []
     try:
-        for share in _shares(conditions, forks):
+        for share in shares(conditions, forks):
             makers.append(_forked(share, place, processes, makers))
         found = _served([_Link(maker.link) for maker in makers], place.kernel)
     except OSError:
@@ -58,6 +62,32 @@ def load_apart(
         for maker in makers:
             os.waitpid(maker.pid, 0)
     return load(conditions, place, processes=processes) if found is None else found
+
+
+def make_written(written: Sequence[Written], place: FilterPlace, *, processes: bool = True) -> Filters | None:
+    """Return the filters that are *written*, each share made by a thread; None: they do not fit this kernel."""
+    if any(one.loops != place.kernel.has_may_goto for one in written):
+        return None
+    made = [Making(one, place, processes=processes) for one in written]
+    filters = Filters()
+
+    def make(share: Making) -> None:
+        found = share.go_on(math.inf)
+        if found is not None:
+            filters.programs |= found.programs
+            filters.weaker += found.weaker
+
+    used: set[int] = set()
+    try:
+        at_once([functools.partial(make, share) for share in made])
+        used.update(filters.programs.values())
+    except (LibbpfError, ValueError) as error:
+        _log.debug("Filters that were kept are compiled anew: %s", error)
+        return None
+    finally:
+        for share in made:
+            share.close(used)
+    return filters
 
 
 class Later:
@@ -117,17 +147,6 @@ class Later:
         for descriptor in self._served.made:
             os.close(descriptor)
         self._served.made.clear()
-
-
-def _shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, Condition]]:
-    """Deal the conditions out; event types with the same one stay together, since they share a program."""
-    types: dict[Condition, list[str]] = {}
-    for name, condition in conditions.items():
-        types.setdefault(condition, []).append(name)
-    shares: list[dict[str, Condition]] = [{} for _ in range(count)]
-    for number, (condition, names) in enumerate(types.items()):
-        shares[number % count].update(dict.fromkeys(names, condition))
-    return [share for share in shares if share]
 
 
 def _forked(

@@ -212,10 +212,11 @@ class Making:
             NUMBER.pack_into(named, place, descriptor)
         return bytes(named)
 
-    def close(self) -> None:
-        """Close maps and filters; those that are in use remain loaded."""
+    def close(self, but: AbstractSet[int] = frozenset()) -> None:
+        """Close maps and filters *but* these descriptors; those that are in use remain loaded."""
         for descriptor in self._made.values():
-            os.close(descriptor)
+            if descriptor not in but:
+                os.close(descriptor)
         self._made.clear()
 
 

@@ -21,13 +21,14 @@ from falcohost.lang.parser import parse
 from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers import drivers
-from falcohost_syscall.drivers.modern_ebpf import at_first, config, making
-from falcohost_syscall.drivers.modern_ebpf.asked import alone, ask, filters, read
+from falcohost_syscall.drivers.modern_ebpf import at_first, collection, config, making
+from falcohost_syscall.drivers.modern_ebpf.asked import Compiled, alone, ask, compiled, read
 from falcohost_syscall.drivers.modern_ebpf.at_first import parted
 from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
 from falcohost_syscall.drivers.modern_ebpf.loader import Loader
 from falcohost_syscall.fields.rows import FIELDS
 from falcohost_syscall.filters.condition import Point, up_to
+from falcohost_syscall.kernel.program_info import program_info
 from falcohost_syscall.processes.users import Users
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.records.record import MAX_CALLS, STAGE_SUBMIT
@@ -161,6 +162,29 @@ def test_filters_that_are_compiled_already(started):
         os.waitpid(-1, os.WNOHANG)
 
 
+def filter_tags(loader: Loader) -> dict[tuple[bytes, str], bytes]:
+    """Return of each filter by its place what the kernel knows its instructions by."""
+    found = {}
+    for entries in loader.probe.ledger.entries().values():
+        for key, number in entries.programs.items() if "filters" in entries.name else ():
+            if number:
+                program = loader.probe.object.library.lib.bpf_prog_get_fd_by_id(number)
+                found[key, entries.name] = program_info(loader.probe.object.library, program).tag
+                os.close(program)
+    return found
+
+
+@pytest.mark.parametrize("condition", [RULE, MANY])
+def test_those_of_a_start_are_the_same_compiled_already(started, monkeypatch, condition):
+    """They have the same places and instructions, and no fork has compiled them."""
+    first, _ = started(condition)
+    before = filter_tags(first)
+    monkeypatch.setattr(collection, "load_apart", None)
+    second, _ = started(condition, compiled=True)
+
+    assert before == filter_tags(second) != {}
+
+
 def test_what_is_asked_for_is_the_same_with_filters(started):
     """Filters are no part of what is asked for, by which it is told whether that has changed."""
     loader, _ = started(RULE, compiled=True)
@@ -179,8 +203,9 @@ def test_only_the_reader_compiles_ahead(monkeypatch):
     monkeypatch.setattr(at_first, "_LEAST_LATER", 0)
     reader, loader = (drivers.ask({"agent_pid": pid}, plan(RULE)) for pid in (os.getpid(), os.getppid()))
 
-    assert filters(reader) is not None
-    assert filters(loader) is None
+    assert compiled(reader).later is not None
+    assert compiled(reader).first
+    assert compiled(loader) == Compiled()
     assert alone(reader) == loader
 
 

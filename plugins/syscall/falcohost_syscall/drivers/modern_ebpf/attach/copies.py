@@ -14,7 +14,7 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.stages import STAGES
 from falcohost_syscall.kernel.assembler import R2, R3, TAIL_CALL, Assembler
-from falcohost_syscall.kernel.instructions import CALL, INSTRUCTION, LOAD, with_maps
+from falcohost_syscall.kernel.instructions import function_places, with_maps
 from falcohost_syscall.kernel.libbpf import Object
 from falcohost_syscall.kernel.program_info import function_types
 from falcohost_syscall.kernel.programs import (
@@ -28,8 +28,6 @@ from falcohost_syscall.kernel.programs import (
 )
 from falcohost_syscall.records import record
 
-#: What the upper half of the byte of registers says that the number is (include/uapi/linux/bpf.h).
-_OWN_FUNCTION, _OWN_CALLBACK = 1, 4
 _U32: Final = struct.Struct("=I")
 _PROGRAM_ARRAYS: Final = ("stages", "filters")
 #: The array of programs that only the tracepoint's program calls.
@@ -166,16 +164,7 @@ def copy(
     """
     code = probe.instructions(name)
     types = function_types(probe.library, probe.program_fd(name))
-    functions = b"".join(map(FUNCTION_INFO.pack, _functions(code), types))
+    functions = b"".join(map(FUNCTION_INFO.pack, function_places(code), types))
     described = Described(name.encode(), probe.btf_fd, functions)
     swapped = {probe.map_fd(own): other for own, other in maps.items()}
     return kernel.load(with_maps(code, swapped), kind, attach, described)
-
-
-def _functions(code: bytes) -> list[int]:
-    """Return where the functions of a program begin, in instructions."""
-    found = {0}
-    for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
-        if (operation, registers >> 4) in ((CALL, _OWN_FUNCTION), (LOAD, _OWN_CALLBACK)):
-            found.add(place + 1 + number)
-    return sorted(found)
