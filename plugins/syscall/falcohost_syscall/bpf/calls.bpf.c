@@ -68,7 +68,7 @@ static __always_inline bool is_other_sort(struct call_spec *spec, struct pt_regs
 {
 	__u32 value;
 
-	if (!(HAS_CASTS || OLDER_FORM) || spec->sort_arg >= EARLY_ARGS) /* Linux 5.17 to 6.1: left to filters */
+	if (spec->sort_arg >= EARLY_ARGS || !(HAS_CASTS || OLDER_FORM)) /* Linux 5.17 to 6.1: left to filters */
 		return false;
 	value = EARLY_ARG(regs, spec->sort_arg);
 	return !(spec->sorts >> (value * 0x9e3779b1U >> 26) & 1);
@@ -151,7 +151,8 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 					__u64 began)
 {
 	struct task_struct *task = CURRENT_TASK; /* trusted: a load from it is one instruction */
-	__u32 nr = nr_in_table(regs, raw, is_compat(task), ret);
+	bool compat = is_compat(task);
+	__u32 nr = raw < COMPAT_BASE && !compat ? raw : nr_in_table(regs, raw, compat, ret);
 	int verdict = FOLDER_WANTED;
 	struct call_spec *spec;
 	struct scratch *s;
@@ -159,7 +160,18 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 	__u64 at;
 
 	spec = bpf_map_lookup_elem(&calls, &nr);
-	if (!spec || !spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, OF(task, tgid), ret)) {
+	if (!spec) {
+		count_time(0, began);
+		return 0;
+	}
+	has_folder = spec->folders && ret >= 0 && nr == raw && !(options & OPTION_REQUESTED);
+	/* Before all else: there are many, and what follows would change nothing. */
+	if (at_once && has_folder && is_told_here(spec, task, by_function)) {
+		verdict = verdict_on_folder(NULL, spec, task, regs, ret);
+		if (verdict == FOLDER_UNWANTED)
+			return count_unwanted(spec, task, ret, began);
+	}
+	if (!spec->call || spec->want & WANT_BEGIN || !is_told_here(spec, task, by_function) || unwanted(spec, OF(task, tgid), ret)) {
 		count_time(0, began);
 		return 0;
 	}
@@ -169,12 +181,6 @@ static __always_inline int call_returns(void *ctx, struct pt_regs *regs, __u32 r
 		count_seen(spec->call);
 		count_time(spec->call, began);
 		return 0;
-	}
-	has_folder = spec->folders && ret >= 0 && nr == raw && !(options & OPTION_REQUESTED);
-	if (at_once && has_folder) {
-		verdict = verdict_on_folder(NULL, spec, task, regs, ret);
-		if (verdict == FOLDER_UNWANTED)
-			return count_unwanted(spec, task, ret, began);
 	}
 	s = get_scratch(0);
 	if (!s) {

@@ -25,14 +25,14 @@ struct direct {
 /* The address in an entry, without the bits that tell that a page is encrypted; up to 64 TB. */
 #define ENTRY_ADDRESS 0x00003ffffffff000ULL
 #define PAGE_BYTES 4096
-#define FOUR_LEVELS 47 /* bits of addresses of users for which these suffice */
+#define FIRST_ENTRIES 256 /* of four levels: those of addresses of users */
 
 /* Where an address of a user is in the kernel's memory, or 0. */
 static __always_inline __u64 direct_at(__u64 tables, __u64 address, __u64 base, __u64 end, bool five)
 {
-	__u64 entry, size, table;
+	__u64 entry, size, table, first = address >> 39;
 
-	if (address >> FOUR_LEVELS)
+	if (first >= FIRST_ENTRIES)
 		return 0;
 	if (five) {
 		entry = number_at((void *)tables);
@@ -41,7 +41,7 @@ static __always_inline __u64 direct_at(__u64 tables, __u64 address, __u64 base, 
 			return 0;
 		tables = base + table;
 	}
-	entry = number_at((void *)(tables + (address >> 39) * sizeof(entry)));
+	entry = number_at((void *)(tables + first * sizeof(entry)));
 	table = entry & ENTRY_ADDRESS;
 	if (!(entry & ENTRY_PRESENT) || table >= end)
 		return 0;

@@ -14,6 +14,7 @@
 #define FOLDER_TEXT 104 /* bytes */
 #define FOLDER_LONGEST (FOLDER_TEXT - sizeof(__u64))
 #define FOLDER_DEPTH 8
+#define FEWEST_DESCRIPTORS 64 /* that each table has room for */
 #define PASSED_AT 256 /* where the passed path is read to: a record begins behind it */
 
 /* No regular file in this folder is wanted, if it has one name, none that the sieve holds, and is opened by this call with these
@@ -37,12 +38,7 @@ struct {
 } folders SEC(".maps");
 
 /* A name that falls through is none that rules ask for; one that does not may be. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sieve);
-} sieve SEC(".maps");
+SEC(".data.sieve") struct sieve sieve;
 
 /* A word of a name of which so many bytes are left: zeros are behind them. */
 static __always_inline __u64 name_word(__u64 word, __u32 left)
@@ -50,32 +46,36 @@ static __always_inline __u64 name_word(__u64 word, __u32 left)
 	return left < sizeof(word) ? word & ((1ULL << 8 * left) - 1) : word;
 }
 
-static __always_inline bool is_in_sieve(const struct sieve *names, __u64 bytes, __u32 kind)
+static __always_inline bool is_in_sieve(__u64 bytes, __u32 kind)
 {
 	__u64 place = (bytes + kind) * 0x9e3779b97f4a7c15ULL >> 48;
 
-	return names->bits[place >> 3] >> (place & 7) & 1;
+	return ((volatile struct sieve *)&sieve)->bits[place >> 3] >> (place & 7) & 1;
 }
 
-/* Whether a rule may ask for a last name of len bytes, of which these are the first (a name_word) and the last eight. */
-static __always_inline bool is_asked_for(__u64 first, __u64 last, __u32 len)
-{
-	__u32 zero = 0;
-	struct sieve *names = bpf_map_lookup_elem(&sieve, &zero);
-	__u64 kinds;
+/* What is compared of a name: its first eight bytes, with zeros behind a shorter one, and the last eight, with zeros or others before it. */
+struct leaf_ends {
+	__u64 first, last;
+};
 
-	if (!names)
-		return true;
-	kinds = names->kinds;
-	for (__u32 i = 0; i < SIEVE_SIZES && len >= 1 << i; i++) {
+/* Whether a rule may ask for a last name of len bytes. */
+static __always_inline bool is_asked_for(struct leaf_ends ends, __u32 len)
+{
+	__u64 kinds = *(volatile __u64 *)&sieve.kinds;
+
+#pragma unroll
+	for (__u32 i = 0; i < SIEVE_SIZES; i++) {
+		__u64 begins = 1ULL << (1 + i), is_end = begins << SIEVE_SIZES;
 		__u32 rest = 64 - (8 << i);
 
-		if (kinds >> (1 + i) & 1 && is_in_sieve(names, first << rest >> rest, 1 + i))
+		if (!(kinds & (begins | is_end)) || len < 1 << i)
+			continue;
+		if (kinds & begins && is_in_sieve(ends.first << rest >> rest, 1 + i))
 			return true;
-		if (kinds >> (1 + SIEVE_SIZES + i) & 1 && is_in_sieve(names, last >> rest, 1 + SIEVE_SIZES + i))
+		if (kinds & is_end && is_in_sieve(ends.last >> rest, 1 + SIEVE_SIZES + i))
 			return true;
 	}
-	return kinds & 1 && is_in_sieve(names, first ^ (__u64)len << 56, 0);
+	return kinds & 1 && is_in_sieve(ends.first ^ (__u64)len << 56, 0);
 }
 
 /* Counts up when rules change. */
@@ -117,34 +117,49 @@ static __always_inline __u64 of_first(__u64 difference, __u32 left)
 	return left < sizeof(__u64) ? difference << 8 * (sizeof(__u64) - left) : difference;
 }
 
+/* The words of a name that is in its directory entry: one cast for all that lie at constant places. */
+struct name_words {
+	__u64 word[SHORT_NAME / sizeof(__u64)];
+};
+
+static __always_inline const struct name_words *words_at(const void *address)
+{
+	return (const void *)TYPED(struct pt_regs, address); /* of whose members each is such a word */
+}
+
+/* Where a directory entry has a name of less than SHORT_NAME bytes: longer ones may lie elsewhere. */
+static __always_inline const void *short_name_of(struct dentry *dentry)
+{
+	struct dentry___until_6_13 *older = (void *)dentry;
+
+	return (const void *)dentry + (bpf_core_field_exists(dentry->d_shortname) ? bpf_core_field_offset(dentry->d_shortname) :
+										     bpf_core_field_offset(older->d_iname));
+}
+
 /* Whether a directory entry has the path of a folder, of which so many bytes are left. */
 static __always_inline bool is_folder(struct folder *folder, struct dentry *dentry, __u32 at)
 {
 	for (int i = 0; i < FOLDER_DEPTH; i++) {
-		const void *name;
-		__u32 len, done;
-		__u64 word;
+		const struct name_words *name;
+		__u32 len;
 
 		if ((__u64)dentry == init_root.dentry)
 			return at == 1;
 		len = dentry->d_name.len;
-		if (!len || len > SHORT_NAME || len + 2 > at)
+		if (!len || len >= SHORT_NAME || len + 2 > at)
 			return false;
 		at -= 2 + len; /* there is a slash, and the name behind it */
-		name = dentry->d_name.name;
-		word = number_at(name) << 8 | '/';
-		for (done = 0; done <= SHORT_NAME; done += sizeof(__u64)) {
-			__u32 here = done;
-
-			barrier_var(here);
-			if (here > len)
+		name = words_at(short_name_of(dentry));
+		if (of_first((name->word[0] << 8 | '/') ^ folder_bytes(folder, at), len + 1))
+			return false;
+		at++; /* the slash */
+#pragma unroll
+		for (__u32 j = 0; j < SHORT_NAME / sizeof(__u64); j++) {
+			if (len < sizeof(__u64) * (j ? j : 1))
 				break;
-			if (here)
-				word = number_at(name + here - 1);
-			if (of_first(word ^ folder_bytes(folder, at + here), len + 1 - here))
+			if (of_first(name->word[j] ^ folder_bytes(folder, at + j * sizeof(__u64)), len - j * sizeof(__u64)))
 				return false;
 		}
-		at++; /* the slash */
 		dentry = dentry->d_parent;
 	}
 	return false;
@@ -173,9 +188,35 @@ static __always_inline bool starts_at(struct task_struct *task, __s32 fd, __u64 
 
 enum passed { PASSED_OTHER, PASSED_WHOLE, PASSED_ALONE };
 
+/* Whether a last name of len bytes was passed there, with a NUL behind it, whatever is behind the name by now; its ends. */
+static __always_inline bool is_last_name(const struct name_words *passed, const struct name_words *name, __u32 len,
+					 struct leaf_ends *ends)
+{
+	__u64 before = 0;
+
+	ends->first = name->word[0];
+#pragma unroll
+	for (__u32 i = 0; i < SHORT_NAME / sizeof(__u64); i++) {
+		__u64 word = i ? name->word[i] : ends->first, there = passed->word[i];
+		__u32 left = len - i * sizeof(__u64), bits = 8 * left;
+
+		if (left < sizeof(__u64)) {
+			word &= (1ULL << bits) - 1;
+			if (!i)
+				ends->first = word;
+			ends->last = before >> bits | word << (-bits & 63);
+			return !((there ^ word) << (56 - bits));
+		}
+		if (there != word)
+			return false;
+		before = word;
+	}
+	return false;
+}
+
 /* Whether the path that was passed is the folder's with this last name, or that alone; both end with a NUL. */
 static __always_inline enum passed how_passed(struct scratch *s, struct task_struct *task, struct folder *folder, __u64 address,
-					      const void *name, __u32 len, __u64 *first)
+					      const struct name_words *name, __u32 len, struct leaf_ends *ends)
 {
 	enum passed passed = PASSED_ALONE;
 	__u64 at, word;
@@ -197,22 +238,9 @@ static __always_inline enum passed how_passed(struct scratch *s, struct task_str
 				return PASSED_OTHER;
 		}
 		at += before;
-		word = number_at((void *)at);
 		passed = PASSED_WHOLE;
 	}
-	*first = name_word(number_at(name), len);
-	if (of_first(word ^ *first, len + 1))
-		return PASSED_OTHER;
-	for (__u32 done = sizeof(__u64); done <= SHORT_NAME; done += sizeof(__u64)) {
-		__u32 here = done;
-
-		barrier_var(here);
-		if (here > len)
-			break;
-		if (of_first(number_at((void *)at + here) ^ name_word(number_at(name + here), len - here), len + 1 - here))
-			return PASSED_OTHER;
-	}
-	return passed;
+	return is_last_name(words_at((void *)at), name, len, ends) ? passed : PASSED_OTHER;
 }
 
 /* What is known of an open that has succeeded, in few calls, few loads from the kernel's memory, and little code: a return from a
@@ -224,23 +252,24 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	struct files_struct *files;
 	__u32 flags, version, len;
 	enum passed passed;
-	__u64 mnt, parent, first;
+	struct leaf_ends ends;
+	__u64 mnt, parent;
 	struct fdtable *table;
 	struct folder *folder;
 	struct dentry *dentry;
 	struct fs_struct *fs;
 	struct inode *inode;
 	struct file *file;
-	const void *name;
 
 	if (!HAS_CASTS)
 		return FOLDER_WANTED;
-	flags = spec->flags_arg < EARLY_ARGS ? EARLY_ARG(regs, spec->flags_arg) : 0;
+	regs = TYPED(struct pt_regs, regs);
+	flags = spec->flags_arg == 2 ? THIRD_ARG(regs) : spec->flags_arg == 1 ? SECOND_ARG(regs) : 0;
 	if (!(spec->folders >> (flags & O_ACCMODE) & 1))
 		return FOLDER_WANTED;
 	files = task->files;
 	table = files->fdt;
-	if ((__u32)ret >= table->max_fds)
+	if ((__u32)ret >= FEWEST_DESCRIPTORS && (__u32)ret >= table->max_fds)
 		return FOLDER_WANTED;
 	file = TYPED(struct file, pointer_at((void *)table->fd + (__u64)(__u32)ret * sizeof(void *)));
 	fs = task->fs;
@@ -271,16 +300,16 @@ static __always_inline int verdict_on_folder(struct scratch *s, struct call_spec
 	if (!folder->len)
 		return FOLDER_WANTED;
 	len = dentry->d_name.len;
-	if (!len || len > SHORT_NAME)
+	if (!len || len >= SHORT_NAME)
 		return FOLDER_UNJUDGED;
-	name = dentry->d_name.name;
-	passed = how_passed(s, task, folder, EARLY_ARG(regs, spec->dir_arg == 0), name, len, &first);
+	passed = how_passed(s, task, folder, spec->dir_arg == 0 ? SECOND_ARG(regs) : FIRST_ARG(regs),
+			    words_at(short_name_of(dentry)), len, &ends);
 	if (passed == PASSED_OTHER)
 		return FOLDER_UNJUDGED;
 	/* Of openat the path starts at the first argument; open and creat have none for that. */
-	if (passed == PASSED_ALONE && !starts_at(task, spec->dir_arg == 0 ? EARLY_ARG(regs, 0) : AT_FDCWD, folder->dentry))
+	if (passed == PASSED_ALONE && !starts_at(task, spec->dir_arg == 0 ? FIRST_ARG(regs) : AT_FDCWD, folder->dentry))
 		return FOLDER_UNJUDGED;
-	if (is_asked_for(first, number_at(name + len - sizeof(first)), len))
+	if (is_asked_for(ends, len))
 		return FOLDER_WANTED;
 	if (!is_folder(folder, TYPED(struct dentry, (void *)folder->dentry), folder->len))
 		return FOLDER_UNJUDGED;

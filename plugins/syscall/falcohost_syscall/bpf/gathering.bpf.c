@@ -160,9 +160,13 @@ CALL_STAGE(folder_unwanted)
 {
 	struct view name = s->facts.views[VIEW_NAME], folder = s->facts.views[VIEW_FOLDER];
 	__u32 len = name.len - folder.len;
+	struct leaf_ends ends = {
+		.first = name_word(eight_bytes(s, folder.at + folder.len), len),
+		.last = eight_bytes(s, folder.at + name.len - sizeof(__u64)),
+	};
 
 	keep_folder(s, false);
-	if (is_asked_for(name_word(eight_bytes(s, folder.at + folder.len), len), eight_bytes(s, folder.at + name.len - sizeof(__u64)), len))
+	if (is_asked_for(ends, len))
 		return objects_gathered(ctx, s, task_of(s));
 	count_time(s->spec.call, s->began);
 	return 0;

@@ -58,8 +58,10 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	union { unsigned char string[32]; } d_shortname; /* since 6.14 */
 	struct super_block *d_sb;
 };
+struct dentry___until_6_13 { unsigned char d_iname[32]; };
 struct proc_ns_operations { const char *name; };
 struct ns_common { const struct proc_ns_operations *ops; };
 struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; };

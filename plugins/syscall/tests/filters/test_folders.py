@@ -60,7 +60,7 @@ NAMES = [
     for behind in (b"", b"z", b"zyx")
 ]
 OPS = ("=", "startswith", "endswith", "contains", "icontains", "exists")
-#: Of names, around the words in which the probe compares them: 8 bytes, a slash before or a NUL behind; 32 at most.
+#: Of names, around the words in which the probe compares them: 8 bytes, a slash before or a NUL behind; 31 at most.
 LENGTHS = (1, 6, 7, 8, 9, 15, 16, 17, 31, 32)
 
 

@@ -390,7 +390,7 @@ class Probe(Controlled):
         """
         self._names = sieve(names)
         self._sieve = joined((self._sieve, self._names))
-        self._set("sieve", 0, self._sieve)
+        self._set(".data.sieve", 0, self._sieve)
 
     def forget_folders(self) -> None:
         """Have all folders judged again; call this when all filters were set."""
