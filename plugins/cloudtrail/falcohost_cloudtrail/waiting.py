@@ -5,10 +5,12 @@ What can be asked for directly is driven by the source's own thread, while it wa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from falcohost.aws import AwsError
 from falcohost.clock import SYSTEM, Clock
 from falcohost.jsonlog import Origin, Texts
 
@@ -19,6 +21,10 @@ Yielding: TypeAlias = Generator[Texts, None, T]
 
 #: Seconds between two empty batches.
 IDLE = 0.25
+
+#: Seconds after which a call in a thread counts as failed. boto3 waits for ever for who sends a byte now and then, which
+#: whoever is on the way can have happen, also with TLS; nobody would be told.
+LONGEST = 600.0
 
 NOWHERE = Origin("", "")
 
@@ -50,24 +56,38 @@ class Pending(Generic[T]):
         self._otherwise = otherwise
         self._result: T | None = None
         self.future: Future[T] | None = None
+        self._since = 0.0
         if not ask(self._take):
-            self.future = begin(lambda: otherwise(False))
+            self._begin_otherwise(failed=False)
 
     def done(self) -> bool:
         """Return whether there is a result, or an exception."""
-        return self._result is not None or (self.future is not None and self.future.done())
+        return self._result is not None or (self.future is not None and (self.future.done() or self._is_late))
 
     def result(self) -> T:
-        """Return the result, or raise the exception."""
+        """Return the result, or raise the exception.
+
+        :raises AwsError: the call in a thread has no end.
+        """
         if self._result is not None:
             return self._result
         assert self.future is not None
+        if not self.future.done():
+            raise AwsError("AWS", "no answer in time")
         return self.future.result()
 
     def _take(self, result: T | None) -> None:
         self._result = result
         if result is None:
-            self.future = self._begin(lambda: self._otherwise(True))
+            self._begin_otherwise(failed=True)
+
+    def _begin_otherwise(self, *, failed: bool) -> None:
+        self._since = time.monotonic()
+        self.future = self._begin(lambda: self._otherwise(failed))
+
+    @property
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._since >= LONGEST
 
 
 class Waiting:
