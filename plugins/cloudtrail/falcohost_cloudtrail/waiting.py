@@ -22,8 +22,8 @@ Yielding: TypeAlias = Generator[Texts, None, T]
 #: Seconds between two empty batches.
 IDLE = 0.25
 
-#: Seconds after which a call in a thread counts as failed. boto3 waits for ever for who sends a byte now and then, which
-#: whoever is on the way can have happen, also with TLS; nobody would be told.
+#: Seconds after which a call in a thread counts as failed. boto3 waits for ever for who sends a byte now and then
+#: (whoever is on the way can do that, also with TLS), and nobody would be told.
 LONGEST = 600.0
 
 NOWHERE = Origin("", "")
