@@ -14,6 +14,7 @@ from falcohost.host.numbers import Numbers, TypeNumbers
 from falcohost.store.admission import Admission
 from falcohost.store.body import encode
 from falcohost.store.metadata import key_of
+from falcohost.store.outline import whole
 from falcohost.testing.outputs import alert
 
 OF_A_RULE = msgspec.structs.replace(alert("b"), metadata=RuleMetadata(description="d", file="f", exceptions=("x",)))
@@ -96,7 +97,7 @@ def test_alerts_are_stored_as_they_came():
     """Alerts that a worker has encoded are passed on as bytes beside the alerts, with the metadata that they use."""
     (message,) = from_source().feed(wire.packed(of_alerts([OF_A_RULE, alert("a")])))
 
-    assert [OF_A_RULE, alert("a")] == message.alerts
+    assert [OF_A_RULE, alert("a")] == [*map(whole, message.alerts, message.sent.bodies)]
     assert [encode(OF_A_RULE), encode(alert("a"))] == message.sent.bodies
     assert OF_A_RULE.metadata == message.metadata[key_of(OF_A_RULE.metadata)]
 
@@ -129,4 +130,4 @@ def test_many_large_alerts_are_several_messages():
     assert [5, 6, 7, 8] == [message.number for message in sent]
     assert [None, None, None, "cursor"] == [message.cursor for message in sent]
     received = from_source().feed(b"".join(map(wire.packed, sent)))
-    assert [large] * 10 == [one for message in received for one in message.alerts]
+    assert [large] * 10 == [one for message in received for one in map(whole, message.alerts, message.sent.bodies)]

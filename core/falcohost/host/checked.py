@@ -16,7 +16,8 @@ from falcohost.host import wire
 from falcohost.host.jobs import MOST as MOST_OF_JOB
 from falcohost.host.numbers import NOTHING, Numbers
 from falcohost.sentinel import MOST_CAUSE, Heard
-from falcohost.store.admission import MOST, Refused
+from falcohost.store.admission import Refused
+from falcohost.store.outline import MOST
 from falcohost.token_bucket import TokenBucket
 
 #: Most characters of one message for the log or of an error, and of a traceback. The sender cuts longer ones.

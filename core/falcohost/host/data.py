@@ -12,8 +12,9 @@ import msgspec
 
 from falcohost.alert import Alert, RuleMetadata
 from falcohost.host.wire import Received
-from falcohost.store.admission import MOST, MOST_BODIES, Admission
+from falcohost.store.admission import MOST_BODIES, Admission
 from falcohost.store.body import encode
+from falcohost.store.outline import MOST, Known
 
 
 class PackedAlerts(msgspec.Struct, tag=True, frozen=True):
@@ -40,7 +41,7 @@ class Alerts(msgspec.Struct, frozen=True):
     """:class:`PackedAlerts` as received; *bodies*: the alerts in bytes as they came, to be stored as they are."""
 
     sent: PackedAlerts
-    alerts: list[Alert]
+    alerts: Sequence[Known]
     metadata: dict[int, RuleMetadata]
 
 
@@ -94,4 +95,4 @@ class FromSource(Received[Alerts]):
 
     def _message(self, data: memoryview) -> Alerts:
         sent: PackedAlerts = self._decode(data)
-        return Alerts(sent, *self._admission.admit(sent.bodies, sent.metadata, sent.cursor))
+        return Alerts(sent, *self._admission.outlines(sent.bodies, sent.metadata, sent.cursor))

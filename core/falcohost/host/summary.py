@@ -14,6 +14,7 @@ import msgspec
 
 from falcohost.alert import Alert, Priority
 from falcohost.engine.texts import escaped_json, printable, valid
+from falcohost.store.outline import Outline
 
 #: Most lines about rules that could not be evaluated.
 MOST_FAULTS: Final = 20
@@ -30,7 +31,7 @@ class Counts:
         """Return whether there are any."""
         return bool(self.rules)
 
-    def add(self, alerts: Iterable[Alert]) -> None:
+    def add(self, alerts: Iterable[Alert | Outline]) -> None:
         """Count *alerts*."""
         known = [*alerts]
         self.rules.update([alert.rule for alert in known])

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from falcohost.alert import NO_METADATA, Alert, RuleMetadata
 from falcohost.engine.alerts import INTERNAL
-from falcohost.store.admission import LEAST, MOST, MOST_ID, UNDECODABLE, Admission, Refused
+from falcohost.store.admission import Admission, Refused
 from falcohost.store.arrival import Refusal
 from falcohost.store.body import MOST_BODY, decode
 from falcohost.store.metadata import NO_KEY, by_key
+from falcohost.store.outline import LEAST, MOST, MOST_ID, UNDECODABLE
 from falcohost.subject import MOST_SUBJECTS
 from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, MOST_TAKEN
 
@@ -22,6 +23,9 @@ class InternalAdmission(Admission):
 
     def __init__(self, hostname: str) -> None:
         super().__init__(INTERNAL, hostname, {})
+
+    def _outlined(self, body: bytes, metadata: dict[int, RuleMetadata]) -> None:
+        """Return None: they are not as those of rules."""
 
     def _check(self, alert: Alert) -> None:
         if alert.source != INTERNAL:

@@ -10,8 +10,10 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from falcohost.alert import Alert, RuleMetadata
+from falcohost.store.database import Connection
 from falcohost.store.metadata import NO_KEY, ByKey
 from falcohost.store.metadata import row as metadata_row
+from falcohost.store.outline import Known
 from falcohost.store.parked import Parked, park
 from falcohost.store.shares import Place, surplus
 
@@ -31,7 +33,7 @@ class Arrival(Struct, frozen=True):
     """
 
     source: str
-    alerts: Sequence[Alert]
+    alerts: Sequence[Known]
     cursor: str | None = None
     rewinds: bool = False
     number: int = 0
@@ -72,7 +74,7 @@ class Answer(Struct, frozen=True):
 class Stored(Struct):
     """The result of storing arrivals: the new alerts, and the last cursor of each source that is now written."""
 
-    alerts: list[Alert] = field(default_factory=list)
+    alerts: list[Known] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
 
 
@@ -84,7 +86,7 @@ class Row(Struct, frozen=True, gc=False):
 
     seq: int
     rewinds: bool
-    alert: Alert
+    alert: Known
     body: bytes
     held: str = ""
 
@@ -125,16 +127,16 @@ class Waiting(Struct):
         before = self.positions.get(subscriber)
         self.positions[subscriber] = SubscriberPosition(mark, before.state if before and state is None else state)
 
-    def write(self, connection: sqlite3.Connection, now: int) -> None:
+    def write(self, connection: Connection, now: int) -> None:
         """Write all of it in one transaction, at *now* (:mod:`falcohost.store.age`)."""
         positions = [(name, *position) for name, position in self.positions.items()]
         execute, execute_many = connection.execute, connection.executemany
         if len(positions) == 1 and not (self.rows or self.cursors or self.ended or self.parked or self.more):
+            connection.wait_for_disk(False)
             execute(_POSITION, positions[0])  # the most frequent case; a single statement is a transaction
             return
         # Without a cursor, no source forgets events because of this transaction, so it need not wait for the disk.
-        if self.cursors:
-            execute("PRAGMA synchronous = FULL")
+        connection.wait_for_disk(bool(self.cursors))
         execute("BEGIN IMMEDIATE")
         execute_many(_ALERT, self._columns(now))
         if held := [(row.seq, row.held) for row in self.rows if row.held]:
@@ -153,8 +155,6 @@ class Waiting(Struct):
         if self.parked:
             park(connection, self.parked, now)
         execute("COMMIT")
-        if self.cursors:
-            execute("PRAGMA synchronous = NORMAL")
 
     def _columns(self, now: int) -> list[tuple[object, ...]]:
         """Return what the table of alerts holds of them, stored *now*."""
@@ -202,7 +202,7 @@ class Waiting(Struct):
             part.clear()
 
 
-def _place(alert: Alert) -> Place:
+def _place(alert: Known) -> Place:
     return Place(alert.source, alert.priority, alert.rule)
 
 

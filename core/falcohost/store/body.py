@@ -67,6 +67,17 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     return alert
 
 
+def begins(body: bytes) -> tuple[int, int, int] | None:
+    """Return where the alert in *body* begins, where its message belongs in its line, and the key of its metadata.
+
+    None: it is of a former version, or none.
+    """
+    if len(body) < _SIZE or body[0] != _MARK:
+        return None
+    _, at, key = _unpack(body)
+    return _SIZE, at, key
+
+
 def key_in(body: bytes) -> int:
     """Return the key of the metadata that :func:`decode` needs for *body*."""
     return _HEAD.unpack_from(body)[2] if len(body) >= _HEAD.size and body[0] == _MARK else NO_KEY

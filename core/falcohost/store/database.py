@@ -31,6 +31,9 @@ _CHECKPOINT = 4000
 #: reads for long.
 _WAL_KEPT = 24 << 20
 
+#: How long the WAL becomes: with so many pages, each with 24 bytes before it, and what the last transaction adds.
+WAL_SIZE = _CHECKPOINT * (4096 + 24) + (1 << 20)
+
 #: So many corrupt files stay beside the database, each as large as it was.
 MOST_BROKEN = 3
 
@@ -126,12 +129,27 @@ _MIGRATIONS = {
 }
 
 
-def connect(path: Path | None, shown: Path | None = None) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that knows whether its transactions wait for the disk."""
+
+    _waits = False
+
+    def wait_for_disk(self, on: bool) -> None:
+        """Have the next transactions wait until they are on the disk, or no longer. Not inside a transaction.
+
+        A process that dies loses none of them either way; a machine may lose the last that have not waited.
+        """
+        if on is not self._waits:
+            self.execute(f"PRAGMA synchronous = {'FULL' if on else 'NORMAL'}")
+            self._waits = on
+
+
+def connect(path: Path | None, shown: Path | None = None) -> Connection:
     """Return a connection to the state in *path*, as :func:`opened` opens it."""
     return opened(path, shown)[0]
 
 
-def opened(path: Path | None, shown: Path | None = None) -> tuple[sqlite3.Connection, Path | None]:
+def opened(path: Path | None, shown: Path | None = None) -> tuple[Connection, Path | None]:
     """Return a connection to the state in *path*, and where a file is now that was corrupt or none (else None).
 
     A missing file is created; None: in memory. Messages call it *shown*. A file that is not a database, or is corrupt,
@@ -233,10 +251,10 @@ def _make_private(name: str) -> None:
         os.close(descriptor)
 
 
-def _prepared(name: str, shown: Path | None) -> sqlite3.Connection:
+def _prepared(name: str, shown: Path | None) -> Connection:
     if name != ":memory:":
         _make_private(name)
-    connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5)
+    connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5, factory=Connection)
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file (falcohost.store.room)
         connection.execute("PRAGMA journal_mode = WAL")

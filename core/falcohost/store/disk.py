@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from falcohost.clock import Clock
 from falcohost.errors import StateError
 from falcohost.log import NOTICE, log
-from falcohost.store.database import connect, is_broken, one, opened, put_aside
+from falcohost.store.ahead import Ahead
+from falcohost.store.database import WAL_SIZE, Connection, connect, is_broken, one, opened, put_aside
 from falcohost.store.limits import Limits
 from falcohost.store.presence import Presence, write_again
 from falcohost.store.room import give_back
@@ -51,6 +52,7 @@ class Disk:
         self.begun = int(self._aside is not None)
         self.salvage(None)
         self._presence = Presence(path)
+        self._ahead = Ahead(path, WAL_SIZE)
         self._megabytes = megabytes
         self._scrub = Scrub(path, clock)
 
@@ -70,7 +72,7 @@ class Disk:
             self._fails(error)
             raise StateError(f"the state in {self._shown} cannot be read: {error}") from error
 
-    def change(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+    def change(self, work: Callable[[Connection], object]) -> bool:
         """Run *work* and return whether it succeeded; on failure, roll it back and log the first."""
         try:
             work(self._connection)
@@ -90,6 +92,7 @@ class Disk:
         done: list[T] = []
 
         def transaction(connection: sqlite3.Connection) -> None:
+            self._connection.wait_for_disk(True)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 done.append(work(connection))
@@ -98,13 +101,13 @@ class Disk:
                 raise
             connection.execute("COMMIT")
 
-        try:
-            self._connection.execute("PRAGMA synchronous = FULL")
-            if self.failing or not self.change(transaction):
-                raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
-        finally:
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+        if self.failing or not self.change(transaction):
+            raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
         return done[0]
+
+    def waited(self) -> None:
+        """Take note that a transaction has waited for the disk."""
+        self._ahead.waited()
 
     def serialized(self) -> bytes:
         """Return all of a database in memory, as a file would have it."""
@@ -138,6 +141,7 @@ class Disk:
             log.debug("the state cannot be written again: %s", error)
             return False
         self._presence.renew()
+        self._ahead.renew()
         return True
 
     def salvage(self, after: int | None) -> int:
@@ -184,6 +188,7 @@ class Disk:
                 self._aside = put_aside(self._path, error, self._shown)
                 self._connection = connect(self._path, self._shown)
                 self._presence.renew()
+                self._ahead.renew()
                 self.begun += 1
         except (sqlite3.Error, StateError, OSError) as again:
             log.debug("the state cannot be repaired: %s", again)

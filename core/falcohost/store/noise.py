@@ -22,6 +22,7 @@ from falcohost.store import silences
 from falcohost.store.age import Age
 from falcohost.store.arrival import Row
 from falcohost.store.body import encode
+from falcohost.store.outline import whole
 from falcohost.store.rates import HeldBack, Rate, RateLimit
 from falcohost.store.silences import Silence
 from falcohost.store.where import Holds, WhereError
@@ -101,10 +102,11 @@ class Noise:
 
     def row(self, row: Row) -> Row:
         """Return what is to be stored instead of *row*, which nobody has judged yet."""
-        told, why = self.judge(row.alert)
-        if told is row.alert and not why:
+        alert = whole(row.alert, row.body)
+        told, why = self.judge(alert)
+        if told is alert and not why:
             return row
-        return Row(row.seq, row.rewinds, told, row.body if told is row.alert else encode(told), why)
+        return Row(row.seq, row.rewinds, told, row.body if told is alert else encode(told), why)
 
     def judge(self, alert: Alert) -> tuple[Alert, str]:
         """Return *alert* as it is to be stored, and by what it is held back; empty: it is delivered."""

@@ -42,23 +42,41 @@ class Recent:
 _LAST: Final = "SELECT max(id) FROM alerts WHERE rewinds"
 
 
-def stored_ids(query: Callable[[str, tuple[object, ...]], list[Any]], ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts.
+class StoredIds:
+    """The ids of alerts in the file that may come a second time; *query* returns the rows that a statement finds.
 
     Ids of events with a time of their own begin with it, so those of new events are mostly beyond all in the file.
     """
-    found: set[tuple[str, str]] = set()
-    try:
-        ((last,),) = query(_LAST, ())
-    except StateError:
+
+    def __init__(self, query: Callable[[str, tuple[object, ...]], list[Any]]) -> None:
+        self._query = query
+        self._last: str | None = None
+
+    def renew(self) -> None:
+        """Ask the file again for its largest id, since others than :meth:`find` knows of are written to it."""
+        self._last = None
+
+    def wrote(self, ids: Iterable[str]) -> None:
+        """Take note that alerts with these *ids* are in the file now."""
+        if self._last is not None:
+            self._last = max(self._last, max(ids, default=""))
+
+    def find(self, ids: Sequence[str]) -> set[tuple[str, str]]:
+        """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
+        found: set[tuple[str, str]] = set()
+        if (last := self._last) is None:
+            try:
+                ((last,),) = self._query(_LAST, ())
+            except StateError:
+                return found
+            last = self._last = last or ""
+        ids = [one for one in ids if one <= last]
+        for begin in range(0, len(ids), MOST_ASKED):
+            some = ids[begin : begin + MOST_ASKED]
+            places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
+            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
+            try:
+                found.update(self._query(sql, (*some, *[some[0]] * (places - len(some)))))
+            except StateError:
+                break
         return found
-    ids = [] if last is None else [one for one in ids if one <= last]
-    for begin in range(0, len(ids), MOST_ASKED):
-        some = ids[begin : begin + MOST_ASKED]
-        places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
-        sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
-        try:
-            found.update(query(sql, (*some, *[some[0]] * (places - len(some)))))
-        except StateError:
-            break
-    return found

@@ -30,8 +30,9 @@ from falcohost.store.latest import Kept, Latest
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.noise import Noise
+from falcohost.store.outline import Known, whole
 from falcohost.store.parked import Parked
-from falcohost.store.recent import MOST_RECENT, Recent, stored_ids
+from falcohost.store.recent import MOST_RECENT, Recent, StoredIds
 from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class Store:
         self._to_acknowledge: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._recent = Recent()
+        self._ids = StoredIds(self._disk.query)
         self._files = self._disk.begun
         self._age = stored_age(self._disk.query, clock)
         self.noise = Noise(limits.rates, self._age, clock)
@@ -277,6 +279,7 @@ class Store:
             before = self.last
             self.last = self._disk.transact(lambda to: carried.take(to, data, before, self._age.now()))
             self._cursors = dict(self._disk.query("SELECT source, cursor FROM cursors"))
+            self._ids.renew()
             self._disk.change(self.noise.load)
             return self.last - before
 
@@ -333,14 +336,14 @@ class Store:
             why = "it is not in the store any more" if isinstance(error, KeyError) else error
             log.error("an alert that output '%s' has refused cannot be kept: %s", output, why)
 
-    def _take(self, arrivals: Iterable[Arrival]) -> list[Alert]:
-        taken: list[Alert] = []
+    def _take(self, arrivals: Iterable[Arrival]) -> list[Known]:
+        taken: list[Known] = []
         rows, latest, noise, judges = self._waiting.rows, self._latest, self.noise, bool(self.noise)
         there = len(rows)
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
-            known = stored_ids(self._disk.query, [alert.id for alert in arrival.alerts]) if rewinds else ()
-            bodies = arrival.bodies or [*map(encode, arrival.alerts)]
+            known = self._ids.find([alert.id for alert in arrival.alerts]) if rewinds else ()
+            bodies = arrival.bodies or [encode(whole(alert, b"")) for alert in arrival.alerts]
             before, size = len(taken), 0
             new = zip(arrival.alerts, bodies, strict=True)
             for alert, body in self._new(new, known, rewinds=rewinds) if again else new:
@@ -366,8 +369,8 @@ class Store:
         return taken
 
     def _new(
-        self, arrived: Iterable[tuple[Alert, bytes]], known: Container[tuple[str, str]], *, rewinds: bool
-    ) -> Iterator[tuple[Alert, bytes]]:
+        self, arrived: Iterable[tuple[Known, bytes]], known: Container[tuple[str, str]], *, rewinds: bool
+    ) -> Iterator[tuple[Known, bytes]]:
         """Yield those alerts that have not come before; *known*: those that are in the file."""
         seen, recent = self._seen, self._recent
         for alert, body in arrived:
@@ -407,6 +410,9 @@ class Store:
         if not self._disk.change(lambda connection: waiting.write(connection, now)):
             self._bound()
             return
+        if waiting.cursors:
+            self._disk.waited()
+        self._ids.wrote(row.alert.id for row in waiting.rows if row.rewinds)
         self._to_acknowledge |= waiting.cursors
         self._cursors |= waiting.cursors
         for source in waiting.ended:

@@ -24,7 +24,7 @@ from falcohost.host.response.signalling import Signalling
 from falcohost.host.response.target import Refusal
 from falcohost.host.response.telling import Telling, outcome
 from falcohost.host.supervision.loop import Loop
-from falcohost.store.admission import MOST_ID
+from falcohost.store.outline import MOST_ID
 from falcohost.subject import MOST_SUBJECTS
 
 #: Nanoseconds after which an alert is too old to act on, and by which it may be newer than now.

@@ -27,7 +27,7 @@ from falcohost.host.response.marks import Marks
 from falcohost.host.response.request import MOST, unpack
 from falcohost.host.supervision.loop import Loop
 from falcohost.host.wire import LogLine
-from falcohost.store.admission import UNDECODABLE
+from falcohost.store.outline import UNDECODABLE
 
 #: Most requests of one source that are taken before others are heard.
 AT_ONCE: Final = 64

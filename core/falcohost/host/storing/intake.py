@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from falcohost.store.admission import Admission, Refused
 from falcohost.store.answers import AnswerAdmission
 from falcohost.store.arrival import Answer, Arrival
 from falcohost.store.limits import Limits
+from falcohost.store.outline import Known, whole
 from falcohost.store.store import Store
 
 #: Seconds for which a careful store process handles each message by itself.
@@ -58,7 +60,7 @@ class Intake:
         maker: AlertMaker,
         admissions: Mapping[str, Admission],
         answers: AnswerAdmission,
-        on_stored: Callable[[Sequence[Alert]], None],
+        on_stored: Callable[[Sequence[Known]], None],
         accuse: Accuse,
         clock: Clock = SYSTEM,
         caution: Caution | None = None,
@@ -222,4 +224,6 @@ def redacted(carrier: _Carrier, redact: Redact) -> _Carrier:
     """Return what has arrived with its alerts as *redact* returns them; their bytes are made anew."""
     if not carrier.alerts:
         return carrier
-    return msgspec.structs.replace(carrier, alerts=[*map(redact, carrier.alerts)], bodies=())
+    bodies = carrier.bodies or repeat(b"")
+    alerts = [redact(whole(alert, body)) for alert, body in zip(carrier.alerts, bodies, strict=False)]
+    return msgspec.structs.replace(carrier, alerts=alerts, bodies=())

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from falcohost import log
-from falcohost.alert import Alert, Priority
+from falcohost.alert import Priority
 from falcohost.counters import from_attributes
 from falcohost.engine.alerts import INTERNAL
 from falcohost.engine.facts import Facts, RuleFacts
@@ -42,6 +42,7 @@ from falcohost.host.wire import LogLine
 from falcohost.outputs.redaction_settings import Redaction
 from falcohost.store.admission import Admission
 from falcohost.store.answers import AnswerAdmission, InternalAdmission
+from falcohost.store.outline import Known
 from falcohost.store.silences import RULE, told
 from falcohost.subscriber import MOST_TAKEN
 
@@ -235,6 +236,8 @@ class StoreProcess:
 
     def _tell_silences(self) -> None:
         """Raise an alert about each silence that has begun or ended, and about what limits have held back for long."""
+        if not self._store.noise:
+            return
         for silence, what in self._store.noise.look():
             self._intake.take_internal(RULE, Priority.NOTICE, *told(silence, what))
         for rule, count, since in self._store.noise.held_back():
@@ -296,13 +299,13 @@ class StoreProcess:
         if self._control.refused is not None:
             raise self._control.refused
 
-    def _stored(self, alerts: Sequence[Alert]) -> None:
+    def _stored(self, alerts: Sequence[Known]) -> None:
         """Count what was stored, before the outputs have it: a store after this one gives none of its numbers again."""
         self._count(alerts)
         if (self._store.behind or not self._store.kept) and self._store.last > self._told:
             self._tell_counts()  # at once: nobody else knows the numbers of what is only in memory
 
-    def _count(self, alerts: Sequence[Alert]) -> None:
+    def _count(self, alerts: Sequence[Known]) -> None:
         if alerts:
             self._trimming.used()
         self._counts.add([alert for alert in alerts if alert.source != INTERNAL])

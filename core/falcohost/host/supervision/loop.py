@@ -60,6 +60,7 @@ class Loop:
         self.error = ""
         self._selector = selectors.DefaultSelector()
         self._late: dict[int, tuple[int, Callable[[], object]]] = {}
+        self._writing: set[int] = set()
         self._timers: list[Timer] = []
 
     def watch(self, ready: int | HasFileno, call: Callable[[], object]) -> None:
@@ -76,17 +77,20 @@ class Loop:
 
     def watch_writing(self, ready: int | HasFileno, on: bool) -> None:
         """Start or stop running the callback of *ready* also when it is writable."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if on else 0)
-        if (number := _number(ready)) in self._late:
-            self._late[number] = events, self._late[number][1]
+        if on is ((number := _number(ready)) in self._writing):
             return
-        key = self._selector.get_key(ready)
-        if key.events != events:
-            self._selector.modify(ready, events, key.data)
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if on else 0)
+        (self._writing.add if on else self._writing.discard)(number)
+        if number in self._late:
+            self._late[number] = events, self._late[number][1]
+        else:
+            self._selector.modify(ready, events, self._selector.get_key(ready).data)
 
     def forget(self, ready: int | HasFileno) -> None:
         """Stop watching *ready*. Call this before its descriptor is closed."""
-        if self._late.pop(_number(ready), None) is None:
+        number = _number(ready)
+        self._writing.discard(number)
+        if self._late.pop(number, None) is None:
             self._selector.unregister(ready)
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:

@@ -1,0 +1,125 @@
+"""What the store has to know of an alert that it keeps and passes on in bytes, decoded and checked in one pass.
+
+Nearly every alert that a worker sends is as expected. Whatever is not, or what the decoder here refuses, is decoded
+completely and checked by :mod:`falcohost.store.admission`, which decides and says why. So nothing is taken here that
+would be refused there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+
+from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata
+from falcohost.store.body import MOST_BODY, begins, decode, key_in
+from falcohost.store.cut import MOST_FIELDS
+from falcohost.subject import MOST_SUBJECTS
+
+#: Integers have to be in this range: that of a column in SQLite, and of other languages that read our JSON.
+LEAST, MOST = -(1 << 63), (1 << 63) - 1
+
+#: Most characters of what stands before the message in an alert's line of text: the time.
+MOST_BEFORE = 64
+
+#: Most characters of an alert's id.
+MOST_ID = 64
+
+#: Most bytes of the values that an alert keeps from its condition; most characters of a subject's kind and name.
+MOST_READ = 1 << 14
+MOST_SUBJECT = 1025
+
+#: What stands between the time and the message in an alert's line.
+ENDS: Final = {priority: f": {priority.label} " for priority in Priority}
+
+#: Errors of a decoder; what is nested too deep is a RecursionError, and a RuleMetadata that is not there a KeyError.
+UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
+
+_Plain: TypeAlias = str | int | float | bool | None
+_Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST)]
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=MOST_SUBJECT)]
+
+
+class _Process(msgspec.Struct, tag="process", gc=False):
+    pid: _Integer
+    start: _Integer
+    pidns: _Integer | None = None
+    cgroup: _Integer | None = None
+
+
+class _User(msgspec.Struct, tag="user", gc=False):
+    kind: _Name
+    name: _Name
+
+
+class _Resource(msgspec.Struct, tag="resource", gc=False):
+    kind: _Name
+    name: _Name
+
+
+class Outline(msgspec.Struct, gc=False):
+    """An alert that was checked. It has the names of :class:`~falcohost.alert.Alert`.
+
+    *message* and *output* are as in the bytes: together they are the line of text.
+    """
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_ID)]
+    rule: str
+    priority: Priority
+    source: str
+    time: _Integer
+    message: str
+    output: str
+    fields: Annotated[dict[str, _Plain | list[_Plain]], msgspec.Meta(max_length=MOST_FIELDS)]
+    tags: tuple[str, ...] = ()
+    hostname: str = ""
+    count: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = 1
+    subjects: Annotated[tuple[_Process | _User | _Resource, ...], msgspec.Meta(max_length=MOST_SUBJECTS)] = ()
+    metadata: RuleMetadata = NO_METADATA
+    depth: int = 0
+    read: Annotated[bytes, msgspec.Meta(max_length=MOST_READ)] = b""
+
+
+#: An alert in the store process.
+Known: TypeAlias = Alert | Outline
+
+
+def outlined(body: bytes, source: str, hostname: str) -> tuple[Outline, int] | None:
+    """Return the alert in *body* and the key of its metadata, if it is surely one of this *source* and host.
+
+    Whether its rule has such a priority, tags and metadata remains to be seen.
+    """
+    head = begins(body)
+    if head is None or len(body) > MOST_BODY:
+        return None
+    size, at, key = head
+    try:
+        one: Outline = _decode(body[size:])
+        if one.read:
+            _decode_read(one.read)
+    except UNDECODABLE:
+        return None
+    before, message, end = one.output, one.message, ENDS[one.priority]
+    if (
+        one.source == source
+        and one.hostname == hostname
+        and not one.depth
+        and one.id.isprintable()
+        and at == len(before) <= MOST_BEFORE + len(end)
+        and before.endswith(end)
+        and before.isascii()
+        and before.isprintable()
+        and message.isascii()
+        and message.isprintable()
+    ):
+        return one, key
+    return None
+
+
+def whole(known: Known, body: bytes) -> Alert:
+    """Return the alert itself: *body* has what an outline has not."""
+    return known if isinstance(known, Alert) else decode(body, {key_in(body): known.metadata})
+
+
+_decode: Any = msgspec.msgpack.Decoder(Outline).decode
+_decode_read = msgspec.msgpack.Decoder(dict[str, _Plain | list[_Plain]]).decode
