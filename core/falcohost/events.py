@@ -184,6 +184,8 @@ class Batch:
     :ivar again: an earlier worker may have read these events, so that the store may have their alerts already.
     :ivar matched: called with each of these events that a rule matches, or may match, before the next is requested.
     :ivar more: with a cursor: another batch follows at once, so alerts of this one may be stored together with its.
+    :ivar fleeting: the cursor is of no use to another worker, and only tells when alerts are stored. So it is not
+        stored where there are none.
     """
 
     events: Iterable[Event]
@@ -193,6 +195,7 @@ class Batch:
     again: bool = False
     matched: Callable[[Event], object] | None = None
     more: bool = False
+    fleeting: bool = False
 
 
 #: A field's name, and its argument or None.
@@ -355,6 +358,17 @@ class WritingSource(Protocol):
 
     def written(self, event: Event) -> Mapping[str, Any]:
         """Return *event*, with all its views, in JSON: as much of it as the rules of the plan could read."""
+
+
+@runtime_checkable
+class AwaitingSource(Protocol):
+    """A source whose senders wait until what they have sent is stored."""
+
+    def stored_at(self, descriptor: Callable[[], int | None]) -> None:
+        """Take note of what returns the descriptor of the link to the store; None: there is none just now.
+
+        When it is readable, a wait for events should end with an empty batch, so that senders are answered at once.
+        """
 
 
 @runtime_checkable

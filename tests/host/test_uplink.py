@@ -233,3 +233,70 @@ def test_nobody_is_left(link):
     link._supervisor.close()
     with pytest.raises(SystemExit):
         link.uplink.received()
+
+
+def test_a_fleeting_cursor_without_alerts_is_not_sent(link):
+    """A cursor that only tells when alerts are stored counts as written where there are none."""
+    link.uplink.fleeting = True
+    link.uplink.flush("cursor a")
+
+    assert [] == link.sizes_and_cursors
+    assert "cursor a" == link.uplink.written()
+    assert link.uplink.written() is None
+
+
+def test_a_fleeting_cursor_waits_for_alerts_before_it(link):
+    """It is sent if alerts of its batch, or of one before, are not written; written is what the store says."""
+    link.uplink.fleeting = True
+    link.uplink.add(alert("a"))
+    link.uplink.flush("cursor a")
+    link.uplink.flush("cursor b")
+
+    assert [(1, "cursor a"), (0, "cursor b")] == link.sizes_and_cursors
+    assert link.uplink.written() is None
+    link.say(data.Stored(1, "cursor a"))
+    assert "cursor a" == link.uplink.written()
+    link.uplink.flush("cursor c")
+    assert [(0, "cursor c")] == link.sizes_and_cursors
+    link.say(data.Stored(3, "cursor c"))
+    assert "cursor c" == link.uplink.written()
+    link.uplink.flush("cursor d")
+    assert "cursor d" == link.uplink.written()
+    assert [] == link.sizes_and_cursors
+
+
+def test_alerts_that_left_early_are_not_on_the_disk_yet(link):
+    """Alerts of a batch that the store has taken without a cursor may be in its memory, so the cursor is sent."""
+    link.uplink.fleeting = True
+    link.uplink.add(alert("a"))
+    link.uplink.flush(None)
+    assert [(1, None)] == link.sizes_and_cursors
+    link.say(data.Stored(1))
+    assert link.uplink.written() is None
+    link.uplink.flush("cursor a")
+
+    assert [(0, "cursor a")] == link.sizes_and_cursors
+    assert link.uplink.written() is None
+    link.say(data.Stored(2, "cursor a"))
+    assert "cursor a" == link.uplink.written()
+
+
+def test_alerts_of_a_fleeting_cursor_outlive_the_store(link):
+    """Where the store has ended before it wrote them, the cursor is written when the next one has."""
+    link.uplink.fleeting = True
+    link.uplink.add(alert("a"))
+    link.uplink.flush("cursor a")
+    link.replace_store()
+    link.uplink.received()
+    link.uplink.flush("cursor b")
+
+    assert [(1, "cursor a"), (0, "cursor b")] == link.sizes_and_cursors
+    assert link.uplink.written() is None
+
+
+def test_other_cursors_are_always_sent(link):
+    """A cursor that another worker resumes after is stored, alerts or not."""
+    link.uplink.flush("cursor a")
+
+    assert [(0, "cursor a")] == link.sizes_and_cursors
+    assert link.uplink.written() is None

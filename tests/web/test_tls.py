@@ -85,7 +85,7 @@ def test_what_cannot_be_opened(serve, certificates, tmp_path):
 
 def test_without_what_it_needs(serve, monkeypatch):
     """Where the server is not installed, what installs it is told."""
-    for name in [name for name in sys.modules if name.startswith(("tornado", "falcohost.web.server"))]:
+    for name in [name for name in sys.modules if name.startswith(("tornado", "falcohost.web."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "tornado", None)
     with pytest.raises(SourceError) as raised:

@@ -15,6 +15,9 @@ from falcohost.host import data, wire
 MOST_ALERTS = 8192
 MOST_BYTES = 16 << 20
 
+#: Bytes that are received at once; what the store says is short.
+_SIZE = 4096
+
 
 class StoreLink:
     """Sends alerts to the store at the other end of *link*.
@@ -32,6 +35,7 @@ class StoreLink:
         self._number = self._stored = 0
         self._once_stored: deque[tuple[int, Callable[[], object]]] = deque()
         self._sent: str | None = None
+        self._uncovered = False
         self._heard: str | None = None
         self._written: str | None = None
 
@@ -50,6 +54,15 @@ class StoreLink:
         return not self._unstored
 
     @property
+    def has_all(self) -> bool:
+        """Return whether the store has written all alerts, and the last cursor behind them."""
+        return not (self._unstored or self._uncovered) and self._sent == self._heard
+
+    def spare(self, cursor: str) -> None:
+        """Take *cursor* for written: there are no alerts before it that the store has not, and nobody else wants it."""
+        self._written = cursor
+
+    @property
     def settled(self) -> bool:
         """Return whether the store has everything, and all that waited for that was run."""
         return self.empty and not self._once_stored
@@ -57,6 +70,7 @@ class StoreLink:
     def send(self, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool = False) -> None:
         """Send *alerts*, and keep them until they are stored. Waits while the store does not read."""
         self._sent = cursor or self._sent
+        self._uncovered = cursor is None and (self._uncovered or bool(alerts))
         for message in data.pack(self._number + 1, alerts, cursor, rewinds=rewinds, ended=ended):
             self._number = message.number
             self._unstored.append(message)
@@ -68,9 +82,11 @@ class StoreLink:
         if self._link is None or not self._expects:
             return
         try:
-            while received := self._link.recv(65536, socket.MSG_DONTWAIT):
+            while received := self._link.recv(_SIZE, socket.MSG_DONTWAIT):
                 for message in self._received.feed(received):
                     self._hear(message)
+                if len(received) < _SIZE:  # there is no more for now, and to ask is dear
+                    return
             self._lose()
         except BlockingIOError:
             pass

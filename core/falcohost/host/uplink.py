@@ -38,10 +38,11 @@ class Uplink:
     :param link: the socket to the supervisor; *store*: the link to the store.
     :ivar rewinds: the current batch has a cursor.
     :ivar more: another batch follows the current one at once.
+    :ivar fleeting: its cursor only tells when alerts are stored.
     """
 
     def __init__(self, link: socket.socket, store: StoreLink, clock: Clock = SYSTEM) -> None:
-        self.rewinds = self.more = False
+        self.rewinds = self.more = self.fleeting = False
         self._now = clock.monotonic
         self._link = link
         self._arrived = select.poll()
@@ -108,6 +109,10 @@ class Uplink:
             raise SourceError(f"its cursor has {len(new)} characters, more than the limit of {MOST_CURSOR}.")
         if not self._alerts and new is None:
             return
+        if self.fleeting and cursor is not None and not self._alerts and self._store.has_all:
+            self._cursor = cursor
+            self._store.spare(cursor)
+            return
         if self.more and cursor is not None and self._may_wait():
             self._held = new
             return
@@ -139,6 +144,10 @@ class Uplink:
         while not self._store.settled and (left := until - time.monotonic()) > 0:
             self._wait(left)
             self._store.go_on()
+
+    def store_descriptor(self) -> int | None:
+        """Return the descriptor of the link to the store; None while there is no store."""
+        return self._store.fileno()
 
     @property
     def all_stored(self) -> bool:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from falcohost.agent import KnowsAgent
 from falcohost.counters import from_attributes
-from falcohost.events import Batch, MeasuredSource, Source
+from falcohost.events import AwaitingSource, Batch, MeasuredSource, Source
 from falcohost.host import wire
 from falcohost.host.capturing.captures import Captures
 from falcohost.host.helping import Helpers
@@ -81,6 +81,8 @@ class Work:
 
     def run(self) -> None:
         """Work until the source ends or, after a stop, until the events from before the stop have been read."""
+        if isinstance(self._source, AwaitingSource):
+            self._source.stored_at(self._uplink.store_descriptor)
         with Waker(self._pipeline) as waker:
             try:
                 self._meet()
@@ -122,7 +124,7 @@ class Work:
                     break
 
     def _take(self, batch: Batch) -> None:
-        self._uplink.more = batch.more
+        self._uplink.more, self._uplink.fleeting = batch.more, batch.fleeting
         self._pipeline.take(batch)
         self._acknowledge()
         for message in self._uplink.received():

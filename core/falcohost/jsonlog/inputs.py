@@ -59,6 +59,7 @@ class Texts:
     :ivar raws: for each of *items* what is known of its records (:class:`~falcohost.jsonlog.split.Wrapped`); empty:
         nothing.
     :ivar more: what follows, or the end, is there already: nothing has to be waited for.
+    :ivar fleeting: the cursor is of no use to another worker (:class:`~falcohost.events.Batch`).
     """
 
     origin: Origin
@@ -66,6 +67,7 @@ class Texts:
     cursor: str | None = None
     is_cut_off: bool = False
     more: bool = False
+    fleeting: bool = False
     raws: Sequence[list[msgspec.Raw] | None] = ()
 
 

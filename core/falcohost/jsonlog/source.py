@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from falcohost.events import Batch, Plan
+from falcohost.events import AwaitingSource, Batch, Plan
 from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.event import Context, JsonEvent, Text
 from falcohost.jsonlog.files import FileInput
@@ -86,7 +86,8 @@ class JsonSource:
     def batches(self) -> Iterator[Batch]:
         """Yield the events of the input's texts."""
         for texts in self._input.texts():
-            yield Batch(self._events(texts) if texts.items else (), texts.cursor, more=texts.more)
+            events = self._events(texts) if texts.items else ()
+            yield Batch(events, texts.cursor, more=texts.more, fleeting=texts.fleeting)
 
     def update(self, plan: Plan) -> None:
         """Decode the fields that *plan* needs, from the next text on."""
@@ -97,6 +98,11 @@ class JsonSource:
     def ack(self, cursor: str) -> None:
         """Tell the input that all alerts up to *cursor* are stored."""
         self._input.ack(cursor)
+
+    def stored_at(self, descriptor: Callable[[], int | None]) -> None:
+        """Pass on by which descriptor an input notices that something is stored, if it has senders wait for that."""
+        if isinstance(self._input, AwaitingSource):
+            self._input.stored_at(descriptor)
 
     def stats(self) -> SourceStats:
         """Return the numbers of records read and skipped, by cause."""

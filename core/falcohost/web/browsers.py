@@ -6,6 +6,7 @@ name this machine's address (DNS rebinding). Where senders show a secret, neithe
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -32,6 +33,7 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+@functools.lru_cache(maxsize=16)
 def _is_own(host: str, address: Address) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""

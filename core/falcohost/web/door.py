@@ -11,8 +11,8 @@ from typing import Any
 
 import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
-from tornado.web import Application
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
@@ -61,7 +61,7 @@ class _ClosesTLS(_Closes, SSLIOStream):
 
 
 class Door:
-    """Lets connections in to *application*: makes room for them, and does the TLS handshake.
+    """Lets connections in to *entrance*: makes room for them, and does the TLS handshake.
 
     :param refusals: counts those that are turned away.
     :param largest_body: size of the largest body of a request, unless its handler allows more.
@@ -70,7 +70,7 @@ class Door:
 
     def __init__(
         self,
-        application: Application,
+        entrance: HTTPServerConnectionDelegate,
         tls: ssl.SSLContext | None,
         limits: WebLimits,
         connections: Connections,
@@ -84,7 +84,7 @@ class Door:
         self._connections = connections
         self._refusals = refusals
         self._proves = proves
-        self._server = _limited(application, tls, limits, connections, largest_body)
+        self._server = _limited(entrance, tls, limits, connections, largest_body)
         self._threads = ThreadPoolExecutor(THREADS, "handshakes")
         self._handshakes: set[asyncio.Task[None]] = set()
 
@@ -147,10 +147,14 @@ class Door:
 
 
 def _limited(
-    application: Application, tls: ssl.SSLContext | None, limits: WebLimits, connections: Connections, body: int
+    entrance: HTTPServerConnectionDelegate,
+    tls: ssl.SSLContext | None,
+    limits: WebLimits,
+    connections: Connections,
+    body: int,
 ) -> _Server:
     server = _Server(
-        application,
+        entrance,
         protocol="http" if tls is None else "https",
         max_header_size=limits.header,
         max_body_size=body,

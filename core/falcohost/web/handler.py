@@ -7,12 +7,24 @@ only a very large body is cut off.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import functools
+import time
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from tornado.http1connection import HTTP1Connection
-from tornado.web import RequestHandler, stream_request_body
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+    format_timestamp,
+)
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.jsonlog.split import Wrapped
@@ -34,20 +46,16 @@ _THROWN_AWAY = 4
 
 
 #: Answers to those who are not to send; each costs them a connection.
-_STRANGERS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
+_STRANGERS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+)
 
-
-def finish_and_close(handler: RequestHandler, body: bytes) -> None:
-    """Answer with *body*, and close the connection once that is sent, so that each such request costs a connection."""
-    connection = handler.request.connection
-    assert isinstance(connection, HTTP1Connection)
-    stream = connection.stream
-    handler.set_header("Connection", "close")
-    sent = handler.finish(body)
-    if stream.writing():
-        sent.add_done_callback(lambda _: stream.close())
-    else:
-        stream.close()  # at once, since further requests in the buffer would be served before other connections
+#: What is said of requests that are not refused.
+_STORED: Final = "stored"
+_NOT_STORED: Final = "not stored yet; send it again (duplicates are ignored)"
 
 
 class _Strangers:
@@ -89,31 +97,55 @@ class Desk:
         self.wrapped = Wrapped(form.wrappers) if form.wrappers else None
 
 
-@stream_request_body
-class WebhookHandler(RequestHandler):
-    """Receives records by POST."""
+class Entrance(HTTPServerConnectionDelegate):
+    """Serves requests to *path*; those to others are refused."""
 
-    def initialize(self, desk: Desk) -> None:
-        """Initialise the request."""
+    def __init__(self, path: str, desk: Desk) -> None:
+        self._path = path
         self._desk = desk
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> WebhookRequest:
+        """Return what handles the next request of a connection."""
+        assert isinstance(request_conn, HTTP1Connection)
+        return WebhookRequest(self._path, self._desk, request_conn)
+
+
+class WebhookRequest(HTTPMessageDelegate):
+    """One request, which brings records by POST.
+
+    It is called by the connection itself: the classes of tornado.web would take twice as long for a request.
+    """
+
+    request: HTTPServerRequest
+
+    def __init__(self, path: str, desk: Desk, link: HTTP1Connection) -> None:
+        self._path = path
+        self._desk = desk
+        self._link = link
+        self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
         self._body: Body | None = None
         self._rejected: Rejected | None = None
         self._thrown_away = 0
         self._raws: list[msgspec.Raw] | None = None
+        self._finished = self._good = False
+        self._too_late: asyncio.TimerHandle | None = None
 
-    def set_default_headers(self) -> None:
-        """Remove the header that reveals the server's software."""
-        self.clear_header("Server")
+    def headers_received(self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders) -> None:
+        """Check the headers before reading the body.
 
-    def prepare(self) -> None:
-        """Check the headers before reading the body."""
+        :raises HTTPInputError: they are not HTTP's.
+        """
+        assert isinstance(start_line, RequestStartLine)
+        self.request = HTTPServerRequest(connection=self._link, start_line=start_line, headers=headers)
+        self._link.set_close_callback(self.on_connection_close)
+        if self.request.path != self._path:
+            self._answer(HTTPStatus.NOT_FOUND, "nothing is served here")
+            return
         if self.request.method != "POST":
-            return  # 405
-        connection = self.request.connection
-        assert isinstance(connection, HTTP1Connection)
-        connection.set_max_body_size(1 << 62)  # data_received() limits it, to send an answer of ours
-        self._connection = self._desk.connections.of(connection.stream)
+            return  # 405, when its body is read
+        self._link.set_max_body_size(1 << 62)  # data_received() limits it, to send an answer of ours
+        self._connection = self._desk.connections.of(self._link.stream)
         try:
             self._body = self._opened()
         except Rejected as rejected:
@@ -121,32 +153,29 @@ class WebhookHandler(RequestHandler):
         else:
             self._admitted()
 
-    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+    def data_received(self, chunk: bytes) -> None:
         """Add a part of the body."""
         if self._body is None:
             self._thrown_away += len(chunk)
             if self._thrown_away > _THROWN_AWAY * self._desk.limits.body and not self._finished:
                 self._answer_rejected()
-            return None
+            return
         try:
             self._body.add(chunk)
         except Rejected as rejected:
             self._reject(rejected)
-        return None
 
-    async def post(self) -> None:
-        """Pass the body on and wait until its alerts are stored."""
-        await asyncio.sleep(0)  # others have their turn before the next request in this connection's buffer
-        if self._finished:
-            return
+    def finish(self) -> None:
+        """Pass the body on, and answer when its alerts are stored."""
         if self._body is None:
-            self._answer_rejected()
+            # Others have their turn before the next request in this connection's buffer.
+            self._loop.call_soon(self._answer_rejected)
             return
         try:
             body = self._body.whole(self._read)
         except Rejected as rejected:
             self._reject(rejected)
-            self._answer_rejected()
+            self._loop.call_soon(self._answer_rejected)
             return
         self._body = None
         if self._connection is not None:
@@ -154,25 +183,11 @@ class WebhookHandler(RequestHandler):
             self._connection.waits = True
             if self._desk.secret:
                 self._desk.connections.prove(self._connection)
-        stored = await self._stored(body)
-        if stored:
-            self._answer(HTTPStatus.OK, "stored")
-        else:
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "not stored yet; send it again (duplicates are ignored)")
-
-    def on_finish(self) -> None:
-        """Discard what is left of the body."""
-        self._forget()
-        if self._connection is not None:
-            self._desk.connections.answered(self._connection, good=self.get_status() == HTTPStatus.OK)
+        self._hand_over(body)
 
     def on_connection_close(self) -> None:
         """Discard an incomplete body."""
         self._forget()
-
-    def write_error(self, status_code: int, **kwargs: object) -> None:
-        """Answer errors of the server itself: 405, and 500 after a bug."""
-        self._answer(HTTPStatus(status_code), HTTPStatus(status_code).phrase.lower())
 
     def _admitted(self) -> None:
         """Record that the headers were accepted, and whether they show the secret."""
@@ -229,42 +244,65 @@ class WebhookHandler(RequestHandler):
             self._answer_rejected()  # the sender waits for this before it sends the body
 
     def _answer_rejected(self) -> None:
-        assert self._rejected is not None
-        if not self._finished:
+        if self._finished:
+            return
+        if self._rejected is None:
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+            self._answer(status, status.phrase.lower())
+        else:
             self._answer(self._rejected.status, str(self._rejected))
 
     def _answer(self, status: HTTPStatus, text: str) -> None:
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
+        if self._finished:
+            return
+        self._finished = True
+        self._forget()
+        body = _message(text)
+        headers = HTTPHeaders()
+        headers["Content-Type"] = "application/json"
+        headers["Content-Length"] = str(len(body))
+        headers["Date"] = _date(int(time.time()))
         if status is HTTPStatus.UNAUTHORIZED and self._desk.secret.token is not None:
-            self.set_header("WWW-Authenticate", "Bearer")
+            headers["WWW-Authenticate"] = "Bearer"
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.set_header("Allow", "POST")
+            headers["Allow"] = "POST"
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            self.set_header("Retry-After", str(RETRY_AFTER))
-        body = msgspec.json.encode({"message": text}) + b"\n"
+            headers["Retry-After"] = str(RETRY_AFTER)
         if status in _STRANGERS:
-            finish_and_close(self, body)
-        else:
-            self.finish(body)
+            headers["Connection"] = "close"
+        stream = self._link.stream
+        sent = self._link.write_headers(ResponseStartLine("", status, status.phrase), headers, self._content(body))
+        self._link.finish()
+        if status in _STRANGERS:
+            # Each such request costs a connection, and further ones in its buffer are not read.
+            if stream.writing():
+                sent.add_done_callback(lambda _: stream.close())
+            else:
+                stream.close()
+        if self._connection is not None:
+            self._desk.connections.answered(self._connection, good=status is HTTPStatus.OK)
 
-    async def _stored(self, body: bytes) -> bool:
-        loop = asyncio.get_running_loop()
-        stored: asyncio.Future[bool] = loop.create_future()
+    def _content(self, body: bytes) -> bytes | None:
+        """Return what is sent of *body*: nothing if only the headers were asked for."""
+        return None if self.request.method == "HEAD" else body
 
-        def settle(result: bool) -> None:
-            if not stored.done():
-                stored.set_result(result)
-
+    def _hand_over(self, body: bytes) -> None:
         raws, self._raws = self._raws, None
-        delivery = Delivery(body, lambda result: loop.call_soon_threadsafe(settle, result), raws)  # type: ignore[arg-type]
-        if not self._desk.inbox.give(delivery):
-            self._desk.inbox.release(len(body))
-            return False
-        try:
-            return await asyncio.wait_for(stored, self._desk.limits.store_time)
-        except TimeoutError:
-            return False
+        loop, settle = self._loop, self._settle
+        if self._desk.inbox.give(Delivery(body, lambda stored: _tell(loop, settle, stored), raws)):
+            self._too_late = loop.call_later(self._desk.limits.store_time, settle, False)
+            return
+        self._desk.inbox.release(len(body))
+        loop.call_soon(settle, False)
+
+    def _settle(self, stored: bool) -> None:
+        """Answer whether the alerts are *stored*."""
+        if self._too_late is not None:
+            self._too_late.cancel()
+        if stored:
+            self._answer(HTTPStatus.OK, _STORED)
+        else:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STORED)
 
     def _forget(self) -> None:
         if self._connection is not None:
@@ -272,3 +310,17 @@ class WebhookHandler(RequestHandler):
         if self._body is not None:
             self._body.drop()
             self._body = None
+
+
+def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[[bool], None], stored: bool) -> None:
+    loop.call_soon_threadsafe(settle, stored)
+
+
+@functools.lru_cache(maxsize=16)
+def _message(text: str) -> bytes:
+    return msgspec.json.encode({"message": text}) + b"\n"
+
+
+@functools.lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return format_timestamp(second)

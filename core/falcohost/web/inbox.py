@@ -6,9 +6,9 @@ cursor, and answered when that cursor is acknowledged.
 
 from __future__ import annotations
 
-import contextlib
-import queue
+import os
 import secrets
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +22,8 @@ Answer = Callable[[bool], None]
 #: Bytes of requests after which no more are added to the same cursor.
 TOGETHER = 4 << 20
 
-#: Shortest and longest interval of checks whether something is stored, while a sender waits, in seconds.
+#: Shortest and longest interval of checks whether something is stored, while a sender waits, in seconds. That is
+#: mostly told before, by the descriptor (:meth:`Inbox.stored_at`).
 SOON, LATER = 0.001, 0.02
 
 #: Seconds between two checks while there is nothing.
@@ -46,12 +47,22 @@ class Inbox:
         self._lock = threading.Lock()
         self._held = self._waiting = 0
         self._closed = False
-        self._given: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._given: deque[Delivery] = deque()
         self._taken: deque[tuple[int, list[Delivery]]] = deque()
         self._serial = 0
         # A cursor of an earlier worker may be acknowledged in this one.
         self._life = secrets.token_hex(8)
         self._pause = SOON
+        self._stored_at: Callable[[], int | None] = lambda: None
+        self._watched: int | None = None
+        self._comes: int | None = None
+        self._poll = select.poll()
+        self._woken_for = 0
+
+    def __del__(self) -> None:
+        """Close the descriptor, which the thread of the senders may use until the end."""
+        if self._comes is not None:
+            os.close(self._comes)
 
     # the thread of the senders
 
@@ -74,10 +85,16 @@ class Inbox:
             if self._closed or self._waiting >= self._most_waiting:
                 return False
             self._waiting += 1
-            self._given.put(delivery)
+            self._given.append(delivery)
+            if len(self._given) == 1 and self._comes is not None:
+                os.eventfd_write(self._comes, 1)
         return True
 
     # the thread that matches
+
+    def stored_at(self, descriptor: Callable[[], int | None]) -> None:
+        """Have :meth:`take` return also when what this returns is readable: something may be acknowledged then."""
+        self._stored_at = descriptor
 
     def take(self) -> tuple[list[Delivery], str | None]:
         """Return the waiting requests and the cursor for them; if there are none, wait a little first."""
@@ -103,23 +120,58 @@ class Inbox:
             self._closed = True
         while self._taken:
             self._finish(self._taken.popleft()[1], stored=False)
-        while not self._given.empty():
-            self._finish([self._given.get_nowait()], stored=False)
+        while self._given:
+            self._finish([self._given.popleft()], stored=False)
 
     def _next(self) -> list[Delivery]:
+        if not self._given:
+            self._wait()
         deliveries: list[Delivery] = []
         size = 0
-        with contextlib.suppress(queue.Empty):
-            while size < TOGETHER:
-                delivery = self._given.get_nowait() if deliveries else self._given.get(timeout=self._patience())
-                deliveries.append(delivery)
-                size += len(delivery.body)
+        with self._lock:
+            while self._given and size < TOGETHER:
+                deliveries.append(self._given.popleft())
+                size += len(deliveries[-1].body)
         return deliveries
 
-    def _patience(self) -> float:
-        """Return how long to wait for a request; short while earlier ones wait to be acknowledged."""
+    def _wait(self) -> None:
+        """Wait until a request has come, or what was taken may be stored."""
+        if (comes := self._comes) is None:
+            comes = self._open()
+        first = self._taken[0][0] if self._taken else 0
+        # If it was readable and nothing was acknowledged, it may stay so: a store that has ended, or lookups that wait.
+        descriptor = self._stored_at() if first and first != self._woken_for else None
+        if descriptor != self._watched:
+            if self._watched is not None:
+                self._poll.unregister(self._watched)
+            if descriptor is not None:
+                self._poll.register(descriptor, select.POLLIN)
+            self._watched = descriptor
+        for ready, _ in self._poll.poll(1000 * self._patience(told=descriptor is not None)):
+            if ready == comes:
+                os.eventfd_read(comes)
+            else:
+                self._woken_for = first
+
+    def _open(self) -> int:
+        """Open the descriptor that tells of requests; in the process that waits for them, not in one that forks it."""
+        comes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll.register(comes, select.POLLIN)
+        with self._lock:
+            self._comes = comes
+            if self._given:
+                os.eventfd_write(comes, 1)
+        return comes
+
+    def _patience(self, *, told: bool) -> float:
+        """Return how long to wait for a request; shorter while earlier ones wait to be acknowledged.
+
+        :param told: the wait ends when they are.
+        """
         if not self._taken:
             return IDLE
+        if told:
+            return LATER
         pause, self._pause = self._pause, min(self._pause * 1.5, LATER)
         return pause
 

@@ -6,7 +6,7 @@ import errno
 import resource
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +140,7 @@ class WebhookInput:
         while self._server.runs:
             found, cursor = self._inbox.take()
             raws = [one.raws for one in found]
-            yield Texts(self._origin, [(0, one.body) for one in found], cursor, raws=raws)
+            yield Texts(self._origin, [(0, one.body) for one in found], cursor, raws=raws, fleeting=True)
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
 
     def give(self, text: bytes, answer: Answer) -> bool:
@@ -151,6 +151,10 @@ class WebhookInput:
             return True
         self._inbox.release(len(text))
         return False
+
+    def stored_at(self, descriptor: Callable[[], int | None]) -> None:
+        """End a wait when what *descriptor* returns is readable, since requests may be stored then."""
+        self._inbox.stored_at(descriptor)
 
     def ack(self, cursor: str) -> None:
         """Answer the requests up to *cursor*."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import socket
 import ssl
 import threading
 
-from tornado.web import Application, RequestHandler
-
 from falcohost.web.door import Door
-from falcohost.web.handler import Desk, WebhookHandler, finish_and_close
+from falcohost.web.handler import Desk, Entrance
 
 #: Seconds for sending the last answers when the listener is closed.
 FAREWELL = 1.0
@@ -62,14 +59,9 @@ class Server:
         self._loop.close()
 
     async def _serve(self) -> None:
-        application = Application(
-            [(re.escape(self._path), WebhookHandler, {"desk": self._desk})],
-            default_handler_class=_Elsewhere,
-            log_function=lambda _: None,
-        )
         desk = self._desk
         door = Door(
-            application,
+            Entrance(self._path, desk),
             self._tls,
             desk.limits,
             desk.connections,
@@ -87,13 +79,3 @@ class Server:
         await asyncio.sleep(0.05)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(door.close(), FAREWELL)
-
-
-class _Elsewhere(RequestHandler):
-    """Answers requests to other paths."""
-
-    def prepare(self) -> None:
-        self.set_status(404)
-        self.clear_header("Server")
-        self.set_header("Content-Type", "application/json")
-        finish_and_close(self, b'{"message":"nothing is served here"}\n')

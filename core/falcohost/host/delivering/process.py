@@ -155,6 +155,11 @@ class _Supervisor:
         """Return the socket's descriptor."""
         return self._link.fileno()
 
+    @property
+    def has_heard(self) -> bool:
+        """Return whether messages are kept that have arrived before."""
+        return bool(self._heard)
+
     def say(self, message: msgspec.Struct) -> None:
         """Send *message*, unless the supervisor is gone."""
         with self._lock, contextlib.suppress(OSError):
@@ -212,7 +217,7 @@ class OutputsProcess:
         """Run until the supervisor says that it is the end."""
         self._subscribers.__enter__()
         while self._closing is None or self._closing.is_alive():
-            self._wait()
+            is_told = self._wait()
             if self._store.pump():
                 self._subscribers.notify()
                 self._trimming.used()
@@ -222,7 +227,7 @@ class OutputsProcess:
                     return
                 continue
             try:
-                for message in self._supervisor.heard():
+                for message in self._supervisor.heard() if is_told else ():
                     self._obey(message)
             except SystemExit:
                 self._is_alone = True  # the store says the last, and then it is gone too
@@ -232,15 +237,19 @@ class OutputsProcess:
                 raise OutputLost(f"the output '{lost}' needs a new process")
         self._report()
 
-    def _wait(self) -> None:
-        """Wait for a message; while something is being delivered, for a second at most, and until memory is trimmed."""
+    def _wait(self) -> bool:
+        """Wait for a message; while something is being delivered, for a second at most, and until memory is trimmed.
+
+        Return whether the supervisor may have said something.
+        """
         poll = select.poll()
         supervisor = None if self._is_alone else self._supervisor.fileno()
         for descriptor in (supervisor, self._store.fileno(), self._ended):
             if descriptor is not None:
                 poll.register(descriptor, select.POLLIN)
         left = PAUSE if self._is_busy() else self._trimming.left
-        poll.poll(None if left is None else left * 1000)
+        ready = poll.poll(None if left is None else left * 1000)
+        return self._supervisor.has_heard or any(descriptor == supervisor for descriptor, _ in ready)
 
     def _is_busy(self) -> bool:
         return any(one.waiting or one.busy() for one in self._subscribers.runners)

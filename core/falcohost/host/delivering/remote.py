@@ -18,6 +18,7 @@ from falcohost.alert import NO_METADATA, Alert
 from falcohost.errors import StateError
 from falcohost.host import wire
 from falcohost.host.delivering.nearby import Nearby, Stretch
+from falcohost.host.memory import unused
 from falcohost.host.storing import messages
 from falcohost.log import log
 from falcohost.readable import readable
@@ -45,6 +46,7 @@ class RemoteStore:
         self._next_store = next_store
         self._link: socket.socket | None = None
         self._received: wire.Received[messages.ToOutputs]
+        self._buffer = unused(_SIZE)  # reused, since allocating it costs more than reading into it
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._marks: dict[str, int] = {}
@@ -128,9 +130,11 @@ class RemoteStore:
         before = self.last
         if (link := self._link) is not None:
             try:
-                while data := link.recv(_SIZE, socket.MSG_DONTWAIT):
-                    for message in self._received.feed(data):
+                while size := link.recv_into(self._buffer, 0, socket.MSG_DONTWAIT):
+                    for message in self._received.feed(self._buffer[:size]):
                         self._hear(message)
+                    if size < _SIZE:  # there is no more for now: to ask would cost as much as what was received
+                        return self.last > before
                 self._drop()
             except BlockingIOError:
                 pass

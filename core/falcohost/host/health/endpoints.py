@@ -18,7 +18,6 @@ from falcohost.host.health.machine import Machine
 from falcohost.host.health.told import Told
 from falcohost.host.snapshot import Snapshot
 from falcohost.web.connections import Connection, Connections
-from falcohost.web.handler import finish_and_close
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
 
@@ -26,6 +25,19 @@ from falcohost.web.secret import Secret
 LIMITS: Final = WebLimits(
     body=1024, header=8 << 10, connections=128, peer_connections=64, header_time=10.0, body_time=5.0, store_time=5.0
 )
+
+
+def finish_and_close(handler: RequestHandler, body: bytes) -> None:
+    """Answer with *body*, and close the connection once that is sent, so that each such request costs a connection."""
+    connection = handler.request.connection
+    assert isinstance(connection, HTTP1Connection)
+    stream = connection.stream
+    handler.set_header("Connection", "close")
+    sent = handler.finish(body)
+    if stream.writing():
+        sent.add_done_callback(lambda _: stream.close())
+    else:
+        stream.close()  # at once, since further requests in the buffer would be served before other connections
 
 
 class Desk:
