@@ -126,3 +126,20 @@ def test_what_is_prepared(descriptor):
     memory.drop()
     assert (b"next", b"") == (memory.read(), memory.prepared())
     assert not memory.prepare(bytes(HALF + 1))
+
+
+def test_parts_are_asked_for_one_after_the_other(descriptor):
+    """Each is written before the next one is made, and none counts before all do, or if there is no room for all."""
+    memory, seen = Memory(descriptor), []
+    memory.replace(b"before")
+
+    def parts(*sizes):
+        for size in sizes:
+            seen.append((memory.read(), memory.prepared()))
+            yield bytes([65 + len(seen)]) * size
+
+    assert not memory.replace_by(parts(HALF, 1))
+    assert (b"before", b"") == (memory.read(), memory.prepared())
+    assert memory.replace_by(parts(1, 2))
+    assert b"DEE" == memory.read()
+    assert {(b"before", b"")} == {*seen}

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+from collections.abc import Iterable
 from typing import Final
 
 __all__ = ["Memory", "keep_to_oneself", "make"]
@@ -98,22 +99,28 @@ class Memory:
 
     def replace(self, *parts: bytes) -> bool:
         """Have *parts* count instead of what did, whose pages are given back; return False if there is no room."""
-        if not self.prepare(*parts):
+        return self.replace_by(parts)
+
+    def replace_by(self, parts: Iterable[bytes]) -> bool:
+        """Do as :meth:`replace`, with parts of which each is written before the next one is asked for."""
+        if not self._prepare(parts):
             return False
         self.commit()
         return True
 
     def prepare(self, *parts: bytes) -> bool:
         """Write *parts*, one behind the other, beside what counts; return False if there is no room."""
-        size = sum(map(len, parts))
-        if size > self.half:
-            return False
+        return self._prepare(parts)
+
+    def _prepare(self, parts: Iterable[bytes]) -> bool:
         self._words[_PREPARED] = 0
         other = 1 - (self._words[_STATE] & _HALF)
-        start = self._start(other)
+        start, size = self._start(other), 0
         for data in parts:
-            self._map[start : start + len(data)] = data
-            start += len(data)
+            if size + len(data) > self.half:
+                return False
+            self._map[start + size : start + size + len(data)] = data
+            size += len(data)
         self._words[_PREPARED] = size << _HALF | other
         return True
 

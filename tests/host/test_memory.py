@@ -155,3 +155,29 @@ def test_what_nothing_was_read_into():
 
     assert 500 > made - before
     assert 80 <= used - made < 500
+
+
+BLOCKS = """
+import sys
+from falcohost.host.memory import LARGE, return_large_blocks
+from falcohost.testing.rollup import kib
+
+if sys.argv[1:]:
+    return_large_blocks()
+bytearray(3 * LARGE)
+before = kib("Pss_Anon")
+block = bytearray(2 * LARGE)
+del block
+print(kib("Pss_Anon") - before)
+"""
+
+
+def test_large_blocks_go_back_at_once():
+    """They are not kept for the next ones, which is what malloc(3) does once it has had to free a larger one."""
+    kept, returned = (
+        int(subprocess.run([sys.executable, "-c", BLOCKS, *more], check=True, capture_output=True, text=True).stdout)
+        for more in ((), ("return",))
+    )
+
+    assert kept >= 500
+    assert 200 > returned

@@ -35,7 +35,12 @@ _KEPT_OF_EACH: Final = 7
 _MOST: Final = 1 << 14
 
 # malloc.h
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
+
+#: Bytes from which on a block is large (:func:`return_large_blocks`).
+LARGE: Final = 1 << 19
 
 _filled: list[Sequence[object]] = []
 
@@ -75,6 +80,16 @@ def share_arena() -> None:
     """
     with contextlib.suppress(AttributeError):
         LIBC.mallopt(_M_ARENA_MAX, 1)  # glibc only
+
+
+def return_large_blocks() -> None:
+    """Have each large block that this process allocates from now on go back to the system when it is freed.
+
+    malloc(3) would take the next ones from the heap after it has had to free one, and keep as much again at its end.
+    """
+    with contextlib.suppress(AttributeError):
+        LIBC.mallopt(_M_MMAP_THRESHOLD, LARGE)  # glibc only
+        LIBC.mallopt(_M_TRIM_THRESHOLD, 2 * LARGE)
 
 
 def fill_holes() -> None:

@@ -33,7 +33,7 @@ from falcohost.host.helping import Helpers
 from falcohost.host.jobs import job_of
 from falcohost.host.kept_counts import KeptCounts
 from falcohost.host.loader import run_loader
-from falcohost.host.memory import settle
+from falcohost.host.memory import return_large_blocks, settle
 from falcohost.host.response.request import Asking
 from falcohost.host.shortage import shortage
 from falcohost.host.stalled import Stalled, end_by_signal, end_when_asked
@@ -136,6 +136,8 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         )
         confine(confinement, parent)
         settle()
+        if isinstance(source, MarkedSource):  # it copies its tables for the next worker, whole
+            return_large_blocks()
         signal.signal(signal.SIGTERM, stop)
         end_when_asked()
         uplink.send(wire.Confined(job_of(needs)))

@@ -16,14 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from falcohost_syscall.processes import procfs
+from falcohost_syscall.processes.cgroup_table import Cgroups, CgroupTable
 from falcohost_syscall.processes.proc_reader import GONE
 from falcohost_syscall.processes.procfs import READING
 from falcohost_syscall.processes.table import Process
-
-#: Number of cgroups whose container is remembered, and how many are left when some are forgotten. The kernel tells of
-#: a cgroup again when it has met 4,096 others since that was last used, so that more have to be remembered here.
-LIMIT = 16_384
-LEFT = 12_288
 
 #: Most levels of a path that are looked at, at either end. Who is root in a container may make as many as they like in
 #: it, so that the innermost are not enough, and as few above it as on any machine.
@@ -259,9 +255,6 @@ class _User(NamedTuple):
 _NOBODY: Final = _User("", "")
 
 
-#: The cgroups behind keys, as ``subsystem=path``.
-Cgroups: TypeAlias = dict[int, tuple[str, ...]]
-
 #: What a cgroup may be that of.
 Claims: TypeAlias = tuple[Claim, ...]
 
@@ -293,7 +286,6 @@ class Containers:
     :ivar on_found: gets each key and its container, once that is known.
     :ivar undecided: the keys whose container is not known yet.
     :ivar used: returns the keys of processes that run, which are forgotten last.
-    :ivar dropped: number of keys in use that were forgotten, since there were too many.
     """
 
     def __init__(
@@ -309,13 +301,12 @@ class Containers:
         :param is_apart: returns whether it sees other files than the machine, where nobody can tell these.
         """
         self.used: Callable[[], Set[int]] = frozenset
-        self.dropped = 0
         self.on_found: Callable[[int, Container], object] = lambda key, container: None
         self._exists = exists
         self._owner = owner
         self._paths = paths
         self._is_apart = is_apart
-        self._known: dict[int, tuple[Container, tuple[str, ...]]] = {}
+        self._known = CgroupTable(HOST)
         self.undecided: dict[int, Claims] = {}
 
     def learn(self, key: int, cgroups: Iterable[str]) -> None:
@@ -323,10 +314,8 @@ class Containers:
         lines = tuple(map(_shared, cgroups))
         told = tuple(dict.fromkeys(line.partition("=")[2] for line in lines))
         paths = tuple(path for path in told if not is_cut(path))
-        self.undecided.pop(key, None)
-        self._known.pop(key, None)  # the latest stand last
-        if len(self._known) >= LIMIT:
-            self._make_room()
+        for one in (key, *self._known.make_room_for(key, self.used)):
+            self.undecided.pop(one, None)
         # A runtime inside of a container may have made cgroups in some hierarchies of version 1 only.
         named = max(map(self._named, paths), key=len, default=[])
         if named:
@@ -343,27 +332,8 @@ class Containers:
         elif not claims and paths == told:
             self._find(key, HOST, lines)
         else:
-            self._known[key] = (HOST, lines)
+            self._known.set(key, HOST, lines)
             self.undecided[key] = claims
-
-    def _make_room(self) -> None:
-        """Forget the oldest keys: those of which no process runs, and others only if that does not suffice.
-
-        What is used stands last from now on: the kernel, too, remembers by use, and would not tell of it again.
-        """
-        used = self.used()
-        if unused := [key for key in self._known if key not in used][: LIMIT - LEFT]:
-            for key in unused:
-                self._forget(key)
-            for key in [key for key in self._known if key in used]:
-                self._known[key] = self._known.pop(key)
-        while len(self._known) >= LIMIT:
-            self._forget(next(iter(self._known)))
-            self.dropped += 1
-
-    def _forget(self, key: int) -> None:
-        del self._known[key]
-        self.undecided.pop(key, None)
 
     def decide(self, key: int, process: Process) -> None:
         """Decide what container is behind *key*, one of :attr:`undecided`, in whose cgroups *process* is."""
@@ -401,17 +371,20 @@ class Containers:
 
     def get(self, key: int) -> Container:
         """Return the container behind *key*; the host if the key is unknown, or no process has decided it."""
-        known = self._known.get(key)
-        return known[0] if known else HOST
+        return self._known.get(key)
 
     def known(self) -> Cgroups:
         """Return the cgroups behind all keys."""
-        return {key: lines for key, (_, lines) in self._known.items()}
+        return self._known.known()
 
     def cgroups(self, key: int) -> tuple[str, ...]:
         """Return the cgroups behind *key* as ``subsystem=path``."""
-        known = self._known.get(key)
-        return known[1] if known else ()
+        return self._known.cgroups(key)
+
+    @property
+    def dropped(self) -> int:
+        """Return the number of keys in use that were forgotten, since there were too many."""
+        return self._known.dropped
 
     def _first(self, claims: Iterable[Claim]) -> Claim | None:
         """Return the first of *claims* that a runtime has."""
@@ -469,11 +442,11 @@ class Containers:
         """Remember that *container*, whose cgroup is *at*, is behind *key*, or one in it by another name."""
         claims = tuple(dict.fromkeys(claim for path in paths for claim in _claims_below(path, at)))[:MOST_CLAIMS]
         if claims and not container.outer.startswith("user/"):
-            self._known[key] = (container, lines)
+            self._known.set(key, container, lines)
             self.undecided[key] = claims
         else:
             self._find(key, container, lines)
 
     def _find(self, key: int, container: Container, cgroups: tuple[str, ...]) -> None:
-        self._known[key] = (container, cgroups)
+        self._known.set(key, container, cgroups)
         self.on_found(key, container)

@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 
 from falcohost_syscall.processes import proc_reader
-from falcohost_syscall.processes.containers import HOST, LEFT, LIMIT, Container, Containers, from_path
+from falcohost_syscall.processes.cgroup_table import LEFT, LIMIT
+from falcohost_syscall.processes.containers import HOST, Container, Containers, from_path
 from falcohost_syscall.processes.proc_reader import GONE, Here
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import EXE_FROM_MEMFD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import tracemalloc
 
 import msgspec
@@ -163,6 +164,60 @@ def test_beginning_anew_takes_few_copies_of_the_tables(descriptor):
     tracemalloc.stop()
 
     assert most < 2 * Memory(descriptor).size
+    journal.close()
+
+
+def with_cgroups(count: int) -> Context:
+    """Return tables with so many cgroups, of which one is a container's and one has several lines."""
+    context = filled(1)
+    for key in range(1000, 1000 + count):
+        context.containers.learn(key, [f"=/made/{'x' * 150}/{key}.slice"])
+    context.containers.learn(8, ["cpu=/x.slice", "pids=/y.slice"])
+    return context
+
+
+@pytest.mark.parametrize("count", [0, 255, 256, 1000])
+def test_all_cgroups_are_in_it(descriptor, count):
+    """They are written in pieces, and are all there, in their order, whatever fits into a piece."""
+    context, again = with_cgroups(count), empty()
+    Journal(Memory(descriptor)).begin(tables(context), Reached(at(1), 7))
+    left = Journal(Memory(descriptor)).left()
+    restore(left.tables, again)
+
+    assert [*context.containers.known().items()] == [*again.containers.known().items()]
+    assert shown(context) == shown(again)
+    assert Reached(at(1), 7) == left.reached
+
+
+def test_a_journal_with_cgroups_in_the_tables(descriptor):
+    """An agent that was replaced in place by a newer one may have left it."""
+    context, again = with_cgroups(10), empty()
+    cgroups = {key: context.containers.cgroups(key) for key in context.containers.known()}
+    of_tables = msgspec.msgpack.encode(msgspec.structs.replace(tables(context), cgroups=cgroups))
+    Memory(descriptor).replace(struct.pack("=IB", len(of_tables), 0) + of_tables)
+    restore(Journal(Memory(descriptor)).left().tables, again)
+
+    assert shown(context) == shown(again)
+    assert cgroups == {key: again.containers.cgroups(key) for key in again.containers.known()}
+
+
+def test_cgroups_without_tables(descriptor):
+    """What has them was not written by a worker."""
+    Memory(descriptor).replace(struct.pack("=IB", 1, 3) + msgspec.msgpack.encode({}))
+
+    with pytest.raises(ValueError, match="cgroups without tables"):
+        Journal(Memory(descriptor)).left()
+
+
+def test_cgroups_are_written_without_a_copy_of_all(descriptor):
+    """Thousands have MB, which the worker would have to have for a moment, each time the journal begins anew."""
+    found, journal = tables(with_cgroups(10_000)), Journal(Memory(descriptor))
+    tracemalloc.start()
+    journal.begin(found, Reached(at(1), 0))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < Memory(descriptor).size / 5
     journal.close()
 
 

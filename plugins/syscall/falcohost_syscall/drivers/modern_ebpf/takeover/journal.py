@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Annotated, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from falcohost.lasting import Memory
 from falcohost_syscall.drivers.modern_ebpf.rings import Position
 from falcohost_syscall.drivers.modern_ebpf.takeover.boundary import note, remember
 from falcohost_syscall.drivers.modern_ebpf.takeover.snapshot import Tables
+from falcohost_syscall.processes.cgroup_table import Cgroups
 
 #: Size of each half of the journal's memory, which takes only what is written.
 HALF: Final = 64 << 20
@@ -30,7 +32,9 @@ GROWTH_EACH: Final = 400
 #: ones are those of :mod:`.boundary`.
 _BEGUN, _ATTEMPTS = 1, 2
 _LENGTH: Final = struct.Struct("=IB")
-_TABLES, _RECORD, _REACHED = range(3)
+_TABLES, _RECORD, _REACHED, _CGROUPS = range(4)
+#: So many cgroups are written at once.
+_PIECE: Final = 256
 
 
 class Reached(msgspec.Struct, frozen=True, array_like=True):
@@ -83,6 +87,10 @@ class Journal:
                 pending.append(data)
             elif kind == _TABLES:
                 tables = _tables.decode(data)
+            elif kind == _CGROUPS:
+                if tables is None:
+                    raise ValueError("there are cgroups without tables")
+                tables.cgroups.update(_cgroups.decode(data))
             else:
                 reached = _reached.decode(data)
                 records += pending
@@ -96,10 +104,8 @@ class Journal:
         """
         if until:
             note(self._memory, until)
-        # Written part by part: of many MB of tables, each copy would take as much again.
         end = _entry(_REACHED, _encode(reached))
-        of_tables = _encode(tables)
-        if not self._memory.replace(_LENGTH.pack(len(of_tables), _TABLES), of_tables, *_records(records), end):
+        if not self._memory.replace_by(chain(_parts(tables), _records(records), (end,))):
             self._memory.replace(end)
         size = self._memory.size
         self._most = size + max(GROWTH, GROWTH_EACH * len(tables.processes), size)
@@ -141,6 +147,19 @@ class Journal:
             self._memory.set_word(_ATTEMPTS, 0)
 
 
+def _parts(tables: Tables) -> Iterator[bytes]:
+    """Yield *tables* part by part: of many MB, each copy would take as much again, and malloc(3) would keep it.
+
+    The cgroups, of which most have ended, are in pieces.
+    """
+    rest = _encode(msgspec.structs.replace(tables, cgroups={}))
+    yield _LENGTH.pack(len(rest), _TABLES)
+    yield rest
+    cgroups = iter(tables.cgroups.items())
+    while some := dict(islice(cgroups, _PIECE)):
+        yield _entry(_CGROUPS, _encode(some))
+
+
 def _records(records: Iterable[bytes]) -> Iterator[bytes]:
     for record in records:
         yield _LENGTH.pack(len(record), _RECORD)
@@ -164,4 +183,5 @@ def _entries(data: bytes) -> Iterable[tuple[int, bytes]]:
 
 _encode = msgspec.msgpack.Encoder().encode
 _tables = msgspec.msgpack.Decoder(Tables)
+_cgroups = msgspec.msgpack.Decoder(Cgroups)
 _reached = msgspec.msgpack.Decoder(Reached)

@@ -12,7 +12,7 @@ import msgspec
 
 from falcohost_syscall.events.event import Context
 from falcohost_syscall.events.sockets import SocketMemory
-from falcohost_syscall.processes.containers import Cgroups
+from falcohost_syscall.processes.cgroup_table import Cgroups
 from falcohost_syscall.processes.longer import LONGER, Known
 from falcohost_syscall.processes.table import Image, Process, ProcessTable, Session
 
@@ -151,7 +151,7 @@ def restore(found: Tables, context: Context) -> None:
         raise ValueError("a process refers to one that is not there") from error
     _fill(context.table, (one for one, row in zip(processes, found.processes, strict=True) if row.listed))
     for key, lines in found.cgroups.items():
-        context.containers.learn(key, lines)
+        context.containers.learn(key, (lines,) if isinstance(lines, str) else lines)
     context.sockets.remember(found.sockets)
     LONGER.remember(found.texts)
     context.boot, context.first = found.boot, found.first
