@@ -312,6 +312,16 @@ def test_what_reading_does_not_need(attempt, tmp_path):
     assert [("old", "kept")] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
 
 
+def test_around_the_cache(tmp_path, monkeypatch):
+    """Where the rules cache is yet to be made it can write to that, and to nothing beside it."""
+    cache = tmp_path / "above/cache"
+    monkeypatch.setenv("FALCOHOST_CACHE_DIR", str(cache))
+
+    with pytest.raises(Bug, match="PermissionError"):
+        result(lambda teller: (tmp_path / "new").write_text(""))
+    assert result(lambda teller: (cache / "new").write_text("x") and hand_over(teller)) is not None
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_what_reading_needs(tmp_path):
     """It reads what only others may read."""

@@ -40,8 +40,10 @@ def confine_reader() -> None:
 
 
 def _caches() -> list[Path]:
-    """Return where the rules cache is, or, before it has been made, the folder in which it will be."""
+    """Return where the rules cache is, which is made now: the folder in which it will be has others' files, too."""
     directory = cache_directory()
     if directory is None:
         return []
-    return [next(folder for folder in (directory, *directory.absolute().parents) if is_there(folder))]
+    with contextlib.suppress(OSError):  # then there is no cache
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return [directory] if is_there(directory) else []
