@@ -122,6 +122,17 @@ class HasOwnTime(Event, Protocol):
         """Return the time in the event itself, the same when it is read again; None if it has none."""
 
 
+#: The time of an event, its key, its own time (:class:`HasOwnTime`) and its subjects.
+Facts: TypeAlias = tuple[int, str, int | None, tuple[Subject, ...]]
+
+
+class HasFacts(Event, Protocol):
+    """An event that says at once what an alert asks of it, which takes less time than one after the other."""
+
+    def facts(self) -> Facts:
+        """Return its time, key, own time and subjects, as the attributes with these names have them."""
+
+
 def actor_of(event: Event) -> Hashable:
     """Return the actor of *event* (:class:`HasActor`); None if it has none."""
     return getattr(event, "actor", None)
@@ -160,7 +171,19 @@ def resources_of(event: Event) -> tuple[ResourceSubject, ...]:
 
 def subjects_of(event: Event) -> tuple[Subject, ...]:
     """Return the subject of *event*, and behind it its resources; no more than an alert keeps."""
-    subject, resources = getattr(event, "subject", None), getattr(event, "resources", ())
+    return both(getattr(event, "subject", None), getattr(event, "resources", ()))
+
+
+def facts_of(event: Event) -> Facts:
+    """Return what an alert says of *event* beside the fields of its output."""
+    facts: Callable[[], Facts] | None = getattr(event, "facts", None)
+    if facts is not None:
+        return facts()
+    return event.ts, event.key, own_time_of(event), subjects_of(event)
+
+
+def both(subject: Subject | None, resources: Iterable[ResourceSubject]) -> tuple[Subject, ...]:
+    """Return *subject*, and behind it *resources*; no more than an alert keeps."""
     if not resources:
         return () if subject is None else (subject,)
     if resources.__class__ is tuple and len(resources) < MOST_SUBJECTS:  # as most are

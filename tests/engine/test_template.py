@@ -229,3 +229,25 @@ def test_a_list_of_texts_is_shown_like_any_list(values):
 
     assert (text, json_value(values)) == list_shown(tuple(values))
     assert ("<NA>", None) == list_shown(None)
+
+
+#: Values of texts, usual and unusual, and of something that is no text.
+TEXTS = st.sampled_from(["", "bash", "a b", "é", "\x7f", "a\nb", "\u202e", "\ud800", "x" * (TEXT_LIMIT - 5), 7, None])
+
+
+@given(
+    text=TEXTS,
+    path=TEXTS,
+    texts=st.none() | st.lists(TEXTS, min_size=1, max_size=3).map(tuple) | st.just(["a"]) | st.just("abc"),
+    parts=st.sampled_from([("a ", " b ", " c ", "!"), ("", "", "", ""), ("a\n", "\t", "é", "")]),
+)
+def test_what_is_usual_is_filled_in_as_what_is_not(text, path, texts, parts):
+    """Values that are looked at all at once show what each of them shows by itself."""
+    event = Happening({"s.text": text, "s.path": path, "l.texts": texts})
+    found = Template.parse("{}%s.text{}%s.path{}%l.texts{}%s.text".format(*parts), CATALOG)
+    shown = [text_of(text), text_of(path), list_shown(texts)[0], text_of(text)]
+
+    assert "".join(one for pair in zip(parts, shown, strict=True) for one in pair) == found.message(event)
+    assert {
+        "s.text": json_value(text), "s.path": json_value(path), "l.texts": list_shown(texts)[1]
+    } == found.values(event)  # fmt: skip

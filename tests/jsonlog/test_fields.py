@@ -5,10 +5,12 @@ import json
 import pytest
 
 from falcohost.engine.catalog import Catalog
+from falcohost.engine.code.module import compile_condition
 from falcohost.engine.paths import getter
-from falcohost.ir import FALSE, TRUE, Exists, Not, specialise
+from falcohost.ir import FALSE, TRUE, Check, Exists, Not, specialise
 from falcohost.jsonlog import JSON_FIELDS, JsonLog, event_of
 from falcohost.jsonlog.projection import reads
+from falcohost.jsonlog.times import parse_time
 
 LOG = JsonLog(source="app", plugin="tester", time="at")
 RECORD = {
@@ -79,6 +81,37 @@ def test_time():
 def test_what_is_read(name, pointer, paths):
     """A pointer reads the value down to its first number, which may be an index; where there is none before, all."""
     assert paths == reads(CATALOG.resolve(name, pointer))
+
+
+TIMES = [
+    "1970-01-01T00:00:00Z", "1969-12-31T23:00:00-01:00", "1970-01-01T01:00:00.000000+01:00", "2023-11-14T22:13:20.5Z",
+    "2026-01-01T00:30:00+01:00", "2025-12-31T23:30:00Z", "0", "1700000000500000000", 0, 1700000000, "1970-", "2023-x",
+    "", None, {"a": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("at", TIMES)
+@pytest.mark.parametrize("asked", ["0", "1700000000500000000", "1767223800000000000", "x", "9" * 40, "-1"])
+def test_a_time_that_is_asked_for(at, asked):
+    """A rule on one time matches the events that have it, in whatever form, whether it was read before or not."""
+    rules = compile_condition(Check(CATALOG.resolve("jevt.rawtime", None), "=", asked))
+    event = event_of(LOG, {"at": at})
+
+    assert (str(event.ts) == asked) is rules(event)
+    event.time = None
+    assert rules(event) is (parse_time(at) is not None and str(parse_time(at)) == asked)
+
+
+def test_a_time_in_another_year_is_not_read():
+    """For a rule that is never to match, no event's time is read, unless its year may be that one."""
+    never = compile_condition(Check(CATALOG.resolve("json.rawtime", None), "=", "0"))
+    late, early = (event_of(LOG, {"at": at}) for at in ("2023-11-14T22:13:20Z", "1971-01-01T00:00:00Z"))
+    late.time = early.time = None
+
+    assert not never(late)
+    assert None is late.time
+    assert not never(early)
+    assert early.time is not None
 
 
 def test_an_object_that_nests_deeply():

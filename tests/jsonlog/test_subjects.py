@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
+from falcohost.events import facts_of, own_time_of, subjects_of
 from falcohost.jsonlog import JsonLog, event_of, resource_at, user_at
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, UserSubject
 
@@ -62,3 +65,21 @@ def test_resources_are_bounded():
             yield ResourceSubject("shop.shelf", str(number))
 
     assert MOST_SUBJECTS == len(event_of(JsonLog(source="shop", plugin="shop", resources=resources), {}).resources)
+
+
+def many(record):
+    """Return more resources than an alert keeps."""
+    return tuple(ResourceSubject("shop.shelf", str(number)) for number in range(MOST_SUBJECTS + 3))
+
+
+@pytest.mark.parametrize("about", [None, ACTOR, lambda record: record["no"]])
+@pytest.mark.parametrize(
+    "resources",
+    [None, resource_at("shop.shelf", "shelf"), many, lambda record: iter(many(record)), lambda record: record["no"]],
+)
+@pytest.mark.parametrize("record", [{"actor": {"id": "u"}, "shelf": "s", "at": "2026-01-01T00:00:00Z"}, {}])
+def test_facts_are_what_the_attributes_say(about, resources, record):
+    """What an alert asks at once is what it would be told one after the other, whatever a plugin's functions do."""
+    event = event_of(JsonLog(source="shop", plugin="shop", time="at", subject=about, resources=resources), record)
+
+    assert (event.ts, event.key, own_time_of(event), subjects_of(event)) == facts_of(event)

@@ -16,7 +16,7 @@ from falcohost.engine.condition_values import ConditionValues, kept_values
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
 from falcohost.engine.times import SECOND, iso8601, local_time, rfc3339
-from falcohost.events import complete_for, own_time_of, subjects_of
+from falcohost.events import complete_for, facts_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ MOST_KIND = 128
 
 #: The latest time of an alert.
 MOST_TIME = (1 << 63) - 1
+
+
+#: What stands between the time and the message of an alert.
+_BEFORE = {priority: f": {priority.label} " for priority in Priority}
 
 
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,22 +75,26 @@ class AlertMaker:
 
     def make(self, rule: Rule, event: Event) -> Alert:
         """Return the alert that *rule* raises about *event*; decodes of *event* what the output reads."""
-        complete_for(event, rule.output.fields)
-        message, fields = rule.output.filled(event)
-        ts = within(event.ts)
+        template, priority = rule.output, rule.priority
+        complete_for(event, template.fields)
+        message, fields = template.filled(event)
+        ts, key, own_time, subjects = facts_of(event)
+        if not -MOST_TIME <= ts <= MOST_TIME:
+            ts = within(ts)
         fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts
+        time = iso8601(ts) if self._iso8601 else local_time(ts)
         return Alert(
-            id=alert_id(rule.source, event.key, rule.name, own_time_of(event)),
+            id=alert_id(rule.source, key, rule.name, own_time),
             rule=rule.name,
-            priority=rule.priority,
+            priority=priority,
             source=rule.source,
             time=ts,
             message=message,
-            output=f"{self._time(ts)}: {rule.priority.label} {message}",
+            output=f"{time}{_BEFORE[priority]}{message}",
             fields=fields,
             tags=rule.tags,
             hostname=self.hostname,
-            subjects=tuple(map(bounded, subjects_of(event))),
+            subjects=all_bounded(subjects),
             metadata=metadata_of(rule),
             read=self._values.of(rule, event),
         )
@@ -145,8 +153,19 @@ def alert_id(source: str, key: str, rule: str, time: int | None = None) -> str:
     With the *time* of its event, it begins with that, in seconds: ids of one time are neighbours in an index.
     """
     name = "\0".join((source, key, rule))
-    ident = blake2b(text_bytes(name), digest_size=12).hexdigest()
+    ident = blake2b(name.encode() if name.isascii() else text_bytes(name), digest_size=12).hexdigest()
     return ident if time is None else f"{time // SECOND & 0xFFFFFFFF:08x}{ident}"
+
+
+def all_bounded(subjects: tuple[Subject, ...]) -> tuple[Subject, ...]:
+    """Return *subjects*, each as :func:`bounded` returns it."""
+    for subject in subjects:
+        if isinstance(subject, ProcessSubject):
+            continue
+        kind, name = subject.kind, subject.name
+        if not (kind.isascii() and name.isascii() and len(kind) <= MOST_KIND and len(name) <= MOST_TEXT):
+            return tuple(map(bounded, subjects))
+    return subjects  # as they are, which most are
 
 
 def bounded(subject: Subject) -> Subject:

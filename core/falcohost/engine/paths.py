@@ -139,6 +139,17 @@ def place_of(get: Getter, arg: Arg) -> Place | None:
     return None if place is None else cast("Place | None", place(arg))
 
 
+def told_apart(get: Getter, unlike: Callable[[Any, str], bool]) -> Getter:
+    """Say that *unlike* returns whether the value of an event surely differs from a text, and takes less than *get*."""
+    get.unlike = unlike  # type: ignore[attr-defined]
+    return get
+
+
+def unlike_of(get: Getter) -> Callable[[Any, str], bool] | None:
+    """Return what tells that the value of *get* surely differs from a text, if there is something."""
+    return cast("Callable[[Any, str], bool] | None", getattr(get, "unlike", None))
+
+
 def _walk(keys: tuple[str, ...], missing: Any) -> Callable[[Any], Any]:
     first, *rest = keys
     if not rest:

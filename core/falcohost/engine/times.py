@@ -15,7 +15,10 @@ def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
     """
     seconds, nanoseconds = divmod(ts, SECOND)
     form = "%Y-%m-%d %H:%M:" if date else "%H:%M:"
-    text = _formatted(form, seconds + _offset(int(time.time()), time.timezone))
+    seconds += _offset(int(time.time()), time.timezone)
+    minute, second = divmod(seconds, 60)
+    begin = _minute(form, minute)
+    text = begin + _TWO_DIGITS[second] if begin else _calendar(form, seconds)
     return f"{text}.{nanoseconds:09}" if fraction else text
 
 

@@ -58,6 +58,9 @@ class Stored(msgspec.Struct, tag=True, frozen=True):
     cursor: str | None = None
 
 
+#: An alert as :func:`~falcohost.store.body.encode` encodes it, and the metadata of its rule.
+Encoded: TypeAlias = tuple[bytes, RuleMetadata]
+
 #: What the store says.
 ToSource: TypeAlias = Begin | Stored
 
@@ -69,7 +72,14 @@ def pack(
 
     :param number: that of the first.
     """
-    bodies = [*map(encode, alerts)]
+    return pack_encoded(number, [*map(encoded, alerts)], cursor, rewinds=rewinds, ended=ended)
+
+
+def pack_encoded(
+    number: int, alerts: Sequence[Encoded], cursor: str | None, *, rewinds: bool, ended: bool
+) -> Iterator[PackedAlerts]:
+    """Yield the same messages for alerts that are encoded already."""
+    bodies = [body for body, _ in alerts]
     if sum(map(len, bodies)) <= MOST_BODIES:  # as most are
         yield PackedAlerts(number, bodies, _metadata(alerts), cursor, rewinds, ended)
         return
@@ -82,8 +92,13 @@ def pack(
     yield PackedAlerts(number, bodies[begin:], _metadata(alerts[begin:]), cursor, rewinds, ended)
 
 
-def _metadata(alerts: Sequence[Alert]) -> list[RuleMetadata]:
-    return [*{id(alert.metadata): alert.metadata for alert in alerts}.values()]
+def encoded(alert: Alert) -> Encoded:
+    """Return *alert* as :func:`pack_encoded` takes it."""
+    return encode(alert), alert.metadata
+
+
+def _metadata(alerts: Sequence[Encoded]) -> list[RuleMetadata]:
+    return [*{id(metadata): metadata for _, metadata in alerts}.values()]
 
 
 class FromSource(Received[Alerts]):

@@ -69,9 +69,15 @@ class StoreLink:
 
     def send(self, alerts: Sequence[Alert], cursor: str | None, *, rewinds: bool, ended: bool = False) -> None:
         """Send *alerts*, and keep them until they are stored. Waits while the store does not read."""
+        self.send_encoded([*map(data.encoded, alerts)], cursor, rewinds=rewinds, ended=ended)
+
+    def send_encoded(
+        self, alerts: Sequence[data.Encoded], cursor: str | None, *, rewinds: bool, ended: bool = False
+    ) -> None:
+        """Send *alerts*, which are encoded already, as :meth:`send` does."""
         self._sent = cursor or self._sent
         self._uncovered = cursor is None and (self._uncovered or bool(alerts))
-        for message in data.pack(self._number + 1, alerts, cursor, rewinds=rewinds, ended=ended):
+        for message in data.pack_encoded(self._number + 1, alerts, cursor, rewinds=rewinds, ended=ended):
             self._number = message.number
             self._unstored.append(message)
             self._count(message, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -11,15 +10,17 @@ from typing import Any
 
 import msgspec
 
+from falcohost.digest import blake2b
 from falcohost.engine.ir import FieldRef
 from falcohost.engine.paths import at, json_text, path_keys
+from falcohost.events import Facts, both
 from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.harmless import harmless
 from falcohost.jsonlog.inputs import Origin
 from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.projection import Projection
 from falcohost.jsonlog.refusals import Refused
-from falcohost.jsonlog.split import Cutter, Piece
+from falcohost.jsonlog.split import Adjacent, Cutter, Piece
 from falcohost.jsonlog.times import parse_time
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
@@ -31,14 +32,27 @@ class Context:
     """Data that the events of one run share.
 
     :ivar time_of: returns the time in an event's record, or None if it has none.
+    :ivar given_time: returns the time as it stands in a record; None if it may be in several places.
     :ivar memory: for fields that count over several events, read by their getters; None for most logs.
     :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
     :ivar resources: returns the first of the resources that a whole record is about, or None.
+    :ivar about: returns both as the log does, so that it may raise; None: the log knows only one of them, or neither.
     :ivar about_is_read: each record has what these two read, also if it is not whole.
     """
 
-    __slots__ = ("about_is_read", "cutter", "log", "memory", "resources", "start_ts", "subject", "time_of")
+    __slots__ = (
+        "about",
+        "about_is_read",
+        "cutter",
+        "given_time",
+        "log",
+        "memory",
+        "resources",
+        "start_ts",
+        "subject",
+        "time_of",
+    )
 
     def __init__(self, log: JsonLog, memory: Any = None) -> None:
         self.log = log
@@ -46,7 +60,9 @@ class Context:
         self.cutter = Cutter(log.wrappers)
         self.start_ts: int | None = None
         self.time_of = _time_reader(log)
+        self.given_time = at(log.time) if isinstance(log.time, str) else None
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
+        self.about = None if log.subject is None or log.resources is None else (log.subject, log.resources)
         self.about_is_read = log.about_reads is not None and not log.about_apart
         self.resources = harmless(_resources(log), f"source '{log.source}': resources")
 
@@ -146,6 +162,13 @@ class Text:
             self._at = index
         return self._piece
 
+    def raw(self, index: int) -> bytes | msgspec.Raw:
+        """Return the text of one of the records, not copied if possible."""
+        pieces = self._pieces
+        if pieces is None:
+            pieces = self.pieces()
+        return pieces.raws[index] if pieces.__class__ is Adjacent else pieces[index].raw
+
 
 class JsonEvent(msgspec.Struct, gc=False, eq=False):
     """One record.
@@ -179,6 +202,12 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         return self.time
 
     @property
+    def given_time(self) -> Any:
+        """The time as it stands in the record, if it has one place and was not read before; else None."""
+        given = self.text.context.given_time
+        return None if given is None or self.time is not None else given(self.record)
+
+    @property
     def own_time(self) -> int | None:
         """The time in the record; None if it has none."""
         ts = self.ts
@@ -196,16 +225,15 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     @property
     def key(self) -> str:
         """Identifies the record by its place and content, or as its origin says."""
-        piece, origin = self.text.piece(self.index), self.text.origin
-        if origin.id_of is not None and (ident := origin.id_of(piece.raw)) is not None:
+        text, origin = self.text, self.text.origin
+        if origin.id_of is not None and (ident := origin.id_of(self.raw)) is not None:
             return f"{origin.ident}:{ident}"
         if origin.by_content:
-            # Long enough that nobody can construct a harmless record with the key of a harmful one.
-            ident = f"{origin.ident}:{hashlib.blake2b(piece.raw, digest_size=24).hexdigest()}"
+            ident = content_key(origin, text.raw(self.index))
             is_known = not origin.timeless or self.own_time is not None
-            return ident if is_known else f"{ident}:{self.text.arrival}:{piece.offset}"
-        content = hashlib.blake2b(piece.raw, digest_size=8).hexdigest()
-        return f"{origin.ident}:{piece.offset}:{content}"
+            return ident if is_known else f"{ident}:{text.arrival}:{text.piece(self.index).offset}"
+        piece = text.piece(self.index)
+        return f"{origin.ident}:{piece.offset}:{blake2b(piece.raw, digest_size=8).hexdigest()}"
 
     @property
     def context(self) -> Context:
@@ -249,6 +277,26 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
         return found or ()
 
+    def facts(self) -> Facts:
+        """Return what an alert says of the event: what is usual without a call of each attribute."""
+        ts, text = self.ts, self.text
+        context, origin = text.context, text.origin
+        own_time = ts if self.has_time else None
+        if origin.by_content and origin.id_of is None and not origin.timeless:
+            key = content_key(origin, text.raw(self.index))
+        else:
+            key = self.key
+        about = context.about
+        if about is not None and (self.is_whole or self.decoded_for is not None or context.about_is_read):
+            record = self.record
+            try:
+                subject, resources = about[0](record), about[1](record)
+                if subject is not None and resources.__class__ is tuple and len(resources) < MOST_SUBJECTS:
+                    return ts, key, own_time, (subject, *resources)
+            except Exception:  # logged when each is asked alone
+                pass
+        return ts, key, own_time, both(self.subject, self.resources)
+
     def whole_for(self, fields: tuple[FieldRef, ...]) -> None:
         """Decode of the record what *fields* and alerts read, unless it has all of that; what conditions read stays."""
         text = self.text
@@ -274,6 +322,12 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
                 self.record = whole_record(self.raw)
             except Refused:
                 return
+
+
+def content_key(origin: Origin, raw: bytes | msgspec.Raw) -> str:
+    """Return the key of a record of *origin* by its content alone."""
+    # Long enough that nobody can construct a harmless record with the key of a harmful one.
+    return f"{origin.ident}:{blake2b(raw, digest_size=24).hexdigest()}"
 
 
 def event_of(log: JsonLog, record: Record | bytes) -> JsonEvent:

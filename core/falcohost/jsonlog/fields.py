@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from falcohost.engine.paths import ABSENT, Place, json_text, placed
+from falcohost.engine.paths import ABSENT, Place, json_text, placed, told_apart
+from falcohost.engine.times import SECOND
 from falcohost.fields import Arg, ArgKind, Field, FieldType
 
 #: How deeply a record nests at most that ``json.obj`` shows with a line for each value.
@@ -59,6 +61,26 @@ def _place(arg: Arg) -> Place | None:
     return None if not steps or any(step.isdigit() for step in steps[1:]) else Place(steps)
 
 
+def _has_another_time(event: Any, text: str) -> bool:
+    """Return whether the year in an event's record shows that its time is not that in *text*; it is not read for that.
+
+    Rules that are to match nothing ask for the time 0, of each event.
+    """
+    given = event.given_time
+    years = _years(text)
+    return given.__class__ is str and given[4:5] == "-" and years is not None and given[:4] not in years
+
+
+@functools.lru_cache(maxsize=256)
+def _years(text: str) -> frozenset[str] | None:
+    """Return the years of a time in nanoseconds, in all zones; None if they are not known."""
+    try:
+        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(text) // SECOND)
+    except (ValueError, OverflowError):
+        return None
+    return frozenset(f"{moment.year + by:04}" for by in (-1, 0, 1))
+
+
 def _object(event: Any, arg: Arg) -> str:
     text = msgspec.json.encode(event.record)
     # What nests deeply stays in one line: each value within would have a line of its own with thousands of blanks.
@@ -100,7 +122,7 @@ def _rows() -> Iterator[Field]:
             name=f"{name}.rawtime",
             type=FieldType.CHARBUF,
             description="Time of the event in nanoseconds since the epoch, as a string." + where.format("rawtime"),
-            get=lambda event, arg: str(event.ts),
+            get=told_apart(lambda event, arg: str(event.ts), _has_another_time),
             present=True,
         )
 

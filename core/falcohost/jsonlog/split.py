@@ -39,18 +39,19 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-class _Adjacent(Sequence[Piece]):
+class Adjacent(Sequence[Piece]):
     """Records in one array with one byte between them; each is copied from its text only when it is asked for.
 
     :param before: for each record, the offset of the first one and the bytes of those before it.
+    :ivar raws: their texts, which are parts of the document's.
     """
 
     def __init__(self, raws: list[msgspec.Raw], before: list[int]) -> None:
-        self._raws = raws
+        self.raws = raws
         self._before = before
 
     def __len__(self) -> int:
-        return len(self._raws)
+        return len(self.raws)
 
     @overload
     def __getitem__(self, index: int) -> Piece: ...
@@ -61,7 +62,7 @@ class _Adjacent(Sequence[Piece]):
     def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        return Piece(self._before[index] + index % len(self._raws), bytes(self._raws[index]))
+        return Piece(self._before[index] + index % len(self.raws), bytes(self.raws[index]))
 
 
 class Cutter:
@@ -156,7 +157,7 @@ class Cutter:
             begins.update(arrays(raw))
         return next((begins[key] for key in self._keys if key in begins), None)
 
-    def _adjacent(self, text: bytes, offset: int, raws: list[msgspec.Raw] | None) -> _Adjacent | None:
+    def _adjacent(self, text: bytes, offset: int, raws: list[msgspec.Raw] | None) -> Adjacent | None:
         """Return the records of a document that holds them in one array, as most do that hold many; else None."""
         if not raws:
             if text[:1] != b"{" or not self._may_wrap(text):
@@ -172,7 +173,7 @@ class Cutter:
         end = before.pop() - offset + len(raws) - 1
         # A crafted text may deceive this. Different records have different places in any case, as keys need.
         last = bytes(raws[-1]) + b"]"
-        return _Adjacent(raws, before) if text.startswith(last, end + 1 - len(last)) else None
+        return Adjacent(raws, before) if text.startswith(last, end + 1 - len(last)) else None
 
     def _pieces(self, values: list[msgspec.Raw], text: bytes, offset: int, *, inner: bool = False) -> Iterator[Piece]:
         """Yield the records in *values*, which are in *text* in this order; *inner*: they are under a wrapper's key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from falcohost.clock import Clock
@@ -25,16 +25,12 @@ ASKED = 100
 class Tally:
     """The counts since the pipeline was made.
 
-    :ivar matched: matches by event type.
-    :ivar hit: events that matched at least one rule, by event type.
-    :ivar rules: matches by rule.
     :ivar failed: events for which a rule could not be evaluated.
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.matched: Counter[str] = Counter()
-        self.hit: Counter[str] = Counter()
-        self.rules: Counter[str] = Counter()
+        self._met: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._others: Counter[str] = Counter()
         self.failed = 0
         self._clock = clock
         self._faults: Counter[tuple[str, str]] = Counter()
@@ -45,10 +41,31 @@ class Tally:
     def matches(self, event: Event, rules: Sequence[Rule]) -> None:
         """Count an event that matches *rules*, one or more."""
         kind = event.type
-        self.hit[kind] += 1
-        self.matched[kind] += len(rules)
         for rule in rules:
-            self.rules[rule.name] += 1
+            self._met[kind, rule.name] += 1
+        if len(rules) > 1:  # which are few
+            self._others[kind] += len(rules) - 1
+
+    @property
+    def matched(self) -> Counter[str]:
+        """Return the matches by event type."""
+        found: Counter[str] = Counter()
+        for (kind, _), count in self._met.items():
+            found[kind] += count
+        return found
+
+    @property
+    def hit(self) -> Counter[str]:
+        """Return the events that matched at least one rule, by event type."""
+        return self.matched - self._others
+
+    @property
+    def rules(self) -> Counter[str]:
+        """Return the matches by rule."""
+        found: Counter[str] = Counter()
+        for (_, rule), count in self._met.items():
+            found[rule] += count
+        return found
 
     def fails(self, event: Event, error: Exception, faults: Sequence[Fault] = ()) -> None:
         """Count and log an event on which a rule failed with *error*; *faults* names the rules, if they are known."""

@@ -10,7 +10,7 @@ import struct
 import msgspec
 from msgspec.structs import force_setattr, replace
 
-from falcohost.alert import NO_METADATA, Alert, Priority
+from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata
 from falcohost.store.cut import MOST_FIELDS, tried
 from falcohost.store.metadata import NO_KEY, ByKey, key_of
 
@@ -45,7 +45,22 @@ def _encoded(alert: Alert) -> bytes:
         line = line[:at] + line[at + len(message) :]
     else:
         at = _NOWHERE
-    return _pack(_MARK, at, key_of(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
+    return _pack(_MARK, at, _key(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
+
+
+def _key(metadata: RuleMetadata) -> int:
+    """Return the key of *metadata*, of which all alerts of a rule have the same object."""
+    known = _keys.get(id(metadata))
+    if known is None:
+        if len(_keys) >= _MOST_KEYS:
+            _keys.clear()
+        known = _keys[id(metadata)] = metadata, key_of(metadata)  # with the object, so that no other one gets its id
+    return known[1]
+
+
+#: Keys by the ids of metadata; most of them.
+_keys: dict[int, tuple[RuleMetadata, int]] = {}
+_MOST_KEYS = 1024
 
 
 def decode(body: bytes, metadata: ByKey) -> Alert:

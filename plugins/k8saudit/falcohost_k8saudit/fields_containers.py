@@ -96,7 +96,21 @@ def _plain(keys: tuple[str, ...]) -> Callable[[Any, Any], Any]:
         found = _gather(value, index, *keys)
         return None if found is None else texts(found)
 
-    return read
+    if len(keys) != 2:
+        return read
+    first, second = keys
+
+    def read_two(value: Any, index: Any) -> tuple[str, ...] | None:
+        """Return the same; where each container has the first key, as most do that have the second, in one pass."""
+        if index is None and value.__class__ is list:
+            try:
+                found = [container[first].get(second, ABSENT) for container in value]
+            except (KeyError, TypeError, AttributeError):  # one lacks it, or something there is no object
+                return read(value, index)
+            return tuple([text(one) or "" for one in found if one is not ABSENT]) or None
+        return read(value, index)
+
+    return read_two
 
 
 def _gather(value: Any, index: Any, *keys: str) -> list[Any] | None:
@@ -124,6 +138,11 @@ def _only(values: tuple[str, ...] | None) -> str | None:
 
 
 def _repositories(value: Any, index: Any) -> tuple[str, ...] | None:
+    if index is None and value.__class__ is list and value:
+        try:
+            return tuple([container["image"].split(":", 1)[0].split("@", 1)[0] for container in value])
+        except (KeyError, TypeError, AttributeError):  # one lacks it, is no object, or has something but a text
+            pass
     images = _each(value, index, "image")
     return None if images is None else tuple([image.split(":", 1)[0].split("@", 1)[0] for image in images])
 

@@ -33,6 +33,7 @@ from falcohost.engine.ir import (
     Unanswered,
 )
 from falcohost.engine.operands import value_type
+from falcohost.engine.paths import getter, unlike_of
 from falcohost.fields import Family
 from falcohost.lookups import PENDING
 
@@ -191,9 +192,21 @@ class Expressions:
         left, got = self.operand(check.left, have)
         test = direct(self._names, check) or inline(self._names, check)
         if test is not None and not test.guarded:
-            return Code(test.text.format(left), got, got)
+            code = Code(test.text.format(left), got, got)
+            return code if left[0] == "v" else self._unlike(check, code)
         text = test.text if test is not None else self._names.made(lambda: predicate(check), check) + "({})"
         return Code(self._guarded(left, "t", text), got, got)
+
+    def _unlike(self, check: Check, code: Code) -> Code:
+        """Return *code* of the *check* of a value that may not be read yet; it is not where that is surely another."""
+        ref = check.left
+        if check.op != "=" or check.modifier is not None or not isinstance(ref, FieldRef):
+            return code
+        unlike = unlike_of(getter(ref.field))
+        if unlike is None or not isinstance(check.right, str):
+            return code
+        text = f"not {self._names.of(unlike)}(e, {self._names.of_constant(check.right)}) and {code.text}"
+        return Code(text, code.true, 0)
 
     def _guarded(self, value: str, temporary: str, test: str) -> str:
         """Return the source of *test* on *value*; it is false if the value is absent."""

@@ -13,7 +13,7 @@ from falcohost.engine.code.reads import read
 from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.known import known
 from falcohost.engine.operands import value_type
-from falcohost.engine.render import TEXT_LIMIT, joined, json_value, list_shown, text_of, text_renderer
+from falcohost.engine.render import MISSING, TEXT_LIMIT, joined, json_value, list_shown, text_of, text_renderer
 from falcohost.fields import Compare, Family
 
 #: From an event to the text and to the JSON values by name.
@@ -27,6 +27,13 @@ def compile_output(parts: Sequence[Part], values: Iterable[tuple[str, Operand | 
     """Return the function that fills in *parts* and the JSON *values*, each a name and an operand or function."""
     shown = [part if isinstance(part, str) else (known(part[0]), part[1]) for part in parts]
     return _Output().fill(shown, [(name, known(of) if isinstance(of, Operand) else of) for name, of in values])
+
+
+#: A name, and what its value in the JSON is made of.
+_Named: TypeAlias = tuple[str, Operand | Callable[[Any], object]]
+
+#: Stands for a text that is not usual: it is not printable.
+_ODD = "\n"
 
 
 def compile_same(fields: Iterable[FieldRef]) -> Callable[[Any], int]:
@@ -64,9 +71,12 @@ class _Output:
         self._of = self._module.names.of
         self._body: list[str] = []
         self._locals: dict[tuple[str, Operand], int] = {}
+        self._prepared: set[int] = set()
 
-    def fill(self, parts: Sequence[Part], values: Iterable[tuple[str, Operand | Callable[[Any], object]]]) -> Fill:
+    def fill(self, parts: Sequence[Part], values: Sequence[_Named]) -> Fill:
+        """Return the function that fills in *parts* and *values*."""
         of, text, json = self._of, [], []
+        self._fill_usual(parts, values)
         for part in parts:
             text.append(of(part, "text", part) if isinstance(part, str) else self._text(*part))
         for name, made_of in values:
@@ -76,6 +86,45 @@ class _Output:
         self._body.append(f"    return {filled}, {{{', '.join(json)}}}")
         name = self._module.function(self._body)
         return self._module.functions()[name]
+
+    def _fill_usual(self, parts: Sequence[Part], values: Sequence[_Named]) -> None:
+        """Write the short way for what is usual: values of printable ASCII, looked at all at once in the whole text.
+
+        Nothing is written where the text or the JSON has something but whole texts and lists of texts of the text.
+        """
+        of = self._of
+        pieces = [(part, 0) if isinstance(part, str) else part for part in parts]
+        operands = dict.fromkeys(part for part, _ in pieces if not isinstance(part, str))
+        constants = "".join(part for part, _ in pieces if isinstance(part, str))
+        if not (operands and constants.isascii() and constants.isprintable() and all(map(_is_plain, operands))):
+            return
+        if any(width for _, width in pieces) or not all(made_of in operands for _, made_of in values):
+            return
+        local = {operand: f"v{self._value(operand)}" for operand in operands}
+        text, json = [], []
+        for part, _ in pieces:
+            text.append(of(part, "text", part) if isinstance(part, str) else self._usual_text(part, local[part]))
+        for name, made_of in values:
+            assert isinstance(made_of, Operand)
+            v = local[made_of]
+            json.append(f"{of(name, 'name', name)}: {v if _is_text(made_of) else f'None if {v} is None else [*{v}]'}")
+        self._body += [
+            "    try:",
+            f"        m = {of(''.join, 'join')}(({''.join(f'{piece}, ' for piece in text)}))",
+            f"    except {of(TypeError)}:",
+            f"        m = {of(_ODD, 'text', _ODD)}",
+            f"    if m.isascii() and m.isprintable() and {of(len)}(m) <= {of(TEXT_LIMIT)}:",
+            f"        return m, {{{', '.join(json)}}}",
+        ]
+
+    def _usual_text(self, operand: Operand, local: str) -> str:
+        """Return the source of the text of the value in *local*, if it is usual."""
+        of = self._of
+        shown = local
+        if _is_texts(operand):
+            texts = " + ".join((of("(", "text", "("), f"{of(','.join, 'list')}({local})", of(")", "text", ")")))
+            shown = f"{texts} if {local}.__class__ is {of(tuple)} else {of(_ODD, 'text', _ODD)}"
+        return f"({of(MISSING, 'text', MISSING)} if {local} is None else {shown})"
 
     def shown(self, operand: Operand) -> str:
         """Return the source that reads what outputs show of *operand*."""
@@ -114,12 +163,10 @@ class _Output:
 
     def _local(self, kind: str, operand: Operand) -> int:
         """Read the value of *operand* into a local and return its number; texts are prepared for both uses."""
-        known = self._locals.get((kind, operand))
-        if known is not None:
-            return known
-        of, local = self._of, len(self._locals)
-        self._locals[kind, operand] = local
-        self._body.append(f"    v{local} = {self._read(kind, operand)}")
+        of, local = self._of, self._value(operand, kind)
+        if local in self._prepared:
+            return local
+        self._prepared.add(local)
         if kind == "value" and _is_text(operand):
             v = f"v{local}"
             short = f"{of(len)}({v}) <= {of(TEXT_LIMIT)}"
@@ -131,6 +178,15 @@ class _Output:
             ]
         elif kind == "value" and _is_texts(operand):
             self._body.append(f"    t{local}, j{local} = {of(list_shown)}(v{local})")
+        return local
+
+    def _value(self, operand: Operand, kind: str = "value") -> int:
+        """Read the value of *operand* into a local, once; return its number."""
+        known = self._locals.get((kind, operand))
+        if known is not None:
+            return known
+        local = self._locals[kind, operand] = len(self._locals)
+        self._body.append(f"    v{local} = {self._read(kind, operand)}")
         return local
 
     def _read(self, kind: str, operand: Operand) -> str:
@@ -150,6 +206,13 @@ def _value(module: Module, operand: Operand) -> str:
 def _shown(operand: Operand) -> Callable[..., Any] | None:
     """Return the getter of what outputs show for a field, if that is not its value."""
     return operand.field.shown if isinstance(operand, FieldRef) and operand.arg is None else None
+
+
+def _is_plain(operand: Operand) -> bool:
+    """Return whether the text and the JSON show the value itself, and it is a text or a list of texts."""
+    if (isinstance(operand, FieldRef) and operand.field.json is not None) or _shown(operand) is not None:
+        return False
+    return _is_text(operand) or _is_texts(operand)
 
 
 def _is_text(operand: Operand) -> bool:

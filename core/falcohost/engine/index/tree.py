@@ -20,6 +20,9 @@ from falcohost.engine.ir import And, Check, Exists, Expr, FieldRef, Transform, f
 #: If more than this share of events is expected to fulfil a rule's witness, the rule gets a second one.
 OFTEN = 0.1
 
+#: So does each of this many rules, or more, that one value finds at once.
+TOGETHER = 4
+
 
 class Drawer(Struct, frozen=True):
     """One lookup of an operand: for each value, the numbers of its rules in order."""
@@ -72,13 +75,19 @@ class _Pile(Struct):
             self.filed.setdefault(value, {})[number] = None
 
 
-def make_index(conditions: Mapping[int, Expr], always: float, without: frozenset[Facility] = frozenset()) -> Index:
+def make_index(
+    conditions: Mapping[int, Expr],
+    always: float,
+    without: frozenset[Facility] = frozenset(),
+    among: Mapping[int, Expr] | None = None,
+) -> Index:
     """Return the index of the rules with these *conditions*, in the order of their numbers.
 
     :param always: the cost of evaluating a rule for every event; see :mod:`falcohost.engine.index.filing`.
     :param without: lookups that have been used already.
+    :param among: the conditions from which is estimated what is rare, if these are a part of them.
     """
-    weights = Weights(conditions.values())
+    weights = Weights((among or conditions).values())
     options = [
         [found for found in witnesses(expr, weights) if without.isdisjoint(map(facility, found.terms))]
         for expr in conditions.values()
@@ -87,14 +96,25 @@ def make_index(conditions: Mapping[int, Expr], always: float, without: frozenset
 
 
 def refined(index: Index, conditions: Mapping[int, Expr]) -> Index | None:
-    """Return a second index, by other checks, of the rules that *index* finds often.
+    """Return a second index, by other checks, of the rules that *index* finds often, or many at once.
 
     None if that would not help.
     """
-    often = {number: found for number, found in index.chosen.items() if found and found.likelihood > OFTEN}
+    crowded = _crowded(index)
+    often = {
+        number: found
+        for number, found in index.chosen.items()
+        if found and (found.likelihood > OFTEN or number in crowded)
+    }
     without = frozenset(facility(term) for found in often.values() for term in found.terms)
-    second = make_index({number: conditions[number] for number in often}, FOUND, without)
+    second = make_index({number: conditions[number] for number in often}, FOUND, without, conditions)
     return second if len(second.always) < len(often) else None
+
+
+def _crowded(index: Index) -> frozenset[int]:
+    """Return the numbers of the rules that *index* finds with others by one value, if these are many."""
+    every = (numbers for drawers in index.drawers.values() for one in drawers for numbers in one.filed.values())
+    return frozenset(number for numbers in every if len(numbers) >= TOGETHER for number in numbers)
 
 
 def known_first(condition: Expr, known: Collection[FieldRef]) -> Expr:
