@@ -66,19 +66,33 @@ class Backlogs:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add new alerts, in order."""
+        before: tuple[str, str, Priority, tuple[str, ...]] | None = None
+        takers: list[_Backlog] = []
+        first = last = 0
         for row in rows:
             if row.held:
                 continue
             alert = row.alert
             key = alert.source, alert.rule, alert.priority, alert.tags
-            takers = self._takers.get(key)
-            if takers is None:
-                if len(self._takers) >= MOST_KINDS:
-                    self._takers.clear()
-                kind = Kind(*key)
-                takers = self._takers[key] = [one for one in self._all.values() if one.gets(kind)]
+            if key == before and row.seq == last + 1:  # as most are, in an order of their own
+                last += 1
+                continue
             for taker in takers:
-                taker.new.add(row.seq)
+                taker.new.add_all(first, last)
+            if key != before:
+                before, takers = key, self._takers_of(key)
+            first = last = row.seq
+        for taker in takers:
+            taker.new.add_all(first, last)
+
+    def _takers_of(self, key: tuple[str, str, Priority, tuple[str, ...]]) -> list[_Backlog]:
+        takers = self._takers.get(key)
+        if takers is None:
+            if len(self._takers) >= MOST_KINDS:
+                self._takers.clear()
+            kind = Kind(*key)
+            takers = self._takers[key] = [one for one in self._all.values() if one.gets(kind)]
+        return takers
 
     def move(self, name: str, mark: int) -> None:
         """Take note that a subscriber has taken all up to *mark*."""
@@ -165,14 +179,19 @@ class _Stretches:
         return self._stretches[0][0] if self._stretches else 0
 
     def add(self, number: int) -> None:
-        self.count += 1
+        self.add_all(number, number)
+
+    def add_all(self, first: int, last: int) -> None:
+        """Add the numbers from *first* to *last*."""
+        count = last - first + 1
+        self.count += count
         if self._stretches:
             tail = self._stretches[-1]
-            if tail[1] == number - 1 and tail[2] == number - tail[0]:  # it has no gaps
-                tail[1] = number
-                tail[2] += 1
+            if tail[1] == first - 1 and tail[2] == first - tail[0]:  # it has no gaps
+                tail[1] = last
+                tail[2] += count
                 return
-        self._stretches.append([number, number, 1])
+        self._stretches.append([first, last, count])
         if len(self._stretches) > MOST_STRETCHES:
             self._join()
 

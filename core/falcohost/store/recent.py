@@ -20,18 +20,18 @@ MOST_ASKED: Final = 256
 
 
 class Recent:
-    """The last ids, each with its source."""
+    """The last ids, each with its source; *known*: the same, where many are looked up."""
 
     def __init__(self, found: Iterable[tuple[str, str]] = ()) -> None:
-        self._known = dict.fromkeys(found)
+        self.known = dict.fromkeys(found)
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         """Return whether an alert of this source has this id."""
-        return key in self._known
+        return key in self.known
 
     def add(self, source: str, ids: Iterable[str]) -> None:
         """Add the *ids* of new alerts of *source*."""
-        known = self._known
+        known = self.known
         known.update(dict.fromkeys([(source, id) for id in ids]))
         if len(known) > MOST_RECENT:  # all at once: to find the first one takes long after deletions
             for key in [*islice(known, len(known) - MOST_RECENT)]:

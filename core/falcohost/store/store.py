@@ -372,7 +372,7 @@ class Store:
         self, arrived: Iterable[tuple[Known, bytes]], known: Container[tuple[str, str]], *, rewinds: bool
     ) -> Iterator[tuple[Known, bytes]]:
         """Yield those alerts that have not come before; *known*: those that are in the file."""
-        seen, recent = self._seen, self._recent
+        seen, recent = self._seen, self._recent.known
         for alert, body in arrived:
             key = alert.source, alert.id
             if key in known or key in seen or key in recent:
