@@ -14,7 +14,6 @@ from falcohost import log
 from falcohost.events import EarlyLoader
 from falcohost.host.descriptors import receive_with
 from falcohost.host.forked import take_over
-from falcohost.host.kept_prepared import KeptPrepared
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.worker_data import unseal_for_loader
 from falcohost.readable import readable
@@ -52,6 +51,8 @@ def prepare_ahead(data: int, link: socket.socket, parent: int) -> NoReturn:
         limit_environment(given)
         loader = make_load_task(given, parent).load()
         if isinstance(loader, EarlyLoader):
+            from falcohost.host.kept_prepared import KeptPrepared  # of no use to processes that go on
+
             loader.prepare_ahead(link, Asked(link), KeptPrepared(given.cache, given.source))
             link.shutdown(socket.SHUT_WR)  # that this process ends takes 10 ms more
         status = 0

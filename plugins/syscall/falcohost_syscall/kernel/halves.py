@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence, Set
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from falcohost_syscall.kernel.at_once import at_once
-from falcohost_syscall.kernel.kept_programs import KeptPrograms
 from falcohost_syscall.kernel.libbpf import Library, Object
 from falcohost_syscall.kernel.object_file import TYPES, without
+
+if TYPE_CHECKING:
+    from falcohost_syscall.kernel.kept_programs import KeptPrograms
 
 #: Returns which of a file's programs are to be loaded, in groups that are loaded at the same time.
 Split: TypeAlias = Callable[[Set[str]], Sequence[Set[str]]]

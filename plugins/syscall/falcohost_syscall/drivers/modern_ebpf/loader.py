@@ -40,7 +40,6 @@ from falcohost_syscall.drivers.modern_ebpf.requirements import check
 from falcohost_syscall.drivers.modern_ebpf.sentinel import NOTHING, Expected
 from falcohost_syscall.drivers.modern_ebpf.status import JOURNAL, PROBE, REPORTED, STATUS, Status
 from falcohost_syscall.drivers.modern_ebpf.takeover import journal
-from falcohost_syscall.kernel.kept_programs import KeptPrograms
 from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.processes.users import Stamp, stamps
@@ -124,6 +123,8 @@ class Loader:
         :raises SourceError: the machine lacks something that the probe needs, or refuses it.
         :raises OSError: nobody takes it.
         """
+        from falcohost_syscall.kernel.kept_programs import KeptPrograms  # of no use to the processes that go on
+
         check(self._config.btf)
         library, wanted = Library(), how(self._config)
 

@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf import direct, hooks, parts, sameness, stages
@@ -23,10 +23,12 @@ from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, 
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import given_types, halves, map_digest
 from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.kept_programs import KeptPrograms
 from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
 from falcohost_syscall.kernel.object_file import UnreadableError
 from falcohost_syscall.kernel.programs import Kernel
+
+if TYPE_CHECKING:
+    from falcohost_syscall.kernel.kept_programs import KeptPrograms
 
 URING: Final = {"uring_submit": "io_uring_submit_req", "uring_complete": "io_uring_complete"}
 """Programs for io_uring requests, and the tracepoints that they need (the first exists since Linux 6.4)."""
