@@ -129,7 +129,7 @@ Facts: TypeAlias = tuple[int, str, int | None, tuple[Subject, ...]]
 class HasFacts(Event, Protocol):
     """An event that says at once what an alert asks of it, which takes less time than one after the other."""
 
-    def facts(self) -> Facts:
+    def alert_facts(self) -> Facts:
         """Return its time, key, own time and subjects, as the attributes with these names have them."""
 
 
@@ -176,7 +176,7 @@ def subjects_of(event: Event) -> tuple[Subject, ...]:
 
 def facts_of(event: Event) -> Facts:
     """Return what an alert says of *event* beside the fields of its output."""
-    facts: Callable[[], Facts] | None = getattr(event, "facts", None)
+    facts: Callable[[], Facts] | None = getattr(event, "alert_facts", None)
     if facts is not None:
         return facts()
     return event.ts, event.key, own_time_of(event), subjects_of(event)

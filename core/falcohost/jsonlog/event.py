@@ -277,7 +277,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         found: tuple[ResourceSubject, ...] | None = self.text.context.resources(self.record)
         return found or ()
 
-    def facts(self) -> Facts:
+    def alert_facts(self) -> Facts:
         """Return what an alert says of the event: what is usual without a call of each attribute."""
         ts, text = self.ts, self.text
         context, origin = text.context, text.origin
