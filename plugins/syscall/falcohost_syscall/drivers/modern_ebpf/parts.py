@@ -125,7 +125,7 @@ _WEIGHTS: Final = {
     "next_name": 32,
     "gather_memory": 31,
     "tell_call": 30,
-    "sys_exit": 19,
+    "sys_exit": 30,
     "process_exit": 16,
     "uring_complete": 15,
     "uring_look": 13,
