@@ -231,7 +231,9 @@ def test_law(watch, base, soak):
         mine = (event for event in events(source, workload.pid) if event.type == "openat")
         told = Counter(event.path for event in mine)
         wanted = Counter(json.load(workload.stdout))
-    lost = source.stats().types["openat"].lost
+    stats = source.stats()
+    # Kernels that preempt skip a program where another one has lost the processor; of which call that was, nobody knows.
+    lost = stats.types["openat"].lost + stats.dropped["preempted"]
     missing = wanted - told
 
     assert workload.returncode == 0
