@@ -232,7 +232,7 @@ def test_law(watch, base, soak):
         told = Counter(event.path for event in mine)
         wanted = Counter(json.load(workload.stdout))
     stats = source.stats()
-    # Kernels that preempt skip a program where another one has lost the processor; of which call that was, nobody knows.
+    # Kernels that preempt skip a program where another has lost the processor; nobody knows at which call.
     lost = stats.types["openat"].lost + stats.dropped["preempted"]
     missing = wanted - told
 
