@@ -130,7 +130,7 @@ def measured(file: Path | None, environment: Mapping[str, str], cache: Path, rou
         "cached_s": median(took for took, _ in cached),
         "cached_cpu_s": median(cpu for _, cpu in cached),
         "cached_split_ms": {stage: round(statistics.median(took) * 1000) for stage, took in split.items()},
-        "cache_bytes": max(entry.stat().st_size for entry in cache.iterdir()),
+        "cache_bytes": max(entry.stat().st_size for entry in (cache / "rules").iterdir()),
     }
 
 

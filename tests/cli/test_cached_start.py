@@ -17,7 +17,8 @@ def cache(tmp_path, environment):
 
 def kept(cache):
     """Return the content of what is kept, by name."""
-    return {file.name: file.read_bytes() for file in cache.iterdir()} if cache.exists() else {}
+    folder = cache / "rules"
+    return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.exists() else {}
 
 
 def told(done):

@@ -1,7 +1,5 @@
 """What a loader keeps for later starts: it gets its own again, and nothing that others could have written."""
 
-import os
-
 import pytest
 
 from falcohost.host.kept_prepared import KeptPrepared
@@ -15,7 +13,7 @@ def cache(tmp_path):
 
 def kept(cache, source="one"):
     """Return what the loader of a source has."""
-    return KeptPrepared(os.fsencode(cache), source)
+    return KeptPrepared(cache, source)
 
 
 def test_what_was_written_is_read(cache):
@@ -52,7 +50,7 @@ def test_where_others_can_write(cache, what):
 def test_without_a_cache(tmp_path, monkeypatch):
     """If nothing is to be kept, nothing is, and nothing is read."""
     monkeypatch.chdir(tmp_path)
-    none = KeptPrepared(b"", "one")
+    none = KeptPrepared(None, "one")
     none.write(b"key", b"data")
 
     assert None is none.read(b"key")

@@ -17,6 +17,7 @@ from falcohost.host.forked import take_over
 from falcohost.host.task import limit_environment, make_load_task
 from falcohost.host.worker_data import unseal_for_loader
 from falcohost.readable import readable
+from falcohost.rules.cache_files import prepared_directory
 
 
 class Asked:
@@ -48,12 +49,13 @@ def prepare_ahead(data: int, link: socket.socket, parent: int) -> NoReturn:
         take_over({data, link.fileno()}, parent)
         log.mute()
         given = unseal_for_loader(data)
+        directory = prepared_directory() if given.keeps else None
         limit_environment(given)
         loader = make_load_task(given, parent).load()
         if isinstance(loader, EarlyLoader):
             from falcohost.host.kept_prepared import KeptPrepared  # of no use to processes that go on
 
-            loader.prepare_ahead(link, Asked(link), KeptPrepared(given.cache, given.source))
+            loader.prepare_ahead(link, Asked(link), KeptPrepared(directory, given.source))
             link.shutdown(socket.SHUT_WR)  # that this process ends takes 10 ms more
         status = 0
     except Exception as error:

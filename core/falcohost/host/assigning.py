@@ -40,7 +40,7 @@ from falcohost.log import log
 from falcohost.outputs.file import rotation_of
 from falcohost.pipeline.patterns import have_patterns
 from falcohost.pipeline.rules import lookups_of
-from falcohost.rules.cache_files import cache_directory
+from falcohost.rules.cache_files import rules_directory
 from falcohost.rules.pace import showing_seconds
 
 
@@ -233,7 +233,7 @@ class Assigning:
         if (ask := spec.ask) is None:
             return b""
         settings, owner = source_settings(self._plugins)[source], self._plugins.owner(source)
-        directory = cache_directory() if self._given.config.rules.cache else None
+        directory = rules_directory() if self._given.config.rules.cache else None
         return KeptAsked(directory, falcohost_version()).asked(
             spec,
             settings,

@@ -13,7 +13,6 @@ from falcohost.host.plugins import Plugins
 from falcohost.host.reader_link import Early, Teller
 from falcohost.host.sources import chosen_sources, switched_off
 from falcohost.host.worker_data import LoaderData, as_bytes, loading_for, plugins_for, seal_early
-from falcohost.rules.cache_files import cache_directory
 
 
 def loader_data(source: str, config: Config, plugins: Plugins) -> LoaderData:
@@ -33,7 +32,7 @@ def loader_data(source: str, config: Config, plugins: Plugins) -> LoaderData:
         static=as_bytes(plugins.static),
         asked=b"",
         loading=loading_for(source, plugins, needed),
-        cache=os.fsencode(cache.absolute()) if config.rules.cache and (cache := cache_directory()) else b"",
+        keeps=config.rules.cache,
     )
 
 

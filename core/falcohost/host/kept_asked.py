@@ -6,7 +6,6 @@ rules are (:mod:`.kept_entries`). What cannot be kept, or read, is worked out ag
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 import falcohost
+from falcohost.digest import blake2b
 from falcohost.hookspecs import SourceSpec
 from falcohost.host import kept_entries
 from falcohost.host.plugins import PluginData
@@ -66,7 +66,7 @@ class KeptAsked:
         if depends is None:
             return None
         content = (self._version, code_stamps(), [*_stamps(plugins)], spec.name, plugins, depends, rules)
-        return hashlib.blake2b(_encode(content), digest_size=SIZE).digest()
+        return blake2b(_encode(content), digest_size=SIZE).digest()
 
 
 def _stamps(plugins: Iterable[PluginData]) -> Iterator[object]:

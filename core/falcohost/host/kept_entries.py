@@ -6,11 +6,11 @@ or read, is worked out again.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Final
 
+from falcohost.digest import blake2b
 from falcohost.rules import cache_files
 from falcohost.rules.cache_files import ASKED, PREPARED, UntrustedFile
 
@@ -52,4 +52,4 @@ def write(directory: Path, key: bytes, body: bytes, kind: str) -> None:
 
 
 def _digest(key: bytes, body: bytes) -> bytes:
-    return hashlib.blake2b(body, key=key, digest_size=SIZE).digest()
+    return blake2b(body, key=key, digest_size=SIZE).digest()

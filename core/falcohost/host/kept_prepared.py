@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
+from falcohost.digest import blake2b
 from falcohost.host import kept_entries
 from falcohost.rules.cache_files import PREPARED
 
 
 class KeptPrepared:
-    """What the loader of *source* keeps in *directory*; empty: nothing is kept.
+    """What the loader of *source* keeps in *directory*; None: nothing is kept.
 
     It is an :class:`~falcohost.PreparedCache`.
     """
 
-    def __init__(self, directory: bytes, source: str) -> None:
-        self._directory = Path(os.fsdecode(directory)) if directory else None
+    def __init__(self, directory: Path | None, source: str) -> None:
+        self._directory = directory
         self._source = source
 
     def read(self, key: bytes) -> bytes | None:
@@ -30,4 +29,4 @@ class KeptPrepared:
             kept_entries.write(self._directory, self._named(key), data, PREPARED)
 
     def _named(self, key: bytes) -> bytes:
-        return hashlib.blake2b(key, key=self._source.encode()[:64], digest_size=kept_entries.SIZE).digest()
+        return blake2b(key, key=self._source.encode()[:64], digest_size=kept_entries.SIZE).digest()

@@ -19,7 +19,7 @@ from falcohost.host.version import falcohost_version
 from falcohost.log import log
 from falcohost.rules.append_output import AppendOutput
 from falcohost.rules.cache import RulesCache
-from falcohost.rules.cache_files import cache_directory
+from falcohost.rules.cache_files import rules_directory
 from falcohost.rules.codes import WarningCode
 from falcohost.rules.loaded import Loaded, LoadOptions, read_file
 from falcohost.rules.people import problem_for_people
@@ -85,7 +85,7 @@ def load_to_run(config: Config, plugins: Plugins, files: Sequence[str], suffix: 
 
     :raises RulesError: a file cannot be read.
     """
-    directory = cache_directory() if config.rules.cache else None
+    directory = rules_directory() if config.rules.cache else None
     if directory is None:
         return load_configured_rules(config, plugins, files, suffix)
     texts = [read_file(file) for file in files]

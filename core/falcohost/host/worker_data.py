@@ -158,7 +158,7 @@ class LoaderData(msgspec.Struct, frozen=True):
 
     Before the rules are read, *asked* is empty.
 
-    :ivar cache: the directory of the rules cache, for what is prepared ahead; empty: nothing is kept.
+    :ivar keeps: what is prepared ahead is kept. Where is not the reader's to say, which could have written there.
     """
 
     source: str
@@ -170,7 +170,7 @@ class LoaderData(msgspec.Struct, frozen=True):
     asked: bytes
     loading: Loading | None = None
     patterns: bool = False
-    cache: bytes = b""
+    keeps: bool = False
 
 
 def unseal(descriptor: int) -> WorkerData:

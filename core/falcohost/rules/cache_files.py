@@ -40,6 +40,8 @@ class UntrustedFile(Exception):
 def cache_directory() -> Path | None:
     """Return the directory from the environment, else the one for this user's caches; None: there is none.
 
+    It has a folder for what the confined reader keeps, and one for what loaders keep, to which the reader cannot write.
+
     systemd.exec(5) hands a service its directory in ``CACHE_DIRECTORY``; for a user it is the XDG base directory's.
     """
     named = os.environ.get(VARIABLE) or os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]
@@ -52,6 +54,16 @@ def cache_directory() -> Path | None:
         return Path(home).expanduser() / "falcohost"
     except RuntimeError:  # a user without a home, as in some containers
         return None
+
+
+def rules_directory() -> Path | None:
+    """Return where the reader keeps compiled rules, and what they ask for; None: there is no cache."""
+    return None if (cache := cache_directory()) is None else cache / RULES
+
+
+def prepared_directory() -> Path | None:
+    """Return where loaders keep what they have prepared; None: there is no cache."""
+    return None if (cache := cache_directory()) is None else cache / "prepared"
 
 
 def read(directory: Path, key: bytes, kind: str = RULES) -> bytes:

@@ -319,7 +319,9 @@ def test_around_the_cache(tmp_path, monkeypatch):
 
     with pytest.raises(Bug, match="PermissionError"):
         result(lambda teller: (tmp_path / "new").write_text(""))
-    assert result(lambda teller: (cache / "new").write_text("x") and hand_over(teller)) is not None
+    with pytest.raises(Bug, match="PermissionError"):  # what loaders keep
+        result(lambda teller: (cache / "prepared").mkdir())
+    assert result(lambda teller: (cache / "rules/new").write_text("x") and hand_over(teller)) is not None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -1,7 +1,8 @@
 """Confines the process that reads configuration, plugins and rules.
 
 It stays root: it has to read what only root may read, and which files these are is known only when they are read. What
-it cannot do is to change anything but the rules cache, to run programs, to connect, and to reach other processes.
+it cannot do is to change anything but its part of the rules cache, to run programs, to connect, and to reach other
+processes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from falcohost.host.confine import landlock, seccomp
 from falcohost.host.confine.capabilities import become, close_the_way_back
 from falcohost.needs import BENEATH, CODE, THREADS, WRITE
 from falcohost.regular import is_there
-from falcohost.rules.cache_files import cache_directory
+from falcohost.rules.cache_files import rules_directory
 
 #: What it keeps of root's rights: files may belong to anybody.
 KEPT: Final = frozenset({"CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE"})
@@ -40,8 +41,8 @@ def confine_reader() -> None:
 
 
 def _caches() -> list[Path]:
-    """Return where the rules cache is, which is made now: the folder in which it will be has others' files, too."""
-    directory = cache_directory()
+    """Return where its part of the rules cache is, which is made now: the folder around it has others' files, too."""
+    directory = rules_directory()
     if directory is None:
         return []
     with contextlib.suppress(OSError):  # then there is no cache

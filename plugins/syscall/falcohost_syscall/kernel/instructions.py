@@ -1,4 +1,4 @@
-"""Instructions of programs that were loaded: which maps they name."""
+"""Instructions of programs: which maps they name, and what they call."""
 
 from __future__ import annotations
 
@@ -30,9 +30,24 @@ def with_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
 
 def map_places(code: bytes) -> Iterator[tuple[int, int]]:
     """Yield where in the instructions *code* maps are named, in bytes, and the numbers that are there."""
-    for place, (operation, registers, _, number) in enumerate(INSTRUCTION.iter_unpack(code)):
-        if operation == LOAD and registers >> 4 in _MAPS:
-            yield place * INSTRUCTION.size + _NUMBER_AT, number
+    for place, kind, number in _those(code, LOAD):
+        if kind in _MAPS:
+            yield place + _NUMBER_AT, number
+
+
+def calls(code: bytes) -> Iterator[tuple[int, int]]:
+    """Yield what the instructions *code* call: 0 and a helper's number (bpf-helpers(7)), or another kind of call."""
+    return ((kind, number) for _, kind, number in _those(code, CALL))
+
+
+def _those(code: bytes, operation: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where instructions with an *operation* are, in bytes, what their number is, and the number."""
+    operations = code[:: INSTRUCTION.size]
+    found = operations.find(operation)
+    while found >= 0:
+        _, registers, _, number = INSTRUCTION.unpack_from(code, found * INSTRUCTION.size)
+        yield found * INSTRUCTION.size, registers >> 4, number
+        found = operations.find(operation, found + 1)
 
 
 def function_places(code: bytes) -> list[int]:

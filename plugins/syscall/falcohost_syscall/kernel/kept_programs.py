@@ -8,7 +8,6 @@ programs that were kept as it checks all others. If it refuses one, all come fro
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import struct
 from collections.abc import Mapping, Sequence, Set
@@ -19,6 +18,7 @@ from typing import Final
 import msgspec
 
 from falcohost import PreparedCache
+from falcohost.digest import blake2b
 from falcohost_syscall.kernel import kernel_types
 from falcohost_syscall.kernel.at_once import at_once
 from falcohost_syscall.kernel.given_types import OWN
@@ -225,7 +225,7 @@ def _key(library: Library, image: bytes) -> bytes | None:
     name, version = library.lib.libbpf_version_string, os.uname()
     name.restype = ctypes.c_char_p
     system = (version.sysname, version.release, version.version, version.machine, LIBRARY)
-    return _encode((_FORMAT, build, size, system, name(), hashlib.blake2b(image).digest()))
+    return _encode((_FORMAT, build, size, system, name(), blake2b(image).digest()))
 
 
 def _build_id(notes: bytes) -> bytes | None:

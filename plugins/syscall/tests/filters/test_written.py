@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zlib
 
 import msgspec
 import pytest
@@ -12,7 +14,7 @@ from watching import plan
 from falcohost_syscall.drivers.modern_ebpf.at_first import shares
 from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.making import Later, make_written
-from falcohost_syscall.drivers.modern_ebpf.written import Making, read, write
+from falcohost_syscall.drivers.modern_ebpf.written import Making, Written, read, write
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.instructions import INSTRUCTION, map_places, with_maps
 from falcohost_syscall.processes.users import Users
@@ -124,6 +126,63 @@ def test_what_a_kernel_refuses_is_compiled_anew(needed):
     assert found.keys() == compiled(needed)[0].keys()
     assert begun
     assert before == descriptors()
+
+
+class Fixed:
+    """A kernel that makes a map with descriptor 50 and loads any program, with those that it has been asked to load."""
+
+    has_may_goto = True
+
+    def __init__(self):
+        self.loaded = []
+
+    def table(self, value):
+        """Make a map."""
+        return 50
+
+    hash = trie = None
+
+    def program(self, code, kind, tracepoint):
+        """Load a program."""
+        self.loaded.append(code)
+        return os.open(os.devnull, os.O_RDONLY)
+
+
+def forged(asm, places):
+    """Return what a loader takes for written, with a program of *asm* that names maps at *places*."""
+    encode = msgspec.msgpack.Encoder().encode
+    steps = [("table", [b"x"]), ("program", [asm.assemble(), 26, "sys_exit", places])]
+    packed = zlib.compress(b"".join(struct.pack("=I", len(one)) + one for one in map(encode, steps)))
+    return Written(True, [], len(steps), packed, [("of_calls", 0, 1)], [])
+
+
+@pytest.mark.parametrize("helper", [36, 109, 181])
+def test_a_forged_filter_calls_only_what_filters_call(helper):
+    """Not, as an example, what writes to the memory of processes or ends them."""
+    kernel, asm = Fixed(), Assembler()
+    asm.call(helper)
+    asm.leave()
+    making = Making(forged(asm, []), Place(kernel), processes=True)
+
+    with pytest.raises(ValueError, match="no filter calls"):
+        making.go_on(10)
+    assert [] == kernel.loaded
+
+
+def test_a_forged_filter_names_only_its_own_maps():
+    """A descriptor that stands in its code and not beside it could be any map of the loader."""
+    asm = Assembler()
+    asm.map(1, 7)
+    asm.leave()
+    place = [place for place, _ in map_places(asm.assemble())]
+    right, wrong = Fixed(), Fixed()
+
+    making = Making(forged(asm, [(place[0], 0)]), Place(right), processes=True)
+    making.go_on(10)
+    making.close(but={50})
+    with pytest.raises(ValueError, match="none of its own"):
+        Making(forged(asm, []), Place(wrong), processes=True).go_on(10)
+    assert ([50], []) == ([number for _, number in map_places(right.loaded[0])], wrong.loaded)
 
 
 def test_another_kernel_gets_other_loops(needed):

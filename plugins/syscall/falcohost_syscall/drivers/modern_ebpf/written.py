@@ -1,8 +1,9 @@
 """Filters that are compiled where the rules are read, and kept with what these ask for: the loader only makes them.
 
 What is kept is what the kernel is asked for, in order, with numbers in place of descriptors. It is trusted as what the
-rules ask for is, by which the kernel leaves events out, too. A kernel that refuses any of it needs weaker filters, and
-one with other loops needs other ones: then they are compiled anew.
+rules ask for is, by which the kernel leaves events out, too: whoever could write it decides what is left out, but not
+what else the kernel does, since filters name only their own maps and call four helpers. A kernel that refuses any of
+it needs weaker filters, and one with other loops needs other ones: then they are compiled anew.
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ import msgspec
 
 from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS_MAP, FilterPlace, Filters, load
 from falcohost_syscall.filters.condition import Condition
-from falcohost_syscall.kernel.instructions import NUMBER, map_places
+from falcohost_syscall.kernel.assembler import GET_SMP_PROCESSOR_ID, MAP_LOOKUP_ELEM, PROBE_READ_KERNEL, TAIL_CALL
+from falcohost_syscall.kernel.instructions import NUMBER, calls, map_places
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING
 
 #: The first version of Linux that has may_goto. Where another one has it, filters are compiled by the loader.
 _LOOPS_SINCE: Final = (6, 9)
+#: What filters call, as :func:`calls` tells it.
+HELPERS: Final = frozenset((0, one) for one in (MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL))
 #: How long a step is, before it; and of how many packed bytes some are unpacked.
 _SIZE: Final = struct.Struct("=I")
 _AT_ONCE: Final = 4096
@@ -210,7 +214,12 @@ class Making:
         for place, number in places:
             descriptor = self._given[-1 - number] if number < 0 else self._made[number]
             NUMBER.pack_into(named, place, descriptor)
-        return bytes(named)
+        whole = bytes(named)
+        if {place for place, _ in map_places(whole)} != {place for place, _ in places}:
+            raise ValueError("a filter names maps that are none of its own")
+        if not HELPERS.issuperset(calls(whole)):
+            raise ValueError("a filter calls what no filter calls")
+        return whole
 
     def close(self, but: AbstractSet[int] = frozenset()) -> None:
         """Close maps and filters *but* these descriptors; those that are in use remain loaded."""
