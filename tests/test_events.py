@@ -31,6 +31,7 @@ def declared_attributes() -> set[str]:
     """Return the attributes that the protocols in ``falcohost.events`` declare."""
     protocols = (
         events.HasActor,
+        events.HasFacts,
         events.HasOwnTime,
         events.Partial,
         events.PartialFor,

@@ -1,6 +1,7 @@
 """Room ahead in the log of the store's file."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -126,3 +127,19 @@ def test_no_log(path):
 
     assert target.read_bytes() == b"x"
     assert not log(path).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system")
+def test_a_small_file_system(tmp_path):
+    """Where there is not much room at all it is left to others, such as outputs."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", tmp_path], check=True)
+    try:
+        store = Store(tmp_path / "state.db", Limits())
+        for number in range(2 * FIRST):
+            append(store, number)
+        size = log(tmp_path / "state.db").stat().st_size
+        store.close()
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+    assert 0 < size < 1 << 20

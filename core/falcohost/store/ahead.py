@@ -3,7 +3,8 @@
 A log that grows with each transaction makes the file system write its journal as often, which takes longer than the
 data. SQLite begins the log anew after each copy into the file, and writes over what is there; it finds the end of what
 counts by sums and salts (sqlite.org/fileformat2.html#walformat), so zeros behind that are nothing. The log is made as
-long as it would grow anyway, a little with each transaction, once there were some that waited for the disk.
+long as it would grow anyway, a little with each transaction, once there were some that waited for the disk, and only
+while the file system has room for many such logs: on one that is nearly full, outputs would have to do without it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ FIRST: Final = 16
 #: Bytes that are added with one transaction, and after how many transactions it is looked whether the log is whole.
 STEP: Final = 1 << 20
 AGAIN: Final = 4096
+
+#: There has to be room for so many logs.
+PLENTY: Final = 32
 
 
 class Ahead:
@@ -53,7 +57,7 @@ class Ahead:
         :raises OSError: there is no room.
         """
         end = os.fstat(descriptor).st_size
-        if not 0 < end < self._size:
+        if not 0 < end < self._size or not self._has_plenty(descriptor):
             return False
         more = min(STEP, self._size - end)
         try:
@@ -62,3 +66,7 @@ class Ahead:
             os.ftruncate(descriptor, end)
             raise
         return end + written < self._size
+
+    def _has_plenty(self, descriptor: int) -> bool:
+        room = os.fstatvfs(descriptor)
+        return room.f_bavail * room.f_frsize >= PLENTY * self._size

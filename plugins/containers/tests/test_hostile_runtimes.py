@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from stand_in_sockets import StandInSocket
 
-from falcohost_containers.runtimes import engine
+from falcohost_containers.runtimes import engine, grpc
 from falcohost_containers.runtimes.containerd import Containerd
 from falcohost_containers.runtimes.cri import Cri
 from falcohost_containers.runtimes.docker import Docker
@@ -27,6 +27,7 @@ def hostile(tmp_path, monkeypatch):
     """Return a function that listens at a socket, answers with some bytes again and again, and returns its path."""
     monkeypatch.setattr(engine, "PATIENCE", 0.2)
     monkeypatch.setattr(engine.Deadline.__init__, "__defaults__", (0.2,))
+    monkeypatch.setattr(grpc, "Deadline", engine.Deadline)  # tests of daemons give these much more time
     with contextlib.ExitStack() as listening:
 
         def hostile(data: bytes, times: int = 1) -> Path:

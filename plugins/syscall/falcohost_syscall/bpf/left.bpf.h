@@ -46,9 +46,10 @@ static __always_inline void put_new_mount(struct scratch *s, struct task_struct 
 		return;
 	mnt = NUMBER(struct mount, mount, mnt_parent) + bpf_core_field_offset(struct mount, mnt);
 	dentry = NUMBER(struct mount, mount, mnt_mountpoint);
+	*(volatile __u64 *)&s->file = dentry; /* not on the stack, of which others need the rest */
 	walk_path(GIVE(s), NUMBER(struct task_struct, task, fs), mnt, dentry);
 	put_reached(s, REACHED_REAL);
-	put_host(s, REACHED_HOST, mnt, dentry);
+	put_host(s, REACHED_HOST, mnt, *(volatile __u64 *)&s->file);
 	see(&s->facts, VIEW_NAME, 0, VIEW_UNKNOWN);
 }
 
