@@ -83,8 +83,8 @@ def needed():
 
 
 def descriptors():
-    """Return this process's descriptors."""
-    return set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    """Return this process's descriptors, without that of the folder in which they are listed."""
+    return {name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{name}")}  # noqa: PTH208
 
 
 def both(needed, *refused):
