@@ -25,6 +25,7 @@ from typing import TypeAlias
 
 from against import CORPUS, HERE, ratio
 from audit import DOCUMENT, LOG, public_rules, varied, wanted_events
+from falco import settings as falco_settings
 
 from falcohost.engine.matcher import Matcher
 from falcohost.jsonlog.event import event_of
@@ -91,26 +92,9 @@ def run_falco(program: str, plugins: str, spins: bool, logs: Path) -> tuple[floa
         folder = Path(name)
         alerts = folder / "alerts"
         # Asynchronous extraction, its default, spins on a second processor, and hardly comes on where none is free.
-        cloudtrail = {
-            "library_path": f"{plugins}/libcloudtrail.so",
-            "init_config": {"useAsync": spins},
-            "open_params": str(logs),
-        }
-        settings = {
-            "engine": {"kind": "nodriver"},
-            "rules_files": [str(RULES)],
-            "plugins": [
-                {"name": "cloudtrail", **cloudtrail},
-                {"name": "json", "library_path": f"{plugins}/libjson.so"},
-            ],
-            "load_plugins": ["cloudtrail", "json"],
-            "stdout_output": {"enabled": False},
-            "syslog_output": {"enabled": False},
-            "log_syslog": False,
-            "webserver": {"enabled": False},
-            "json_output": True,
-            "file_output": {"enabled": True, "keep_alive": True, "filename": str(alerts)},
-        }
+        plugin = {"name": "cloudtrail", "init_config": {"useAsync": spins}, "open_params": str(logs)}
+        output = {"enabled": True, "keep_alive": True, "filename": str(alerts)}
+        settings = falco_settings(RULES, plugins, plugin, {"file_output": output})
         (folder / "falco.yaml").write_text(json.dumps(settings))
         command = [program, "-c", str(folder / "falco.yaml"), "--enable-source", "aws_cloudtrail"]
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

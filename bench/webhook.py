@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from falco import settings as falco_settings
 from overhead import cpu_seconds
 
 from falcohost.testing.agent import Agent
@@ -180,24 +181,8 @@ def falcohost(folder: Path, before: list[str], port: int) -> Iterator[int]:
 @contextmanager
 def falco(program: str, plugins: str, folder: Path, before: list[str], port: int) -> Iterator[int]:
     """Run Falco with the *plugins* in a folder, which listens on *port*; yield its pid."""
-    settings = {
-        "engine": {"kind": "nodriver"},
-        "rules_files": [str(RULES)],
-        "plugins": [
-            {
-                "name": "k8saudit",
-                "library_path": f"{plugins}/libk8saudit.so",
-                "open_params": f"http://127.0.0.1:{port}/k8s-audit",
-            },
-            {"name": "json", "library_path": f"{plugins}/libjson.so"},
-        ],
-        "load_plugins": ["k8saudit", "json"],
-        "stdout_output": {"enabled": True},
-        "syslog_output": {"enabled": False},
-        "log_syslog": False,
-        "webserver": {"enabled": False},
-        "json_output": True,
-    }
+    plugin = {"name": "k8saudit", "open_params": f"http://127.0.0.1:{port}/k8s-audit"}
+    settings = falco_settings(RULES, plugins, plugin, {"stdout_output": {"enabled": True}})
     (folder / "falco.yaml").write_text(json.dumps(settings))
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         command = [*before, program, "-c", str(folder / "falco.yaml"), "--enable-source", "k8s_audit"]
