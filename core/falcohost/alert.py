@@ -35,6 +35,9 @@ class Priority(enum.IntEnum):
 
 _LABELS = tuple(priority.name.capitalize() for priority in Priority)
 
+#: What stands between the time and the message in an alert's line of text.
+BEFORE_MESSAGE = {priority: f": {priority.label} " for priority in Priority}
+
 
 class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Facts about the rule beyond its name, priority, source and tags.

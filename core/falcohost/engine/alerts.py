@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.alert import BEFORE_MESSAGE, MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.digest import blake2b
 from falcohost.engine.condition_values import ConditionValues, kept_values
@@ -33,10 +33,6 @@ MOST_KIND = 128
 
 #: The latest time of an alert.
 MOST_TIME = (1 << 63) - 1
-
-
-#: What stands between the time and the message of an alert.
-_BEFORE = {priority: f": {priority.label} " for priority in Priority}
 
 
 class JsonOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +86,7 @@ class AlertMaker:
             source=rule.source,
             time=ts,
             message=message,
-            output=f"{time}{_BEFORE[priority]}{message}",
+            output=f"{time}{BEFORE_MESSAGE[priority]}{message}",
             fields=fields,
             tags=rule.tags,
             hostname=self.hostname,
@@ -129,7 +125,7 @@ class AlertMaker:
             source=subscriber,
             time=time,
             message=message,
-            output=f"{self._time(time)}: {new.priority.label} {message}",
+            output=f"{self._time(time)}{BEFORE_MESSAGE[new.priority]}{message}",
             fields={valid(name): json_value(value) for name, value in new.fields.items()},
             tags=tuple(map(_text, new.tags)),
             hostname=self.hostname,

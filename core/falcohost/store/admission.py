@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from falcohost.alert import Alert, RuleMetadata
+from falcohost.alert import BEFORE_MESSAGE, Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.facts import Facts, RuleFacts
 from falcohost.engine.texts import printable, printable_lines
@@ -21,7 +21,6 @@ from falcohost.store.body import MOST_BODY, decode
 from falcohost.store.cut import MOST_FIELDS
 from falcohost.store.metadata import by_key
 from falcohost.store.outline import (
-    ENDS,
     LEAST,
     MOST,
     MOST_BEFORE,
@@ -209,7 +208,7 @@ def check_text(alert: Alert, breaks: int) -> None:
 
     :raises Refused: they could forge another line, or are not about the same alert.
     """
-    message, output, end = alert.message, alert.output, ENDS[alert.priority]
+    message, output, end = alert.message, alert.output, BEFORE_MESSAGE[alert.priority]
     at = len(output) - len(message)
     if not (output.endswith(message) and output.endswith(end, 0, at) and at - len(end) <= MOST_BEFORE):
         raise Refused("an alert whose line does not end with its priority and message")

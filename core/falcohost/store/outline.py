@@ -7,11 +7,11 @@ would be refused there.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata
+from falcohost.alert import BEFORE_MESSAGE, NO_METADATA, Alert, Priority, RuleMetadata
 from falcohost.store.body import MOST_BODY, begins, decode, key_in
 from falcohost.store.cut import MOST_FIELDS
 from falcohost.subject import MOST_SUBJECTS
@@ -28,9 +28,6 @@ MOST_ID = 64
 #: Most bytes of the values that an alert keeps from its condition; most characters of a subject's kind and name.
 MOST_READ = 1 << 14
 MOST_SUBJECT = 1025
-
-#: What stands between the time and the message in an alert's line.
-ENDS: Final = {priority: f": {priority.label} " for priority in Priority}
 
 #: Errors of a decoder; what is nested too deep is a RecursionError, and a RuleMetadata that is not there a KeyError.
 UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
@@ -99,7 +96,7 @@ def outlined(body: bytes, source: str, hostname: str) -> tuple[Outline, int] | N
             _decode_read(one.read)
     except UNDECODABLE:
         return None
-    before, message, end = one.output, one.message, ENDS[one.priority]
+    before, message, end = one.output, one.message, BEFORE_MESSAGE[one.priority]
     if (
         one.source == source
         and one.hostname == hostname
