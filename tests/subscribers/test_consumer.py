@@ -208,6 +208,7 @@ def test_answers_are_bounded(consumer, caplog):
         Answer([NEW], "text"),
         Answer([{"rule": "r"}]),
         Answer([replace(NEW, time=1.5)]),
+        Answer([replace(NEW, time=2**70)]),
         Answer([replace(NEW, priority="NOTICE")]),
         Answer([replace(NEW, tags=(1,))]),
         Answer([replace(NEW, subjects=("me",))]),
@@ -217,5 +218,5 @@ def test_what_is_no_answer_is_an_error(consumer, answer):
     """An alert that the store could not keep never reaches it: the subscriber gets an error, and is tried again."""
     one = consumer(lambda *_: Answering(answer))
 
-    with pytest.raises((PluginError, AttributeError, TypeError, ValueError)):
+    with pytest.raises(PluginError):
         one.take(0, [alert("a")])

@@ -104,10 +104,16 @@ class Consumer:
         return self._subscriber
 
     def _raised(self, new: NewAlert, key: str, time: int, depth: int) -> Alert:
-        """Return the alert *new*; *time* is its time unless it has one of its own."""
-        at = time if new.time is None else new.time
-        alert = self._maker.raised(self._spec.name, new, key=key, time=at, depth=depth)
-        return _decode(_encode(alert))  # makes sure that the store can encode it
+        """Return the alert *new*; *time* is its time unless it has one of its own.
+
+        :raises PluginError: the store could not keep it.
+        """
+        try:
+            at = time if new.time is None else new.time
+            alert = self._maker.raised(self._spec.name, new, key=key, time=at, depth=depth)
+            return _decode(_encode(alert))
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+            raise PluginError(f"an alert that it raised is not valid: {type(error).__name__}: {error}") from error
 
     def _may_have(self, alert: Alert) -> bool:
         """Return whether it may receive *alert*: not its own alerts, nor those at the maximum depth."""
