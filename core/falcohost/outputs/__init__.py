@@ -7,6 +7,7 @@ from typing import Any
 
 from falcohost.hookspecs import OutputSpec
 from falcohost.outputs.file import FileOutput, file_problem, rotation_of
+from falcohost.outputs.lines import form_for_bodies
 from falcohost.outputs.stdout import make_stdout
 
 
@@ -28,7 +29,11 @@ BUILT_IN = {
             name="file",
             description="Appends a line per alert to a file.",
             make=lambda block, form: FileOutput(
-                str(block["filename"]), bool(block["keep_alive"]), form.line, rotation_of(block)
+                str(block["filename"]),
+                bool(block["keep_alive"]),
+                form.line,
+                rotation_of(block),
+                form=form_for_bodies(form),
             ),
             check=lambda block: file_problem(str(block["filename"])),
             files=lambda block: [str(block["filename"])],

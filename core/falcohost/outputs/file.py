@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from falcohost.alert import Alert
@@ -19,7 +19,7 @@ from falcohost.errors import OutputError
 from falcohost.hookspecs import RetriedProblem
 from falcohost.log import log
 from falcohost.opening import rotate
-from falcohost.outputs.lines import ShortWrite, as_lines, write_all
+from falcohost.outputs.lines import ConfiguredFormat, ShortWrite, as_lines, ended, write_all
 from falcohost.regular import MIB
 from falcohost.rotation import Rotation
 from falcohost.writable import write_problem
@@ -62,6 +62,7 @@ def _failure(filename: str, reason: str | None) -> str:
 class FileOutput:
     """Writes to *filename*, which is opened at once so that a bad path is an error at start-up.
 
+    :ivar form: see :class:`~falcohost.outputs.lines.LineOutput`.
     :raises OutputError: the file cannot be opened.
     """
 
@@ -72,7 +73,9 @@ class FileOutput:
         encode: Callable[[Alert], bytes],
         rotation: Rotation = NEVER,
         clock: Clock = SYSTEM,
+        form: ConfiguredFormat | None = None,
     ) -> None:
+        self.form = form
         self._filename = filename
         self._keep_alive = keep_alive
         self._encode = encode
@@ -90,7 +93,13 @@ class FileOutput:
 
         :raises OutputError: the file cannot be opened or written.
         """
-        data = as_lines(alerts, self._encode)
+        self._append(as_lines(alerts, self._encode))
+
+    def write_lines(self, lines: Sequence[bytes]) -> None:
+        """Append *lines*, like :meth:`deliver`."""
+        self._append(ended(lines))
+
+    def _append(self, data: bytes) -> None:
         descriptor = self._rotated(self._open())
         try:
             write_all(descriptor, data)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from falcohost.alert import Alert
 from falcohost.engine.alerts import JsonOptions, encode_json
+from falcohost.outputs.bodies import BodyLines
 
 #: Where an alert has its last line of JSON, with the options that it was made with.
 _LINE: Final = "line"
@@ -19,17 +20,30 @@ def as_lines(alerts: Iterable[Alert], encode: Callable[[Alert], bytes]) -> bytes
     return b"".join([encode(alert) + b"\n" for alert in alerts])
 
 
+def ended(lines: Sequence[bytes]) -> bytes:
+    """Return *lines*, of which there is at least one, with their ends."""
+    return b"\n".join([*lines, b""])
+
+
 def encode_text(alert: Alert) -> bytes:
     """Return the alert's line of text, without a newline."""
     return alert.output.encode("utf-8", "replace")
 
 
 class ConfiguredFormat:
-    """Formats alerts as JSON with the keys in *options*; None: as text."""
+    """Formats alerts as JSON with the keys in *options*; None: as text.
+
+    :ivar of_bodies: makes the same lines from alerts' bytes.
+    """
 
     def __init__(self, options: JsonOptions | None) -> None:
         self.json = options is not None
+        self.of_bodies = BodyLines(options)
         self._options = options
+
+    def is_like(self, other: ConfiguredFormat) -> bool:
+        """Return whether *other* makes the same lines."""
+        return self._options is other._options
 
     def line(self, alert: Alert) -> bytes:
         """Return *alert* as a line in UTF-8, without a newline. Outputs with the same options share their work."""
@@ -41,6 +55,24 @@ class ConfiguredFormat:
             line = encode_json(alert, self._options)
             alert.__dict__[_LINE] = self._options, line
         return line
+
+
+@runtime_checkable
+class LineOutput(Protocol):
+    """An output that writes a line per alert, and needs nothing else of it.
+
+    :ivar form: the form of its lines; None: it does need the alerts.
+    """
+
+    form: ConfiguredFormat | None
+
+    def write_lines(self, lines: Sequence[bytes]) -> None:
+        """Write *lines* as :meth:`deliver` writes those of alerts; they have no newlines at their ends yet."""
+
+
+def form_for_bodies(form: object) -> ConfiguredFormat | None:
+    """Return *form* if it makes lines from alerts' bytes; else None."""
+    return form if isinstance(form, ConfiguredFormat) else None
 
 
 class ShortWrite(Exception):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any, TypeAlias
 
-from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import OutputClosed, OutputError, OutputLost, StateError
 from falcohost.log import log
 from falcohost.store.arrival import Refusal
 from falcohost.subscriber import MOST_TAKEN
-from falcohost.subscribers.taker import NOTHING, RunnerStore, Taken, Taker
+from falcohost.subscribers.taker import NOTHING, LineStore, RunnerStore, Taken, Taker, ToOutput
 from falcohost.subscribers.trouble import Trouble
 
 #: Longest time that a buffered runner gathers alerts, in seconds.
@@ -31,6 +31,10 @@ LOOK = 10.0
 
 #: Number of alerts that it is behind which is reported, and again each time it has doubled.
 LONG = 10_000
+
+
+#: An alert, or its line, with its number.
+Row: TypeAlias = tuple[int, Any]
 
 
 class Runner:
@@ -64,6 +68,11 @@ class Runner:
         self._label = f"{kind} '{name}'"
         self._taker = taker
         self._store = store
+        self._read: Callable[[int, int], list[Row]] = store.read
+        self._take: Callable[[Sequence[Row]], Taken] = self._take_alerts
+        if isinstance(taker, ToOutput) and taker.form is not None and isinstance(store, LineStore):
+            self._read = partial(store.lines, form=taker.form)
+            self._take = partial(_take_lines, taker)
         self._buffered = buffered
         self._clock = clock
         self._answered: Callable[[Taken], None] = lambda taken: None
@@ -188,7 +197,7 @@ class Runner:
         """Deliver the next alerts; the mark moves once they are taken."""
         until = self._store.last
         try:
-            found = self._store.read(self.mark, MOST_TAKEN)
+            found = self._read(self.mark, MOST_TAKEN)
         except StateError:
             self._pause()  # the store has logged it
             return
@@ -211,7 +220,7 @@ class Runner:
             text = "%s has refused %d alert%s for good (%s); falcohost store parked shows them"
             log.error(text, self._label, self.refused, "s"[: self.refused > 1], refused[-1].reason)
 
-    def _insist(self, rows: list[tuple[int, Alert]]) -> tuple[list[tuple[int, Alert]], Taken]:
+    def _insist(self, rows: list[Row]) -> tuple[list[Row], Taken]:
         """Deliver the alerts in *rows* again and again; return those of the last attempt, and what came of that."""
         delay = FIRST_DELAY
         while (taken := self._try(partial(self._take, rows), len(rows))) is None:
@@ -227,10 +236,10 @@ class Runner:
                 self._pause()
         return rows, taken
 
-    def _take(self, rows: Sequence[tuple[int, Alert]]) -> Taken:
+    def _take_alerts(self, rows: Sequence[Row]) -> Taken:
         return self._taker.take(self.mark, [alert for _, alert in rows], lambda count: self._arrived(rows, count))
 
-    def _arrived(self, rows: Sequence[tuple[int, Alert]], count: int) -> None:
+    def _arrived(self, rows: Sequence[Row], count: int) -> None:
         """Move the mark behind the first *count* of *rows* during their delivery, but for the last."""
         if 0 < count < len(rows) and (mark := rows[count - 1][0]) > self.mark:
             self._store.answer(self.name, mark)
@@ -266,3 +275,7 @@ class Runner:
             self._taker.reopen()
         except Exception as error:
             self._trouble.begins(error)
+
+
+def _take_lines(taker: ToOutput, rows: Sequence[Row]) -> Taken:
+    return taker.take_lines([line for _, line in rows])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from falcohost.alert import Alert
 from falcohost.errors import OutputRefused
 from falcohost.hookspecs import Output, PartwiseOutput
+from falcohost.outputs.lines import ConfiguredFormat, LineOutput
 from falcohost.store.arrival import Refusal, SubscriberPosition
 from falcohost.subscribers.selection import EVERYTHING, Selection
 
@@ -86,10 +87,19 @@ class RunnerStore(Protocol):
         """Store the answer of the subscriber *name* in one transaction, with the alerts that it has *refused*."""
 
 
+@runtime_checkable
+class LineStore(RunnerStore, Protocol):
+    """A store that has alerts as lines, too."""
+
+    def lines(self, after: int, most: int, form: ConfiguredFormat) -> list[tuple[int, bytes]]:
+        """Return the alerts that :meth:`read` returns as lines, as *form* makes them, each with its number."""
+
+
 class ToOutput:
     """Delivers those alerts to *output* that are in *selection*; it has no answer, and recovers by itself.
 
     :param redact: returns alerts as the output may have them.
+    :ivar form: the form of the lines that :meth:`take_lines` takes instead of alerts; None: it takes none.
     """
 
     def __init__(self, output: Output, selection: Selection = EVERYTHING, redact: Redact | None = None) -> None:
@@ -97,6 +107,8 @@ class ToOutput:
         self._redact = redact
         self._wants = None if selection == EVERYTHING else selection.wants
         self.reopen, self.close = output.reopen, output.close
+        unchanged = self._wants is None and redact is None
+        self.form = output.form if unchanged and isinstance(output, LineOutput) else None
 
     def take(self, mark: int, alerts: list[Alert], arrived: Arrived = ignore) -> Taken:
         """Deliver *alerts*; return once they are accepted, but for those that never will be."""
@@ -117,6 +129,12 @@ class ToOutput:
         except OutputRefused as error:
             refused = sorted(error.refused.keys() & {*range(len(places))})
             return Taken(refused={places[index]: error.refused[index] for index in refused})
+        return NOTHING
+
+    def take_lines(self, lines: Sequence[bytes]) -> Taken:
+        """Deliver alerts as *lines*, like :meth:`take`."""
+        assert isinstance(self._output, LineOutput)
+        self._output.write_lines(lines)
         return NOTHING
 
     def due(self) -> None:

@@ -3,18 +3,35 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from falcohost.alert import NO_METADATA
+from falcohost.engine.alerts import JsonOptions
 from falcohost.host.delivering import nearby
 from falcohost.host.delivering.nearby import MOST_KEPT, MOST_KEPT_BYTES, MOST_READ_BYTES, Nearby, Stretch
+from falcohost.outputs.lines import ConfiguredFormat
+from falcohost.store.body import encode
+from falcohost.store.metadata import NO_KEY
 from falcohost.testing.outputs import alert
 
 ALERT = alert("a")
+BODY = encode(ALERT)
+METADATA = {NO_KEY: NO_METADATA}
+JSON = ConfiguredFormat(JsonOptions())
 
 
-def stretch(after, until, *, held=(), size=1):
-    """Return the alerts from *after* to *until* without those that are *held* back."""
-    return Stretch(
-        after, until, [(number, ALERT) for number in range(after + 1, until + 1) if number not in held], size
-    )
+def stretch(after, until, *, held=(), size=0):
+    """Return the alerts from *after* to *until* without those that are *held* back; *size*: bytes of them, if not 0."""
+    bodies = [(number, BODY) for number in range(after + 1, until + 1) if number not in held]
+    found = Stretch(after, until, bodies, METADATA)
+    found.size = size or found.size
+    return found
+
+
+class Near(Nearby):
+    """What is at hand, as alerts."""
+
+    def find(self, after, most, last):
+        """Return them."""
+        return super().find(after, most, last, Stretch.alerts)
 
 
 def numbers(rows):
@@ -32,7 +49,7 @@ def numbers(rows):
 def test_nothing_is_left_out(news, read, ask, most, forget):
     """What is found are the next alerts that are delivered, whatever gaps there are between the news."""
     held = set().union(*(some for _, _, some in news))
-    near, last = Nearby(), 0
+    near, last = Near(), 0
     for gap, count, _ in news:
         after = last + gap
         last = after + count
@@ -50,7 +67,7 @@ def test_nothing_is_left_out(news, read, ask, most, forget):
 
 def test_held_back():
     """That no alert is delivered is only said where all are known; the store may have more that are not here yet."""
-    near = Nearby()
+    near = Near()
     near.add(stretch(0, 2, held={1, 2}))
 
     assert [] == near.find(0, 9, 2)
@@ -59,7 +76,7 @@ def test_held_back():
 
 def test_newest():
     """The newest are kept, as many as may be, also if all that comes for long is held back."""
-    near = Nearby()
+    near = Near()
     for number in range(2 * MOST_KEPT):
         near.add(stretch(number, number + 1))
     for number in range(2 * MOST_KEPT, 20 * MOST_KEPT):
@@ -74,7 +91,7 @@ def test_newest():
 
 def test_read():
     """A few stretches that were read are kept, but no large ones."""
-    near = Nearby()
+    near = Near()
     near.add_read(stretch(0, 5, size=MOST_READ_BYTES + 1))
     assert near.find(0, 9, 5) is None
     for begin in range(0, 10 * nearby.MOST_READ, 10):
@@ -84,3 +101,26 @@ def test_read():
     near.forget(10)
     assert near.find(2, 2, 99) is None
     assert [13] == numbers(near.find(12, 1, 99))
+
+
+def test_lines():
+    """Lines are the same whether or not the alerts are needed, too, and say the same in each form."""
+    text = ConfiguredFormat(None)
+    for form in (JSON, text, JSON):
+        one, other = stretch(0, 3), stretch(0, 3)
+        assert ALERT == other.alerts()[0][1]
+
+        assert [(number, form.line(ALERT)) for number in (1, 2, 3)] == one.lines(form)
+        assert one.lines(form) == other.lines(form)
+        assert text.line(ALERT) == one.lines(text)[0][1]
+
+
+def test_damaged(caplog):
+    """An alert that is damaged is left out, and its number is told."""
+    bodies = [(1, BODY), (2, b"\xc1"), (3, BODY[:40]), (4, BODY)]
+    for show in (Stretch.alerts, lambda one: one.lines(JSON)):
+        caplog.clear()
+        found = show(Stretch(0, 4, bodies, METADATA))
+
+        assert [1, 4] == numbers(found)
+        assert [2, 3] == [record.args[0] for record in caplog.records]

@@ -1,5 +1,6 @@
 """The store at the other end of a socket: alerts come as they were stored, also when another store takes its place."""
 
+import json
 import socket
 from threading import Thread
 
@@ -7,14 +8,17 @@ import msgspec
 import pytest
 
 from falcohost import Priority
-from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.alerts import AlertMaker, JsonOptions
 from falcohost.host import wire
 from falcohost.host.storing import messages
+from falcohost.outputs.file import FileOutput
+from falcohost.outputs.lines import ConfiguredFormat
 from falcohost.store.body import encode
 from falcohost.subscriber import Answer, NewAlert, SubscriberSpec
 from falcohost.subscribers.consumer import Consumer
 from falcohost.subscribers.group import Subscribers
 from falcohost.subscribers.runner import Runner
+from falcohost.subscribers.taker import ToOutput
 from falcohost.testing.outputs import alert
 from falcohost.testing.waiting import wait_until
 
@@ -230,3 +234,29 @@ def test_an_outputs_process_that_does_not_read(served):
         found += received.feed(link.recv(1 << 20))
 
     assert found[-1].last == 10_000
+
+
+def test_outputs_of_lines(seen, tmp_path):
+    """Outputs that write lines have the same alerts as others, in order, with and without others beside them."""
+    form = ConfiguredFormat(JsonOptions(with_id=True))
+    files = [tmp_path / "lines", tmp_path / "alerts"]
+    lines = FileOutput(str(files[0]), True, form.line, form=form)
+    takers = {"a": ToOutput(lines), "b": ToOutput(FileOutput(str(files[1]), True, form.line))}
+    runners = [Runner(name, taker, seen.view) for name, taker in takers.items()]
+
+    def wrote(file, last):
+        return file.read_bytes().count(b"\n") == last
+
+    assert [form, None] == [taker.form for taker in takers.values()]
+    with Subscribers(runners, [], seen.view, timeout=5) as subscribers:
+        seen.notify = subscribers.notify
+        seen.begin()
+        names = [str(number) for number in range(700)]
+        seen.served.put(*names[:300])
+        wait_until(lambda: wrote(files[0], 300) and wrote(files[1], 300))
+        seen.served.put(*names[300:])
+        wait_until(lambda: wrote(files[0], 700) and wrote(files[1], 700))
+        wait_until(lambda: seen.served.store.marks == {"a": 700, "b": 700})
+
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert names == [json.loads(line)["id"] for line in files[0].read_text().splitlines()]

@@ -1,19 +1,25 @@
 """Alerts that several runners want one after the other: the newest, as they came, and those that one has just read.
 
-So an alert is decoded once for all of them while they keep up, and also while they are behind together. What is not
-here is asked for.
+So an alert is decoded once for all of them while they keep up, and also while they are behind together; where they all
+write lines, it is not decoded at all. What is not here is asked for.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias, TypeVar
 
 from falcohost.alert import Alert
+from falcohost.log import log
+from falcohost.outputs.lines import ConfiguredFormat
+from falcohost.store.body import decode
+from falcohost.store.metadata import ByKey
+
+T = TypeVar("T")
 
 #: Most alerts of the newest, and bytes of them as they came: two messages of a worker.
 MOST_KEPT: Final = 1024
@@ -24,20 +30,58 @@ MOST_READ: Final = 4
 MOST_READ_BYTES: Final = 1 << 20
 
 
-class Stretch(NamedTuple):
+class Stretch:
     """All alerts to be delivered after number *after*, up to number *until*, each with its number.
 
-    :ivar size: their bytes as they came.
+    One that is damaged is left out when it is asked for.
+
+    :param bodies: the alerts in bytes, each with its number; *metadata*: what they need.
+    :ivar count: how many they are; *size*: their bytes.
     """
 
-    after: int
-    until: int
-    rows: Sequence[tuple[int, Alert]]
-    size: int
+    def __init__(self, after: int, until: int, bodies: Sequence[tuple[int, bytes]], metadata: ByKey) -> None:
+        self.after, self.until = after, until
+        self.count, self.size = len(bodies), sum([len(body) for _, body in bodies])
+        self._bodies = bodies
+        self._metadata = metadata
+        self._alerts: list[tuple[int, Alert]] | None = None
+        self._lines: list[tuple[int, bytes]] = []
+        self._form: ConfiguredFormat | None = None
 
-    def beyond(self, number: int) -> Sequence[tuple[int, Alert]]:
-        """Return the alerts after *number*."""
-        return self.rows if number <= self.after else [row for row in self.rows if row[0] > number]
+    def alerts(self) -> Sequence[tuple[int, Alert]]:
+        """Return the alerts, which are decoded for the first who asks."""
+        if self._alerts is None:
+            self._alerts = [*_decoded(self._bodies, self._metadata)]
+        return self._alerts
+
+    def lines(self, form: ConfiguredFormat) -> Sequence[tuple[int, bytes]]:
+        """Return the alerts' lines as *form* makes them."""
+        if self._alerts is not None:  # somebody needs them, and then lines cost little
+            return [(seq, form.line(alert)) for seq, alert in self._alerts]
+        if self._form is None or not self._form.is_like(form):
+            self._form, self._lines = form, [*_lines(self._bodies, self._metadata, form)]
+        return self._lines
+
+
+def _decoded(bodies: Sequence[tuple[int, bytes]], metadata: ByKey) -> Iterator[tuple[int, Alert]]:
+    for seq, body in bodies:
+        try:
+            yield seq, decode(body, metadata)
+        except (ValueError, KeyError) as error:
+            log.error("the alert with the number %d is damaged, and is not delivered: %s", seq, error)
+
+
+def _lines(bodies: Sequence[tuple[int, bytes]], metadata: ByKey, form: ConfiguredFormat) -> Iterator[tuple[int, bytes]]:
+    made = form.of_bodies.lines([body for _, body in bodies])
+    for row, line in zip(bodies, made, strict=True):
+        if line is not None:
+            yield row[0], line
+        else:
+            yield from ((seq, form.line(alert)) for seq, alert in _decoded([row], metadata))
+
+
+#: Returns what is wanted of a stretch.
+Show: TypeAlias = Callable[[Stretch], Sequence[tuple[int, T]]]
 
 
 class Nearby:
@@ -53,11 +97,11 @@ class Nearby:
         if self._news and self._news[-1].until != news.after:
             self._news.clear()
             self._count = self._size = 0
-        if self._news and not news.rows:  # all are held back, as many in a row may be
-            self._news[-1] = self._news[-1]._replace(until=news.until)
+        if self._news and not news.count:  # all are held back, as many in a row may be
+            self._news[-1].until = news.until
             return
         self._news.append(news)
-        self._count += len(news.rows)
+        self._count += news.count
         self._size += news.size
         while len(self._news) > 1 and (self._count > MOST_KEPT or self._size > MOST_KEPT_BYTES):
             self._drop()
@@ -74,31 +118,39 @@ class Nearby:
         while self._read and self._read[0].until <= until:
             self._read.popleft()
 
-    def find(self, after: int, most: int, last: int) -> list[tuple[int, Alert]] | None:
-        """Return up to *most* alerts after number *after*; None if they are not at hand.
+    def find(self, after: int, most: int, last: int, show: Show[T]) -> list[tuple[int, T]] | None:
+        """Return what *show* returns of up to *most* alerts after number *after*; None if they are not at hand.
 
         :param last: the number of the last alert; only if it is known that there is none up to that, none is returned.
         """
-        rows: list[tuple[int, Alert]] = []
+        rows: list[tuple[int, T]] = []
         until = after
         begin = bisect_right(self._news, after, key=_after) - 1
         if begin >= 0:
             for stretch in islice(self._news, begin, None):
-                rows += stretch.beyond(after)
+                rows += _beyond(after, stretch, show)
                 until = stretch.until
                 if len(rows) >= most:
                     break
         if rows or after < until >= last:
             return rows[:most]
         for stretch in self._read:
-            if stretch.after <= after < stretch.until and (found := stretch.beyond(after)):
+            if stretch.after <= after < stretch.until and (found := _beyond(after, stretch, show)):
                 return [*found[:most]]
         return None
 
     def _drop(self) -> None:
         gone = self._news.popleft()
-        self._count -= len(gone.rows)
+        self._count -= gone.count
         self._size -= gone.size
+
+
+def _beyond(number: int, stretch: Stretch, show: Show[T]) -> Sequence[tuple[int, T]]:
+    """Return what *show* returns of those alerts of *stretch* that come after *number*."""
+    if number >= stretch.until:
+        return ()
+    rows = show(stretch)
+    return rows if number <= stretch.after else [row for row in rows if row[0] > number]
 
 
 _after = attrgetter("after")

@@ -10,21 +10,24 @@ import contextlib
 import functools
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from falcohost.alert import NO_METADATA, Alert
 from falcohost.errors import StateError
 from falcohost.host import wire
-from falcohost.host.delivering.nearby import Nearby, Stretch
+from falcohost.host.delivering.nearby import Nearby, Show, Stretch
 from falcohost.host.memory import unused
 from falcohost.host.storing import messages
-from falcohost.log import log
+from falcohost.outputs.lines import ConfiguredFormat
 from falcohost.readable import readable
 from falcohost.store.arrival import Refusal, SubscriberPosition
-from falcohost.store.body import decode, encode
+from falcohost.store.body import encode
 from falcohost.store.metadata import NO_KEY, by_key
+
+T = TypeVar("T")
 
 _SIZE = 1 << 18
 
@@ -81,10 +84,20 @@ class RemoteStore:
 
         :raises StateError: the store cannot read them.
         """
-        if (near := self._near(after, most)) is not None:
+        return self._read(after, most, Stretch.alerts)
+
+    def lines(self, after: int, most: int, form: ConfiguredFormat) -> list[tuple[int, bytes]]:
+        """Return the same alerts as lines, as *form* makes them, each with its number.
+
+        :raises StateError: the store cannot read them.
+        """
+        return self._read(after, most, lambda stretch: stretch.lines(form))
+
+    def _read(self, after: int, most: int, show: Show[T]) -> list[tuple[int, T]]:
+        if (near := self._near(after, most, show)) is not None:
             return near
         with self._reading:
-            while (near := self._near(after, most)) is None:
+            while (near := self._near(after, most, show)) is None:
                 found = self._ask(functools.partial(_question, after, most))
                 assert isinstance(found, messages.Found)
                 if found.error:
@@ -94,14 +107,14 @@ class RemoteStore:
                 stretch = _stretch(after, found.rows[-1][0], found)
                 with self._changed:
                     self._nearby.add_read(stretch)
-                if stretch.rows:
-                    return [*stretch.rows]
+                    if rows := show(stretch):
+                        return [*rows]
                 after = stretch.until  # all of these are damaged
             return near
 
-    def _near(self, after: int, most: int) -> list[tuple[int, Alert]] | None:
+    def _near(self, after: int, most: int, show: Show[T]) -> list[tuple[int, T]] | None:
         with self._changed:
-            return self._nearby.find(after, most, self.last)
+            return self._nearby.find(after, most, self.last, show)
 
     def answer(
         self,
@@ -213,14 +226,4 @@ def _question(after: int, most: int, number: int) -> messages.Read:
 
 def _stretch(after: int, until: int, message: messages.News | messages.Found) -> Stretch:
     """Return all alerts after number *after*, up to *until*, which are those of *message*."""
-    return Stretch(after, until, [*_alerts(message)], sum(len(body) for _, body in message.rows))
-
-
-def _alerts(message: messages.News | messages.Found) -> Iterator[tuple[int, Alert]]:
-    """Yield the alerts of *message*, each with its number; one that is damaged is left out."""
-    known = {NO_KEY: NO_METADATA, **by_key(message.metadata)}
-    for seq, body in message.rows:
-        try:
-            yield seq, decode(body, known)
-        except (ValueError, KeyError) as error:
-            log.error("the alert with the number %d is damaged, and is not delivered: %s", seq, error)
+    return Stretch(after, until, message.rows, {NO_KEY: NO_METADATA, **by_key(message.metadata)})
