@@ -80,6 +80,7 @@ PUBLIC = {
         "is_about_the_object",
         "read_aws",
     ],
+    "falcohost.by_name": ["Called", "Kind", "called_by_name", "how_called"],
     "falcohost.clock": [
         "SYSTEM",
         "Clock",

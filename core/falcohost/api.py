@@ -26,6 +26,7 @@ MODULES: Final = {
     "falcohost.appending": PROVISIONAL,
     "falcohost.arguments": PROVISIONAL,
     "falcohost.aws": STABLE,
+    "falcohost.by_name": PROVISIONAL,
     "falcohost.clock": PROVISIONAL,
     "falcohost.digest": PROVISIONAL,
     "falcohost.helpers": PROVISIONAL,

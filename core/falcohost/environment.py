@@ -77,6 +77,14 @@ def selected(variables: Mapping[str, str], names: Iterable[str]) -> dict[str, st
     return {name: value for name, value in variables.items() if any(_names(one, name) for one in patterns)}
 
 
+def without_base(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return *variables*, which another process has said, without those that a process has from its start.
+
+    These have libraries load code, and whoever took over the other process could say so.
+    """
+    return {name: value for name, value in variables.items() if not any(_names(one, name) for one in BASE)}
+
+
 def _names(pattern: str, name: str) -> bool:
     """Return whether *pattern* names the variable *name*; regular expressions, which are large, are for odd ones."""
     begin, star, end = pattern.partition("*")

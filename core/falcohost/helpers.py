@@ -54,12 +54,14 @@ class HelperSpec:
     """A process that the worker of a source starts before it loads anything, and that ends with the worker.
 
     :ivar name: its name in messages and in ``settings["helpers"]``.
-    :ivar serve: the function that serves the worker, as ``module:name``. Of the plugin's modules only this one and
+    :ivar serve: the function that serves the worker, as ``module:name``, with the mark ``called_by_name("serve")``
+        (:mod:`falcohost.by_name`), which has *capabilities* and *calls*. Of the plugin's modules only this one and
         *modules* are imported, before the process loses its rights. It is called with the process's end of the socket,
         and, if there are *settings*, with these; it returns when the worker has closed the other end. What comes may
         come from an attacker: check it, and raise to end the worker.
-    :ivar opens: a function, as ``module:name``, that opens what takes more rights than the process keeps. It is called
-        with *settings* before the process loses its rights; *serve* gets what it returns as ``opened``.
+    :ivar opens: a function, as ``module:name`` and with the mark ``"opens"``, that opens what takes more rights than
+        the process keeps. It is called with *settings* before the process loses its rights; *serve* gets what it
+        returns as ``opened``.
     :ivar asks: the name of another helper, to which it gets a socket of type ``SOCK_SEQPACKET``: the *serve* of both
         gets its end as ``other``, if both run.
     :ivar modules: further modules that it needs with these *settings*.

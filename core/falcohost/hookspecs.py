@@ -78,16 +78,18 @@ class SourceSpec:
     :ivar helpers: processes that do for the source what takes rights that it should not have. Provisional.
     :ivar load: called with the same settings in a process of its own; returns what prepares in the kernel what the
         worker reads. Its process stays, with the user of the agent; the worker finds the descriptors in
-        :mod:`falcohost.kept` and may end at any time: the next one goes on with them.
+        :mod:`falcohost.kept` and may end at any time: the next one goes on with them. With the mark
+        ``called_by_name("load")`` (:mod:`falcohost.by_name`) the process need not ask the plugin for the function.
     :ivar ask: called with the same settings where the rules are read; returns what they ask of *load*, which does not
         get the rules, or None if there is nothing to load.
     :ivar asked_with: called with the same settings before *ask*; returns as plain data what its answer depends on
         besides rules and the plugin's settings, such as accounts of the machine. Then answers are kept in the rules
         cache, until one of these or the plugin's code changes. None, also returned: nothing is kept. Provisional.
     :ivar load_capabilities: the capabilities that this process keeps.
-    :ivar sentinel: the function, as ``module:name``, with which the agent causes a sentinel event
-        (:mod:`falcohost.sentinel`). It is called once a second, as root, with the number of the event; it must return
-        at once, and raise nothing. Provisional.
+    :ivar sentinel: the function, as ``module:name`` with the mark ``called_by_name("sentinel")``
+        (:mod:`falcohost.by_name`), with which the agent causes a sentinel event (:mod:`falcohost.sentinel`). It is
+        called once a second, as root, with the number of the event; it must return at once, and raise nothing.
+        Provisional.
     :ivar modules: modules that its processes need. They are imported once, before the processes are forked, and must do
         nothing but define names.
     :ivar check: called by ``falcohost doctor`` and ``--dry-run``; yields pairs of what was checked, and None or a

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from falcohost import SourceError
+from falcohost.by_name import called_by_name
 from falcohost.host.forked import own_children
 from falcohost.host.loader import take_prepared
 from falcohost.host.supervision.ahead import Ahead
@@ -44,8 +45,9 @@ class Loader:
 def ahead(monkeypatch):
     """Return what has processes prepare; the tests end them."""
     module = types.ModuleType("plugin_with_loaders")
-    module.early, module.plain = Loader, lambda settings: object()
+    module.early, module.plain = called_by_name("load")(Loader), called_by_name("load")(lambda settings: object())
     monkeypatch.setitem(sys.modules, "plugin_with_loaders", module)
+    monkeypatch.setattr("falcohost.host.functions.has_module", {"plugin_with_loaders"}.__contains__)
     monkeypatch.setenv("SECRET", "1")
     return Ahead()
 

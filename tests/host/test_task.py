@@ -2,17 +2,20 @@
 
 import json
 import os
+import subprocess
 import sys
 import types
+from importlib.metadata import EntryPoint
 
 import pytest
 from msgspec import structs
 
 from falcohost import Batch, PluginError, SourceSpec, hookimpl
+from falcohost.by_name import called_by_name
 from falcohost.engine.ruleset import Ruleset
 from falcohost.host.encoded_rules import encode_rules
 from falcohost.host.plugins import PluginData, load_data
-from falcohost.host.task import make_load_task, make_task
+from falcohost.host.task import limit_environment, make_load_task, make_task
 from falcohost.host.worker_data import Loading, WorkerData, seal, unseal_for_loader
 from falcohost.pipeline.settings import PipelineConfig
 
@@ -30,6 +33,9 @@ def module(monkeypatch):
     module = types.ModuleType("plugin_of_a_task")
     module.inside = types.SimpleNamespace(plugin=Plugin())
     monkeypatch.setitem(sys.modules, "plugin_of_a_task", module)
+    entries = ("plugin_of_a_task:inside.plugin", "plugin_of_a_task:gone", "no_such_module_at_all")
+    found = {"fruit": [EntryPoint("fruit", one, "falcohost.plugins") for one in entries]}
+    monkeypatch.setattr("falcohost.host.plugins.found.installed", lambda: found)
     return module
 
 
@@ -83,7 +89,7 @@ def load_task(loading):
 
 def test_a_loader_begins_with_a_function(module):
     """A loader that knows its function, capabilities and settings asks no plugin; another one does."""
-    module.prepare = lambda settings: ("prepared", settings)
+    module.prepare = called_by_name("load", capabilities=frozenset({"CAP_BPF"}))(lambda given: ("prepared", given))
 
     task = load_task(Loading("plugin_of_a_task:prepare", ["CAP_BPF"], b'{"names": ["one"]}'))
 
@@ -91,6 +97,50 @@ def test_a_loader_begins_with_a_function(module):
     assert {"CAP_BPF"} == task.capabilities
     with pytest.raises(PluginError, match="plugin 'fruit' cannot be loaded"):
         load_task(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "capabilities"),
+    [
+        ("subprocess:call", []),
+        ("plugin_of_a_task:call", []),
+        ("plugin_of_a_task:serve", []),
+        ("plugin_of_a_task:prepare", ["CAP_SYS_ADMIN"]),
+        ("falcohost.host.task:load_data", []),
+    ],
+)
+def test_who_reads_the_configuration_cannot_have_a_loader_call_anything(module, name, capabilities, tmp_path):
+    """What it names has to be marked for that, in a plugin, and keeps no more capabilities than its mark has."""
+    module.call, module.prepare = subprocess.call, called_by_name("load")(lambda given: given)
+    module.serve = called_by_name("serve")(lambda given: subprocess.call(given))
+    settings = json.dumps({"/bin/sh": 1, "-c": 1, f"touch {tmp_path}/ran": 1}).encode()
+
+    with pytest.raises(PluginError, match=f"{name} may not be called"):
+        load_task(Loading(name, capabilities, settings)).load()
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_who_reads_the_configuration_cannot_have_a_process_import_anything(module, tmp_path):
+    """A module that is no installed plugin's is not imported, as some run programs then."""
+    given = data(["one"], "a_module_that_runs_something")
+    (tmp_path / "a_module_that_runs_something.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(PluginError, match="no installed plugin of this name is at a_module_that_runs_something"):
+            make_task(given, 42)
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_who_reads_the_configuration_cannot_change_what_libraries_load(module, monkeypatch):
+    """Variables that every process has are those of its own start; others are as they were said."""
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin"})
+    given = {b"PATH": b"/tmp", b"OPENSSL_CONF": b"/tmp/evil.cnf", b"LD_PRELOAD": b"/tmp/evil.so", b"TOKEN": b"a"}
+
+    limit_environment(structs.replace(data(["one"]), environment=given))
+
+    assert {"PATH": "/bin", "TOKEN": "a"} == os.environ
 
 
 def test_the_function_of_a_loader_is_gone(module):

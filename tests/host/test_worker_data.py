@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from falcohost import ConfigError, Field, FieldType, SourceSpec, hookimpl
+from falcohost.by_name import called_by_name
 from falcohost.helpers import HelperSpec
 from falcohost.host.assigning import modules_of
 from falcohost.host.config.for_plugins import ForPlugins
@@ -34,6 +35,11 @@ def field(name):
     return Field(name=name, type=FieldType.UINT64, description="A number.", get=lambda event: 1)
 
 
+@called_by_name("load", capabilities=frozenset({"CAP_BPF"}))
+def load(settings):
+    """Return nothing."""
+
+
 def source(name, **more):
     """Return a source."""
     return SourceSpec(name=name, description="A source.", make=lambda settings: None, **more)
@@ -50,7 +56,7 @@ class Fruit:
     @hookimpl
     def falcohost_sources(self):
         """Return the sources."""
-        return [source("apple", load=json.loads), source("pear", settings=lambda settings: {"pear": settings["pear"]})]
+        return [source("apple", load=load), source("pear", settings=lambda settings: {"pear": settings["pear"]})]
 
     @hookimpl
     def falcohost_fields(self, source):
@@ -95,7 +101,7 @@ class Alone:
     @hookimpl
     def falcohost_sources(self):
         """Return the source."""
-        return [source("alone", load=json.loads, load_capabilities=frozenset({"CAP_BPF"}))]
+        return [source("alone", load=load, load_capabilities=frozenset({"CAP_BPF"}))]
 
 
 MODULES = {
@@ -145,17 +151,22 @@ def test_how_a_loader_begins(plugins):
     """With the function and the settings of its source's plugin; not so if another plugin has its driver."""
     alone, apple, pear = (loading_for(one, plugins, plugins_for(one, plugins)) for one in ("alone", "apple", "pear"))
 
-    assert Loading("json:loads", ["CAP_BPF"], b'{"own": "of alone", "pear": "pear of alone"}') == alone
+    assert Loading(f"{__name__}:load", ["CAP_BPF"], b'{"own": "of alone", "pear": "pear of alone"}') == alone
     assert apple is None
     assert pear is None
 
 
-@pytest.mark.parametrize("name", ["json:loads", "signal:Signals"])
-def test_names_of_functions(name):
-    """A function is found again by its name in another process; a method or a closure has none."""
-    assert name == name_of(function(name))
-    assert name_of(lambda settings: settings) is None
-    assert name_of(Fruit().falcohost_sources) is None
+def test_names_of_functions():
+    """A function with a mark is found again by its name in another process; a method or a closure has none."""
+    name = "falcohost_syscall.drivers.drivers:loader"
+    loader = function(name, "load")
+
+    assert name == name_of(loader, "load")
+    assert name_of(loader, "serve") is None
+    assert name_of(loader, "load", frozenset({"CAP_SYS_ADMIN"})) is None
+    assert name_of(json.loads, "load") is None
+    assert name_of(called_by_name("load")(lambda settings: settings), "load") is None
+    assert name_of(Fruit().falcohost_sources, "load") is None
 
 
 def test_data_goes_through_a_memfd(found):

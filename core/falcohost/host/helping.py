@@ -19,6 +19,7 @@ from falcohost.helpers import Helper, HelperEnded, HelperSpec
 from falcohost.host.confine.capabilities import close_the_way_back
 from falcohost.host.confine.confinement import Confinement, confine
 from falcohost.host.forked import take_over
+from falcohost.host.functions import function
 from falcohost.host.jobs import job_of
 from falcohost.host.memory import settle
 from falcohost.host.shortage import no_process
@@ -139,12 +140,12 @@ def _run(
         take_over({link.fileno(), *([] if other is None else [other.fileno()])}, worker)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a worker that is told to stop still needs it
         close_the_way_back()
-        serve = _function(spec.serve)
+        serve = function(spec.serve, "serve", spec.capabilities, spec.calls)
         for one in spec.modules:
             importlib.import_module(one)
         more: dict[str, Any] = {} if other is None else {"other": other}
         if spec.opens:
-            more["opened"] = _function(spec.opens)(spec.settings)
+            more["opened"] = function(spec.opens, "opens")(spec.settings)
         confinement = Confinement(
             user=user, capabilities=spec.capabilities, needs=_needs(spec), only_log=only_log, keeps=frozenset({2})
         )
@@ -156,9 +157,3 @@ def _run(
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _function(path: str) -> Any:
-    """Return what *path* names, as ``module:name``."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)

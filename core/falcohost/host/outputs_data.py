@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from falcohost.engine.alerts import JsonOptions
-from falcohost.environment import selected
+from falcohost.environment import selected, without_base
 from falcohost.errors import ConfigError
 from falcohost.host.plugins import PluginData, Plugins, load_data, plugin_data
 from falcohost.host.sealed import read_sealed, sealed
@@ -119,7 +119,7 @@ def load_for_outputs(data: OutputsData) -> Plugins:
 
     :raises PluginError: one cannot be loaded.
     """
-    os.environ.update(as_texts(data.environment))
+    os.environ.update(without_base(as_texts(data.environment)))
     return load_data(data.plugins, as_texts(data.static), ("outputs", "subscribers"))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from falcohost.credentials import VARIABLE as CREDENTIALS
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.buffers import show_as_base64
-from falcohost.environment import BASE, let_programs_have, selected
+from falcohost.environment import BASE, let_programs_have, selected, without_base
 from falcohost.errors import PluginError
 from falcohost.events import SourceLoader
 from falcohost.hookspecs import SourceSpec
@@ -82,7 +82,8 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
     load: Callable[[Mapping[str, Any]], Any]
     settings: Mapping[str, Any]
     if data.loading is not None:
-        load, capabilities = _function(data.loading.function), frozenset(data.loading.capabilities)
+        capabilities = frozenset(data.loading.capabilities)
+        load = _function(data.loading.function, capabilities)
         settings = {**json.loads(data.loading.settings), AGENT_PID: agent}
         for one in data.plugins:
             know_package(one.entry.partition(":")[0])  # ask_now loads it when this process is confined
@@ -100,9 +101,11 @@ def make_load_task(data: LoaderData, agent: int) -> LoadTask:
     return LoadTask(lambda: load(settings), ask_now, capabilities)
 
 
-def _function(name: str) -> Callable[[Mapping[str, Any]], Any]:
+def _function(name: str, capabilities: frozenset[str]) -> Callable[[Mapping[str, Any]], Any]:
     try:
-        return function(name)
+        return function(name, "load", capabilities)
+    except PluginError:
+        raise
     except Exception as error:
         mend = "it has changed since the agent was started; restart the agent"
         raise PluginError(f"{name} cannot be called: {type(error).__name__}: {error}; {mend}") from error
@@ -139,7 +142,7 @@ def make_task(data: WorkerData, agent: int) -> Task:
 
 def limit_environment(data: WorkerData | LoaderData) -> None:
     """Give this process, and the programs that it starts, the environment that is meant for them."""
-    limited = {**selected(os.environ, (*BASE, CREDENTIALS)), **as_texts(data.environment)}
+    limited = {**selected(os.environ, (*BASE, CREDENTIALS)), **without_base(as_texts(data.environment))}
     os.environ.clear()
     os.environ.update(limited)
     let_programs_have(data.programs)

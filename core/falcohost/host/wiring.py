@@ -326,7 +326,7 @@ def _causes(sources: Iterable[SourceAssignment]) -> dict[str, Cause]:
     for source in sources:
         if source.sentinel:
             try:
-                found[source.name] = function(source.sentinel)
+                found[source.name] = function(source.sentinel, "sentinel")
             except Exception as error:
                 log.warning("event source '%s': nothing notices if its events stop: %s", source.name, error)
     return found

@@ -69,7 +69,7 @@ class WorkerData(msgspec.Struct, frozen=True):
 class Loading(msgspec.Struct, frozen=True):
     """How a loader begins. With it the loader need not register plugins and ask their hooks: 2 MB.
 
-    :ivar function: returns what prepares everything, ``module:name``.
+    :ivar function: returns what prepares everything, ``module:name``; it is marked (:mod:`falcohost.by_name`).
     :ivar capabilities: what the loader keeps.
     :ivar settings: the settings that the function gets, as JSON.
     """
@@ -96,11 +96,12 @@ def plugins_for(source: str, plugins: Plugins) -> list[PluginData]:
 def loading_for(source: str, plugins: Plugins, needed: Iterable[PluginData]) -> Loading | None:
     """Return how the loader of *source* begins; None: it has to ask the plugins that are *needed*."""
     owner, spec = plugins.owner(source), plugins.sources()[source]
-    name = None if spec.load is None else name_of(spec.load)
+    capabilities = frozenset(spec.load_capabilities or ())
+    name = None if spec.load is None else name_of(spec.load, "load", capabilities)
     if name is None or any(one.drivers for one in needed_by(source, plugins) if one is not owner):
         return None
     (settings,) = (one.settings for one in needed if one.name == owner.name)
-    return Loading(name, sorted(spec.load_capabilities or ()), settings)
+    return Loading(name, sorted(capabilities), settings)
 
 
 def as_bytes(texts: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -20,7 +20,9 @@ from typing import Any, Final
 
 import msgspec
 
+from falcohost.by_name import called_by_name
 from falcohost.helpers import prepare_threads, return_memory
+from falcohost.needs import CONNECT, THREADS, WATCH
 from falcohost.port import serve_late
 from falcohost.regular import is_there
 from falcohost_containers.asking import Asked, Asking, Place
@@ -50,6 +52,7 @@ MOST: Final = 4096
 _MOST_ASKED: Final = 64
 
 
+@called_by_name("serve", capabilities=frozenset({"CAP_DAC_OVERRIDE"}), calls=frozenset({CONNECT, THREADS, WATCH}))
 def serve(link: socket.socket, settings: Mapping[str, Any], other: socket.socket | None = None) -> None:
     """Answer the source's questions until it ends, and those of the process that pauses at the socket *other*."""
     prepare_threads()

@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from falcohost.by_name import called_by_name
+from falcohost.needs import PAUSE
 from falcohost.port import PortClosed, SocketPort
 from falcohost.readable import readable
 from falcohost_containers.config import Config
@@ -40,6 +42,7 @@ class Opened(NamedTuple):
     end: Death
 
 
+@called_by_name("opens")
 def opens(settings: Mapping[str, Any]) -> Opened | str:
     """Return the queue, and the timer that ends this process; or why there is none."""
     del settings
@@ -49,6 +52,7 @@ def opens(settings: Mapping[str, Any]) -> Opened | str:
         return f"starts of containers are not paused: fanotify_init: {getattr(error, 'strerror', None) or error}"
 
 
+@called_by_name("serve", calls=frozenset({PAUSE}))
 def serve(
     link: socket.socket, settings: Mapping[str, Any], opened: Opened | str, other: socket.socket | None = None
 ) -> None:

@@ -13,7 +13,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct, structs
 
+from falcohost.by_name import called_by_name
 from falcohost.helpers import prepare_threads
+from falcohost.needs import CONNECT, THREADS
 from falcohost.port import serve_late
 from falcohost_k8smeta.cluster import Cluster
 from falcohost_k8smeta.config import Config
@@ -32,6 +34,7 @@ AWAY: Final = 5.0
 _Tell: TypeAlias = Callable[[Answer], None]
 
 
+@called_by_name("serve", capabilities=frozenset({"CAP_DAC_READ_SEARCH"}), calls=frozenset({CONNECT, THREADS}))
 def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     """Answer the source's questions until it ends."""
     prepare_threads()

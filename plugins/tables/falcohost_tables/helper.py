@@ -12,7 +12,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from falcohost.by_name import called_by_name
 from falcohost.helpers import prepare_threads
+from falcohost.needs import CONNECT, THREADS
 from falcohost.port import serve_late
 from falcohost_tables.config import Table
 from falcohost_tables.rows import Answer, Question
@@ -75,6 +77,7 @@ def _answer(question: Question, loaded: Loaded | None) -> Answer:
     return Answer(question.table, question.key, loaded.find(question.key))
 
 
+@called_by_name("serve", capabilities=frozenset({"CAP_DAC_READ_SEARCH"}), calls=frozenset({THREADS, CONNECT}))
 def serve(link: socket.socket, settings: Mapping[str, Any]) -> None:
     """Answer the questions of the lookup until it ends."""
     prepare_threads()

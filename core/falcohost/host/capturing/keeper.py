@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from falcohost.by_name import called_by_name
 from falcohost.host.capturing.folder import Folder, folder_of
 from falcohost.host.capturing.messages import (
     CLOSE,
@@ -29,6 +30,7 @@ from falcohost.host.capturing.messages import (
     Refused,
     encode,
 )
+from falcohost.needs import WRITE
 from falcohost.readable import readable
 
 #: Bytes that are written at a time, unless so many seconds have passed before.
@@ -40,11 +42,13 @@ _LEVEL: Final = 3
 _MOST_UNFINISHED: Final = 1 << 26
 
 
+@called_by_name("opens")
 def prepare(settings: Mapping[str, Any]) -> Folder:
     """Return the folder of captures, open."""
     return Folder(settings["prefix"])
 
 
+@called_by_name("serve", capabilities=frozenset({"CAP_DAC_OVERRIDE", "CAP_CHOWN"}), calls=frozenset({WRITE}))
 def serve(link: socket.socket, settings: Mapping[str, Any], opened: Folder) -> None:
     """Write what comes over *link*, until the worker has ended.
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from falcohost.errors import ConfigError, PluginError
 from falcohost.host.plugin_settings import PluginSettings
-from falcohost.host.plugins.found import installed, the_one
+from falcohost.host.plugins.found import has_entry, installed, the_one
 from falcohost.host.plugins.loading import OFFERS, gather
 from falcohost.host.plugins.offers import Plugin, Plugins
 from falcohost.host.plugins.registry import Candidate
@@ -99,6 +99,8 @@ def _told(data: Iterable[PluginData], static: Mapping[str, str]) -> _Told:
 
 
 def _imported(one: PluginData) -> Any:
+    if not has_entry(one.name, one.entry):
+        raise PluginError(f"plugin '{one.name}' cannot be loaded: no installed plugin of this name is at {one.entry}")
     try:
         module, _, name = one.entry.partition(":")
         found: Any = importlib.import_module(module)

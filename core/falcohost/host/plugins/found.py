@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from falcohost.api import API, GROUP, OURS
 from falcohost.errors import PluginError
@@ -20,6 +20,9 @@ from falcohost.trust import distrust_all
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+#: What the names of our plugins' packages begin with.
+_PACKAGE: Final = f"{OURS}_"
 
 
 def installed() -> Mapping[str, list[EntryPoint]]:
@@ -48,6 +51,20 @@ def the_one(name: str, known: Mapping[str, list[EntryPoint]]) -> EntryPoint:
         both = " and ".join(sorted(provider(entry)[0] for entry in entries))
         raise PluginError(f"the plugin '{name}' is provided by two distributions, {both}: uninstall one of them")
     return entries[0]
+
+
+def has_entry(name: str, value: str) -> bool:
+    """Return whether the plugin *name* is installed and has the entry point *value*; for ours nothing is looked up."""
+    ours = name in EXTRAS and value == f"{_PACKAGE}{name}.plugin"
+    return ours or any(entry.value == value for entry in installed().get(name, ()))
+
+
+def has_module(name: str) -> bool:
+    """Return whether *name* is a module of a package of falcohost's or of an installed plugin's."""
+    top = name.partition(".")[0]
+    if top == OURS or (top.startswith(_PACKAGE) and top.removeprefix(_PACKAGE) in EXTRAS):
+        return True
+    return any(entry.module.partition(".")[0] == top for entries in installed().values() for entry in entries)
 
 
 def is_ours(entry: EntryPoint) -> bool:

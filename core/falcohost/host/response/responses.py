@@ -20,6 +20,7 @@ from falcohost import log
 from falcohost.action import Action, ActionSpec
 from falcohost.alert import Alert
 from falcohost.engine.alerts import JsonOptions
+from falcohost.environment import without_base
 from falcohost.errors import FalcohostError, OutputLost
 from falcohost.hookspecs import Output
 from falcohost.host.channel import Channel
@@ -177,7 +178,7 @@ def _responders(data: ResponsesData, tell: Callable[[messages.Done], None]) -> d
 
     :raises FalcohostError: an action cannot be made.
     """
-    os.environ.update(as_texts(data.environment))
+    os.environ.update(without_base(as_texts(data.environment)))
     plugins = load_data(data.plugins, as_texts(data.static)) if data.plugins else None
     offered = {} if plugins is None else plugins.actions()
     redact = make_redactor(data.redaction) if any(one.redact for one in data.actions.values()) else None

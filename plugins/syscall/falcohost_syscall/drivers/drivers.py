@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from falcohost import ConfigError, DriverSpec, Plan, SourceLoader
+from falcohost.by_name import called_by_name
 from falcohost.helpers import HelperSpec
 from falcohost.needs import INSPECT
 from falcohost_syscall.drivers.driver import Driver
@@ -239,6 +240,7 @@ def modules(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return () if found is None else found.modules
 
 
+@called_by_name("load", capabilities=_LOADING)
 def loader(settings: Mapping[str, Any]) -> SourceLoader:
     """Return what loads, in another process, what the configured driver reads.
 

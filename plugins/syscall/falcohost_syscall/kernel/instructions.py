@@ -35,6 +35,11 @@ def map_places(code: bytes) -> Iterator[tuple[int, int]]:
             yield place + _NUMBER_AT, number
 
 
+def loads(code: bytes) -> set[int]:
+    """Return as what the instructions *code* load numbers: 0 as themselves, 1 and 2 as maps, or as something else."""
+    return {kind for _, kind, _ in _those(code, LOAD)}
+
+
 def calls(code: bytes) -> Iterator[tuple[int, int]]:
     """Yield what the instructions *code* call: 0 and a helper's number (bpf-helpers(7)), or another kind of call."""
     return ((kind, number) for _, kind, number in _those(code, CALL))

@@ -20,7 +20,9 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from falcohost.agent import Job
+from falcohost.by_name import called_by_name
 from falcohost.helpers import HelperEnded, return_memory
+from falcohost.needs import INSPECT
 from falcohost_syscall.processes.proc_reader import ACCOUNTS, STATES, Here, ProcReader, Since, What
 
 #: Seconds that the source waits for an answer: a file in /proc may hang on the memory of the process that it is about.
@@ -130,6 +132,7 @@ _request = msgspec.msgpack.Decoder(Request).decode
 _answer = msgspec.msgpack.Decoder(Answer).decode
 
 
+@called_by_name("serve", capabilities=frozenset({"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"}), calls=frozenset({INSPECT}))
 def serve(link: socket.socket) -> None:
     """Answer requests until the source ends.
 

@@ -148,12 +148,84 @@ class Fixed:
         return os.open(os.devnull, os.O_RDONLY)
 
 
-def forged(asm, places):
-    """Return what a loader takes for written, with a program of *asm* that names maps at *places*."""
+def forged(code, places, *, steps=(), kind=26, tracepoint="sys_exit", given=(), programs=(("filters", 0, 1),)):
+    """Return what a loader takes for written: a program of this *code*, with maps at *places*, and more *steps*."""
     encode = msgspec.msgpack.Encoder().encode
-    steps = [("table", [b"x"]), ("program", [asm.assemble(), 26, "sys_exit", places])]
+    steps = [("table", b"x"), ("program", code, kind, tracepoint, places), *steps]
     packed = zlib.compress(b"".join(struct.pack("=I", len(one)) + one for one in map(encode, steps)))
-    return Written(True, [], len(steps), packed, [("of_calls", 0, 1)], [])
+    return Written(True, [*given], len(steps), packed, [*programs], [])
+
+
+def trivial(load=None):
+    """Return the code of a program that does nothing; *load*: it loads a number as this (linux/bpf.h)."""
+    asm = Assembler()
+    if load is not None:
+        asm.map(1, 7)
+    asm.leave()
+    code = asm.assemble()
+    return code if load is None else code[:1] + bytes([load << 4 | 1]) + code[2:]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"given": ["ignored_pids"]},
+        {"programs": [("ignored_pids", 1, 1)]},
+        {"programs": [(".data.options", 0, 1)]},
+        {"programs": [("stages", 0, 1)]},
+        {"programs": [("filters", -1, 1)]},
+    ],
+)
+def test_a_forged_filter_is_for_maps_of_filters(more):
+    """Nothing is written into other maps of the probe, such as those that say whose calls are left out."""
+    data = msgspec.msgpack.encode(forged(trivial(), [], **more))
+    kernel = Fixed()
+
+    with pytest.raises(ValueError, match=r"."):
+        Making(read(data), Place(kernel), processes=True)
+    assert [] == kernel.loaded
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"programs": [("filters", 0, 0)]},  # a map
+        {"programs": [("filters", 0, 9)]},
+        {"kind": 29},  # a program of LSM
+        {"tracepoint": "sys_enter"},
+        {"code": trivial(3)},  # a variable of the kernel
+        {"places": [(4, 9)]},
+        {"places": [(1 << 20, 0)]},
+        {"places": [(4, -9)]},
+        {"steps": [("close", 0)]},
+        {"steps": [("hash", [1], 8)]},
+        {"steps": [("hash", [b"a"], 1 << 30)]},
+        {"steps": [("trie", [(b"a", -1)], 8)]},
+        {"steps": [("table", bytes(17 << 20))]},
+        {"steps": [("table", bytes(16_000_000))] * 9},
+    ],
+)
+def test_a_forged_step(needed, more):
+    """Whatever no filter needs is not done, costs little memory, and the fork compiles."""
+    before = descriptors()
+    written = forged(**{"code": trivial(), "places": [], **more})
+
+    assert None is make_written([written], Place(Opening()))
+    assert (*compiled(needed), True) == later(needed, written)
+    assert before == descriptors()
+
+
+class Opening(Fixed):
+    """The same, with descriptors that can be closed."""
+
+    def table(self, value):
+        """Make a map."""
+        return os.open(os.devnull, os.O_RDONLY)
+
+    def hash(self, keys, size):
+        """Make a map."""
+        assert size < 1 << 13
+        return os.open(os.devnull, os.O_RDONLY)
 
 
 @pytest.mark.parametrize("helper", [36, 109, 181])
@@ -162,7 +234,7 @@ def test_a_forged_filter_calls_only_what_filters_call(helper):
     kernel, asm = Fixed(), Assembler()
     asm.call(helper)
     asm.leave()
-    making = Making(forged(asm, []), Place(kernel), processes=True)
+    making = Making(forged(asm.assemble(), []), Place(kernel), processes=True)
 
     with pytest.raises(ValueError, match="no filter calls"):
         making.go_on(10)
@@ -177,11 +249,11 @@ def test_a_forged_filter_names_only_its_own_maps():
     place = [place for place, _ in map_places(asm.assemble())]
     right, wrong = Fixed(), Fixed()
 
-    making = Making(forged(asm, [(place[0], 0)]), Place(right), processes=True)
+    making = Making(forged(asm.assemble(), [(place[0], 0)]), Place(right), processes=True)
     making.go_on(10)
     making.close(but={50})
     with pytest.raises(ValueError, match="none of its own"):
-        Making(forged(asm, []), Place(wrong), processes=True).go_on(10)
+        Making(forged(asm.assemble(), []), Place(wrong), processes=True).go_on(10)
     assert ([50], []) == ([number for _, number in map_places(right.loaded[0])], wrong.loaded)
 
 

@@ -5,6 +5,7 @@ It is found out where the rules are read, with the accounts of that moment.
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import zlib
@@ -28,6 +29,8 @@ from falcohost_syscall.pushdown.needs import needs
 from falcohost_syscall.pushdown.plan import conditions
 from falcohost_syscall.pushdown.present import present
 from falcohost_syscall.watched.paths import watched_paths
+
+_log = logging.getLogger("falcohost")
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -140,14 +143,15 @@ def alone(data: bytes) -> bytes:
 
 
 def compiled(data: bytes) -> Compiled:
-    """Return the filters behind what :func:`ask` encoded, if there are any.
-
-    :raises ValueError: it is something else.
-    """
-    if not (behind := data[_ends(data)[1] :]):
+    """Return the filters behind what :func:`ask` encoded, if there are any that can be used."""
+    try:
+        if not (behind := data[_ends(data)[1] :]):
+            return Compiled()
+        first, later = _decode_filters(behind)
+        return Compiled([one for share in first if (one := written.read(share)) is not None], written.read(later))
+    except ValueError as error:
+        _log.debug("Filters that were kept are compiled anew: %s", error)
         return Compiled()
-    first, later = _decode_filters(behind)
-    return Compiled([one for share in first if (one := written.read(share)) is not None], written.read(later))
 
 
 def _ends(data: bytes) -> tuple[int, int]:

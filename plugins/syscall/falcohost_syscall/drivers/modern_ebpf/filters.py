@@ -33,6 +33,11 @@ from falcohost_syscall.records.record import (
     WANT_FAILED_ONLY,
 )
 
+#: The map that has the filters of calls, all maps that have filters, and those that filters name.
+OF_CALLS_MAP: Final = "filters"
+MAPS: Final = frozenset({OF_CALLS_MAP, "exec_filters", "exit_filters"})
+NAMED_MAPS: Final = frozenset({"scratches", "containers", "stages", "exec_stages", "exit_stages"})
+
 
 class FilterPlace(Protocol):
     """The probe or a copy of its stages, for which filters are loaded."""
@@ -60,8 +65,6 @@ def _site(points: Iterable[Point], names: frozenset[int], kind: int, tracepoint:
 
 #: The site of the filters of calls.
 OF_CALLS: Final = _site(Point, layout.NAMED, PROGRAM_RAW_TRACEPOINT)
-#: The map that has them.
-OF_CALLS_MAP: Final = "filters"
 _CALLS: Final = _FilterMaps(OF_CALLS_MAP, "stages", OF_CALLS)
 _OF_FOLDERS: Final = Site(
     layout.MEMORY, (Point.OBJECT,), STAGE_UNWANTED, STAGE_NAMES, (), PROGRAM_RAW_TRACEPOINT, passed=STAGE_WANTED

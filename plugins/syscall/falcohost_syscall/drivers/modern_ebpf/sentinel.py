@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from falcohost.by_name import called_by_name
 from falcohost.sentinel import Heard
 from falcohost_syscall.calls.rows import BY_NAME, CALLS
 from falcohost_syscall.facts import layout
@@ -53,6 +54,7 @@ class Expected(msgspec.Struct, frozen=True, array_like=True):
 NOTHING: Final = Expected()
 
 
+@called_by_name("sentinel")
 def call(number: int) -> None:
     """Make the calls, with this *number*."""
     for own in _OWN:

@@ -12,25 +12,65 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS_MAP, FilterPlace, Filters, load
+from falcohost_syscall.drivers.modern_ebpf.filters import MAPS, NAMED_MAPS, OF_CALLS_MAP, FilterPlace, Filters, load
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.kernel.assembler import GET_SMP_PROCESSOR_ID, MAP_LOOKUP_ELEM, PROBE_READ_KERNEL, TAIL_CALL
-from falcohost_syscall.kernel.instructions import NUMBER, calls, map_places
-from falcohost_syscall.kernel.programs import PROGRAM_TRACING
+from falcohost_syscall.kernel.instructions import NUMBER, calls, loads, map_places
+from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING
 
 #: The first version of Linux that has may_goto. Where another one has it, filters are compiled by the loader.
 _LOOPS_SINCE: Final = (6, 9)
 #: What filters call, as :func:`calls` tells it.
 HELPERS: Final = frozenset((0, one) for one in (MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL))
-#: How long a step is, before it; and of how many packed bytes some are unpacked.
+#: How long a step is, before it; how long one is at most, and all are; and of how many packed bytes some are unpacked.
 _SIZE: Final = struct.Struct("=I")
+_MOST, _MOST_OF_ALL = 16 << 20, 128 << 20
 _AT_ONCE: Final = 4096
+#: What programs load numbers as: themselves, and maps, and the value of one.
+_LOADED: Final = frozenset({0, 1, 2})
+
+#: Bytes of keys; the longest text that filters compare is shorter.
+_Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 12)]
+_Index: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+
+
+class _Hash(msgspec.Struct, frozen=True, array_like=True, tag="hash"):
+    keys: list[bytes]
+    size: _Size
+
+
+class _Trie(msgspec.Struct, frozen=True, array_like=True, tag="trie"):
+    prefixes: list[tuple[bytes, _Index]]
+    size: _Size
+
+
+class _Table(msgspec.Struct, frozen=True, array_like=True, tag="table"):
+    value: bytes
+
+
+class _Program(msgspec.Struct, frozen=True, array_like=True, tag="program"):
+    """A program.
+
+    :ivar places: where in its instructions a map is named, and its number.
+    """
+
+    code: bytes
+    kind: int
+    tracepoint: str
+    places: list[tuple[_Index, int]]
+
+
+#: A method of :class:`FilterKernel` and its arguments.
+_Step: TypeAlias = _Hash | _Trie | _Table | _Program
+#: For what programs are.
+_KINDS: Final = frozenset({PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING})
+_TRACEPOINTS: Final = frozenset({"", "sys_exit", "sched_process_exec", "sched_process_exit"})
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -39,8 +79,7 @@ class Written(msgspec.Struct, frozen=True):
     :ivar loops: programs have loops that need may_goto.
     :ivar given: the names of the place's maps.
     :ivar count: number of the steps.
-    :ivar steps: methods of :class:`FilterKernel` and their arguments, packed, since whole they are 2.4 MB; a program
-        has, beside its instructions, pairs of where in these a map is named, and its number.
+    :ivar steps: methods of :class:`FilterKernel` and their arguments, packed, since whole they are 2.4 MB.
     :ivar programs: the map of filters, the index in it, and the number of the program.
     :ivar weaker: as in :class:`Filters`.
     """
@@ -49,7 +88,7 @@ class Written(msgspec.Struct, frozen=True):
     given: list[str]
     count: int
     steps: bytes
-    programs: list[tuple[str, int, int]]
+    programs: list[tuple[str, _Index, int]]
     weaker: list[str]
 
 
@@ -63,7 +102,7 @@ def write(
     writing = _Writing(_has_loops(release or os.uname().release))
     filters = load(conditions, writing, begun=begun)
     programs = [(*place, number) for place, number in filters.programs.items()]
-    steps = [_encode(step) for step in writing.steps()]
+    steps = [_encode(step) for step in writing.steps]
     packed = zlib.compress(b"".join(_SIZE.pack(len(step)) + step for step in steps))
     return _encode(Written(writing.has_may_goto, [*writing.given], len(steps), packed, programs, filters.weaker))
 
@@ -71,9 +110,14 @@ def write(
 def read(data: bytes) -> Written | None:
     """Return what :func:`write` returned; None if that is nothing.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is something else, or for other maps than those of filters.
     """
-    return _decode(data) if data else None
+    if not data:
+        return None
+    found = _decode(data)
+    if not (NAMED_MAPS.issuperset(found.given) and MAPS.issuperset(name for name, *_ in found.programs)):
+        raise ValueError("filters are for maps that have none")
+    return found
 
 
 def _has_loops(release: str) -> bool:
@@ -87,7 +131,7 @@ class _Writing:
     def __init__(self, loops: bool) -> None:
         self.has_may_goto = loops
         self.given: dict[str, int] = {}
-        self._steps: list[tuple[str, list[Any]]] = []
+        self.steps: list[_Step] = []
 
     @property
     def kernel(self) -> _Writing:
@@ -100,33 +144,26 @@ class _Writing:
 
     def hash(self, keys: Iterable[bytes], size: int) -> int:
         """Note a hash map."""
-        return self._note("hash", [*keys], size)
+        return self._note(_Hash([*keys], size))
 
     def trie(self, prefixes: Iterable[tuple[bytes, int]], size: int) -> int:
         """Note a trie."""
-        return self._note("trie", [*prefixes], size)
+        return self._note(_Trie([*prefixes], size))
 
     def table(self, value: bytes) -> int:
         """Note an array with one entry."""
-        return self._note("table", value)
+        return self._note(_Table(value))
 
     def program(self, code: bytes, kind: int = PROGRAM_TRACING, tracepoint: str = "sys_exit") -> int:
         """Note a program."""
-        return self._note("program", code, kind, tracepoint)
+        return self._note(_Program(code, kind, tracepoint, [*map_places(code)]))
 
     def close(self, descriptor: int) -> None:
         """Do nothing: all maps are closed at the end."""
 
-    def _note(self, name: str, *arguments: Any) -> int:
-        self._steps.append((name, [*arguments]))
-        return len(self._steps) - 1
-
-    def steps(self) -> list[tuple[str, list[Any]]]:
-        """Return what was noted; where programs name maps is told beside their instructions."""
-        for name, arguments in self._steps:
-            if name == "program":
-                arguments.append([*map_places(arguments[0])])
-        return self._steps
+    def _note(self, step: _Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
 
 
 class _Steps:
@@ -137,13 +174,19 @@ class _Steps:
         self._place = 0
         self._left = b""
         self._inflate = zlib.decompressobj()
+        self._room = _MOST_OF_ALL
 
-    def following(self) -> tuple[str, list[Any]]:
+    def following(self) -> _Step:
         """Return the next step.
 
-        :raises ValueError: there is none.
+        :raises ValueError: there is none, or it is too long.
         """
-        return _decode_step(self._bytes(*_SIZE.unpack(self._bytes(_SIZE.size))))
+        (size,) = _SIZE.unpack(self._bytes(_SIZE.size))
+        self._room -= size
+        if size > _MOST or self._room < 0:
+            raise ValueError(f"a step of {size} bytes, or too many")
+        step: _Step = _decode_step(self._bytes(size))
+        return step
 
     def _bytes(self, count: int) -> bytes:
         found = bytearray()
@@ -171,17 +214,12 @@ class Making:
 
     def __init__(self, written: Written, place: FilterPlace, *, processes: bool) -> None:
         self._written = written
-        kernel = place.kernel
-        self._call: Mapping[str, Callable[..., int]] = {
-            "hash": kernel.hash,
-            "trie": kernel.trie,
-            "table": kernel.table,
-            "program": kernel.program,
-        }
+        self._kernel = place.kernel
         self._given = [place.map_fd(name) for name in written.given]
         self._wanted = [one for one in written.programs if processes or one[0] == OF_CALLS_MAP]
         self._needed = {number for *_, number in self._wanted}
         self._made: dict[int, int] = {}
+        self._programs: set[int] = set()
         self._next = 0
         self._steps = _Steps(written.steps)
 
@@ -193,29 +231,42 @@ class Making:
         """
         end = time.monotonic() + seconds
         while self._next < self._written.count:
-            self._step(self._next, *self._steps.following())
+            self._step(self._next, self._steps.following())
             self._next += 1
             if time.monotonic() >= end:
                 return None
+        if not self._needed <= self._programs:
+            raise ValueError("a filter is no program")
         return Filters(
             {(name, index): self._made[number] for name, index, number in self._wanted}, self._written.weaker
         )
 
-    def _step(self, number: int, name: str, arguments: list[Any]) -> None:
-        if name == "program":
-            if number not in self._needed:
-                return
-            code, kind, tracepoint, places = arguments
-            arguments = [self._with_maps(code, places), kind, tracepoint]
-        self._made[number] = self._call[name](*arguments)
+    def _step(self, number: int, step: _Step) -> None:
+        kernel = self._kernel
+        match step:
+            case _Hash():
+                self._made[number] = kernel.hash(step.keys, step.size)
+            case _Trie():
+                self._made[number] = kernel.trie(step.prefixes, step.size)
+            case _Table():
+                self._made[number] = kernel.table(step.value)
+            case _Program() if number in self._needed:
+                self._made[number] = kernel.program(self._with_maps(step), step.kind, step.tracepoint)
+                self._programs.add(number)
 
-    def _with_maps(self, code: bytes, places: Iterable[tuple[int, int]]) -> bytes:
-        named = bytearray(code)
-        for place, number in places:
-            descriptor = self._given[-1 - number] if number < 0 else self._made[number]
-            NUMBER.pack_into(named, place, descriptor)
-        whole = bytes(named)
-        if {place for place, _ in map_places(whole)} != {place for place, _ in places}:
+    def _with_maps(self, program: _Program) -> bytes:
+        if program.kind not in _KINDS or program.tracepoint not in _TRACEPOINTS:
+            raise ValueError("a filter is for something else")
+        named = bytearray(program.code)
+        try:
+            for place, number in program.places:
+                descriptor = self._given[-1 - number] if number < 0 else self._made[number]
+                NUMBER.pack_into(named, place, descriptor)
+            whole = bytes(named)
+            found = {place for place, _ in map_places(whole)}
+        except (LookupError, struct.error) as error:
+            raise ValueError(f"a filter is damaged: {error}") from error
+        if found != {place for place, _ in program.places} or not _LOADED.issuperset(loads(whole)):
             raise ValueError("a filter names maps that are none of its own")
         if not HELPERS.issuperset(calls(whole)):
             raise ValueError("a filter calls what no filter calls")
@@ -231,4 +282,4 @@ class Making:
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Written).decode
-_decode_step: Final = msgspec.msgpack.Decoder(tuple[str, list[Any]]).decode
+_decode_step: Final[Any] = msgspec.msgpack.Decoder(_Step).decode
