@@ -27,6 +27,8 @@ class Loader:
 
     def prepare_ahead(self, link, asked, cache):
         """Send what this process has."""
+        if self.settings.get("waits"):
+            asked(None)
         if self.settings["fails"]:
             raise SourceError("there is no such kernel")
         if self.settings.get("stops"):
@@ -116,6 +118,19 @@ def test_a_source_that_is_not_opened(ahead, loop):
     while any(pid in own_children() for pid in pids):
         loop.turn()
     assert [] == [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_the_end_of_a_run(ahead, loop):
+    """Those that have not ended are ended with it, and no descriptor is left, whether a start came so far or not."""
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    pids = [begin(ahead, source, waits=True) for source in ("one", "two")]
+    ahead.leave({"one"}, loop)
+    pids.append(begin(ahead, "three", waits=True))
+    ahead.close()
+
+    assert [] == [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert "nobody" == taken(ahead, "three")
+    assert before == len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 def test_one_that_is_stopped(ahead, loop):

@@ -59,10 +59,14 @@ def run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOption
     :param again: returns what reads them for a reload, and compares them with those in a memfd.
     :raises FalcohostError: it cannot start, or failed.
     """
+    with contextlib.closing(Ahead()) as ahead:
+        _run_agent(reader, again, options, ahead)
+
+
+def _run_agent(reader: Reader, again: Callable[[int], Load], options: AgentOptions, ahead: Ahead) -> None:
     notify = from_environment()
     inherit_orphans()
     found = left(notify)
-    ahead = Ahead()
     handed = reader.wait(notify.alive, functools.partial(_begin, ahead, found), ahead.tell, _WHATEVER_IS_CONFIGURED)
     assignment = handed.assignment
     take_precedence(assignment.nice)

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,28 @@ def test_no_rules_for_system_calls(tmp_path, root, bpf, monkeypatch):
     finally:
         agent.kill()
     assert "falcohost_syscall" not in agent.log
+
+
+FAILING = """
+import os, sys
+from pathlib import Path
+from falcohost.cli.app import cli
+from falcohost.errors import FalcohostError
+
+try:
+    cli(["run", "-r", sys.argv[1]])
+except FalcohostError as error:
+    print(error)
+    print("children:", *Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+"""
+
+
+def test_a_start_that_fails_leaves_no_process(tmp_path):
+    """Who runs the command in a process that goes on, as tests do, has nothing that loads ahead beside it."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(folder=tmp_path).replace("fd.name", "fd.nmae"))
+
+    done = subprocess.run([sys.executable, "-c", FAILING, rules], capture_output=True, text=True, check=True)
+
+    assert "unknown field fd.nmae" in done.stdout
+    assert "children:" == done.stdout.splitlines()[-1]

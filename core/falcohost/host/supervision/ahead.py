@@ -29,7 +29,7 @@ class _Preparing(Struct, frozen=True):
 
 
 class Ahead:
-    """The processes by source. They end by themselves."""
+    """The processes by source. They end by themselves; close it at the end of a run."""
 
     def __init__(self) -> None:
         self._preparing: dict[str, _Preparing] = {}
@@ -86,8 +86,22 @@ class Ahead:
                 if os.waitid(os.P_PID, one.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None:
                     os.kill(one.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """End those that still run, with a run or a start that ends before they do."""
+        for one in self._running:
+            os.kill(one.pid, signal.SIGKILL)
+            self._forget(one)
+        for one in self._preparing.values():
+            one.link.close()
+        self._running.clear()
+        self._preparing.clear()
+
     def _reap(self, one: _Preparing, loop: Loop) -> None:
         self._running.remove(one)
         loop.forget(one.ended)
+        self._forget(one)
+
+    @staticmethod
+    def _forget(one: _Preparing) -> None:
         reaped(one.pid)
         os.close(one.ended)
