@@ -9,9 +9,11 @@ changed. See :mod:`falcohost.host.running_code`. Needs root, and Python 3.12 or 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import mmap
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -28,6 +30,7 @@ from against import CORPUS, HERE
 from overhead import tree
 
 FILE: Final = "running_code.txt"
+DEFINE: Final = "# Functions that its modules define: "
 HEAD: Final = "# Which functions run in which process: written by script/bench running_code.\n"
 #: The packages that have a file, and where the first one is: it has what belongs to no other.
 PACKAGES: Final = {
@@ -197,11 +200,19 @@ def write(ran: dict[tuple[str, str], str]) -> None:
             root = module.partition(".")[0]
             if (root if root in PACKAGES else "falcohost") == package:
                 sections[process][module].add(name)
-        text = HEAD
+        listed = {module for those in sections.values() for module in those if module.partition(".")[0] == package}
+        text = HEAD + f"{DEFINE}{sum(map(functions, listed))}\n"
         for process in sorted(sections):
             text += f"\n[{process}]\n"
             text += "".join(f"{one} {' '.join(sorted(names))}\n" for one, names in sorted(sections[process].items()))
         (HERE / folder / FILE).write_text(text)
+
+
+def functions(module: str) -> int:
+    """Return how many functions *module* defines, by which a test tells when the files are to be written anew."""
+    found = importlib.util.find_spec(module)
+    assert found is not None and found.origin is not None
+    return len(re.findall(r"^ *(?:async )?def ", Path(found.origin).read_text(), re.MULTILINE))
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
 """Code that runs is laid side by side before the forks, so that each copies few pages of it."""
 
 import importlib
+import importlib.util
 import json
+import re
 import subprocess
 import sys
 from types import CodeType, ModuleType
@@ -232,6 +234,18 @@ def test_what_the_files_name(package):
 
     assert 20 < len(named)
     assert 0.1 * len(named) >= len(missing), missing
+
+
+@pytest.mark.parametrize("package", ["falcohost", "falcohost_syscall", "falcohost_containers"])
+def test_how_much_the_files_do_not_know(package):
+    """The modules that the files name define about as many functions as when script/bench running_code wrote them."""
+    text = (running_code.Path(importlib.import_module(package).__file__).parent / FILE).read_text()
+    named = {name for _, name, _ in parsed(text) if name.partition(".")[0] == package}
+    sources = [running_code.Path(importlib.util.find_spec(name).origin).read_text() for name in named]
+    now = sum(len(re.findall(r"^ *(?:async )?def ", source, re.MULTILINE)) for source in sources)
+    before = int(re.search(r"^# Functions that its modules define: (\d+)$", text, re.MULTILINE)[1])
+
+    assert 0.1 * before >= abs(now - before)
 
 
 def functions(module: ModuleType) -> set[str]:
