@@ -8,7 +8,7 @@ import pytest
 
 from falcohost.host import parcels
 from falcohost.host.kept_descriptors import Kept
-from falcohost.host.supervision.keeping import VARIABLE, Keeping, left
+from falcohost.host.supervision.keeping import VARIABLE, Keeping, left, let_go_of_passed
 from falcohost.host.supervision.notify import Notify
 from falcohost.testing.shortages import no_free_descriptor
 
@@ -92,7 +92,7 @@ def start(systemd, monkeypatch):
         stored = systemd.look().stored
         monkeypatch.setattr(
             "falcohost.host.supervision.keeping._from_systemd",
-            lambda variables: [(os.dup(descriptor), name) for name, descriptor in stored.items()],
+            lambda variables, main: [(os.dup(descriptor), name) for name, descriptor in stored.items()],
         )
         return left(notify, {})
 
@@ -166,6 +166,20 @@ def test_through_an_execution():
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(number)
     assert not any(os.get_inheritable(one) for one in found["one"].kept.descriptors["files"])
+
+
+def test_a_fork_that_has_no_use_for_it():
+    """What reads the configuration lets go of what was left; it stays with the process that it was left for."""
+    keeping = Keeping(Notify(), {})
+    parcel = keeping.for_execution([source("one", kept(b"1"))])
+    number = int(parcel.partition("=")[0])
+    pid = os.fork()
+    if pid == 0:
+        let_go_of_passed({VARIABLE: parcel}, os.getppid())
+        os._exit(os.path.exists(f"/proc/self/fd/{number}"))  # noqa: PTH110
+
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert {"one": [b"1"]} == files(left(Notify(), {VARIABLE: parcel}))
 
 
 @pytest.mark.parametrize(

@@ -296,6 +296,9 @@ TRIES = {
     "change a file": lambda folder: (folder / "old").open("a"),
     "remove a file": lambda folder: (folder / "old").unlink(),
     "cut a file": lambda folder: os.truncate(folder / "old", 0),
+    "let others write": lambda folder: (folder / "old").chmod(0o666),
+    "have others run it as root": lambda folder: os.fchmod(os.open(folder / "old", os.O_RDONLY), 0o4755),
+    "give it away": lambda folder: os.chown(folder / "old", 1, 1),
     "write to another's memory": lambda folder: Path(f"/proc/{os.getppid()}/mem").open("wb"),  # noqa: SIM115
     "change its user": lambda folder: os.setresuid(61184, 61184, 61184),
     "change the root": lambda folder: os.chroot("/"),

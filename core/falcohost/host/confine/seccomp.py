@@ -44,23 +44,33 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def restrict(needs: frozenset[str], *, log: bool = False, also: str = "", refuse: bool = False) -> None:
+def restrict(
+    needs: frozenset[str], *, log: bool = False, also: str = "", without: str = "", refuse: bool = False
+) -> None:
     """Allow this process, with all its threads, only the system calls that jobs with these *needs* make.
 
     The process has to have set ``no_new_privs`` before.
 
     :param log: forbidden calls are made, and only logged by the kernel.
-    :param also: names of further system calls that are allowed; *refuse*: forbidden calls fail with EPERM.
+    :param also: names of further system calls that are allowed; *without*: of those that are not, though such jobs make
+        them; *refuse*: forbidden calls fail with EPERM.
     :raises OSError: the kernel has no such filters, or there is none for this machine (ENOSYS).
     """
     machine = this_machine()
     if machine is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    install(program_for(needs, machine, os.getpid(), log=log, also=also, refuse=refuse))
+    install(program_for(needs, machine, os.getpid(), log=log, also=also, without=without, refuse=refuse))
 
 
 def program_for(
-    needs: frozenset[str], machine: Machine, pid: int, *, log: bool = False, also: str = "", refuse: bool = False
+    needs: frozenset[str],
+    machine: Machine,
+    pid: int,
+    *,
+    log: bool = False,
+    also: str = "",
+    without: str = "",
+    refuse: bool = False,
 ) -> bytes:
     """Return the filter of process *pid*."""
     if PROGRAM in needs:
@@ -70,7 +80,7 @@ def program_for(
         other = denied = _LOG if log else _ERRNO | errno.EPERM if refuse else _KILL
         blocks = {name: _checked(conditions, denied) for name, conditions in allowed(needs, pid).items()}
     too_new = _result(_ERRNO | errno.ENOSYS)
-    blocks |= dict.fromkeys(also.split(), _result(_ALLOW))
+    blocks |= dict.fromkeys(also.split(), _result(_ALLOW)) | dict.fromkeys(without.split(), _result(denied))
     # Arguments of these are in memory; libraries use clone and openat then.
     blocks["clone3"] = too_new
     blocks.setdefault("openat2", too_new if PROGRAM not in needs else _result(_ALLOW))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Final
 
 from msgspec import Struct
@@ -122,7 +122,7 @@ def left(notify: Notify, variables: MutableMapping[str, str] = os.environ) -> di
     Descriptors that are something else are let go: none of them gets to a source.
     """
     found: dict[str, Found] = {}
-    passed = [*_from_ourselves(variables), *_from_systemd(variables)]
+    passed = [*_from_ourselves(variables), *_from_systemd(variables, os.getpid())]
     for descriptor, name in sorted(passed, key=lambda one: _number(one[1])):
         try:
             source, kept = parcels.unpacked(descriptor)
@@ -139,6 +139,13 @@ def left(notify: Notify, variables: MutableMapping[str, str] = os.environ) -> di
     return found
 
 
+def let_go_of_passed(variables: Mapping[str, str], main: int) -> None:
+    """Close in a fork of the main process *main* what an earlier supervisor has left for that."""
+    others = dict(variables)
+    for descriptor, _ in [*_from_ourselves(others), *_from_systemd(others, main)]:
+        os.close(descriptor)
+
+
 def _from_ourselves(variables: MutableMapping[str, str]) -> Iterator[tuple[int, str]]:
     """Yield the descriptors that this process had when it executed itself anew."""
     for word in variables.pop(VARIABLE, "").split():
@@ -147,10 +154,10 @@ def _from_ourselves(variables: MutableMapping[str, str]) -> Iterator[tuple[int, 
             yield int(number), name
 
 
-def _from_systemd(variables: MutableMapping[str, str]) -> Iterator[tuple[int, str]]:
-    """Yield the descriptors that systemd passes to this process, and to no other (sd_listen_fds(3))."""
+def _from_systemd(variables: MutableMapping[str, str], main: int) -> Iterator[tuple[int, str]]:
+    """Yield the descriptors that systemd passes to the process *main*, and to no other (sd_listen_fds(3))."""
     pid, count, names = (variables.pop(name, "") for name in _LISTEN)
-    if pid != str(os.getpid()) or not count.isdecimal():
+    if pid != str(main) or not count.isdecimal():
         return
     for descriptor, name in zip(range(_FIRST, _FIRST + min(int(count), _MOST)), names.split(":"), strict=False):
         if _NAME.fullmatch(name) and _is_open(descriptor):

@@ -44,6 +44,7 @@ from falcohost.host.reader_link import (
 )
 from falcohost.host.sealed import unsealed
 from falcohost.host.shortage import no_process, shortage
+from falcohost.host.supervision.keeping import let_go_of_passed
 from falcohost.libc import die_with_parent, name_process
 from falcohost.readable import readable
 
@@ -279,6 +280,7 @@ def _run(load: Load, link: socket.socket, parent: int, stderr: IO[bytes] | None,
     status, teller, dry_run = 1, Teller(link), None
     try:
         name_process(NAME)
+        let_go_of_passed(os.environ, parent)
         restore()
         _take_over(parent, None if stderr is None else stderr.fileno(), {link.fileno(), *keep})
         dry_run = None if stderr is None else DryRun(link.fileno())
