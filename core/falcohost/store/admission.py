@@ -30,6 +30,7 @@ from falcohost.store.outline import (
     UNDECODABLE,
     Known,
     Outline,
+    are_plain,
     outlined,
 )
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
@@ -129,7 +130,10 @@ class Admission:
         """
         self._bound(bodies, metadata, cursor)
         keys = by_key(metadata)
-        return [self._outlined(body, keys) or self._admitted(body, keys) for body in bodies], keys
+        found = [self._outlined(body, keys) for body in bodies]
+        if not are_plain(one for one in found if one is not None):
+            found = [one if one is not None and are_plain((one,)) else None for one in found]
+        return [one or self._admitted(body, keys) for one, body in zip(found, bodies, strict=True)], keys
 
     @staticmethod
     def _bound(bodies: Sequence[bytes], metadata: Sequence[RuleMetadata], cursor: str | None) -> None:

@@ -7,7 +7,8 @@ would be refused there.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -35,6 +36,10 @@ UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
 _Plain: TypeAlias = str | int | float | bool | None
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST)]
 _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=MOST_SUBJECT)]
+
+
+#: Printable ASCII.
+_PLAIN_TEXT: Final = bytes(range(0x20, 0x7F))
 
 
 class _Process(msgspec.Struct, tag="process", gc=False):
@@ -84,7 +89,8 @@ Known: TypeAlias = Alert | Outline
 def outlined(body: bytes, source: str, hostname: str) -> tuple[Outline, int] | None:
     """Return the alert in *body* and the key of its metadata, if it is surely one of this *source* and host.
 
-    Whether its rule has such a priority, tags and metadata remains to be seen.
+    Whether its rule has such a priority, tags and metadata remains to be seen, and whether its texts
+    :func:`are_plain`.
     """
     head = begins(body)
     if head is None or len(body) > MOST_BODY:
@@ -96,21 +102,22 @@ def outlined(body: bytes, source: str, hostname: str) -> tuple[Outline, int] | N
             _decode_read(one.read)
     except UNDECODABLE:
         return None
-    before, message, end = one.output, one.message, BEFORE_MESSAGE[one.priority]
+    before, end = one.output, BEFORE_MESSAGE[one.priority]
     if (
         one.source == source
         and one.hostname == hostname
         and not one.depth
-        and one.id.isprintable()
         and at == len(before) <= MOST_BEFORE + len(end)
         and before.endswith(end)
-        and before.isascii()
-        and before.isprintable()
-        and message.isascii()
-        and message.isprintable()
     ):
         return one, key
     return None
+
+
+def are_plain(some: Iterable[Outline]) -> bool:
+    """Return whether ids and lines of *some* alerts have nothing but printable ASCII. To ask for many takes less."""
+    text = "".join([part for one in some for part in (one.id, one.output, one.message)])
+    return text.isascii() and not text.encode().translate(None, _PLAIN_TEXT)
 
 
 def whole(known: Known, body: bytes) -> Alert:
