@@ -16,6 +16,7 @@ from disks import Disk
 
 from falcohost.host.storing.process import DAMAGED, DELETED
 from falcohost.host.supervision.lagging import UNWRITTEN, WRITES
+from falcohost.store.database import PAGE
 from falcohost.testing import skip_or_fail
 from falcohost.testing.receiver import Receiver
 from falcohost.testing.waiting import wait_until
@@ -28,7 +29,7 @@ def disk(module_home):
         skip_or_fail("bpf", "only root can make a small file system")
     folder = Path(tempfile.mkdtemp(prefix="falcohost-disk-"))
     folder.chmod(0o755)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=755", "tmpfs", folder], check=True)
     receiver = Receiver()
     try:
         yield Disk(module_home, folder, receiver)
@@ -89,10 +90,10 @@ def test_torn_pages(disk):
     path = disk.state / "state.db"
     with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    pages = path.stat().st_size // 4096
+    pages = path.stat().st_size // PAGE
     with path.open("r+b") as file:
-        file.seek(pages // 2 * 4096)
-        file.write(bytes(4096) * (pages // 4))
+        file.seek(pages // 2 * PAGE)
+        file.write(bytes(PAGE) * (pages // 4))
     disk.told(DAMAGED)
     wanted = set(disk.goes_on()[-5:])
 

@@ -8,7 +8,7 @@ import pytest
 from falcohost.store import ahead
 from falcohost.store.ahead import FIRST, Ahead
 from falcohost.store.arrival import Arrival
-from falcohost.store.database import WAL_SIZE, connect
+from falcohost.store.database import PAGE, WAL_SIZE, connect
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
@@ -108,7 +108,7 @@ def test_no_room(path, monkeypatch):
     append(store, 101)
 
     assert 0 <= after - before < 100_000
-    assert 0 == (after - 32) % 4120
+    assert 0 == (after - 32) % (PAGE + 24)
     assert FIRST + 1 == store.last
     store.close()
 

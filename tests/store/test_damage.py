@@ -9,6 +9,7 @@ import pytest
 from falcohost.alert import NO_METADATA, RuleMetadata
 from falcohost.store import scrub
 from falcohost.store.arrival import Arrival
+from falcohost.store.database import PAGE
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
 from falcohost.testing.outputs import alert
@@ -18,8 +19,6 @@ SIZES = {"small": 500, "large": 2_500}
 
 #: How many seconds it may take until a file of these sizes has been read once.
 SECONDS = (scrub.SLICES + 2) * scrub.PAUSE
-
-PAGE = 4096
 
 
 def fill(store, path, count):

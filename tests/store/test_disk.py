@@ -5,6 +5,7 @@ import sqlite3
 import msgspec
 
 from falcohost.store.arrival import Arrival
+from falcohost.store.database import PAGE
 from falcohost.store.limits import Limits
 from falcohost.store.room import give_back
 from falcohost.store.store import Store
@@ -158,8 +159,8 @@ def test_a_file_that_breaks_while_it_is_used(store, path, clock, arrival, names)
     store.answer("consumer", 400, state=b"state")
     store._disk.query("PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (path.stat().st_size - 4096))
+        file.seek(PAGE)
+        file.write(b"\xff" * (path.stat().st_size - PAGE))
     store._disk.query("PRAGMA shrink_memory")
 
     store.append([arrival("new", cursor="1")])

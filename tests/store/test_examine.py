@@ -10,6 +10,7 @@ import pytest
 from falcohost.alert import Priority
 from falcohost.errors import StateError
 from falcohost.store.arrival import Arrival
+from falcohost.store.database import PAGE
 from falcohost.store.examine import Mark, Part, overview, problems, repair
 from falcohost.store.limits import Limits
 from falcohost.store.store import Store
@@ -34,9 +35,9 @@ def damage(path, share):
     """Overwrite some of the pages behind the first ones with noise; return how many."""
     chance = random.Random(5)
     data = bytearray(path.read_bytes())
-    pages = [at for at in range(16 * 4096, len(data), 4096) if chance.random() < share]
+    pages = [at for at in range(16 * PAGE, len(data), PAGE) if chance.random() < share]
     for at in pages:
-        data[at : at + 4096] = chance.randbytes(4096)
+        data[at : at + PAGE] = chance.randbytes(PAGE)
     path.write_bytes(data)
     return len(pages)
 
@@ -93,7 +94,7 @@ def test_a_damaged_store(filled, path, clock, names, share):
     again.close()
     assert kept == sorted(set(kept), key=int)
     assert (len(kept), 5000, 0) == (done.alerts, done.alerts + done.unreadable, done.missing)
-    pages = len(before) / 4096
+    pages = len(before) / PAGE
     assert len(kept) > 5000 * (1 - 3 * noise / pages)
 
 
@@ -101,7 +102,7 @@ def emptied(path, share):
     """Have some of the pages with many rows say that they have one, which is no error for who reads them."""
     chance = random.Random(7)
     data = bytearray(path.read_bytes())
-    leaves = [at for at in range(4096, len(data), 4096) if data[at] == 0x0D and data[at + 4] > 5]
+    leaves = [at for at in range(PAGE, len(data), PAGE) if data[at] == 0x0D and data[at + 4] > 5]
     for at in leaves[2:-2]:
         if chance.random() < share:
             data[at + 3 : at + 5] = b"\0\1"
@@ -179,8 +180,8 @@ def test_the_last_page_is_damaged(filled, path):
         except sqlite3.OperationalError as error:
             pytest.skip(f"this SQLite cannot say which pages are whose: {error}")
     with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(bytes(4096))
+        file.seek((page - 1) * PAGE)
+        file.write(bytes(PAGE))
 
     assert 4900 < repair(path.parent).alerts < 5000
 

@@ -8,6 +8,7 @@ import pytest
 from falcohost.alert import RuleMetadata
 from falcohost.store.arrival import Arrival
 from falcohost.store.body import encode
+from falcohost.store.database import PAGE
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import by_key
@@ -102,8 +103,8 @@ def test_a_file_that_was_begun_anew_has_them(store, path, clock):
         store.append([Arrival("test", [of_rule("a", begin + number) for number in range(250)])])
     store._disk.query("PRAGMA wal_checkpoint(TRUNCATE)")
     with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (path.stat().st_size - 4096))
+        file.seek(PAGE)
+        file.write(b"\xff" * (path.stat().st_size - PAGE))
     store._disk.query("PRAGMA shrink_memory")
     store.append([Arrival("test", [of_rule("a", 500)])])
     clock.advance(1)

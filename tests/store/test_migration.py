@@ -1,5 +1,6 @@
 """Files of earlier versions: a store opens them and loses nothing; those of later ones are left alone."""
 
+import contextlib
 import sqlite3
 import stat
 
@@ -10,7 +11,7 @@ from falcohost.alert import RuleMetadata
 from falcohost.errors import StateError
 from falcohost.store.arrival import Arrival
 from falcohost.store.body import encode
-from falcohost.store.database import SCHEMA
+from falcohost.store.database import PAGE, SCHEMA, connect, one
 from falcohost.store.history import History, Wanted
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import key_of
@@ -202,3 +203,11 @@ def test_a_file_that_others_may_read_is_closed(path_3):
     store.append([])
 
     assert [0o600] * 3 == [stat.S_IMODE(file.stat().st_mode) for file in sorted(path_3.parent.glob("state.db*"))]
+
+
+def test_pages(path, tmp_path):
+    """A new file has larger pages than one of a former version, which keeps its own; the logs of both are as long."""
+    for file, size in ((path, 4096), (tmp_path / "new.db", PAGE)):
+        with contextlib.closing(connect(file)) as connection:
+            assert size == one(connection, "PRAGMA page_size")
+            assert 16_384_000 == size * one(connection, "PRAGMA wal_autocheckpoint")

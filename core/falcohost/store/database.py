@@ -23,16 +23,21 @@ READABLE = (1, 2, 3, 4, 5, 6, 7)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
-#: Pages in the WAL, of 4 KiB, from which on it is copied into the file. Ids are random, and so are the pages of their
+#: Bytes of a page in a new file; one of a former version keeps its pages of 4 KiB. Each page that is written takes two
+#: calls of the kernel, and a page of 4 KiB has room for four alerts. With larger pages a single alert takes more of the
+#: disk: what is written for it is whole pages, of the alerts, of the index and of cursors.
+PAGE = 8192
+
+#: Bytes of pages in the WAL from which on it is copied into the file. Ids are random, and so are the pages of their
 #: index that a transaction changes. The more transactions there are between two copies, the fewer pages are copied.
-_CHECKPOINT = 4000
+_CHECKPOINT = 16_384_000
 
 #: Bytes of the WAL that stay when it is begun anew: it has more after transactions that were large, or while somebody
 #: reads for long.
 _WAL_KEPT = 24 << 20
 
-#: How long the WAL becomes: with so many pages, each with 24 bytes before it, and what the last transaction adds.
-WAL_SIZE = _CHECKPOINT * (4096 + 24) + (1 << 20)
+#: How long the WAL becomes: with these pages, each with 24 bytes before it, and what the last transaction adds.
+WAL_SIZE = _CHECKPOINT // 4096 * (4096 + 24) + (1 << 20)
 
 #: So many corrupt files stay beside the database, each as large as it was.
 MOST_BROKEN = 3
@@ -256,13 +261,14 @@ def _prepared(name: str, shown: Path | None) -> Connection:
         _make_private(name)
     connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=5, factory=Connection)
     try:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file (falcohost.store.room)
+        connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # likewise (falcohost.store.room)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         connection.execute("PRAGMA synchronous = NORMAL")
         # For each page that a statement changes, its content before, in case the statement fails.
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT // one(connection, 'PRAGMA page_size')}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StateError(

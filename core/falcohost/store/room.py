@@ -14,8 +14,8 @@ from falcohost.store.database import one
 #: The part of the limit that may be free: a check deletes less than that at once.
 _PART: Final = 4
 
-#: Pages, of 4 KiB, that are given back at once, which takes a few milliseconds.
-_PAGES: Final = 512
+#: Bytes of pages that are given back at once, which takes a few milliseconds.
+_AT_ONCE: Final = 2 << 20
 
 
 def give_back(connection: sqlite3.Connection, megabytes: int) -> bool:
@@ -23,8 +23,8 @@ def give_back(connection: sqlite3.Connection, megabytes: int) -> bool:
 
     A file that an earlier version has made cannot do that, and stays as it is.
     """
-    most = (megabytes << 20) // _PART // one(connection, "PRAGMA page_size")
-    pages = min(one(connection, "PRAGMA freelist_count") - most, _PAGES)
+    size = one(connection, "PRAGMA page_size")
+    pages = min(one(connection, "PRAGMA freelist_count") - (megabytes << 20) // _PART // size, _AT_ONCE // size)
     if pages <= 0 or not one(connection, "PRAGMA auto_vacuum"):
         return False
     # With execute(), Python 3.11 gives a single page back.
