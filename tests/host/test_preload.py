@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from falcohost.host.preload import _import
+
 IMPORTS = """
 import sys
 import falcohost.cli.plain, falcohost.cli.ending, falcohost.cli.start, falcohost.host.agent
@@ -32,3 +34,11 @@ def imported():
     """Return the modules that the supervisor has imported when it forks the processes."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
     return done.stdout.split()
+
+
+def test_a_module_that_exits(tmp_path, monkeypatch):
+    """It is left to the process that needs it, as any other that cannot be imported, and the supervisor goes on."""
+    (tmp_path / "a_module_that_exits.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    _import(["a_module_that_exits", "no_such_module_at_all"])

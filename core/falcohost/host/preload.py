@@ -60,5 +60,5 @@ def _import(modules: Iterable[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # some modules run something, and exit then
             log.debug("%s cannot be imported beforehand: %s", name, error)

@@ -119,10 +119,14 @@ def read(data: bytes) -> Asked:
 
     :raises ValueError: it is something else.
     """
+    inflate = zlib.decompressobj()
     try:
-        return _decode(zlib.decompress(data[slice(*_ends(data))]))
+        said = inflate.decompress(data[slice(*_ends(data))], _MOST)
     except zlib.error as error:
         raise ValueError(f"damaged: {error}") from error
+    if not inflate.eof:
+        raise ValueError("it ends early, or is too long")
+    return _decode(said)
 
 
 def takes(data: bytes) -> frozenset[str]:
@@ -164,6 +168,8 @@ def _ends(data: bytes) -> tuple[int, int]:
 
 #: How long the parts are that it takes, and what is asked for, before them.
 _SIZES: Final = struct.Struct("=II")
+#: Most bytes of what is asked for; with the shipped rules it is a hundredth of that.
+_MOST: Final = 64 << 20
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode: Final = msgspec.msgpack.Decoder(Asked).decode
 _encode_parts: Final = msgspec.msgpack.Encoder().encode
