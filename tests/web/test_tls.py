@@ -85,9 +85,9 @@ def test_what_cannot_be_opened(serve, certificates, tmp_path):
 
 def test_without_what_it_needs(serve, monkeypatch):
     """Where the server is not installed, what installs it is told."""
-    for name in [name for name in sys.modules if name.startswith(("tornado", "falcohost.web."))]:
+    for name in [name for name in sys.modules if name.startswith(("httptools", "falcohost.web."))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "tornado", None)
+    monkeypatch.setitem(sys.modules, "httptools", None)
     with pytest.raises(SourceError) as raised:
         serve()
 

@@ -1,7 +1,7 @@
 """Webhooks: building blocks for plugins whose log is sent to them over HTTP. Requests are answered once stored.
 
 A plugin makes a :class:`Listener` from its settings and passes it to a :class:`WebhookInput`, the counterpart of
-:func:`falcohost.jsonlog.file_input` for files. tornado is imported only when a source is opened.
+:func:`falcohost.jsonlog.file_input` for files. The server is imported only when a source is opened.
 """
 
 from falcohost.web.address import Address, is_address, read_address

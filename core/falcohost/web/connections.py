@@ -56,6 +56,7 @@ class Connections:
 
     :param reserves: some senders can show a secret, so that room is reserved for them.
     :param clock: seconds that only rise.
+    :ivar before: called before a connection is chosen to be closed: takes note of answers that are not noted yet.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Connections:
         self._by_stream: dict[object, Connection] = {}
         self._closed = 0
         self._next_message = 0.0
+        self.before: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         """Return how many are open."""
@@ -85,6 +87,7 @@ class Connections:
 
     def arrive(self, host: str, end: Callable[[], None]) -> Connection:
         """Return a new connection from the address *host*, for which others may have been closed."""
+        self.before()
         now = self._clock()
         one = Connection(peer_of(host), end, now, now)
         own = self._peers.get(one.peer, {})
@@ -135,6 +138,7 @@ class Connections:
 
     def free_memory(self, asking: Connection | None) -> bool:
         """Close the oldest other request whose body is arriving without the secret; return whether there was one."""
+        self.before()
         arriving = [one for own in self._peers.values() for one in own if one.drop is not None and one is not asking]
         if not arriving:
             return False
@@ -146,6 +150,7 @@ class Connections:
 
     def sweep(self) -> None:
         """Close connections on which nothing was answered for longer than a request may take in all."""
+        self.before()
         limits = self._limits
         longest = limits.header_time + limits.body_time + 2 * limits.store_time
         before = self._clock() - longest

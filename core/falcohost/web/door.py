@@ -5,14 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import tornado.platform.asyncio  # noqa: F401# tornado imports it later, when its file may no longer be readable
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerConnectionDelegate
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from typing import Any, Protocol
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
@@ -25,58 +19,32 @@ _SWEEP = 5.0
 #: Connections that are accepted before others have their turn.
 _AT_ONCE = 16
 
-#: Bytes that are read ahead from a connection.
-_AHEAD = 96 << 10
 
-#: Bytes that are read from a connection at a time.
-_CHUNK = 48 << 10
+class Serves(Protocol):
+    """Serves connections."""
 
+    def serve(self, one: Connection, connection: socket.socket, address: Any) -> None:
+        """Serve *connection*, which *one* stands for, and set what closes it."""
 
-class _Server(HTTPServer):
-    """Tells the table of connections when one has ended."""
-
-    connections: Connections
-
-    def on_close(self, server_conn: Any) -> None:
-        """Forget a connection that has ended."""
-        self.connections.detach(server_conn.stream)
-        super().on_close(server_conn)
-
-
-class _Closes(IOStream):
-    """Reads no further request from its buffer once it is closed, as tornado's would."""
-
-    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
-        """Read the headers of the next request.
-
-        :raises StreamClosedError: the connection is closed.
-        """
-        if self.closed():
-            raise StreamClosedError(real_error=self.error)
-        return super().read_until_regex(regex, max_bytes)
-
-
-class _ClosesTLS(_Closes, SSLIOStream):
-    """The same over TLS."""
+    async def close(self) -> None:
+        """End all connections after their answers are sent."""
 
 
 class Door:
-    """Lets connections in to *entrance*: makes room for them, and does the TLS handshake.
+    """Lets connections in to *server*: makes room for them, and does the TLS handshake.
 
     :param refusals: counts those that are turned away.
-    :param largest_body: size of the largest body of a request, unless its handler allows more.
     :param proves: whoever has done the handshake has shown a certificate.
     """
 
     def __init__(
         self,
-        entrance: HTTPServerConnectionDelegate,
+        server: Serves,
         tls: ssl.SSLContext | None,
         limits: WebLimits,
         connections: Connections,
         refusals: Refusals,
         *,
-        largest_body: int,
         proves: bool = False,
     ) -> None:
         self._tls = tls
@@ -84,7 +52,7 @@ class Door:
         self._connections = connections
         self._refusals = refusals
         self._proves = proves
-        self._server = _limited(entrance, tls, limits, connections, largest_body)
+        self._server = server
         self._threads = ThreadPoolExecutor(THREADS, "handshakes")
         self._handshakes: set[asyncio.Task[None]] = set()
 
@@ -101,8 +69,7 @@ class Door:
         """Serve a new connection."""
         host = address[0] if isinstance(address, tuple) else "(local)"
         if self._tls is None:
-            stream = _Closes(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
-            self._serve(self._connections.arrive(host, stream.close), stream, address)
+            self._server.serve(self._connections.arrive(host, connection.close), connection, address)
             return
         connection.setblocking(False)
         wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -119,15 +86,11 @@ class Door:
 
     async def close(self) -> None:
         """End all connections after their answers are sent."""
-        await self._server.close_all_connections()
+        await self._server.close()
         self._connections.close()
         if self._handshakes:
             await asyncio.wait(self._handshakes)
         self._threads.shutdown()
-
-    @property
-    def _buffer(self) -> int:
-        return max(_AHEAD, self._limits.header)
 
     async def _shake(self, one: Connection, connection: ssl.SSLSocket, address: Any) -> None:
         if not await shaken(connection, self._limits.header_time, self._threads):
@@ -135,31 +98,6 @@ class Door:
             self._refusals.turn_away(BAD_HANDSHAKE)
             connection.close()
             return
-        stream = _ClosesTLS(connection, max_buffer_size=self._buffer, read_chunk_size=_CHUNK)
-        one.end = stream.close
         if self._proves:
             self._connections.prove(one)
-        self._serve(one, stream, address)
-
-    def _serve(self, one: Connection, stream: IOStream, address: Any) -> None:
-        self._connections.attach(one, stream)
-        self._server.handle_stream(stream, address)
-
-
-def _limited(
-    entrance: HTTPServerConnectionDelegate,
-    tls: ssl.SSLContext | None,
-    limits: WebLimits,
-    connections: Connections,
-    body: int,
-) -> _Server:
-    server = _Server(
-        entrance,
-        protocol="http" if tls is None else "https",
-        max_header_size=limits.header,
-        max_body_size=body,
-        idle_connection_timeout=limits.header_time,
-        body_timeout=limits.body_time,
-    )
-    server.connections = connections
-    return server
+        self._server.serve(one, connection, address)

@@ -51,7 +51,7 @@ class Secret:
         if self.token is None:
             return True
         scheme, _, shown = (authorization or "").partition(" ")
-        sent = shown.strip().encode("latin-1", "replace")  # as tornado decodes headers
+        sent = shown.strip().encode("latin-1", "replace")  # as headers are decoded
         return hmac.compare_digest(sent, self.token) and scheme.lower() == _SCHEME
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import functools
 import socket
 import ssl
 import threading
 
 from falcohost.web.door import Door
-from falcohost.web.handler import Desk, Entrance
+from falcohost.web.handler import Desk, WebhookRequest
+from falcohost.web.serving import Links
 
 #: Seconds for sending the last answers when the listener is closed.
 FAREWELL = 1.0
-
-#: Largest body of a request to another path.
-_ELSEWHERE = 64 << 10
 
 
 class Server:
@@ -54,21 +52,14 @@ class Server:
             listening.close()
 
     def _run(self) -> None:
-        logging.getLogger("tornado").setLevel(logging.CRITICAL)  # senders' mistakes do not belong in our log
         self._loop.run_until_complete(self._serve())
         self._loop.close()
 
     async def _serve(self) -> None:
         desk = self._desk
-        door = Door(
-            Entrance(self._path, desk),
-            self._tls,
-            desk.limits,
-            desk.connections,
-            desk.refusals,
-            largest_body=_ELSEWHERE,
-            proves=desk.secret.client_ca is not None,
-        )
+        links = Links(functools.partial(WebhookRequest, self._path, desk), desk.limits, desk.connections)
+        proves = desk.secret.client_ca is not None
+        door = Door(links, self._tls, desk.limits, desk.connections, desk.refusals, proves=proves)
         for listening in self._listening:
             self._loop.add_reader(listening, door.accept, listening)
         sweeping = asyncio.create_task(door.sweep())

@@ -20,6 +20,7 @@ from falcohost.log import log
 from falcohost.outputs.lines import ShortWrite, write_all
 from falcohost.web.connections import Connections
 from falcohost.web.door import Door
+from falcohost.web.pages import Pages
 
 #: Largest body of a request: none has one.
 _BODY = 1024
@@ -55,7 +56,8 @@ class Serving:
         connections = Connections("webserver", LIMITS, refusals, reserves=False)
         self._desk.connections = connections
         app = application(self._desk)
-        return Door(app, self._opened.tls, LIMITS, connections, refusals, largest_body=_BODY)
+        pages = Pages(app, self._opened.tls, LIMITS, connections, largest_body=_BODY)
+        return Door(pages, self._opened.tls, LIMITS, connections, refusals)
 
     def _say(self, message: msgspec.Struct) -> None:
         self._supervisor.send(message)
