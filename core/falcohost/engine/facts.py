@@ -30,7 +30,7 @@ class RuleFacts(msgspec.Struct, frozen=True):
 
 
 #: Facts by the names of rules.
-Facts: TypeAlias = Mapping[str, RuleFacts]
+FactsByRule: TypeAlias = Mapping[str, RuleFacts]
 
 
 def facts_of(rules: Iterable[Rule]) -> dict[str, RuleFacts]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.engine.facts import FactsByRule, RuleFacts
 from falcohost.host.sealed import read_sealed
 from falcohost.host.stamps import Stamp, Stamps
 from falcohost.outputs.redaction_settings import Redaction
@@ -146,7 +146,7 @@ class Assignment(msgspec.Struct, frozen=True):
         return dict.fromkeys(self.outputs, False) | dict.fromkeys(self.subscribers, True)
 
     @property
-    def facts(self) -> dict[str, Facts]:
+    def facts(self) -> dict[str, FactsByRule]:
         """Return the facts of each source's rules."""
         return {source.name: source.rules for source in self.sources}
 

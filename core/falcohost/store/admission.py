@@ -15,7 +15,7 @@ import msgspec
 
 from falcohost.alert import BEFORE_MESSAGE, Alert, RuleMetadata
 from falcohost.clock import SYSTEM, Clock
-from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.engine.facts import FactsByRule, RuleFacts
 from falcohost.engine.texts import printable, printable_lines
 from falcohost.store.body import MOST_BODY, decode
 from falcohost.store.cut import MOST_FIELDS
@@ -81,15 +81,15 @@ class Admission:
     :param facts: the facts of the source's rules.
     """
 
-    def __init__(self, source: str, hostname: str, facts: Facts, clock: Clock = SYSTEM) -> None:
+    def __init__(self, source: str, hostname: str, facts: FactsByRule, clock: Clock = SYSTEM) -> None:
         self.source = source
         self._hostname = hostname
         self._clock = clock
-        self._newest: Facts = facts
-        self._former: dict[int, tuple[Facts, float]] = {}
+        self._newest: FactsByRule = facts
+        self._former: dict[int, tuple[FactsByRule, float]] = {}
         self._number = 0
 
-    def renew(self, number: int, facts: Facts) -> None:
+    def renew(self, number: int, facts: FactsByRule) -> None:
         """Admit alerts of the rules of reload *number* as well, since the worker may switch to them at any time."""
         self._forget()
         self._former[self._number] = self._newest, math.inf

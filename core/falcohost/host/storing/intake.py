@@ -12,7 +12,7 @@ import msgspec
 from falcohost.alert import Alert, Priority
 from falcohost.clock import SYSTEM, Clock
 from falcohost.engine.alerts import INTERNAL, AlertMaker
-from falcohost.engine.facts import Facts
+from falcohost.engine.facts import FactsByRule
 from falcohost.host.storing.aside import Aside
 from falcohost.host.storing.handled import Caution, Handled
 from falcohost.host.storing.outputs import OutputsLink
@@ -91,7 +91,7 @@ class Intake:
         """Take what arrives on *link*, from the source *name*."""
         self._sources.attach(name, link)
 
-    def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
+    def go_over(self, number: int, facts: Mapping[str, FactsByRule]) -> None:
         """Take alerts of the rules of reload *number* from now on; *facts*: those of each source's rules."""
         for name, of_source in facts.items():
             self._admissions[name].renew(number, of_source)

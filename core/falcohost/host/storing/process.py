@@ -19,7 +19,7 @@ from falcohost import log
 from falcohost.alert import Priority
 from falcohost.counters import from_attributes
 from falcohost.engine.alerts import INTERNAL
-from falcohost.engine.facts import Facts, RuleFacts
+from falcohost.engine.facts import FactsByRule, RuleFacts
 from falcohost.engine.times import rfc3339
 from falcohost.host.channel import Channel
 from falcohost.host.confine.capabilities import close_the_way_back
@@ -76,8 +76,8 @@ class Rules(Struct, frozen=True):
     :ivar former: those before the last reload, which has *number*; the same if there was none.
     """
 
-    former: Mapping[str, Facts]
-    facts: Mapping[str, Facts]
+    former: Mapping[str, FactsByRule]
+    facts: Mapping[str, FactsByRule]
     number: int = 0
 
     def admissions(self, hostname: str) -> dict[str, Admission]:
@@ -355,7 +355,7 @@ def _redactor(redaction: Redaction) -> Redact:
     return Redactor(redaction)
 
 
-def seal_facts(facts: Mapping[str, Facts]) -> int:
+def seal_facts(facts: Mapping[str, FactsByRule]) -> int:
     """Return the descriptor of a sealed memfd with *facts*, for :class:`~falcohost.host.storing.messages.GoOver`."""
     return sealed("falcohost facts", _encode(facts))
 

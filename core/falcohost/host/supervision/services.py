@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from falcohost.agent import Job
 from falcohost.alert import Priority
 from falcohost.engine.alerts import INTERNAL
-from falcohost.engine.facts import Facts
+from falcohost.engine.facts import FactsByRule
 from falcohost.host import wire
 from falcohost.host.delivering import messages as delivering
 from falcohost.host.delivering.process import Ends, OutputsGiven, run_outputs
@@ -57,7 +57,7 @@ class Services:
         self,
         loop: Loop,
         store: StoreGiven,
-        facts: Mapping[str, Facts],
+        facts: Mapping[str, FactsByRule],
         outputs: OutputsGiven,
         internal: InternalLink,
         summary: Summary,
@@ -130,7 +130,7 @@ class Services:
         """Give a duplicate of the descriptor *link*, which leads to a command, to the store."""
         self._store.send(storing.AttachClient(), link)
 
-    def go_over(self, number: int, facts: Mapping[str, Facts]) -> None:
+    def go_over(self, number: int, facts: Mapping[str, FactsByRule]) -> None:
         """Have the store take alerts of new rules; *facts*: those of reload *number*, by source."""
         self._rules = Rules(self._rules.facts, facts, number)
         memfd = seal_facts(facts)
