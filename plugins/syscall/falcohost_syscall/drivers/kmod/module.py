@@ -14,6 +14,8 @@ _MODULES: Final = Path("/sys/module")
 _DEVICES: Final = Path("/dev")
 #: Where modprobe is, also where PATH lacks it.
 _PROGRAMS: Final = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
+#: All that it gets of the environment. It is root, and a variable can name a file with commands to run (modprobe(8)).
+_ENVIRONMENT: Final = {"PATH": ":".join(_PROGRAMS), "LC_ALL": "C"}
 #: Seconds for modprobe.
 _PATIENCE: Final = 60
 
@@ -95,10 +97,14 @@ def _run(program: str, *arguments: str) -> str:
     if path is None:
         return _NO_PROGRAM
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=_PATIENCE, check=False)
+        done = _ended([path, *arguments])
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return (done.stderr.strip() or f"{program} ended with {done.returncode}") if done.returncode else ""
+
+
+def _ended(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False, env=_ENVIRONMENT)
 
 
 def _told(name: str, field: str) -> str:
@@ -106,7 +112,10 @@ def _told(name: str, field: str) -> str:
     path = next((found for folder in _PROGRAMS if os.access(found := f"{folder}/modinfo", os.X_OK)), None)
     if path is None:
         return ""
-    done = subprocess.run([path, "-F", field, name], capture_output=True, text=True, check=False)
+    try:
+        done = _ended([path, "-F", field, name])
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

@@ -49,6 +49,18 @@ def test_what_modprobe_says_leads_to_advice(told, advice):
     assert advice in module._problem("scap", told)
 
 
+def test_modprobe_gets_no_variables(tmp_path, monkeypatch):
+    """Not those of the loader either, whoever has named them: one of modprobe's own would have it run commands."""
+    for name in ("modprobe", "modinfo"):
+        (tmp_path / name).write_text(f"#!/bin/sh\nenv; env >&2; test {name} = modinfo\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(module, "_PROGRAMS", (str(tmp_path),))
+    monkeypatch.setenv("MODPROBE_OPTIONS", "-C /tmp/of-somebody")
+    for said in (module._run("modprobe", "scap"), module._told("scap", "version")):
+        assert "LC_ALL=C" in said
+        assert "MODPROBE_OPTIONS" not in said
+
+
 def test_versions_are_read_from_one_number():
     """The module tells its version as one number of 63 bits."""
     assert "8.0.3" == str(interface.version(8 << 44 | 3))
