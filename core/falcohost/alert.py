@@ -99,6 +99,28 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=
     read: bytes = b""
 
 
+class ShortAlert(msgspec.Struct, omit_defaults=True, gc=False):
+    """An alert without what is known elsewhere: *output* is what stands before the message in its line of text.
+
+    It has the names of :class:`Alert`, in the same order, except for *metadata*, which all alerts of a rule share.
+    """
+
+    id: str
+    rule: str
+    priority: Priority
+    source: str
+    time: int
+    message: str
+    output: str
+    fields: dict[str, object]
+    tags: tuple[str, ...] = ()
+    hostname: str = ""
+    count: int = 1
+    subjects: tuple[Subject, ...] = ()
+    depth: int = 0
+    read: bytes = b""
+
+
 class AlertFormat(Protocol):
     """Formats alerts as configured."""
 

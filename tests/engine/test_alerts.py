@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from world import Happening, rule
 
-from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.alert import MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata, ShortAlert
+from falcohost.engine import per_rule
 from falcohost.engine.alerts import AlertMaker, JsonOptions, encode_json
 from falcohost.subject import ProcessSubject, ResourceSubject, UserSubject
 
@@ -70,6 +71,29 @@ def test_the_options_choose_the_keys(options, keys):
     line = json.loads(encode_json(AlertMaker("host").make(RULE, EVENT), options))
 
     assert keys | {"hostname", "priority", "rule", "source", "time"} == set(line)
+
+
+@pytest.mark.parametrize("iso8601", [True, False])
+def test_a_short_alert_is_the_whole_one_without_what_is_known_elsewhere(iso8601):
+    """It has the same values; the line of text is what stands before the message, and the message."""
+    whole = AlertMaker("host", iso8601=iso8601).make(RULE, EVENT)
+    short, metadata = AlertMaker("host", iso8601=iso8601).short(RULE, EVENT)
+
+    assert whole.metadata == metadata
+    assert whole.output == short.output + short.message
+    same = [name for name in ShortAlert.__struct_fields__ if name != "output"]
+    assert [getattr(whole, name) for name in same] == [getattr(short, name) for name in same]
+    assert {*Alert.__struct_fields__} - {*ShortAlert.__struct_fields__} == {"metadata"}
+
+
+def test_what_is_remembered_of_rules_is_bounded(monkeypatch):
+    """Of many rules it begins anew, and says the same of each."""
+    monkeypatch.setattr(per_rule, "_MOST", 2)
+    maker, rules = AlertMaker("host"), [rule(f"r{number}", "s.text exists", "x=%n.port") for number in range(5)]
+
+    shown = [maker.make(one, EVENT).rule for one in (*rules, *rules)]
+
+    assert [one.name for one in rules] * 2 == shown
 
 
 def test_the_same_event_and_rule_give_the_same_id():

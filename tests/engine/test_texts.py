@@ -3,12 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falcohost.engine.texts import (
     ascii_lower,
     ascii_upper,
     bytes_text,
     escaped_json,
+    is_plain,
     printable,
     printable_lines,
     text_bytes,
@@ -49,6 +52,18 @@ def test_what_is_not_printable_is_replaced(char):
 def test_printable_text_stays():
     """Letters of any script, blanks and punctuation are left alone."""
     assert "a b-é日本😀\u00a0" == printable("a b-é日本😀\u00a0")
+
+
+@given(st.text(st.characters(max_codepoint=0xFF)) | st.text())
+def test_plain_text_is_printable_ascii(text):
+    """Text is plain if all of it is printable ASCII, whatever JSON would escape."""
+    assert (text.isascii() and text.isprintable()) == is_plain(text)
+
+
+def test_what_is_not_plain():
+    """Controls, DEL, other alphabets and lone surrogates are not; quotes and backslashes are."""
+    assert all(map(is_plain, ("", "a b~", 'a "b" \\ /')))
+    assert not any(map(is_plain, ("\x7f", "a\n", '"\x00', "\x7f\\", "é", "\udc80", "\x9b")))
 
 
 def test_lines_stay_lines():

@@ -5,13 +5,14 @@ import threading
 
 import pytest
 
-from falcohost.alert import NO_METADATA, Priority
+from falcohost.alert import NO_METADATA, Priority, ShortAlert
 from falcohost.engine.facts import RuleFacts
 from falcohost.host import data, store_link, wire
 from falcohost.host.outgoing import Outgoing
 from falcohost.host.store_link import StoreLink
 from falcohost.host.uplink import GATHER, LAST, MOST_GATHERED, Uplink
 from falcohost.store.admission import Admission
+from falcohost.store.body import encode
 from falcohost.testing.clock import ManualClock
 from falcohost.testing.outputs import alert
 
@@ -79,6 +80,24 @@ def test_a_batch_is_one_message(link):
 
     link.uplink.flush(None)
     assert [5] == link.arrived
+
+
+def test_an_alert_that_was_not_made_whole_arrives_whole(link):
+    """What is added of a match is the alert of it, at the store."""
+    one = alert("a")
+    known = {name: getattr(one, name) for name in ShortAlert.__struct_fields__}
+
+    class Maker:
+        def short(self, rule, event):
+            assert ("the rule", "the event") == (rule, event)
+            return ShortAlert(**known | {"output": one.output.removesuffix(one.message)}), one.metadata
+
+    link.uplink.adding(Maker())("the rule", "the event")
+    link.uplink.flush(None)
+
+    (message,) = link.messages
+    assert [encode(one)] == message.sent.bodies
+    assert ["id-a"] == [known.id for known in message.alerts]
 
 
 def test_none_waits_long_for_the_end_of_its_batch(link):

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcohost.alert import NO_METADATA, RuleMetadata
-from falcohost.store.body import decode, encode
+from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata, ShortAlert
+from falcohost.store.body import MOST_BODY, decode, encode, encode_short
+from falcohost.store.cut import MOST_FIELDS
 from falcohost.store.metadata import NO_KEY, by_key, key_of
+from falcohost.subject import ResourceSubject, UserSubject
 from falcohost.testing.outputs import alert
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -23,6 +25,43 @@ def test_what_is_written_is_read_again(before, message, after, metadata):
     for output in (before + message + after, before + after, message + before + message, before + message):
         one = msgspec.structs.replace(alert("a"), message=message, output=output, metadata=metadata)
         assert one == decode(encode(one), by_key([NO_METADATA, METADATA]))
+
+
+SUBJECTS = (UserSubject("k", "n"), ResourceSubject("k", "m"))
+
+
+@given(
+    st.builds(
+        ShortAlert,
+        id=TEXTS, rule=TEXTS, priority=st.sampled_from(Priority), source=TEXTS, time=st.integers(-(1 << 63), 1 << 62),
+        message=TEXTS, output=TEXTS, fields=st.dictionaries(TEXTS, TEXTS | st.none() | st.lists(TEXTS), max_size=5),
+        tags=st.sampled_from([(), ("a", "b")]), hostname=TEXTS, count=st.sampled_from([1, 2]),
+        subjects=st.sampled_from([(), SUBJECTS]), depth=st.sampled_from([0, 1]), read=st.binary(max_size=3),
+    ),
+    st.sampled_from([NO_METADATA, METADATA]),
+)  # fmt: skip
+def test_a_short_alert_is_written_as_the_whole_one(short, metadata):
+    """What is sent of an alert without making it first is the same, byte for byte."""
+    assert encode(whole(short, metadata)) == encode_short(short, metadata)
+
+
+@pytest.mark.parametrize(
+    "large", [{"message": "m" * MOST_BODY}, {"fields": {str(number): "" for number in range(MOST_FIELDS + 1)}}]
+)
+def test_a_short_alert_that_is_too_large_is_cut(large):
+    """It is cut as the whole one is, and says so."""
+    given = {name: getattr(alert("a"), name) for name in ShortAlert.__struct_fields__}
+    short = ShortAlert(**given | {"output": "12: "} | large)
+    body = encode_short(short, METADATA)
+
+    assert encode(whole(short, METADATA)) == body
+    assert "falcohost.cut" in decode(body, by_key([METADATA])).fields
+
+
+def whole(short, metadata):
+    """Return the alert of which *short* is sent."""
+    given = {name: getattr(short, name) for name in ShortAlert.__struct_fields__}
+    return Alert(**given | {"output": short.output + short.message, "metadata": metadata})
 
 
 def test_the_message_is_written_once():

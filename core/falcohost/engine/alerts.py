@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from falcohost.alert import BEFORE_MESSAGE, MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata
+from falcohost.alert import BEFORE_MESSAGE, MOST_EXCEPTIONS, MOST_TEXT, Alert, Priority, RuleMetadata, ShortAlert
 from falcohost.clock import SYSTEM, Clock
 from falcohost.digest import blake2b
 from falcohost.engine.condition_values import ConditionValues, kept_values
+from falcohost.engine.per_rule import PerRule
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
-from falcohost.engine.times import SECOND, iso8601, local_time, rfc3339
+from falcohost.engine.times import SECOND, iso8601, local_second, local_time, rfc3339
 from falcohost.events import complete_for, facts_of
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
@@ -67,33 +68,52 @@ class AlertMaker:
         self.off = off
         self.hostname = valid(hostname)
         self._iso8601 = iso8601
-        self._values = ConditionValues(clock)
+        self._rules = PerRule(functools.partial(_Rule, clock=clock))
 
     def make(self, rule: Rule, event: Event) -> Alert:
         """Return the alert that *rule* raises about *event*; decodes of *event* what the output reads."""
-        template, priority = rule.output, rule.priority
-        complete_for(event, template.fields)
-        message, fields = template.filled(event)
+        short, metadata = self.short(rule, event)
+        return Alert(
+            id=short.id,
+            rule=short.rule,
+            priority=short.priority,
+            source=short.source,
+            time=short.time,
+            message=short.message,
+            output=f"{short.output}{short.message}",
+            fields=short.fields,
+            tags=short.tags,
+            hostname=short.hostname,
+            subjects=short.subjects,
+            metadata=metadata,
+            read=short.read,
+        )
+
+    def short(self, rule: Rule, event: Event) -> tuple[ShortAlert, RuleMetadata]:
+        """Return the same without what is known elsewhere, and the metadata of *rule*."""
+        known = self._rules.get(id(rule)) or self._rules.add(rule)
+        complete_for(event, known.fields)
+        message, fields = known.filled(event)
         ts, key, own_time, subjects = facts_of(event)
         if not -MOST_TIME <= ts <= MOST_TIME:
             ts = within(ts)
-        fields["evt.time.iso8601" if self._iso8601 else "evt.time"] = ts
-        time = iso8601(ts) if self._iso8601 else local_time(ts)
-        return Alert(
-            id=alert_id(rule.source, key, rule.name, own_time),
-            rule=rule.name,
-            priority=priority,
-            source=rule.source,
-            time=ts,
-            message=message,
-            output=f"{time}{BEFORE_MESSAGE[priority]}{message}",
-            fields=fields,
-            tags=rule.tags,
-            hostname=self.hostname,
-            subjects=all_bounded(subjects),
-            metadata=metadata_of(rule),
-            read=self._values.of(rule, event),
-        )
+        seconds, nanoseconds = divmod(ts, SECOND)
+        if self._iso8601:
+            fields["evt.time.iso8601"] = ts
+            before = f"{iso8601(ts)}{known.before}"
+        else:
+            fields["evt.time"] = ts
+            before = f"{local_second(seconds)}.{nanoseconds:09}{known.before}"
+        ident = _hashed(f"{known.begin}{key}{known.end}")
+        if own_time is not None:
+            ident = f"{(seconds if own_time == ts else own_time // SECOND) & 0xFFFFFFFF:08x}{ident}"
+        return (
+            ShortAlert(
+                ident, known.name, known.priority, known.source, ts, message, before, fields, known.tags,
+                self.hostname, 1, all_bounded(subjects), 0, known.values(event),
+            ),
+            known.metadata,
+        )  # fmt: skip
 
     def internal(self, rule: str, priority: Priority, message: str, fields: Mapping[str, object], time: int) -> Alert:
         """Return the alert *message* that falcohost raises about itself, at *time* in nanoseconds."""
@@ -138,6 +158,36 @@ class AlertMaker:
         return iso8601(ts) if self._iso8601 else local_time(ts)
 
 
+class _Rule:
+    """What all alerts of *rule* have in common; *begin* and *end* of what their ids are made of."""
+
+    __slots__ = (
+        "before",
+        "begin",
+        "end",
+        "fields",
+        "filled",
+        "metadata",
+        "name",
+        "priority",
+        "source",
+        "tags",
+        "values",
+    )
+
+    def __init__(self, rule: Rule, clock: Clock) -> None:
+        self.values = ConditionValues(rule, clock).of
+        self.fields = rule.output.fields
+        self.filled = rule.output.filled
+        self.name = rule.name
+        self.source = rule.source
+        self.priority = rule.priority
+        self.tags = rule.tags
+        self.metadata = metadata_of(rule)
+        self.before = BEFORE_MESSAGE[rule.priority]
+        self.begin, self.end = f"{rule.source}\0", f"\0{rule.name}"
+
+
 def within(time: int) -> int:
     """Return *time* within the range that a database takes; a source may pass on any number."""
     return time if -MOST_TIME <= time <= MOST_TIME else MOST_TIME if time > 0 else -MOST_TIME
@@ -148,9 +198,12 @@ def alert_id(source: str, key: str, rule: str, time: int | None = None) -> str:
 
     With the *time* of its event, it begins with that, in seconds: ids of one time are neighbours in an index.
     """
-    name = "\0".join((source, key, rule))
-    ident = blake2b(name.encode() if name.isascii() else text_bytes(name), digest_size=12).hexdigest()
+    ident = _hashed("\0".join((source, key, rule)))
     return ident if time is None else f"{time // SECOND & 0xFFFFFFFF:08x}{ident}"
+
+
+def _hashed(name: str) -> str:
+    return blake2b(name.encode() if name.isascii() else text_bytes(name), digest_size=12).hexdigest()
 
 
 def all_bounded(subjects: tuple[Subject, ...]) -> tuple[Subject, ...]:

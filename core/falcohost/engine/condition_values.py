@@ -9,7 +9,6 @@ them costs as much as half an alert.
 from __future__ import annotations
 
 import ipaddress
-import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -54,49 +53,27 @@ _LONGEST_NAME = 120
 #: Most alerts of one rule of which the values are kept in one second.
 MOST_ALERTS = 32
 
-#: Most rules of which the generated code is remembered.
-_MOST_RULES = 4096
-
 
 class ConditionValues:
-    """Keeps the values of conditions, with a limit for each rule."""
+    """Keeps the values of the condition of *rule*, which ends with its ruleset, with a limit."""
 
-    def __init__(self, clock: Clock = SYSTEM) -> None:
+    __slots__ = ("_keep", "_left", "_now", "_until")
+
+    def __init__(self, rule: Rule, clock: Clock = SYSTEM) -> None:
         self._now = clock.monotonic
-        self._rules: dict[int, _Rule] = {}
+        self._keep = keeper(rule)
+        self._until = 0.0
+        self._left = 0
 
-    def of(self, rule: Rule, event: Any) -> bytes:
-        """Return the values that the condition of *rule* read from *event*; empty beyond the limit."""
-        known = self._rules.get(id(rule)) or self._add(rule)
-        if not known.left:
+    def of(self, event: Any) -> bytes:
+        """Return the values that the condition read from *event*; empty beyond the limit."""
+        if not self._left:
             now = self._now()
-            if now < known.until:
+            if now < self._until:
                 return b""
-            known.until, known.left = now + 1.0, MOST_ALERTS
-        known.left -= 1
-        return known.keep(event)
-
-    def _add(self, rule: Rule) -> _Rule:
-        if len(self._rules) >= _MOST_RULES:
-            self._rules.clear()
-        rules, key = self._rules, id(rule)
-        known = rules[key] = _Rule(rule, lambda gone: rules.pop(key, None))
-        return known
-
-
-class _Rule:
-    """The generated code for *rule*, and for how many more alerts it may run before the monotonic time *until*.
-
-    The rule ends with its ruleset, and *ended* is called.
-    """
-
-    __slots__ = ("keep", "left", "rule", "until")
-
-    def __init__(self, rule: Rule, ended: Callable[[weakref.ref[Rule]], object]) -> None:
-        self.rule = weakref.ref(rule, ended)
-        self.keep = keeper(rule)
-        self.until = 0.0
-        self.left = 0
+            self._until, self._left = now + 1.0, MOST_ALERTS
+        self._left -= 1
+        return self._keep(event)
 
 
 def kept_fields(rule: Rule) -> tuple[FieldRef, ...]:

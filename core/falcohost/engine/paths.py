@@ -139,15 +139,19 @@ def place_of(get: Getter, arg: Arg) -> Place | None:
     return None if place is None else cast("Place | None", place(arg))
 
 
-def told_apart(get: Getter, unlike: Callable[[Any, str], bool]) -> Getter:
-    """Say that *unlike* returns whether the value of an event surely differs from a text, and takes less than *get*."""
+#: From a text to what returns whether the value of an event surely differs from it.
+Unlike: TypeAlias = Callable[[str], Callable[[Any], bool]]
+
+
+def told_apart(get: Getter, unlike: Unlike) -> Getter:
+    """Say that *unlike* returns what tells whether a value surely differs from a text, which takes less than *get*."""
     get.unlike = unlike  # type: ignore[attr-defined]
     return get
 
 
-def unlike_of(get: Getter) -> Callable[[Any, str], bool] | None:
+def unlike_of(get: Getter) -> Unlike | None:
     """Return what tells that the value of *get* surely differs from a text, if there is something."""
-    return cast("Callable[[Any, str], bool] | None", getattr(get, "unlike", None))
+    return cast("Unlike | None", getattr(get, "unlike", None))
 
 
 def _walk(keys: tuple[str, ...], missing: Any) -> Callable[[Any], Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 REPLACEMENT = "\ufffd"
 
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
@@ -17,6 +19,9 @@ _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
 _MISLEADING = "\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _MISLEADING_BYTES = re.compile(b"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 _UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{_MISLEADING}{_NONCHARACTERS}]")
+
+
+_as_json = msgspec.json.Encoder().encode
 
 
 def text_bytes(text: str) -> bytes:
@@ -55,6 +60,16 @@ def valid(text: str) -> str:
     except UnicodeEncodeError:
         return text_bytes(text).decode("utf-8", "replace")
     return text
+
+
+def is_plain(text: str) -> bool:
+    """Return whether *text* is printable ASCII, in a third of the time of ``isprintable`` where it is long.
+
+    JSON has two quotes more then, unless something needs an escape; of what is not printable only DEL needs none.
+    """
+    if not text.isascii():
+        return False
+    return (len(_as_json(text)) == len(text) + 2 and "\x7f" not in text) or text.isprintable()
 
 
 def printable(text: str) -> str:

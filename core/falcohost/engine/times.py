@@ -22,6 +22,14 @@ def local_time(ts: int, *, date: bool = False, fraction: bool = True) -> str:
     return f"{text}.{nanoseconds:09}" if fraction else text
 
 
+def local_second(seconds: int) -> str:
+    """Return ``HH:MM:SS`` in local time, as :func:`local_time` has it."""
+    seconds += _offset(int(time.time()), time.timezone)
+    minute, second = divmod(seconds, 60)
+    begin = _minute("%H:%M:", minute)
+    return begin + _TWO_DIGITS[second] if begin else _calendar("%H:%M:", seconds)
+
+
 def utc_time(ts: int) -> str:
     """Return ``YYYY-MM-DDTHH:MM:SS.nnnnnnnnn`` in UTC, without a zone."""
     seconds, nanoseconds = divmod(ts, SECOND)

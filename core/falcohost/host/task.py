@@ -22,7 +22,6 @@ from falcohost.host.encoded_rules import decode_plan, decode_rules
 from falcohost.host.functions import function
 from falcohost.host.plugins import Plugins, load_data
 from falcohost.host.worker_data import LoaderData, WorkerData, as_texts, unseal
-from falcohost.pipeline.fold import Make
 from falcohost.pipeline.rules import Rules
 from falcohost.pipeline.settings import PipelineConfig
 from falcohost.retries import run_on_demand
@@ -54,7 +53,7 @@ class Task:
     """Everything that a worker needs to run one source.
 
     :ivar settings: the source's settings.
-    :ivar make: returns the alert of a rule that matched.
+    :ivar maker: makes the alert of a rule that matched.
     :ivar decode: returns the rules in new data for the same source.
     :ivar config: the pipeline's configuration.
     :ivar capture: how captures are recorded; None: none are. *kept*: says whether an event is kept before any alert.
@@ -65,7 +64,7 @@ class Task:
     spec: SourceSpec
     settings: Mapping[str, Any]
     rules: Rules
-    make: Make
+    maker: AlertMaker
     decode: Callable[[WorkerData], Rules]
     config: PipelineConfig
     drops: DropPolicy | None = None
@@ -133,11 +132,11 @@ def make_task(data: WorkerData, agent: int) -> Task:
 
     show_as_base64(data.base64)
     run_on_demand(data.once)
-    make = AlertMaker(data.hostname, iso8601=data.iso8601).make
+    maker = AlertMaker(data.hostname, iso8601=data.iso8601)
     drops = None if spec.drops is None else spec.drops(settings)
     is_kept = None if data.capture is None else kept(data.capture, data.source, plugins)
     rules = decode(data)
-    return Task(spec, settings, rules, make, decode, data.pipeline, drops, data.actions, data.capture, is_kept)
+    return Task(spec, settings, rules, maker, decode, data.pipeline, drops, data.actions, data.capture, is_kept)
 
 
 def limit_environment(data: WorkerData | LoaderData) -> None:

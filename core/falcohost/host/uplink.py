@@ -12,14 +12,19 @@ from collections.abc import Callable, Collection
 
 from falcohost.alert import Alert
 from falcohost.clock import SYSTEM, Clock
+from falcohost.engine.alerts import AlertMaker
+from falcohost.engine.ruleset import Rule
 from falcohost.errors import SourceError
+from falcohost.events import Event
 from falcohost.host import kept_descriptors, wire
 from falcohost.host.data import Encoded, encoded
 from falcohost.host.descriptors import receive_with
 from falcohost.host.response.request import Asking
 from falcohost.host.store_link import StoreLink
 from falcohost.host.worker_data import WorkerData, unseal
+from falcohost.pipeline.pending import Take
 from falcohost.store.admission import MOST_CURSOR
+from falcohost.store.body import encode_short
 
 #: Gathered alerts are sent at the end of their batch, unless another follows at once; in any case when the first is
 #: this many seconds old, or there are so many.
@@ -91,10 +96,23 @@ class Uplink:
 
     def add(self, alert: Alert) -> None:
         """Add an alert to those that are sent next. It is encoded at once, which takes less memory than it does."""
+        self._add(encoded(alert))
+
+    def adding(self, maker: AlertMaker) -> Take:
+        """Return what adds the alert of a match, of which *maker* makes only what is sent."""
+        short = maker.short
+
+        def add(rule: Rule, event: Event) -> None:
+            alert, metadata = short(rule, event)
+            self._add((encode_short(alert, metadata), metadata))
+
+        return add
+
+    def _add(self, one: Encoded) -> None:
         alerts, now = self._alerts, self._now()
         if not alerts and self._held is None:
             self._first = now
-        alerts.append(encoded(alert))
+        alerts.append(one)
         if len(alerts) >= MOST_GATHERED or now - self._first > GATHER:
             self.flush(None)
 

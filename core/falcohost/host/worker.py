@@ -116,7 +116,9 @@ def _work(data: int, uplink: Uplink, parent: int, users: WorkerUsers, counts: in
         asking = None if task.actions is None else Asking(task.actions)
         if asking is not None:
             uplink.act(asking)
-        pipeline = Pipeline(task.rules, task.make, uplink, task.config, keeper=keeper, act=asking)
+        maker = task.maker
+        add = uplink.adding(maker)
+        pipeline = Pipeline(task.rules, maker.make, uplink, task.config, keeper=keeper, act=asking, add=add)
         if task.spec.secrets is not None:
             uplink.send(wire.Secrets([str(path) for path in task.spec.secrets(task.settings)]))
         run_programs(Programs(users.helpers, users.programs))

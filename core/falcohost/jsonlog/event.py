@@ -32,7 +32,7 @@ class Context:
     """Data that the events of one run share.
 
     :ivar time_of: returns the time in an event's record, or None if it has none.
-    :ivar given_time: returns the time as it stands in a record; None if it may be in several places.
+    :ivar time_key: the key under which a record has its time; None if that is elsewhere, or in several places.
     :ivar memory: for fields that count over several events, read by their getters; None for most logs.
     :ivar start_ts: time of the first event; None before it.
     :ivar subject: returns who or what a whole record is about.
@@ -45,12 +45,12 @@ class Context:
         "about",
         "about_is_read",
         "cutter",
-        "given_time",
         "log",
         "memory",
         "resources",
         "start_ts",
         "subject",
+        "time_key",
         "time_of",
     )
 
@@ -60,7 +60,8 @@ class Context:
         self.cutter = Cutter(log.wrappers)
         self.start_ts: int | None = None
         self.time_of = _time_reader(log)
-        self.given_time = at(log.time) if isinstance(log.time, str) else None
+        keys = path_keys(log.time) if isinstance(log.time, str) else ()
+        self.time_key = keys[0] if len(keys) == 1 else None
         self.subject = harmless(log.subject or _nobody, f"source '{log.source}': subject")
         self.about = None if log.subject is None or log.resources is None else (log.subject, log.resources)
         self.about_is_read = log.about_reads is not None and not log.about_apart
@@ -202,12 +203,6 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
         return self.time
 
     @property
-    def given_time(self) -> Any:
-        """The time as it stands in the record, if it has one place and was not read before; else None."""
-        given = self.text.context.given_time
-        return None if given is None or self.time is not None else given(self.record)
-
-    @property
     def own_time(self) -> int | None:
         """The time in the record; None if it has none."""
         ts = self.ts
@@ -279,7 +274,9 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
     def alert_facts(self) -> Facts:
         """Return what an alert says of the event: what is usual without a call of each attribute."""
-        ts, text = self.ts, self.text
+        text, ts = self.text, self.time
+        if ts is None:
+            ts = self.ts
         context, origin = text.context, text.origin
         own_time = ts if self.has_time else None
         if origin.by_content and origin.id_of is None and not origin.timeless:
@@ -299,10 +296,10 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
 
     def whole_for(self, fields: tuple[FieldRef, ...]) -> None:
         """Decode of the record what *fields* and alerts read, unless it has all of that; what conditions read stays."""
-        text = self.text
         if self.is_whole or self.decoded_for is fields:
             return
-        if not text.context.log.about_apart and text.projection.covers(fields):
+        text = self.text
+        if text.projection.covers(fields):
             return
         decode = text.projection.again(fields)
         if decode is not None:

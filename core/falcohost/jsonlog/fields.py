@@ -61,17 +61,22 @@ def _place(arg: Arg) -> Place | None:
     return None if not steps or any(step.isdigit() for step in steps[1:]) else Place(steps)
 
 
-def _has_another_time(event: Any, text: str) -> bool:
+def _has_another_time(text: str) -> Callable[[Any], bool]:
     """Return whether the year in an event's record shows that its time is not that in *text*; it is not read for that.
 
     Rules that are to match nothing ask for the time 0, of each event.
     """
-    given = event.given_time
     years = _years(text)
-    return given.__class__ is str and given[4:5] == "-" and years is not None and given[:4] not in years
+    if years is None:
+        return lambda event: False
+
+    def has(event: Any) -> bool:
+        given = event.record.get(event.text.context.time_key)
+        return given.__class__ is str and given[4:5] == "-" and given[:4] not in years
+
+    return has
 
 
-@functools.lru_cache(maxsize=256)
 def _years(text: str) -> frozenset[str] | None:
     """Return the years of a time in nanoseconds, in all zones; None if they are not known."""
     try:

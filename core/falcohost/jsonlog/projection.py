@@ -38,13 +38,22 @@ class Projection:
     """Decodes the parts of records that are in *tree*; None: whole records.
 
     :param about: what alerts read of a record besides the fields of their output; None: the whole record.
+    :param about_apart: it is not in *tree*.
     :ivar is_whole: whole records are decoded.
     :ivar tree: the same.
     :ivar one: decodes one record.
     """
 
-    def __init__(self, tree: Tree | None, wrappers: tuple[str, ...] = (), about: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        tree: Tree | None,
+        wrappers: tuple[str, ...] = (),
+        about: tuple[str, ...] | None = None,
+        *,
+        about_apart: bool = False,
+    ) -> None:
         self.is_whole = tree is None
+        self._about_apart = about_apart
         self.tree = tree
         self._about = about
         self._known: dict[int, tuple[tuple[FieldRef, ...], bool]] = {}
@@ -70,11 +79,16 @@ class Projection:
         return records
 
     def covers(self, fields: tuple[FieldRef, ...]) -> bool:
-        """Return whether what it decodes has everything that outputs read of *fields*; it remembers that of a tuple."""
+        """Return whether what it decodes has all that alerts read with *fields*; it remembers that of a tuple."""
         known = self._known.get(id(fields))
         if known is None:  # the tuple is kept, so that no other one gets its id
-            known = self._known[id(fields)] = fields, self.tree is None or all(_is_in(self.tree, ref) for ref in fields)
+            known = self._known[id(fields)] = fields, self._has(fields)
         return known[1]
+
+    def _has(self, fields: tuple[FieldRef, ...]) -> bool:
+        if self.tree is None:
+            return True
+        return not self._about_apart and all(_is_in(self.tree, ref) for ref in fields)
 
     def again(self, fields: tuple[FieldRef, ...]) -> DecodeOne | None:
         """Return what decodes a record for an alert whose output reads *fields*; None: it reads the whole record."""
@@ -115,7 +129,7 @@ def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRe
     tree = paths_tree([*log.skip_reads, *log.time_paths, *(() if log.about_apart else log.about_reads or ())])
     for keys in paths:
         _add(tree, keys)
-    return Projection(tree, log.wrappers, log.about_reads)
+    return Projection(tree, log.wrappers, log.about_reads, about_apart=log.about_apart)
 
 
 def _all_reads(refs: Iterable[FieldRef]) -> list[tuple[str, ...]] | None:

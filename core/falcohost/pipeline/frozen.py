@@ -123,7 +123,8 @@ class Freezer:
     """
 
     def __init__(self, rule: Rule) -> None:
-        self._decided, self._condition_values = rule, ConditionValues()
+        self._decided = rule
+        self._condition_values: ConditionValues | None = None
         shown = {ref: known(ref) for ref in rule.output.fields}
         rule = replace(rule, output=in_template(rule.output, shown))
         told = frozenset(rule.output.fields)
@@ -141,6 +142,13 @@ class Freezer:
             output=in_template(rule.output, copies),
         )
 
+    @property
+    def _values(self) -> ConditionValues:
+        """Keeps the values of conditions; made for the first event that needs it."""
+        if self._condition_values is None:
+            self._condition_values = ConditionValues(self._decided)
+        return self._condition_values
+
     def freeze(self, event: Event) -> PossibleMatch:
         """Return the candidate of *event*."""
         complete(event)
@@ -149,7 +157,7 @@ class Freezer:
         for place, ref, field, told in self._questions:
             if values[place] is PENDING and (key := field.key_of(event)) is not None:
                 questions.append(Question(place, ref, field, key, told))
-        read = b"" if self._is_open else self._condition_values.of(self._decided, event)
+        read = b"" if self._is_open else self._values.of(event)
         return PossibleMatch(self, Frozen(event, values, questions, read))
 
     def unknown(self, event: Frozen) -> tuple[str, ...]:

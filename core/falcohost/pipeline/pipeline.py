@@ -83,6 +83,7 @@ class Pipeline:
     :param keeper: keeps what is only counted.
     :param act: acts on alerts of some rules; None: nothing does.
     :param recording: records events; None: nothing does.
+    :param add: adds the alert of a match to *sink* without making it first; None: it is made.
     :ivar tally: counts matches.
     :ivar pending: holds candidates that wait for lookups.
     :ivar fold: folds similar matches.
@@ -100,9 +101,11 @@ class Pipeline:
         keeper: Keeper | None = None,
         act: Act | None = None,
         recording: Recording | None = None,
+        add: Take | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         config = config or PipelineConfig()
+        self._add = add
         self._make = make
         self._act = act
         self.recording = recording
@@ -147,7 +150,8 @@ class Pipeline:
             self._sink.rewinds = True
         elif batch.stored is not None and not self.pending:
             self._sink.rewinds = False
-        take: Take = self.fold.take if self._folds and batch.cursor is None else self._alert
+        alert = self._alert if may_wait or self._add is None else self._add
+        take: Take = self.fold.take if self._folds and batch.cursor is None else alert
         if batch.again and self._again > 0:
             take = self._alert_again
         take = take if self._act is None else self._acting(take)
@@ -260,7 +264,10 @@ class Pipeline:
                 self.tally.fails(event, error, [fault(rule, event, error)])
 
     def _alert(self, rule: Rule, event: Event) -> None:
-        self._sink.add(self._made(rule, event) if event.__class__ is Frozen else self._make(rule, event))
+        if self._add is not None and event.__class__ is not Frozen:
+            self._add(rule, event)
+        else:
+            self._sink.add(self._made(rule, event))
 
     def _tell_counts(self, alert: Alert) -> None:
         self._positions.tell(alert)

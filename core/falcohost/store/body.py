@@ -10,7 +10,7 @@ import struct
 import msgspec
 from msgspec.structs import force_setattr, replace
 
-from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata
+from falcohost.alert import NO_METADATA, Alert, Priority, RuleMetadata, ShortAlert
 from falcohost.store.cut import MOST_FIELDS, tried
 from falcohost.store.metadata import NO_KEY, ByKey, key_of
 
@@ -46,6 +46,16 @@ def _encoded(alert: Alert) -> bytes:
     else:
         at = _NOWHERE
     return _pack(_MARK, at, _key(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
+
+
+def encode_short(alert: ShortAlert, metadata: RuleMetadata) -> bytes:
+    """Encode *alert* with the key of *metadata*, as :func:`encode` encodes the whole of it."""
+    if len(alert.fields) <= MOST_FIELDS:
+        body = _pack(_MARK, len(alert.output), _key(metadata)) + _encode(alert)
+        if len(body) <= MOST_BODY:
+            return body
+    known = {name: getattr(alert, name) for name in alert.__struct_fields__}
+    return encode(Alert(**known | {"output": alert.output + alert.message, "metadata": metadata}))
 
 
 def _key(metadata: RuleMetadata) -> int:

@@ -104,6 +104,9 @@ def _plain(keys: tuple[str, ...]) -> Callable[[Any, Any], Any]:
         """Return the same; where each container has the first key, as most do that have the second, in one pass."""
         if index is None and value.__class__ is list:
             try:
+                if len(value) == 1:  # as most pods have
+                    one = value[0][first].get(second, ABSENT)
+                    return None if one is ABSENT else (text(one) or "",)
                 found = [container[first].get(second, ABSENT) for container in value]
             except (KeyError, TypeError, AttributeError):  # one lacks it, or something there is no object
                 return read(value, index)
@@ -121,6 +124,8 @@ def _each(value: Any, index: Any, key: str) -> tuple[str, ...] | None:
     """Return the value under *key* of each container; None if one of them lacks it."""
     if index is None and value.__class__ is list:
         try:
+            if len(value) == 1 and (only := value[0][key]).__class__ is str:
+                return (only,)
             named = [container[key] for container in value]
         except (KeyError, TypeError):  # one lacks it, or is no object
             named = []
@@ -140,6 +145,8 @@ def _only(values: tuple[str, ...] | None) -> str | None:
 def _repositories(value: Any, index: Any) -> tuple[str, ...] | None:
     if index is None and value.__class__ is list and value:
         try:
+            if len(value) == 1:
+                return (value[0]["image"].split(":", 1)[0].split("@", 1)[0],)
             return tuple([container["image"].split(":", 1)[0].split("@", 1)[0] for container in value])
         except (KeyError, TypeError, AttributeError):  # one lacks it, is no object, or has something but a text
             pass

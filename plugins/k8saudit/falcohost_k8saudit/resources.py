@@ -33,6 +33,6 @@ def resources(record: dict[str, Any]) -> tuple[ResourceSubject, ...]:
         return ()
     if name.__class__ is not str or not name:
         name = _name_in_answer(record)
-        name = name if name and isinstance(name, str) else "*"
-    kind = f"k8s.{kind}.{group}" if group and isinstance(group, str) else f"k8s.{kind}"
-    return (ResourceSubject(kind, f"{namespace}/{name}" if namespace and isinstance(namespace, str) else name),)
+        name = name if name.__class__ is str and name else "*"
+    kind = f"k8s.{kind}.{group}" if group.__class__ is str and group else f"k8s.{kind}"
+    return (ResourceSubject(kind, f"{namespace}/{name}" if namespace.__class__ is str and namespace else name),)

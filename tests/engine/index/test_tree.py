@@ -1,7 +1,8 @@
 """The second index, for rules that the first one finds often or many at once."""
 
-from world import compiled
+from world import Happening, compiled
 
+from falcohost.engine.index.direct import DirectSearch
 from falcohost.engine.index.filing import INLINE
 from falcohost.engine.index.tree import TOGETHER, make_index, refined
 
@@ -41,3 +42,15 @@ def test_what_nearly_all_rules_ask_for_is_no_second_witness():
     others = [f"s.text = other-{number} and {stage}" for number in range(30)]
 
     assert {n: f"s.path = v{n}" for n in range(TOGETHER)} == second(*pods, *others)
+
+
+def test_rules_that_are_found_together_share_a_bit():
+    """Rules with the same witnesses are found by one bit, and each still decides for itself; others have their own."""
+    together = [f"s.text = {PODS} and not n.port = {number}" for number in range(40)]
+    conditions = {number: compiled(text) for number, text in enumerate((*together, *OTHERS))}
+    search = DirectSearch(conditions, [(number,) for number in conditions], frozenset())
+    event = Happening({"s.text": PODS, "n.port": 7})
+
+    assert list(range(40)) == search.candidates(event)
+    assert tuple(number for number in range(40) if number != 7) == search.search(event)
+    assert (41,) == search.search(Happening({"s.text": "other-1", "s.other": "x1"}))

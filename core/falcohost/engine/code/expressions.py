@@ -203,9 +203,10 @@ class Expressions:
         if check.op != "=" or check.modifier is not None or not isinstance(ref, FieldRef):
             return code
         unlike = unlike_of(getter(ref.field))
-        if unlike is None or not isinstance(check.right, str):
+        right = check.right
+        if unlike is None or not isinstance(right, str):
             return code
-        text = f"not {self._names.of(unlike)}(e, {self._names.of_constant(check.right)}) and {code.text}"
+        text = f"not {self._names.made(lambda: unlike(right), unlike, right)}(e) and {code.text}"
         return Code(text, code.true, 0)
 
     def _guarded(self, value: str, temporary: str, test: str) -> str:

@@ -14,6 +14,7 @@ from falcohost.engine.ir import FieldRef, Operand
 from falcohost.engine.known import known
 from falcohost.engine.operands import value_type
 from falcohost.engine.render import MISSING, TEXT_LIMIT, joined, json_value, list_shown, text_of, text_renderer
+from falcohost.engine.texts import is_plain
 from falcohost.fields import Compare, Family
 
 #: From an event to the text and to the JSON values by name.
@@ -113,7 +114,7 @@ class _Output:
             f"        m = {of(''.join, 'join')}(({''.join(f'{piece}, ' for piece in text)}))",
             f"    except {of(TypeError)}:",
             f"        m = {of(_ODD, 'text', _ODD)}",
-            f"    if m.isascii() and m.isprintable() and {of(len)}(m) <= {of(TEXT_LIMIT)}:",
+            f"    if {of(is_plain)}(m) and {of(len)}(m) <= {of(TEXT_LIMIT)}:",
             f"        return m, {{{', '.join(json)}}}",
         ]
 

@@ -1,12 +1,13 @@
 """The search for few rules: one generated function that contains all rules, and an index that says which to skip.
 
-The index finds a bit set with one bit per rule. Fields, and sub-conditions that several rules share, are kept in
-locals.
+The index finds a bit set; rules that it always finds together share a bit. Fields, and sub-conditions that several
+rules share, are kept in locals.
 """
 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from falcohost.engine.index.lookups import Lookups
 from falcohost.engine.index.shared import repeated
 from falcohost.engine.index.tree import known_first, make_index, refined
 from falcohost.engine.index.weights import Facility
+from falcohost.engine.index.witness import Witness
 from falcohost.engine.ir import Expr, FieldRef
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class DirectSearch:
         self.index = make_index(conditions, INLINE)
         known = self.index.known
         self._conditions = {number: known_first(condition, known) for number, condition in conditions.items()}
-        self._bits = {number: 1 << place for place, number in enumerate(conditions)}
+        self._second = refined(self.index, self._conditions)
+        self._bits = self._shared_bits()
         self.search: Callable[[Event], Sequence[Rule]] = self._compiled(self._rules)
 
     def candidates(self, event: Event) -> list[int]:
@@ -67,13 +70,25 @@ class DirectSearch:
         name = module.function([*self._expressions.prologue(), *lines])
         return module.functions()[name]
 
+    def _shared_bits(self) -> dict[int, int]:
+        """Return the bit of each rule: the same for those with the same witnesses in both lookups.
+
+        So there are seldom more than 30 bits, with which Python computes three times as fast as with more.
+        """
+        second = {} if self._second is None else self._second.chosen
+        bits: dict[tuple[Witness | None, Witness | None], int] = {}
+        return {
+            number: bits.setdefault((found, second.get(number)), 1 << len(bits))
+            for number, found in self.index.chosen.items()
+        }
+
     def _refine(self) -> list[str]:
         """Write the second lookup, for rules that the first one finds often."""
-        index = refined(self.index, self._conditions)
+        index = self._second
         if index is None:
             return []
         sought = self._mask(index.chosen.keys() - set(index.always))
-        rest = self._mask(self._conditions) - sought
+        rest = self._mask(self._conditions) & ~sought
         lines = Lookups(self._names, self._expressions, _Bits(self._bits), self._have).lines(index, "n")
         return [f"    if m & {sought}:", *(f"    {line}" for line in lines), f"        m &= n | {rest}"]
 
@@ -124,7 +139,7 @@ class DirectSearch:
         return f"return {result}" if self._single else f"return r + {result}"
 
     def _mask(self, numbers: Iterable[int]) -> int:
-        return sum(self._bits[number] for number in numbers)
+        return functools.reduce(operator.or_, (self._bits[number] for number in numbers), 0)
 
 
 class _Bits:
@@ -136,7 +151,7 @@ class _Bits:
         self._bits = bits
 
     def pack(self, numbers: tuple[int, ...], which: Facility) -> int:
-        return sum(self._bits[number] for number in numbers)
+        return functools.reduce(operator.or_, (self._bits[number] for number in numbers), 0)
 
     def text(self, packed: int) -> str:
         return str(packed)
