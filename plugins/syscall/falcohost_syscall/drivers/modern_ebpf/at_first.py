@@ -98,7 +98,7 @@ class Parted(NamedTuple):
 
 
 def parted(conditions: Mapping[str, Condition]) -> Parted:
-    """Return what is loaded at first and later; nothing is later if that would be little."""
+    """Return what is loaded at first and later, calls in bursts soonest; nothing is later if that would be little."""
     others = {condition for name, condition in conditions.items() if name not in NAMES}
     found = Parted({}, {})
     for name, condition in conditions.items():
@@ -109,7 +109,8 @@ def parted(conditions: Mapping[str, Condition]) -> Parted:
         if early != condition:
             found.later[name] = condition
     little = sum(map(weight, set(found.later.values()))) < _LEAST_LATER
-    return Parted(dict(conditions), {}) if little else found
+    soonest = dict(sorted(found.later.items(), key=lambda one: one[0] not in _IN_BURSTS))
+    return Parted(dict(conditions), {}) if little else Parted(found.first, soonest)
 
 
 def shares(conditions: Mapping[str, Condition], count: int) -> list[dict[str, Condition]]:

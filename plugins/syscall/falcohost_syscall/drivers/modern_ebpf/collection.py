@@ -9,13 +9,13 @@ from itertools import chain
 
 from msgspec.structs import replace
 
-from falcohost_syscall.calls.rows import BY_NAME
+from falcohost_syscall.calls.rows import BY_NAME, CALLS
 from falcohost_syscall.drivers.modern_ebpf import sentinel, wanted
 from falcohost_syscall.drivers.modern_ebpf.asked import Asked, Compiled
 from falcohost_syscall.drivers.modern_ebpf.at_first import Parted, parted
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.config import Config
-from falcohost_syscall.drivers.modern_ebpf.filters import Filters, load
+from falcohost_syscall.drivers.modern_ebpf.filters import OF_CALLS_MAP, Filters, load
 from falcohost_syscall.drivers.modern_ebpf.making import Later, load_apart, make_written
 from falcohost_syscall.drivers.modern_ebpf.options import Options
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
@@ -23,7 +23,7 @@ from falcohost_syscall.drivers.modern_ebpf.written import Written
 from falcohost_syscall.facts.folders import has_folders, last_names
 from falcohost_syscall.filters.condition import Condition
 from falcohost_syscall.pushdown.joint import own
-from falcohost_syscall.records.record import CallSpec
+from falcohost_syscall.records.record import MAX_CALLS, CallSpec
 from falcohost_syscall.watched.files import WatchedFiles
 
 _log = logging.getLogger("falcohost")
@@ -81,6 +81,7 @@ class Collection:
             self.update(asked())
             return
         if None in found:
+            self._add_made()
             return
         wanted = asked()
         self._set_last_names(wanted.filtered)
@@ -91,6 +92,14 @@ class Collection:
         self._end_later()
         self._probe.forget_folders()
         self._set_calls(wanted)
+
+    def _add_made(self) -> None:
+        """Use those of the filters that are there, each by itself: until then all calls of its type fill the ring.
+
+        Those of opens wait for the others, since folders are judged by them.
+        """
+        for place, later in zip(self._probe.places, self._later, strict=True):
+            place.add_filters({where: made for where, made in later.made().items() if _is_of_its_own(*where)})
 
     def close(self) -> None:
         """End what compiles filters."""
@@ -195,3 +204,9 @@ class Collection:
                 self._weaker[sentence] = None
                 _log.warning("%s", sentence)
         self.weaker = len(self._weaker)
+
+
+def _is_of_its_own(name: str, index: int) -> bool:
+    """Return whether the filter at *index* of the map *name* is of calls of which no folders are judged."""
+    row = index % MAX_CALLS
+    return name == OF_CALLS_MAP and 0 < row <= len(CALLS) and not has_folders(CALLS[row - 1])

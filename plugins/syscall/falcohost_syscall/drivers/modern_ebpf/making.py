@@ -137,6 +137,10 @@ class Later:
             self._served.step()
         return self._served.filters
 
+    def made(self) -> dict[tuple[str, int], int]:
+        """Return the filters that were made since the last call, of those that were written."""
+        return {} if self._making is None else self._making.made()
+
     def close(self) -> None:
         """End the fork, and close the filters; those that are in use remain loaded."""
         _Link(self._maker.link).end()  # which a later fork may have, too

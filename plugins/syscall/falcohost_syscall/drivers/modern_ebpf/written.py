@@ -220,7 +220,7 @@ class Making:
         self._needed = {number for *_, number in self._wanted}
         self._made: dict[int, int] = {}
         self._programs: set[int] = set()
-        self._next = 0
+        self._next = self._told = 0
         self._steps = _Steps(written.steps)
 
     def go_on(self, seconds: float) -> Filters | None:
@@ -240,6 +240,12 @@ class Making:
         return Filters(
             {(name, index): self._made[number] for name, index, number in self._wanted}, self._written.weaker
         )
+
+    def made(self) -> dict[tuple[str, int], int]:
+        """Return the filters that were made since the last call, as in :class:`Filters`."""
+        new = self._programs.intersection(range(self._told, self._next))
+        self._told = self._next
+        return {(name, index): self._made[number] for name, index, number in self._wanted if number in new}
 
     def _step(self, number: int, step: _Step) -> None:
         kernel = self._kernel

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from falcohost import Plan, handed
+from falcohost import Plan, TypeCount, handed
 from falcohost.engine import ir
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
@@ -22,6 +22,7 @@ from falcohost.testing.waiting import wait_until
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers import drivers
 from falcohost_syscall.drivers.modern_ebpf import at_first, collection, config, making
+from falcohost_syscall.drivers.modern_ebpf import loader as loading
 from falcohost_syscall.drivers.modern_ebpf.asked import Compiled, alone, ask, compiled, read
 from falcohost_syscall.drivers.modern_ebpf.at_first import parted
 from falcohost_syscall.drivers.modern_ebpf.driver import ModernEbpf
@@ -162,6 +163,35 @@ def test_filters_that_are_compiled_already(started):
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_each_counts_as_soon_as_it_is_there(started, monkeypatch, tmp_path):
+    """While others are still to come, a call that its own filter knows to be unwanted does not pass; others do."""
+    monkeypatch.setattr(loading, "SLICE", 0.0)  # one thing at each look
+    gone = tmp_path / "gone"
+    loader, driver = started(f"evt.type in (chroot, rmdir) and fs.path.name = {gone}", compiled=True)
+    (later,) = loader.collection._later
+    wait_until(lambda: not has_all(loader) and later._making._next == later._making._written.count)
+    before = driver.stats().types.get("rmdir", TypeCount())
+    run(UNWANTED)
+    run(f"for _ in range(3): os.mkdir({str(gone)!r}), os.rmdir({str(gone)!r})")
+    after = driver.stats().types["rmdir"]
+
+    assert loader.status().purpose == ""
+    assert 50 <= after.filtered - before.filtered
+    assert 3 == after.passed - before.passed
+    wait_until(lambda: has_all(loader))
+    assert [] == [*loader.look()]
+
+
+def test_those_of_opens_wait_for_the_others():
+    """What folders are judged by is used when all of it is there, whatever else is; nothing but a call's filter is."""
+    own = {name for name, row in BY_NAME.items() if collection._is_of_its_own("filters", 3 * MAX_CALLS + row.call)}
+
+    assert {"rename", "mkdir", "mount", "connect"} <= own
+    assert own.isdisjoint({"open", "openat", "creat"})
+    assert not collection._is_of_its_own("exec_filters", BY_NAME["rename"].call)
+    assert not any(collection._is_of_its_own("filters", row) for row in (0, len(BY_NAME) + 1))
+
+
 def filter_tags(loader: Loader) -> dict[tuple[bytes, str], bytes]:
     """Return of each filter by its place what the kernel knows its instructions by."""
     found = {}
@@ -252,6 +282,7 @@ def test_what_comes_first():
 
     assert {"openat": up_to(needed["openat"], Point.MEMORY)} == first
     assert needed == later
+    assert ["rmdir", "openat"] == [*later]
 
 
 def test_few_rules():
