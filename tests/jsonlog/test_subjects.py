@@ -83,3 +83,17 @@ def test_facts_are_what_the_attributes_say(about, resources, record):
     event = event_of(JsonLog(source="shop", plugin="shop", time="at", subject=about, resources=resources), record)
 
     assert (event.ts, event.key, own_time_of(event), subjects_of(event)) == facts_of(event)
+
+
+def test_an_alert_asks_for_resources_once():
+    """Resources that are told one by one, as CloudTrail's are, are collected once for an alert."""
+    asked = []
+
+    def resources(record):
+        asked.append(record)
+        yield ResourceSubject("shop.shelf", "s1")
+
+    event = event_of(JsonLog(source="shop", plugin="shop", subject=ACTOR, resources=resources), {"actor": {"id": "u"}})
+
+    assert (UserSubject("shop.user", "u"), ResourceSubject("shop.shelf", "s1")) == facts_of(event)[3]
+    assert 1 == len(asked)

@@ -290,6 +290,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
                 subject, resources = about[0](record), about[1](record)
                 if subject is not None and resources.__class__ is tuple and len(resources) < MOST_SUBJECTS:
                     return ts, key, own_time, (subject, *resources)
+                return ts, key, own_time, both(subject, resources)
             except Exception:  # logged when each is asked alone
                 pass
         return ts, key, own_time, both(self.subject, self.resources)
