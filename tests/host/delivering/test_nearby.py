@@ -113,6 +113,7 @@ def test_lines():
         assert [(number, form.line(ALERT)) for number in (1, 2, 3)] == one.lines(form)
         assert one.lines(form) == other.lines(form)
         assert text.line(ALERT) == one.lines(text)[0][1]
+        assert one.lines(form) is one.lines(form)
 
 
 def test_damaged(caplog):

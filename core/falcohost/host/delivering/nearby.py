@@ -45,8 +45,7 @@ class Stretch:
         self._bodies = bodies
         self._metadata = metadata
         self._alerts: list[tuple[int, Alert]] | None = None
-        self._lines: list[tuple[int, bytes]] = []
-        self._form: ConfiguredFormat | None = None
+        self._lines: list[tuple[ConfiguredFormat, list[tuple[int, bytes]]]] = []
 
     def alerts(self) -> Sequence[tuple[int, Alert]]:
         """Return the alerts, which are decoded for the first who asks."""
@@ -58,9 +57,11 @@ class Stretch:
         """Return the alerts' lines as *form* makes them."""
         if self._alerts is not None:  # somebody needs them, and then lines cost little
             return [(seq, form.line(alert)) for seq, alert in self._alerts]
-        if self._form is None or not self._form.is_like(form):
-            self._form, self._lines = form, [*_lines(self._bodies, self._metadata, form)]
-        return self._lines
+        for known, lines in self._lines:
+            if known.is_like(form):
+                return lines
+        self._lines.append((form, lines := [*_lines(self._bodies, self._metadata, form)]))
+        return lines
 
 
 def _decoded(bodies: Sequence[tuple[int, bytes]], metadata: ByKey) -> Iterator[tuple[int, Alert]]:
