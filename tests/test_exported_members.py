@@ -157,6 +157,7 @@ PUBLIC = {
         "texts",
         "user_at",
         "value_getter",
+        "whole_document",
         "whole_record",
     ],
     "falcohost.kept": ["MOST_KEPT", "LoadAgain", "former", "held", "hold", "inherited", "keep", "room"],

@@ -21,6 +21,7 @@ from falcohost.jsonlog.subjects import resource_at, user_at
 from falcohost.jsonlog.times import parse_time
 from falcohost.jsonlog.told import pushed
 from falcohost.jsonlog.values import elements
+from falcohost.jsonlog.whole import whole_document
 
 __all__ = [
     "ABSENT",
@@ -59,5 +60,6 @@ __all__ = [
     "texts",
     "user_at",
     "value_getter",
+    "whole_document",
     "whole_record",
 ]

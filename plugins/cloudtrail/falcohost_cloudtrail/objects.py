@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from falcohost.aws import AwsError, asked, clock
-from falcohost.jsonlog import MIB, Limits, Origin, Refusals, Refused, Texts, read_blocks, texts
+from falcohost.jsonlog import MIB, Limits, Origin, Refusals, Refused, Texts, read_blocks, texts, whole_document
 from falcohost_cloudtrail.rounds import Listed
 
 #: Size of the parts in which objects are fetched, in bytes; nearly every object fits into one.
@@ -178,8 +178,10 @@ class ObjectBody:
         self._at = 0
         self._fetched = len(self._part)
 
-    def texts(self, limits: Limits, refusals: Refusals) -> Iterator[Texts]:
-        """Yield the texts in the object; what cannot be read is counted in *refusals*.
+    def texts(
+        self, limits: Limits, refusals: Refusals, cursor: Callable[[], str], is_next_there: Callable[[], bool]
+    ) -> Iterator[Texts]:
+        """Yield the texts in the object, each with *cursor*; what cannot be read is counted in *refusals*.
 
         :raises AwsError: a part could not be fetched.
         """
@@ -188,13 +190,22 @@ class ObjectBody:
         def refuse(cause: str, offset: int) -> None:
             refusals.add(cause, f"{origin.name}, byte {offset}")
 
+        more = is_next_there()
+        yield Texts(origin, [], cursor(), more=more)  # what was decoded before is not held any more
+        document = whole_document(self._part, limits.document) if self._fetched == self._size else None
+        if document is not None:
+            self._part = b""
+            yield Texts(origin, [(0, document)], cursor(), more=more)
+            return
         try:
             for items in texts(read_blocks(self._read), limits.document, refuse):
-                yield Texts(origin, items)
+                yield Texts(origin, items, cursor(), more=more)
+                if items:  # before that, what was unpacked is in the processor's cache
+                    more = is_next_there()
         except Refused as refused:
             refusals.add(str(refused), origin.name)
             if refused.rest:
-                yield Texts(origin, refused.rest, is_cut_off=True)
+                yield Texts(origin, refused.rest, cursor(), is_cut_off=True, more=more)
 
     def _read(self, size: int) -> bytes:
         if not self._part and self._fetched < self._size:

@@ -247,11 +247,7 @@ class S3Input:
 
     def _texts(self, fetched: Pending[ObjectBody]) -> Yielding[None]:
         body = yield from self._waiting.end(fetched)
-        is_next_there = self._is_next_there()
-        for texts in body.texts(self._limits, self._refusals):
-            yield Texts(texts.origin, texts.items, self._pace.cursor(), texts.is_cut_off, is_next_there)
-            if texts.items:  # before that, what was unpacked is in the processor's cache
-                is_next_there = self._is_next_there()
+        yield from body.texts(self._limits, self._refusals, self._pace.cursor, self._is_next_there)
 
     def _is_next_there(self) -> bool:
         return bool(self._ahead) and self._waiting.look(self._ahead[0][1])

@@ -282,11 +282,7 @@ class SqsInput:
         message, one, fetched = self._ahead.popleft()
         try:
             body = yield from self._waiting.end(fetched)
-            is_next_there = self._is_next_there()
-            for texts in body.texts(self._limits, self._refusals):
-                yield Texts(texts.origin, texts.items, self._cursor, texts.is_cut_off, is_next_there)
-                if texts.items:  # before that, what was unpacked is in the processor's cache
-                    is_next_there = self._is_next_there()
+            yield from body.texts(self._limits, self._refusals, lambda: self._cursor, self._is_next_there)
         except AwsError as error:
             if not message.failed:
                 self._object_failed(messages, message, one, error)
