@@ -9,8 +9,14 @@ queue, and has the messages deleted. What the source itself adds is the ratio of
 together, and that of *sqs* to *files* and *messages*. *tls* is what no source can do without: one socket of TLS over
 which the objects are asked for, unsigned, and read. *files* unpacks, so the ratios to it and *tls* are to files plus
 gunzip plus TLS. *in turn* does both in one loop, an object after each file: then neither finds in the processor's cache
-what it left there. The modes take turns, and each figure is the least of the rounds:
-what else runs on the machine only adds to it.
+what it left there. *fetched* is *tls* that writes each object to a file and renames it, as whoever has objects and
+reads files must do.
+
+A real server is another machine. So this process has one processor, and its server the others (``--anywhere``: the
+kernel places them, and at times puts a server where the client waits, which then finds in the processor's cache what
+was sent). The modes take turns in random order. Figures and ratios are medians of the rounds, and ratios have the 95%
+interval of the median, which supposes nothing of how they are distributed. ``least`` is the ratio of the least figures:
+what else runs on the machine only adds to these, but a lucky round counts as much as all others.
 """
 
 from __future__ import annotations
@@ -18,10 +24,14 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import os
+import random
 import select
+import shutil
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,7 +42,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
 from audit import DOCUMENT, public_rules, read, records, run, timed
@@ -41,6 +51,7 @@ from falcohost.aws import AwsSettings
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.matcher import Matcher
 from falcohost.engine.plan import make_plan
+from falcohost.host.uplink import GATHER, MOST_GATHERED
 from falcohost.jsonlog import JsonSource, Limits, file_input
 from falcohost_cloudtrail.s3 import CONCURRENCY, S3Input, S3Settings
 from falcohost_cloudtrail.source import LOG
@@ -134,9 +145,11 @@ def _message(name: str) -> dict[str, object]:
     }
 
 
-def serve(folder: Path, keys: Path) -> None:
-    """Serve the objects in *folder* with the key and certificate in *keys*; print the port."""
+def serve(folder: Path, keys: Path, processors: str) -> None:
+    """Serve the objects in *folder* with the key and certificate in *keys* on *processors*; print the port."""
     Answers.folder = folder
+    if given_processors := [int(one) for one in processors.split(",") if one]:
+        os.sched_setaffinity(0, given_processors)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(keys / "cert.pem", keys / "key.pem")
@@ -174,7 +187,7 @@ def connect(url: str) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname=where.hostname)
 
 
-def ask(connection: ssl.SSLSocket, url: str, name: str) -> None:
+def ask(connection: ssl.SSLSocket, url: str, name: str) -> memoryview:
     """Read an object over a socket."""
     connection.sendall(f"GET /{BUCKET}/{PREFIX}{name} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode())
     head, body = b"", b""
@@ -187,6 +200,7 @@ def ask(connection: ssl.SSLSocket, url: str, name: str) -> None:
     got = len(body)
     while got < size:
         got += connection.recv_into(data[got:])
+    return data
 
 
 def tls(url: str, names: list[str]) -> None:
@@ -194,6 +208,18 @@ def tls(url: str, names: list[str]) -> None:
     with connect(url) as connection:
         for name in names:
             ask(connection, url, name)
+
+
+def fetched(url: str, names: list[str], folder: Path) -> None:
+    """Put the objects with these *names* into a *folder*, each whole from the moment on at which it has its name."""
+    part = folder / ".part"
+    with connect(url) as connection:
+        for name in names:
+            data = ask(connection, url, name)
+            file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.write(file, data)
+            os.close(file)
+            part.rename(f"{folder}/{name}")
 
 
 def in_turn(source: JsonSource, plan: Any, match: Any, make: Callable[..., object], url: str, names: list[str]) -> None:
@@ -235,16 +261,22 @@ def messages(sqs: Any, client: Any, url: str) -> None:
 
 
 def until_deleted(source: JsonSource, match: Any, make: Callable[..., object], count: int) -> None:
-    """Make alerts of the queue's *count* records, and have their messages deleted, as the store's answers do."""
+    """Make alerts of the queue's *count* records, and have their messages deleted when a worker would hear of that.
+
+    A worker sends alerts, and the store answers, when it has many, or after a while, or when nothing else is there.
+    """
+    gathered, since = 0, time.monotonic()
     for batch in source.batches():
-        is_empty = True
         for event in batch.events:
-            is_empty = False
             for rule in match(event):
+                gathered += 1
                 make(rule, event)
-        if batch.cursor is not None:
-            source.ack(batch.cursor)
-        if is_empty and source.stats().passed >= count:  # the last message has been acknowledged, too
+        if batch.more and gathered < MOST_GATHERED and time.monotonic() - since <= GATHER:
+            continue
+        gathered, since = 0, time.monotonic()
+        assert batch.cursor is not None
+        source.ack(batch.cursor)
+        if not batch.more and not batch.events and source.stats().passed >= count:  # the last message is acknowledged
             break
     source.close()
 
@@ -252,14 +284,19 @@ def until_deleted(source: JsonSource, match: Any, make: Callable[..., object], c
 def main() -> None:
     """Measure and print."""
     if sys.argv[1:2] == ["serve"]:
-        serve(Path(sys.argv[2]), Path(sys.argv[3]))
+        serve(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--per-object", type=int, default=DOCUMENT, help="records in an object")
     parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="objects fetched ahead")
+    parser.add_argument("--modes", default="", help="measure only these (comma-separated)")
+    parser.add_argument("--anywhere", action="store_true", help="the kernel places this process and its server")
     given = parser.parse_args()
     rules = public_rules(0)
+    processors = sorted(os.sched_getaffinity(0))
+    if given.anywhere or len(processors) < 2:
+        processors = []
     raws = records(given.records)
     chunks = [raws[at : at + given.per_object] for at in range(0, len(raws), given.per_object)]
     plan, matcher, make = make_plan(LOG.source, rules), Matcher(rules), AlertMaker("bench").make
@@ -271,10 +308,13 @@ def main() -> None:
             packed = gzip.compress(b'{"Records":[' + b",".join(chunk) + b"]}", 6)
             (folder / f"{number:06}.json.gz").write_bytes(packed)
         certificate(keys)
-        command = [sys.executable, __file__, "serve", str(folder), str(keys)]
+        command = [sys.executable, __file__, "serve", str(folder), str(keys), ",".join(map(str, processors[1:]))]
+        del raws, chunks
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as server:
             try:
                 assert server.stdout is not None
+                if processors:
+                    os.sched_setaffinity(0, processors[:1])
                 os.environ |= {
                     "AWS_ACCESS_KEY_ID": "bench",
                     "AWS_SECRET_ACCESS_KEY": "bench",
@@ -284,7 +324,7 @@ def main() -> None:
                 figures = measure(given, aws, folder, plan, matcher, make)
             finally:
                 server.kill()
-    print(json.dumps({"bench": "s3", "records": len(raws), "per_object": given.per_object, **figures}))
+    print(json.dumps({"bench": "s3", "records": given.records, "per_object": given.per_object, **figures}))
 
 
 def measure(
@@ -298,10 +338,12 @@ def measure(
     bucket = S3Settings(bucket=BUCKET, prefix=PREFIX, concurrency=given.concurrency)
     queue = SqsSettings(queue=QUEUE, hidden=300, tries=3, concurrency=given.concurrency)
     opened: list[JsonSource] = []
+    into = folder.parent / "fetched"
     names, url_of_all = sorted(path.name for path in folder.iterdir()), str(aws.endpoint_url)
     modes: dict[str, Callable[[], object]] = {
         "files": lambda: run(JsonSource(LOG, file_input(str(folder), plugin="cloudtrail")), plan, matcher, make),
         "tls": lambda: tls(url_of_all, names),
+        "fetched": lambda: fetched(url_of_all, names, into),
         "in_turn": lambda: in_turn(
             JsonSource(LOG, file_input(str(folder), plugin="cloudtrail")), plan, matcher.match, make, url_of_all, names
         ),
@@ -312,28 +354,51 @@ def measure(
         "sqs": lambda: until_deleted(opened.pop(), matcher.match, make, given.records),
     }
     requests(s3)  # which connects
-    taken: dict[str, list[float]] = {name: [] for name in modes}
+    wanted = [name for name in modes if not given.modes or name in given.modes.split(",")]
+    taken: dict[str, list[float]] = {name: [] for name in wanted}
     for _ in range(given.rounds):
-        for name, work in modes.items():
+        for name in random.sample(wanted, len(wanted)):
             sqs.send_message(QueueUrl=url, MessageBody="fill")
+            shutil.rmtree(into, ignore_errors=True)
+            into.mkdir()
             if name in ("s3", "sqs"):  # a start reads boto3's descriptions of services, which takes 0.1 s
                 source = S3Input("bench", aws, bucket, Limits()) if name == "s3" else None
                 opened.append(JsonSource(LOG, source or SqsInput("bench", aws, queue, Limits())))
                 opened[0].open(plan, None)
-            taken[name].append(timed(work)[0] / given.records * 1e6)
-    least = {name: round(min(times), 2) for name, times in taken.items()}
-    ratios = {
-        "s3_ratio": round(least["s3"] / (least["files"] + least["requests"]), 2),
-        "s3_ratio_together": round(least["s3"] / (least["files"] + least["together"]), 2),
-        "s3_ratio_tls": round(least["s3"] / (least["files"] + least["tls"]), 2),
-        "sqs_ratio_tls": round(least["sqs"] / (least["files"] + least["tls"]), 2),
-        "s3_ratio_in_turn": round(least["s3"] / least["in_turn"], 2),
-        "sqs_ratio_in_turn": round(least["sqs"] / least["in_turn"], 2),
-        "sqs_ratio": round(least["sqs"] / (least["files"] + least["messages"]), 2),
-    }
-    print(" ".join(f"{name} {figure} µs" for name, figure in least.items()))
-    print(" ".join(f"{name} {figure}" for name, figure in ratios.items()))
-    return least | ratios
+            taken[name].append(timed(modes[name])[0] / given.records * 1e6)
+    medians = {name: round(statistics.median(times), 2) for name, times in taken.items()}
+    print(" ".join(f"{name} {figure} µs (least {min(taken[name]):.2f})" for name, figure in medians.items()))
+    return medians | ratios(taken)
+
+
+#: The ratios: a name, what is measured, and what that is compared with, which is added up.
+RATIOS: Final = (
+    ("s3_ratio", "s3", ("files", "requests")),
+    ("s3_ratio_together", "s3", ("files", "together")),
+    ("s3_ratio_tls", "s3", ("files", "tls")),
+    ("sqs_ratio_tls", "sqs", ("files", "tls")),
+    ("s3_ratio_in_turn", "s3", ("in_turn",)),
+    ("sqs_ratio_in_turn", "sqs", ("in_turn",)),
+    ("s3_ratio_fetched", "s3", ("files", "fetched")),
+    ("sqs_ratio_fetched", "sqs", ("files", "fetched")),
+    ("sqs_ratio", "sqs", ("files", "messages")),
+)
+
+
+def ratios(taken: dict[str, list[float]]) -> dict[str, float]:
+    """Print the ratios of what the modes have *taken*, and return them."""
+    found: dict[str, float] = {}
+    for name, mode, parts in RATIOS:
+        if mode not in taken or not set(parts) <= set(taken):
+            continue
+        sums = [sum(times) for times in zip(*(taken[part] for part in parts), strict=True)]
+        each = sorted(one / all_parts for one, all_parts in zip(taken[mode], sums, strict=True))
+        rank = max(0, math.floor((len(each) - 1.96 * math.sqrt(len(each))) / 2))  # of the interval's ends
+        least = min(taken[mode]) / sum(min(taken[part]) for part in parts)
+        median = statistics.median(each)
+        print(f"{name:18} {median:.3f} ({each[rank]:.3f} to {each[-1 - rank]:.3f}), least {least:.3f}")
+        found |= {name: round(median, 3), f"{name}_least": round(least, 3)}
+    return found
 
 
 if __name__ == "__main__":
