@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from falcohost.log import log
 from falcohost.web import answers
 from falcohost.web.connections import Connection, Connections
 from falcohost.web.limits import WebLimits
@@ -57,6 +58,7 @@ class Links:
         self._links: set[Link] = set()
         self._shortest = min(limits.header_time, limits.body_time, limits.store_time)
         self._timer: asyncio.TimerHandle | None = None
+        self._failed = 0
         connections.before = self.catch_up
 
     def serve(self, one: Connection, connection: socket.socket, address: Any) -> None:
@@ -70,6 +72,13 @@ class Links:
         self.loop.add_reader(connection, link.readable)
         if self._timer is None:
             self._timer = self.loop.call_later(self._shortest, self._look)
+
+    def fails(self, peer: str, error: Exception) -> None:
+        """Log that a request from *peer* has failed here; the first, the tenth, the hundredth and so on."""
+        self._failed += 1
+        if str(self._failed).strip("0") == "1":
+            text = "a request from %s has failed, and its connection is closed: %s: %s; %d so far"
+            log.error(text, peer, type(error).__name__, error, self._failed)
 
     def leave(self, link: Link) -> None:
         """Forget *link*, which is closed."""
@@ -299,6 +308,10 @@ class Link:
                 data = self._body(self._request, data)
         except Malformed:
             self._malformed()
+            return
+        except Exception as error:  # a bug, which one sender may make happen again and again
+            self._links.fails(self.peer, error)
+            self.close()
             return
         if data and self.open and not self._closes:
             with self._links.lock:
