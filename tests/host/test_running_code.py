@@ -90,7 +90,6 @@ from falcohost.code_memory import give_back
 from falcohost.host.memory import fill_holes, settle
 from falcohost.host.immortal import make_immortal
 from falcohost.host.running_code import keep_moved_code, move_running_code
-from falcohost.testing.rollup import kib, copied
 
 if sys.argv[2] == "no file":
     def refused(*arguments):
@@ -121,15 +120,14 @@ maps = open("/proc/self/maps").read()
 files = re.findall(r"(\\S+) \\S+ \\S+ \\S+ +/memfd:falcohost code", maps)
 opened = [one for one in os.listdir("/proc/self/fd") if "falcohost code" in os.path.realpath(f"/proc/self/fd/{one}")]
 
-def run_again():
-    run()
+def copies():
+    found = re.search("/memfd:falcohost code.*?Private_Dirty: +([0-9]+) kB", open("/proc/self/smaps").read(), re.DOTALL)
+    return int(found[1]) if found else 0
 
-def run_and_give_back():
-    run()
-    give_back()
-
-run(); give_back()
-pages = copied(run_again), copied(run_and_give_back)
+run()
+before = copies()
+give_back()
+pages = before, copies()
 expected = run()
 generator = modules[0].counted(50)
 found, same = [next(generator)], []
@@ -212,7 +210,7 @@ def test_a_process_gives_back_what_it_has_changed(package, how):
     assert ([], True, [True] * 4, sum(range(51)), ["line"]) == (opened, same, by_threads, total, trouble)
     if how == "kept":
         assert ["rw-p"] == files
-        assert before > after + 80, (before, after)
+        assert before > 2 * after, (before, after)  # what looks at it has copied some again
     else:
         assert [] == files
 
