@@ -10,13 +10,14 @@ import struct
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from falcohost.jsonlog.refusals import Refusals
 from falcohost.testing.waiting import PATIENCE, wait_until
-from falcohost.web import WebLimits, connections
+from falcohost.web import Form, WebLimits, connections
 from falcohost.web.connections import Connections, peer_of
 
 HTTPS = "https://127.0.0.1:{port}/in"
@@ -226,3 +227,52 @@ def test_pipelined_requests(serve, idle, small):
         assert answers.count(b"HTTP/1.1 ") <= 1, answers[:200]
 
     assert served.post(RECORD, Authorization="Bearer t")[0] == 200
+
+
+def test_no_file_is_left(serve, told):
+    """While no file can be opened, senders wait, and the listener does not try without a pause."""
+    served = serve()
+    assert served.post(RECORD)[0] == 200
+    waiting = [socket.socket() for _ in range(3)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as stack:
+        for one in waiting:
+            stack.enter_context(one)
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with socket.socket() as next_one:
+            lowest = next_one.fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        for one in waiting:
+            one.connect(("127.0.0.1", served.address.port))
+        wait_until(lambda: "no connection can be accepted: Too many open files" in told.text)
+        before = time.process_time()
+        time.sleep(0.6)
+        taken = time.process_time() - before
+
+    assert 1 == told.text.count("no connection can be accepted")
+    assert taken < 0.3
+    assert served.post(RECORD)[0] == 200
+
+
+def test_who_leaves_before_the_handshake(serve, certificates, told):
+    """Connections that are reset before they are accepted are counted, and fill no log."""
+    begun, held = threading.Event(), threading.Event()
+
+    def read(headers, body):
+        begun.set()
+        held.wait(PATIENCE)
+        return body
+
+    served = serve(HTTPS, certificate=certificates.server, form=Form(read))
+    with ThreadPoolExecutor(1) as pool:
+        posted = pool.submit(served.post, RECORD, tls=certificates.context())
+        assert begun.wait(PATIENCE)
+        for data in (b"", b"x"):
+            with socket.create_connection(("127.0.0.1", served.address.port)) as one:
+                one.sendall(data)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        held.set()
+        assert posted.result()[0] == 200
+
+    wait_until(lambda: served.turned_away.get("failed TLS handshakes") == 2)
+    assert "Traceback" not in told.text

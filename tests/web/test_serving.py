@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,7 +16,11 @@ from falcohost.testing.waiting import PATIENCE
 from falcohost.web import Form
 
 HEAD = b"POST /in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+#: What some parsers take for the first line of a request, and others do not.
+_FIRST_LINES = (b"POST  /in HTTP/1.1", b"POST /in RTSP/1.0", b"SOURCE /in ICE/1.0", b"POST /in HTTP/01.1")
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+#: It is refused before its end is read.
+REFUSED_EARLY = HEAD.replace(b"json", b"xml") + b"Expect: 100-continue\r\nContent-Length: 0\r\n\r\n"
 
 
 def request(body, head=HEAD):
@@ -112,6 +118,14 @@ def test_answers_and_requests_that_cross(serve, connect):
     assert len(served.records) == 600
 
 
+def test_what_comes_behind_a_request_that_is_refused_early(serve, connect):
+    """A request is refused before its end is read if its sender waits for word; the next one is read at once."""
+    sender = connect(serve())
+    sender.sendall((REFUSED_EARLY + request(b'{"n":1}')) * 3)
+
+    assert [415, 200] * 3 == answers(sender, 6)
+
+
 def test_more_behind_chunks(serve, connect):
     """What comes together with the end of a body in chunks is not read: the connection is closed after the answer."""
     served = serve()
@@ -143,6 +157,10 @@ def test_more_behind_chunks(serve, connect):
         b"X: a\0b\r\nContent-Length: 0\r\n\r\n",
         b"X: a\nContent-Length: 0\r\n\r\n",
         b"Host: localhost\r\nContent-Length: 0\r\n\r\n",
+        b"Content-Length: \r\n\r\n",
+        b'Content-Length: %s7\r\n\r\n{"n":1}' % (b"0" * 5000),
+        b"Content-Length: 0\r\n\n",
+        b"Transfer-Encoding: chunked\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n0\r\n\r\n",
     ],
 )
 def test_what_two_servers_may_read_differently(serve, connect, data):
@@ -161,6 +179,9 @@ def test_what_two_servers_may_read_differently(serve, connect, data):
         (b"POST /in HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n", 400, False),
         (b"POST /in HTTP/1.2\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 400, False),
         (b"POST /in\r\n\r\n", 400, False),
+        *((request(b'{"n":1}', HEAD.replace(b"POST /in HTTP/1.1", first)), 400, False) for first in _FIRST_LINES),
+        (CHUNKED.replace(b"1.1", b"1.0") + b'7\r\n{"n":1}\r\n0\r\n\r\n', 400, False),
+        (HEAD + b"Connection: close\r\n\r\n" + request(b'{"n":9}'), 400, False),
         (request(b'{"n":1}', HEAD + b"X: y\r\n" * 97), 200, True),
         (request(b'{"n":1}', HEAD + b"X: y\r\n" * 98), 400, False),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, False),
@@ -213,21 +234,44 @@ def test_headers_behind_chunks(serve, connect):
     assert [] == served.records
 
 
-def test_who_reads_no_answers(serve, connect, small):
+def test_small_parts_of_a_body(serve, connect):
+    """A body in thousands of small parts takes little more memory than one large part."""
+    served = serve()
+    for head, data in (
+        (b"", b"2\r\n  \r\n" * 40_000 + b'7\r\n{"n":1}\r\n0\r\n\r\n'),
+        (b"Content-Encoding: gzip\r\n", gzip.compress(b"  ") * 4000 + gzip.compress(b'{"n":1}')),
+    ):
+        sender = connect(served)
+        framing = b"Content-Length: %d\r\n\r\n" % len(data) if head else b"Transfer-Encoding: chunked\r\n\r\n"
+        tracemalloc.start()
+        sender.sendall(HEAD + head + framing + data)
+        assert [200] == answers(sender, 1)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert most < 2_500_000
+    assert [{"n": 1}] * 2 == served.records
+
+
+@pytest.mark.parametrize("asked", [request(b'{"n":1}'), REFUSED_EARLY], ids=["taken", "refused early"])
+def test_who_reads_no_answers(serve, connect, small, asked):
     """A sender that reads no answers has nothing more read from it, and keeps nobody else from being served."""
     served = serve(limits=replace(small, body=100))
     sender = connect(served)
     sender.setblocking(False)
-    data, sent = request(b'{"n":1}') * 1000, 0
+    data, sent = asked * 1000, 0
     until = time.monotonic() + PATIENCE
     last = time.monotonic()
+    tracemalloc.start()
     while time.monotonic() < min(until, last + 1.0):
         try:
             sent += sender.send(data[sent % len(data) :])
             last = time.monotonic()
         except BlockingIOError:
             time.sleep(0.01)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
+    assert most < 2_000_000
     assert time.monotonic() < until, "it reads without end"
     assert served.post(b'{"n":2}')[0] == 200
 

@@ -19,6 +19,12 @@ _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
 #: Bytes that are decompressed at a time.
 _STEP = 256 << 10
 
+#: Bytes of a body of several members of gzip that are decompressed at a time: what is behind a member is copied.
+_PIECE = 4 << 10
+
+#: Parts that are kept before they are joined.
+_PARTS = 1024
+
 #: Bytes of a body of lines that are searched for a valid line; the search blocks other requests.
 _HEAD = 64 << 10
 
@@ -57,6 +63,7 @@ class Body:
         self._release = release
         self._parts: list[bytes] = []
         self._sent = self._size = 0
+        self._piece = limit
 
     def add(self, data: bytes) -> None:
         """Add *data*.
@@ -68,12 +75,14 @@ class Body:
         if self._gzip is None:
             self._keep(data)
             return
+        view, at = memoryview(data), 0
         try:
-            while data:
+            while at < len(data):
                 if self._gzip.eof:  # another member follows
-                    self._gzip = zlib.decompressobj(wbits=31)
-                self._keep(self._gzip.decompress(data, _STEP))
-                data = self._gzip.unused_data if self._gzip.eof else self._gzip.unconsumed_tail
+                    self._gzip, self._piece = zlib.decompressobj(wbits=31), _PIECE
+                piece = view[at : at + self._piece]
+                self._keep(self._gzip.decompress(piece, _STEP))
+                at += len(piece) - len(self._gzip.unused_data or self._gzip.unconsumed_tail)
         except zlib.error as error:
             raise Rejected(HTTPStatus.BAD_REQUEST, BAD_GZIP, BAD_GZIP) from error
 
@@ -101,6 +110,8 @@ class Body:
             raise _no_room()
         self._size += len(data)
         self._parts.append(data)
+        if len(self._parts) >= _PARTS:  # each takes more memory than it has bytes if these are few
+            self._parts = [b"".join(self._parts)]
 
     def _check(self, size: int) -> None:
         if size > self._limit:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from falcohost.jsonlog.refusals import Refusals
+from falcohost.log import log
 from falcohost.web.connections import BAD_HANDSHAKE, Connection, Connections
 from falcohost.web.handshake import THREADS, hang_up, shaken
 from falcohost.web.limits import WebLimits
@@ -18,6 +20,13 @@ _SWEEP = 5.0
 
 #: Connections that are accepted before others have their turn.
 _AT_ONCE = 16
+
+#: Why no connection can be accepted although some wait, and seconds until it is tried again.
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE = 0.1
+
+#: Seconds between two messages about that.
+_SELDOM = 60.0
 
 
 class Serves(Protocol):
@@ -55,15 +64,43 @@ class Door:
         self._server = server
         self._threads = ThreadPoolExecutor(THREADS, "handshakes")
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._listening: set[socket.socket] = set()
+        self._next_message = 0.0
 
-    def accept(self, listening: socket.socket) -> None:
+    def open(self, listening: socket.socket) -> None:
+        """Let in who connects to *listening*."""
+        self._listening.add(listening)
+        self._listen(listening)
+
+    def shut(self) -> None:
+        """Let in nobody more."""
+        for listening in self._listening:
+            asyncio.get_running_loop().remove_reader(listening)
+        self._listening.clear()
+
+    def _listen(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening, self._accept, listening)
+
+    def _accept(self, listening: socket.socket) -> None:
         """Let in some of the connections that wait; those that are open have their turn before the next ones."""
         for _ in range(_AT_ONCE):
             try:
                 connection, address = listening.accept()
-            except OSError:  # nobody waits any more, or one has left; or too many files are open
+            except OSError as error:  # nobody waits any more, or one has left
+                if error.errno in _SHORT:
+                    self._wait(listening, error)
                 return
             self._arrived(connection, address)
+
+    def _wait(self, listening: socket.socket, error: OSError) -> None:
+        """Try again later to accept a connection, since *error* would come again at once and without end."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening)
+        loop.call_later(_PAUSE, self._listen, listening)
+        if loop.time() >= self._next_message:
+            self._next_message = loop.time() + _SELDOM
+            log.warning("senders have to wait, since no connection can be accepted: %s", error.strerror)
 
     def _arrived(self, connection: socket.socket, address: Any) -> None:
         """Serve a new connection."""
@@ -72,7 +109,12 @@ class Door:
             self._server.serve(self._connections.arrive(host, connection.close), connection, address)
             return
         connection.setblocking(False)
-        wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        try:
+            wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        except OSError:  # its sender has left
+            self._refusals.turn_away(BAD_HANDSHAKE)
+            connection.close()
+            return
         one = self._connections.arrive(host, lambda: hang_up(wrapped))
         task = asyncio.get_running_loop().create_task(self._shake(one, wrapped, address))
         self._handshakes.add(task)

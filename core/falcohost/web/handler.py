@@ -215,7 +215,8 @@ class WebhookRequest:
 
     def _reject(self, rejected: Rejected) -> None:
         self._forget()
-        self._rejected = rejected
+        # As it was raised, it would keep what its callers were reading, until the garbage is collected.
+        self._rejected = Rejected(rejected.status, str(rejected))
         self._desk.refusals.turn_away(f"requests answered with {rejected.status:d}")
         if rejected.cause:
             self._desk.refusals.add(rejected.cause, f"a request from {self._link.peer}")

@@ -16,8 +16,9 @@ END: Final = b"\r\n\r\n"
 
 _VERSIONS: Final = ("1.0", "1.1")
 
-#: Most headers of a request.
+#: Most headers of a request, and most digits of the length of its body.
 _MOST: Final = 100
+_DIGITS: Final = 19
 
 
 class Malformed(Exception):
@@ -64,21 +65,29 @@ class Head:
         except HttpParserError as error:
             raise Malformed(str(error)) from error
         values = heard.values
-        if not heard.in_body or parser.get_http_version() not in _VERSIONS:
+        method, version = parser.get_method(), parser.get_http_version()
+        first = b"%b %b HTTP/%b\r\n" % (method, heard.url, version.encode())
+        if not heard.in_body or version not in _VERSIONS or not data.startswith(first):
             raise Malformed("not HTTP")
-        self.length: int | None = int(values.get("content-length", "0"))
+        if heard.parts or heard.more:
+            raise Malformed("its end is elsewhere")
+        length = values.get("content-length", "0")
+        if len(length) > _DIGITS:
+            raise Malformed("a length of too many digits")
+        self.length: int | None = int(length)
         if (coding := values.get("transfer-encoding")) is not None:
-            if coding.lower() != "chunked" or heard.complete:
+            if coding.lower() != "chunked" or heard.complete or version == "1.0":
                 raise Malformed("a transfer encoding that is not known")
             self.length = None
         if heard.count > _MOST:
             raise Malformed("too many headers")
-        if heard.hosts != 1 and (heard.hosts or parser.get_http_version() == "1.1"):
+        if heard.hosts != 1 and (heard.hosts or version == "1.1"):
             raise Malformed("not one host")
         self.headers = Headers(values)
         self.path = heard.url.partition(b"?")[0].decode("latin-1")
-        self.method = parser.get_method().decode("latin-1")
-        self.stays: bool = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        self.method = method.decode("latin-1")
+        # What the parser says of it holds no longer when it has read a request without a body.
+        self.stays = version == "1.1" and "close" not in values.get("connection", "").lower()
 
 
 class Chunks:
@@ -104,8 +113,8 @@ class Chunks:
         """Return whether something has come behind it."""
         return self._heard.more
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the parts of the body in *data*.
+    def feed(self, data: bytes) -> bytes:
+        """Return what of the body is in *data*: joined, since each part for itself takes more memory than it has bytes.
 
         :raises Malformed: these are no chunks, or too much is between them.
         """
@@ -123,7 +132,7 @@ class Chunks:
         self._since = 0 if parts else self._since + len(data)
         if not heard.complete and self._since > self._between:
             raise Malformed("too much between the parts of the body")
-        return parts
+        return b"".join(parts)
 
 
 class _Heard:

@@ -61,12 +61,11 @@ class Server:
         proves = desk.secret.client_ca is not None
         door = Door(links, self._tls, desk.limits, desk.connections, desk.refusals, proves=proves)
         for listening in self._listening:
-            self._loop.add_reader(listening, door.accept, listening)
+            door.open(listening)
         sweeping = asyncio.create_task(door.sweep())
         await self._closing.wait()
         sweeping.cancel()
-        for listening in self._listening:
-            self._loop.remove_reader(listening)
+        door.shut()
         await asyncio.sleep(0.05)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(door.close(), FAREWELL)

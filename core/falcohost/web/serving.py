@@ -24,8 +24,8 @@ from falcohost.web.request_head import END, Chunks, Head, Malformed
 if TYPE_CHECKING:
     from falcohost.web.handler import WebhookRequest
 
-#: Bytes that are received at once: of a body whose length is known, and of anything else. Behind a request that is not
-#: answered no more is read than that.
+#: Bytes that are received at once: of a body whose length is known and that is not packed, and of anything else. Behind
+#: a request that is not answered no more is read than that.
 _LARGE: Final = 256 << 10
 _CHUNK: Final = 48 << 10
 
@@ -129,11 +129,12 @@ class Link:
         self._request: WebhookRequest | None = None
         self._waits: WebhookRequest | None = None  # whose answer another thread may send
         self._left: int | None = 0
+        self._most = _CHUNK
         self._chunks: Chunks | None = None
         self._stays = True
         self._rest = _NOTHING
         self._unsent = _NOTHING
-        self._closes = self._paused = self._sent_elsewhere = False
+        self._closes = self._paused = self._sent_elsewhere = self._goes_on = False
         self.open = True
 
     def readable(self) -> None:
@@ -144,7 +145,7 @@ class Link:
         for _ in range(_TURNS if self._is_tls else 1):
             if not self.open or self._paused:
                 return
-            size = min(self._left, _LARGE) if self._left else _CHUNK
+            size = min(self._left, self._most) if self._left else _CHUNK
             if self._holds and (size := _CHUNK - len(self._rest)) <= 0:
                 self._paused = True
                 links.loop.remove_reader(self._connection)
@@ -264,8 +265,9 @@ class Link:
 
     @property
     def _holds(self) -> bool:
-        """Return whether what comes has to wait: for an answer, or until one is sent."""
-        return (self._request is not None and self._left == 0) or bool(self._unsent) or self._closes
+        """Return whether what comes has to wait: for an answer, or until one is sent, or for what came before."""
+        waits = self._request is not None and self._left == 0
+        return waits or self._goes_on or self._closes or bool(self._unsent)
 
     def _received(self, data: memoryview) -> None:
         if not self._holds:
@@ -278,7 +280,8 @@ class Link:
 
     def _go_on(self) -> None:
         """Read what has come behind a request."""
-        if not self.open or self._request is not None or self._unsent or self._closes:
+        self._goes_on = False
+        if not self.open or self._holds:
             return
         rest, self._rest = self._rest, _NOTHING
         self._read(rest)
@@ -286,7 +289,10 @@ class Link:
 
     def _go_on_soon(self) -> None:
         """Go on with what has come behind a request; others have their turn before."""
+        if self._goes_on:
+            return
         if self._rest and not self._closes:
+            self._goes_on = True
             self._links.loop.call_soon(self._go_on)
         else:
             self._resume()
@@ -318,6 +324,8 @@ class Link:
                 self._rest = data + self._rest
             if self._links.answered:
                 self._links.catch_up()
+            if self._request is None:  # answered before its end was read
+                self._go_on_soon()
 
     def _begin(self, data: bytes) -> bytes:
         """Read a head; return what comes behind it, and keep it if it is not complete."""
@@ -336,6 +344,7 @@ class Link:
             return _NOTHING
         head = Head(data[:end])
         self._left, self._stays = head.length, head.stays
+        self._most = _CHUNK if "content-encoding" in head.headers else _LARGE
         self._chunks = None if head.length is not None else Chunks(head, limits.header)
         self.deadline = time.monotonic() + limits.body_time
         self._request = request = self._links.begin(self, head)
@@ -348,7 +357,7 @@ class Link:
         """Read a part of the body; return what comes behind it."""
         rest = _NOTHING
         if self._chunks is not None:
-            for part in self._chunks.feed(data):
+            if part := self._chunks.feed(data):
                 request.add(part)
             if self._chunks.complete:
                 self._left = 0

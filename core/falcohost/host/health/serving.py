@@ -46,7 +46,7 @@ class Serving:
             self._take(message)
         door = self._door()
         for listening in self._opened.sockets:
-            loop.add_reader(listening, door.accept, listening)
+            door.open(listening)
         sweeping = asyncio.create_task(door.sweep())
         await gone.wait()
         sweeping.cancel()
