@@ -82,7 +82,9 @@ def run(root: Path, logs: Path) -> tuple[float, int]:
         assert done.returncode == 0, done.stderr
         (file,) = state.glob("**/*.db")
         with sqlite3.connect(file) as connection:
-            (alerts,) = connection.execute("SELECT count(*) FROM alerts WHERE source = 'aws_cloudtrail'").fetchone()
+            (alerts,) = connection.execute(
+                "SELECT coalesce(sum(count), 0) FROM packs WHERE source = 'aws_cloudtrail'"
+            ).fetchone()
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, alerts
 
 

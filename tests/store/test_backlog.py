@@ -7,10 +7,11 @@ import pytest
 
 from falcohost.alert import Priority
 from falcohost.store import backlog, store
-from falcohost.store.arrival import Arrival, Row
+from falcohost.store.arrival import Arrival
 from falcohost.store.backlog import Backlogs, Behind
 from falcohost.store.body import Kind, encode
 from falcohost.store.limits import Limits
+from falcohost.store.row import Row
 from falcohost.store.store import Store
 from falcohost.subscribers.selection import Selection
 from falcohost.testing.outputs import alert

@@ -13,6 +13,7 @@ from falcohost.store.arrival import Arrival
 from falcohost.store.database import PAGE
 from falcohost.store.examine import Mark, Part, overview, problems, repair
 from falcohost.store.limits import Limits
+from falcohost.store.packing import remove
 from falcohost.store.store import Store
 from falcohost.subscribers.selection import Selection
 from falcohost.testing.outputs import alert
@@ -98,6 +99,19 @@ def test_a_damaged_store(filled, path, clock, names, share):
     assert len(kept) > 5000 * (1 - 3 * noise / pages)
 
 
+def change(connection, number, how):
+    """Change the bytes of the alert with this number in its pack."""
+    sql = "SELECT last, first, places, bodies FROM packs WHERE last >= ? ORDER BY last"
+    last, first, places, bodies = connection.execute(sql, (number,)).fetchone()
+    sizes = msgspec.msgpack.decode(places)[0]
+    at, place = sum(sizes[: number - first]), number - first
+    body = how(bodies[at : at + sizes[place]])
+    bodies = bodies[:at] + body + bodies[at + sizes[place] :]
+    sizes[place] = len(body)
+    values = (msgspec.msgpack.encode([sizes, []]), bodies, last)
+    connection.execute("UPDATE packs SET places = ?, bodies = ? WHERE last = ?", values)
+
+
 def emptied(path, share):
     """Have some of the pages with many rows say that they have one, which is no error for who reads them."""
     chance = random.Random(7)
@@ -109,8 +123,12 @@ def emptied(path, share):
     path.write_bytes(data)
 
 
-def test_alerts_that_are_lost_silently(filled, path):
+def test_alerts_that_are_lost_silently(store, path, arrival):
     """Where pages have lost their rows without an error, a repair says how many numbers have no alert any more."""
+    for number in range(5000):
+        store.append([arrival(f"{number}")])
+    store.answer("output", 10)
+    store.close()
     emptied(path, 0.2)
     done = repair(path.parent)
 
@@ -122,7 +140,7 @@ def test_alerts_that_are_lost_silently(filled, path):
 def test_what_limits_have_deleted_is_not_missing(filled, path):
     """In a file that is whole, no number is missing."""
     with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM alerts WHERE seq IN (30, 40, 4000)")
+        remove(connection, [30, 40, 4000])
     done = repair(path.parent)
 
     assert (4997, 0) == (done.alerts, done.missing)
@@ -131,7 +149,7 @@ def test_what_limits_have_deleted_is_not_missing(filled, path):
 def test_an_alert_that_cannot_be_decoded(filled, path):
     """An alert that is not one is named by its number."""
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alerts SET alert = x'c0' WHERE seq = 7")
+        change(connection, 7, lambda body: b"\xc0")
     (problem,) = problems(path.parent)
 
     assert problem.startswith("alert 7 cannot be decoded: ")
@@ -140,11 +158,10 @@ def test_an_alert_that_cannot_be_decoded(filled, path):
 def test_alerts_that_are_no_alerts_are_left_out(filled, path, clock, names):
     """A repair leaves out what cannot be decoded, and says how many; damaged metadata of a rule cost no alert."""
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alerts SET alert = x'c0' WHERE seq IN (7, 900)")
+        change(connection, 7, lambda body: b"\xc0")
+        change(connection, 900, lambda body: b"\xc0")
         connection.execute("INSERT OR REPLACE INTO metadata VALUES (77, 5000, x'c1')")
-        (body,) = connection.execute("SELECT alert FROM alerts WHERE seq = 8").fetchone()
-        changed = body[:5] + (77).to_bytes(8, "big") + body[13:]
-        connection.execute("UPDATE alerts SET alert = ? WHERE seq = 8", (changed,))
+        change(connection, 8, lambda body: body[:5] + (77).to_bytes(8, "big") + body[13:])
     assert 3 == len(problems(path.parent))
 
     done = repair(path.parent)
@@ -174,7 +191,7 @@ def test_what_is_no_store(path, content):
 def test_the_last_page_is_damaged(filled, path):
     """What is behind all marks is found also where the page with the last alerts cannot be read."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        sql = "SELECT pageno FROM dbstat WHERE name = 'alerts' ORDER BY path DESC LIMIT 1"
+        sql = "SELECT pageno FROM dbstat WHERE name = 'packs' ORDER BY path DESC LIMIT 1"
         try:
             ((page,),) = connection.execute(sql)
         except sqlite3.OperationalError as error:

@@ -1,7 +1,5 @@
 """Silences: what they hold back, what they do not, their end, their counts, and their bounds."""
 
-import sqlite3
-
 import pytest
 from msgspec.structs import replace
 
@@ -272,12 +270,11 @@ def test_kept_by_a_repair(store, path, put, silence):
     assert ([], 1) == (again.bodies(0, 10), len(again.read(0, 10)))
 
 
-def test_of_an_earlier_version(store, path, put):
+def test_of_an_earlier_version(store, path, put, former):
     """A file without silences is read as it is, and gets the tables when a store opens it."""
     put(raised("a"))
     store.close()
-    with sqlite3.connect(path) as file:
-        file.executescript("DROP TABLE silences; DROP TABLE held; PRAGMA user_version = 6")
+    former(path, 6)
     history = History(path.parent)
 
     assert ([], ["a"], []) == (

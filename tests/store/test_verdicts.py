@@ -1,7 +1,5 @@
 """Verdicts about alerts: kept, bounded, counted by rule, and carried over by a repair and from earlier versions."""
 
-import sqlite3
-
 import pytest
 from msgspec.structs import replace
 
@@ -84,12 +82,11 @@ def test_repaired(store, path, arrival, give):
     assert ["a"] == [one.id for one in History(path.parent).alerts(Wanted(verdict="benign"))]
 
 
-def test_of_an_earlier_version(path, clock, store, arrival):
+def test_of_an_earlier_version(path, clock, store, arrival, former):
     """A file without verdicts is read as it is, and gets the table when a store opens it."""
     store.append([arrival("a")])
     store.close()
-    with sqlite3.connect(path) as file:
-        file.executescript("DROP TABLE verdicts; DROP TABLE silences; DROP TABLE held; PRAGMA user_version = 5")
+    former(path, 5)
     history = History(path.parent)
 
     assert ([None], {}) == ([one.verdict for one in history.numbered(Wanted())], history.judged())

@@ -8,11 +8,12 @@ monotonic clock does not survive, it follows the time of day, by no more than :d
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import sqlite3
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from falcohost.clock import Clock
+from falcohost.store.packs import last_stored
 
 #: Most seconds by which the age goes on while the machine is off.
 MOST_OFF = 86_400
@@ -62,11 +63,13 @@ class Age:
         return Reading(self._boot, self._clock.monotonic(), self._clock.time_ns() // 1_000_000_000, self.now())
 
 
-def stored_age(query: Callable[[str], list[Any]], clock: Clock) -> Age:
-    """Return the age of a store, which goes on from its last reading; *query* returns the rows of its database."""
-    readings = query("SELECT boot, monotonic, wall, seconds FROM age")
-    stored = query("SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1")
-    return Age(Reading(*readings[0]) if readings else None, stored[0][0] if stored else None, clock)
+def stored_age(connection: sqlite3.Connection, clock: Clock) -> Age:
+    """Return the age of a store, which goes on from its last reading.
+
+    :raises sqlite3.Error: it cannot be read.
+    """
+    reading = connection.execute("SELECT boot, monotonic, wall, seconds FROM age").fetchone()
+    return Age(None if reading is None else Reading(*reading), last_stored(connection), clock)
 
 
 def _off(seconds: int) -> int:

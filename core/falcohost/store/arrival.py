@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -14,7 +14,9 @@ from falcohost.store.database import Connection
 from falcohost.store.metadata import NO_KEY, ByKey
 from falcohost.store.metadata import row as metadata_row
 from falcohost.store.outline import Known
+from falcohost.store.packing import write_packs
 from falcohost.store.parked import Parked, park
+from falcohost.store.row import Row
 from falcohost.store.shares import Place, surplus
 
 #: Most alerts in memory while the disk cannot be written, and bytes of them.
@@ -78,19 +80,6 @@ class Stored(Struct):
     cursors: dict[str, str] = field(default_factory=dict)
 
 
-class Row(Struct, frozen=True, gc=False):
-    """An alert, its number, whether it may come a second time, and what is stored of it.
-
-    :ivar held: why it is delivered to nobody; empty: it is delivered.
-    """
-
-    seq: int
-    rewinds: bool
-    alert: Known
-    body: bytes
-    held: str = ""
-
-
 class SubscriberPosition(NamedTuple):
     """A subscriber's position: the number of the last alert that it has taken, and its state (None: no state)."""
 
@@ -138,7 +127,7 @@ class Waiting(Struct):
         # Without a cursor, no source forgets events because of this transaction, so it need not wait for the disk.
         connection.wait_for_disk(bool(self.cursors))
         execute("BEGIN IMMEDIATE")
-        execute_many(_ALERT, self._columns(now))
+        write_packs(connection, self.rows, now)
         if held := [(row.seq, row.held) for row in self.rows if row.held]:
             execute_many("INSERT OR REPLACE INTO held VALUES (?, ?)", held)
         for write in self.more:
@@ -150,28 +139,17 @@ class Waiting(Struct):
         if self.ended:
             gone = [(source,) for source in self.ended]
             execute_many("DELETE FROM cursors WHERE source = ?", gone)
-            execute_many("UPDATE alerts SET rewinds = 0 WHERE rewinds AND source = ?", gone)
+            execute_many(_FORGET, gone)
+            execute_many("UPDATE packs SET rewinds = 0 WHERE rewinds AND source = ?", gone)
         execute_many(_POSITION, positions)
         if self.parked:
             park(connection, self.parked, now)
         execute("COMMIT")
 
-    def _columns(self, now: int) -> list[tuple[object, ...]]:
-        """Return what the table of alerts holds of them, stored *now*."""
-        return [
-            (
-                row.seq,
-                alert.id,
-                row.rewinds,
-                alert.time if -_LARGEST <= alert.time <= _LARGEST else _LARGEST,
-                alert.rule,
-                alert.source,
-                now,
-                row.body,
-            )
-            for row in self.rows
-            for alert in (row.alert,)
-        ]
+    def drop(self, gone: Container[int]) -> None:
+        """Drop the rows with these numbers, which need not be written."""
+        self.rows[:] = [row for row in self.rows if row.seq not in gone]
+        self.size = sum(len(row.body) for row in self.rows)
 
     def give_up(self) -> list[Row]:
         """Give up alerts of those who have more than their share, if there are too many; return these."""
@@ -206,12 +184,8 @@ def _place(alert: Known) -> Place:
     return Place(alert.source, alert.priority, alert.rule)
 
 
-#: The largest number of a column. A source may pass on any time; larger ones are stored as this.
-_LARGEST = (1 << 63) - 1
-
-# OR IGNORE: an alert may be stored already if the file could not be read to check.
-_ALERT = "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _CURSOR = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor"
+_FORGET = "DELETE FROM ids WHERE pack IN (SELECT last FROM packs WHERE rewinds AND source = ?)"
 _METADATA = "INSERT INTO metadata VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET last = excluded.last"
 _POSITION = (
     "INSERT INTO subscribers VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "

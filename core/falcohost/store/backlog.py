@@ -12,8 +12,8 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 
 from falcohost.alert import Priority
-from falcohost.store.arrival import Row
 from falcohost.store.body import Kind
+from falcohost.store.row import Row
 
 #: Returns whether an output gets alerts of a kind.
 Wants: TypeAlias = Callable[[Kind], bool]

@@ -117,13 +117,33 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
     tags: tuple[str, ...] = ()
 
 
+class Brief(msgspec.Struct, frozen=True, gc=False):
+    """What decides where an alert is found."""
+
+    id: str
+    rule: str
+    source: str
+    time: int
+
+
 def kind_of(body: bytes) -> Kind | None:
     """Return the kind of the alert in *body*, of any version; None: it is damaged."""
-    begin = _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
     try:
-        return _decode_kind(body[begin:])
+        return _decode_kind(body[_begin(body) :])
     except ValueError:
         return None
+
+
+def brief_of(body: bytes) -> Brief | None:
+    """Return of the alert in *body*, of any version, where it is found; None: it is damaged."""
+    try:
+        return _decode_brief(body[_begin(body) :])
+    except ValueError:
+        return None
+
+
+def _begin(body: bytes) -> int:
+    return _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
 
 
 def _decode_older(body: bytes) -> Alert:
@@ -143,3 +163,4 @@ _pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode
 _decode_kind = msgspec.msgpack.Decoder(Kind).decode
+_decode_brief = msgspec.msgpack.Decoder(Brief).decode

@@ -13,13 +13,17 @@ from typing import Final
 from falcohost.digest import blake2b
 from falcohost.errors import StateError
 from falcohost.store.arrival import Waiting
+from falcohost.store.body import brief_of
 from falcohost.store.database import SCHEMA, connect, one
+from falcohost.store.ids import keys_of
+from falcohost.store.packing import write_packs
+from falcohost.store.packs import Pack, packs
+from falcohost.store.recent import StoredIds
+from falcohost.store.row import Moved
 
-_ALERTS: Final = "SELECT seq, id, rewinds, time, rule, source, alert FROM alerts ORDER BY seq"
 _VERDICTS: Final = "SELECT seq, rule, source, verdict, note, by_name, uid FROM verdicts"
 
-# What is stored already is known by its id. A cursor that is there stays: the source is read again from it.
-_ALERT: Final = "INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# A cursor that is there stays: the source is read again from it.
 _CURSOR: Final = "INSERT OR IGNORE INTO cursors VALUES (?, ?)"
 _METADATA: Final = "INSERT INTO metadata VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET last = excluded.last"
 
@@ -75,10 +79,12 @@ def take(connection: sqlite3.Connection, data: bytes | memoryview, last: int, no
 
 
 def _copy(carried: sqlite3.Connection, to: sqlite3.Connection, last: int, now: int) -> int:
-    alerts = carried.execute(_ALERTS).fetchall()
-    more = last + 1 - alerts[0][0] if alerts else last
-    until = max(last, alerts[-1][0] + more) if alerts else last
-    to.executemany(_ALERT, [(seq + more, *others, now, body) for seq, *others, body in alerts])
+    (first, highest) = carried.execute("SELECT min(first), max(last) FROM packs").fetchone()
+    more = last if first is None else last + 1 - first
+    until = last if first is None else max(last, highest + more)
+    known = StoredIds(lambda sql, values: to.execute(sql, values).fetchall())
+    for pack in packs(carried):  # what is stored already is known by its id
+        write_packs(to, _new(pack, more, known), now)
     held = carried.execute("SELECT seq, why FROM held").fetchall()
     to.executemany("INSERT OR IGNORE INTO held VALUES (?, ?)", [(seq + more, why) for seq, why in held])
     metadata = carried.execute("SELECT key, body FROM metadata").fetchall()
@@ -97,3 +103,16 @@ def _copy(carried: sqlite3.Connection, to: sqlite3.Connection, last: int, now: i
     positions = carried.execute("SELECT name, mark, state FROM subscribers").fetchall()
     to.executemany(_POSITION, [(name, max(mark + more, 0), state, last) for name, mark, state in positions])
     return until
+
+
+def _new(pack: Pack, more: int, known: StoredIds) -> list[Moved]:
+    """Return those alerts of *pack* that are not stored, each with a number that is higher by *more*."""
+    briefs = [(seq, brief, body) for seq, body in pack.bodies if (brief := brief_of(body)) is not None]
+    keys = keys_of(pack.source, [brief.id for _, brief, _ in briefs])
+    stored = known.find(keys) if pack.rewinds else ()
+    known.renew()
+    return [
+        Moved(seq + more, bool(pack.rewinds), brief, body, key)
+        for (seq, brief, body), key in zip(briefs, keys, strict=True)
+        if key not in stored
+    ]

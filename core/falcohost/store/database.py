@@ -14,12 +14,13 @@ from pathlib import Path
 
 from falcohost.errors import StateError
 from falcohost.log import log
+from falcohost.store.moving import move
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
-SCHEMA = 7
+SCHEMA = 8
 
-#: Versions with the same table of alerts, which can be read without a migration.
-READABLE = (1, 2, 3, 4, 5, 6, 7)
+#: Versions that can be read without a migration.
+READABLE = (1, 2, 3, 4, 5, 6, 7, 8)
 
 _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NOT NULL, state BLOB) STRICT;"
 
@@ -48,8 +49,23 @@ _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: *last*: the number of an alert with it; until metadata are written again, alerts that are not many later have it too.
 _METADATA = "CREATE TABLE metadata (key INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
 
-#: A source can make any id; so it keeps out no alert of another source.
-_ONCE = "CREATE UNIQUE INDEX once ON alerts (id, source) WHERE rewinds;"
+#: Alerts (:mod:`falcohost.store.packs`), found by the *last* of their numbers; *earliest*, *latest*: the times of their
+#: events; *stored* is by the clock of :mod:`falcohost.store.age`. And their ids (:mod:`falcohost.store.ids`).
+_PACKS = """
+CREATE TABLE packs (
+    last INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    rewinds INTEGER NOT NULL,
+    stored INTEGER NOT NULL,
+    earliest INTEGER NOT NULL,
+    latest INTEGER NOT NULL,
+    places BLOB NOT NULL,
+    bodies BLOB NOT NULL
+) STRICT;
+CREATE TABLE ids (id BLOB PRIMARY KEY, pack INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
 
 #: One row: the clock by which alerts age (:mod:`falcohost.store.age`).
 _AGE = """
@@ -95,19 +111,8 @@ CREATE TABLE silences (number INTEGER PRIMARY KEY AUTOINCREMENT, ended INTEGER N
 CREATE TABLE held (seq INTEGER PRIMARY KEY, why TEXT NOT NULL) STRICT;
 """
 
-#: *stored* is by the clock of :mod:`falcohost.store.age`; before, it was the time of day.
 _TABLES = f"""
-CREATE TABLE alerts (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL,
-    rewinds INTEGER NOT NULL,
-    time INTEGER NOT NULL,
-    rule TEXT NOT NULL,
-    source TEXT NOT NULL,
-    stored INTEGER NOT NULL,
-    alert BLOB NOT NULL
-) STRICT;
-{_ONCE}
+{_PACKS}
 CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL) STRICT, WITHOUT ROWID;
 {_SUBSCRIBERS}
 {_METADATA}
@@ -123,7 +128,7 @@ _MIGRATIONS = {
     2: _METADATA,
     3: f"""
         DROP INDEX once;
-        {_ONCE}
+        CREATE UNIQUE INDEX once ON alerts (id, source) WHERE rewinds;
         {_AGE}
         UPDATE alerts SET stored = (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1)
             WHERE stored > (SELECT stored FROM alerts ORDER BY seq DESC LIMIT 1);
@@ -131,6 +136,7 @@ _MIGRATIONS = {
     4: _PARKED,
     5: _VERDICTS,
     6: _SILENCES,
+    7: f"DROP INDEX IF EXISTS once; {_PACKS}",  # falcohost.store.moving moves what is in the former table
 }
 
 
@@ -277,7 +283,8 @@ def _prepared(name: str, shown: Path | None) -> Connection:
         if version < SCHEMA:
             steps = "".join(_MIGRATIONS[old] for old in range(version, SCHEMA)) if version else _TABLES
             connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT")
-        connection.execute("SELECT max(seq) FROM alerts").fetchone()
+        move(connection)
+        connection.execute("SELECT max(last) FROM packs").fetchone()
     except BaseException:
         connection.close()
         raise

@@ -66,8 +66,15 @@ class Disk:
 
         :raises StateError: the file cannot be read.
         """
+        return self.read(lambda connection: connection.execute(sql, values).fetchall())
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what *work* returns, which only reads.
+
+        :raises StateError: the file cannot be read.
+        """
         try:
-            return self._connection.execute(sql, values).fetchall()
+            return work(self._connection)
         except sqlite3.Error as error:
             self._fails(error)
             raise StateError(f"the state in {self._shown} cannot be read: {error}") from error
@@ -159,7 +166,7 @@ class Disk:
                 if after is None:
                     ((after,),) = reader.rows("SELECT coalesce(min(mark), ?) FROM subscribers", _NOWHERE)
                 copy_readable(reader, self._connection, lambda count: None, after, MOST_SALVAGED)
-            return one(self._connection, "SELECT count(*) FROM alerts")
+            return one(self._connection, "SELECT coalesce(sum(count), 0) FROM packs")
         except (sqlite3.Error, StateError) as error:
             log.error("nothing of %s can be taken over: %s", self._shown, error)
             with contextlib.suppress(sqlite3.Error):

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -16,11 +16,27 @@ from falcohost.clock import SYSTEM, Clock
 from falcohost.errors import StateError
 from falcohost.store.age import stored_age
 from falcohost.store.backlog import NOTHING, Backlogs, Behind, Wants
-from falcohost.store.body import decode, kind_of
+from falcohost.store.body import Kind, brief_of, decode, kind_of
 from falcohost.store.database import SCHEMA, broken_name, connect, one, remove_surplus
 from falcohost.store.directory import database
+from falcohost.store.ids import key_of
 from falcohost.store.metadata import ByKey, StoredMetadata, is_metadata
+from falcohost.store.packing import write_packs
+from falcohost.store.packs import (
+    NAMES,
+    Pack,
+    delivered,
+    last_number,
+    named,
+    packs,
+    readable,
+    some,
+    tables,
+)
+from falcohost.store.row import Moved
 from falcohost.store.uri import uri
+
+T = TypeVar("T")
 
 #: Called with a number of alerts, now and then.
 Progress: TypeAlias = Callable[[int], object]
@@ -109,20 +125,18 @@ def overview(directory: Path, clock: Clock = SYSTEM, wanted: Mapping[str, Wants]
     path = database(directory)
     with Reader(path) as reader:
         reader.rows("BEGIN")  # all of it at one moment: an agent may be deleting
-        sources = reader.rows(
-            "SELECT source, count(*), min(time), max(time) FROM alerts GROUP BY source ORDER BY source"
-        )
+        sources = _sources(reader)
         parked = "(SELECT count(*) FROM parked WHERE output = name)" if reader.version >= 5 else "0"
         marks = reader.rows(f"SELECT name, mark, {parked} FROM subscribers ORDER BY name")
-        now = stored_age(reader.rows, clock).now() if reader.version >= 4 else 0
-        last = reader.rows("SELECT coalesce(max(seq), 0) FROM alerts")[0][0]
+        now = reader.read(lambda connection: stored_age(connection, clock)).now() if reader.version >= 4 else 0
+        last = reader.read(last_number)
         behind = _behind(reader, {name: mark for name, mark, _ in marks}, last, wanted)
         return Overview(
             str(path),
             sum(part.stat().st_size for part in _files(path)),
-            sum(row[1] for row in sources),
+            sum(part.alerts for part in sources),
             last,
-            [Part(*row) for row in sources],
+            sources,
             [
                 Mark(name, mark, behind[name].count, _lag(reader, behind[name], now), parked)
                 for name, mark, parked in marks
@@ -141,6 +155,8 @@ def problems(directory: Path, progress: Progress = lambda count: None) -> list[s
         try:
             check = reader.connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
             found = [text for (text,) in check if text != "ok"]
+            if not found and not tables(reader.connection):
+                return ["the file is not a store: it has no table of alerts"]
             return found or list(islice(_undecodable(reader, progress), MOST_PROBLEMS))
         except sqlite3.Error as error:
             return [f"the file cannot be read: {error}"]
@@ -166,9 +182,9 @@ def repair(directory: Path, progress: Progress = lambda count: None) -> Repaired
             new = connect(fresh)
             try:
                 unreadable = copy_readable(reader, new, progress)
-                count = one(new, "SELECT count(*) FROM alerts")
-                numbers = one(new, "SELECT coalesce(max(seq), 0) - coalesce(min(seq), 1) + 1 FROM alerts")
-                numbers += max(0, _last(reader, 0) - one(new, "SELECT coalesce(max(seq), 0) FROM alerts"))
+                count = one(new, "SELECT coalesce(sum(count), 0) FROM packs")
+                numbers = one(new, "SELECT coalesce(max(last), 0) - coalesce(min(first), 1) + 1 FROM packs")
+                numbers += max(0, _last(reader, 0) - one(new, "SELECT coalesce(max(last), 0) FROM packs"))
                 missing = max(0, numbers - count - unreadable) if _is_damaged(reader) else 0
             finally:
                 new.close()
@@ -211,21 +227,43 @@ class Reader:
 
         :raises StateError: the file cannot be read.
         """
+        return self.read(lambda connection: connection.execute(sql, values).fetchall())
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what *work* returns, which only reads.
+
+        :raises StateError: the file cannot be read.
+        """
         try:
-            return self.connection.execute(sql, values).fetchall()
+            return work(self.connection)
         except sqlite3.Error as error:
             mend = "falcohost store check says what is wrong"
             raise StateError(f"the state in {self._path} cannot be read: {error}; {mend}") from error
 
 
+def _sources(reader: Reader) -> list[Part]:
+    """Return what each source has."""
+    parts: dict[str, Part] = {}
+    for kind in reader.read(tables):
+        columns = "count(*), min(time), max(time)" if kind == "alerts" else "sum(count), min(earliest), max(latest)"
+        for source, count, first, last in reader.rows(f"SELECT source, {columns} FROM {kind} GROUP BY source"):
+            before = parts.get(source, Part(source, 0, first, last))
+            parts[source] = Part(source, before.alerts + count, min(before.first, first), max(before.last, last))
+    return [parts[source] for source in sorted(parts)]
+
+
 def _behind(reader: Reader, marks: Mapping[str, int], last: int, wanted: Mapping[str, Wants]) -> dict[str, Behind]:
     """Return what waits for each output."""
-    delivered = " AND seq NOT IN (SELECT seq FROM held)" if reader.version >= 7 else ""
-    sql = f"SELECT seq, alert FROM alerts WHERE seq > ? AND seq <= ?{delivered} ORDER BY seq LIMIT ?"
+
+    def kinds(after: int, until: int, most: int) -> list[tuple[int, Kind | None]]:
+        found = reader.read(lambda connection: read(connection, after, until, most))
+        return [(seq, kind_of(body)) for seq, body in found]
+
+    read = delivered if reader.version >= 7 else some
     backlogs = Backlogs(wanted)
     for name, mark in marks.items():
         backlogs.begin(name, min(mark, last), last)
-    while backlogs.count(lambda *which: [(seq, kind_of(body)) for seq, body in reader.rows(sql, *which)], _PAGE):
+    while backlogs.count(kinds, _PAGE):
         pass
     return backlogs.behind()
 
@@ -234,20 +272,19 @@ def _lag(reader: Reader, behind: Behind, now: int) -> int:
     """Return the seconds for which the first alert that waits has been stored."""
     if behind == NOTHING or not now:
         return 0
-    return max(0, now - one(reader.connection, "SELECT stored FROM alerts WHERE seq = ?", behind.first))
+    return max(0, now - reader.read(lambda connection: next(packs(connection, behind.first - 1)).stored))
 
 
 def _undecodable(reader: Reader, progress: Progress) -> Iterator[str]:
     """Yield a line about each alert that cannot be decoded."""
-    sql = "SELECT seq, alert FROM alerts WHERE seq > ? ORDER BY seq LIMIT ?"
-    count, after = 0, 0
-    while page := reader.connection.execute(sql, (after, _PAGE)).fetchall():
-        for seq, body in page:
+    count = 0
+    for pack in packs(reader.connection):
+        for seq, body in pack.bodies:
             try:
                 decode(body, reader.metadata)
             except (ValueError, KeyError) as error:
                 yield f"alert {seq} cannot be decoded: {error}"
-        count, after = count + len(page), page[-1][0]
+        count += len(pack.bodies)
         progress(count)
 
 
@@ -268,25 +305,44 @@ def copy_readable(
             new.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})", rows)
     metadata = StoredMetadata(lambda sql, values: new.execute(sql, values).fetchall())
     count = unreadable = 0
-    ranges = [*reversed(list(_ranges(reader, after)))]
+    written = after
+    ranges = [(kind, *numbers) for kind in _kinds(reader) for numbers in _ranges(reader, kind, after)][::-1]
     while ranges and (most is None or count + unreadable < most):
-        first, last = ranges.pop()
-        sql = "SELECT * FROM alerts WHERE seq BETWEEN ? AND ?"
+        kind, first, last = ranges.pop()
         try:
-            rows = reader.connection.execute(sql, (first, last)).fetchall()
+            found = named(reader.connection, kind, first, last)
         except sqlite3.Error:
-            if first == last:
-                unreadable += 1
-            else:
+            if first < last:
                 middle = (first + last) // 2
-                ranges += [(middle + 1, last), (first, middle)]
-            continue
-        whole = [row for row in rows if _is_alert(row[-1], metadata)]
-        new.executemany("INSERT OR IGNORE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", whole)
-        count, unreadable = count + len(whole), unreadable + len(rows) - len(whole)
+                ranges += [(kind, middle + 1, last), (kind, first, middle)]
+                continue
+            pack, lost = readable(reader.connection, last) if kind == "packs" else (None, 1)
+            found = [] if pack is None else [pack]
+            unreadable += lost
+        for pack in found:
+            there = [one for one in pack.bodies if one[0] > written]  # what is damaged may have a number twice
+            whole = [row for row in (_readable(pack, *one, metadata) for one in there) if row is not None]
+            write_packs(new, whole, pack.stored)
+            written = max(written, pack.last)
+            count, unreadable = count + len(whole), unreadable + len(there) - len(whole)
         progress(count)
     new.execute("COMMIT")
     return unreadable
+
+
+def _kinds(reader: Reader) -> list[str]:
+    try:
+        return tables(reader.connection)
+    except sqlite3.Error:
+        return [*NAMES]
+
+
+def _readable(pack: Pack, seq: int, body: bytes, metadata: ByKey) -> Moved | None:
+    """Return a row for an alert; None: it cannot be decoded."""
+    brief = brief_of(body)
+    if brief is None or not _is_alert(body, metadata):
+        return None
+    return Moved(seq, bool(pack.rewinds), brief, body, key_of(pack.source, brief.id))
 
 
 def _is_alert(body: bytes, metadata: ByKey) -> bool:
@@ -308,23 +364,27 @@ def _is_damaged(reader: Reader) -> bool:
 def _last(reader: Reader, after: int) -> int:
     """Return the highest number of an alert of which the file says something; *after* if it says nothing."""
     known = [after]
-    try:
-        known.append(reader.connection.execute("SELECT max(seq) FROM alerts").fetchone()[0] or 0)
-    except sqlite3.Error:  # the page with the last ones is damaged
-        with contextlib.suppress(sqlite3.Error):
-            for (known[0],) in reader.connection.execute("SELECT seq FROM alerts WHERE seq > ? ORDER BY seq", (after,)):
-                pass
+    for kind in _kinds(reader):
+        name = NAMES[kind]
+        try:
+            known.append(reader.connection.execute(f"SELECT max({name}) FROM {kind}").fetchone()[0] or 0)
+        except sqlite3.Error:  # the page with the last ones is damaged
+            with contextlib.suppress(sqlite3.Error):
+                sql = f"SELECT {name} FROM {kind} WHERE {name} > ? ORDER BY {name}"
+                for (known[0],) in reader.connection.execute(sql, (after,)):
+                    pass
     for sql in ("SELECT max(mark) FROM subscribers", "SELECT max(last) FROM metadata"):
         with contextlib.suppress(sqlite3.Error):
             known.append(reader.connection.execute(sql).fetchone()[0] or 0)
     return max(known)
 
 
-def _ranges(reader: Reader, after: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges that together have the numbers of all alerts after *after*, as far as the file says these."""
-    first = after + 1
+def _ranges(reader: Reader, kind: str, after: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges that together have the numbers of all packs after *after*, as far as the file says these."""
+    first, name = after + 1, NAMES[kind]
     with contextlib.suppress(sqlite3.Error):
-        first = reader.connection.execute("SELECT min(seq) FROM alerts WHERE seq > ?", (after,)).fetchone()[0] or first
+        sql = f"SELECT min({name}) FROM {kind} WHERE {name} > ?"
+        first = reader.connection.execute(sql, (after,)).fetchone()[0] or first
     for begin in range(first, _last(reader, after) + 1, _PAGE):
         yield begin, begin + _PAGE - 1
 

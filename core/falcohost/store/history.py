@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,15 +15,18 @@ from falcohost.alert import Alert
 from falcohost.clock import SYSTEM
 from falcohost.errors import StateError
 from falcohost.store.age import stored_age
-from falcohost.store.body import decode
+from falcohost.store.body import brief_of, decode
 from falcohost.store.database import READABLE, SCHEMA
 from falcohost.store.directory import database
 from falcohost.store.metadata import StoredMetadata
+from falcohost.store.packs import Pack, bodies, packs, with_id
 from falcohost.store.silences import Silence, load
 from falcohost.store.uri import uri
 from falcohost.store.verdicts import KINDS, Judged, Verdict, no_alert
 
+#: So many alerts are decoded at once, and so many are looked at for these.
 _MOST = 1000
+_MOST_LOOKED = 10_000
 
 #: The first version of the tables that has verdicts.
 _VERDICTS_SINCE = 6
@@ -94,8 +99,9 @@ class History:
 
         :raises StateError: there is none.
         """
-        row = self._query("SELECT max(seq) FROM alerts WHERE id = ?", (alert,)).fetchone()
-        found = None if row[0] is None else next(self._behind(row[0] - 1, Wanted()), None)
+        with self._failures():
+            known = with_id(self._connection, alert)
+        found = None if known is None else next(self._behind(known[0] - 1, Wanted()), None)
         if found is None:
             raise StateError(no_alert(alert))
         return found
@@ -104,9 +110,9 @@ class History:
         """Yield the *wanted* alerts, then new ones as they arrive; call *wait* when there is nothing new."""
         after = self._start(wanted, last)
         while True:
-            for stored in self._behind(after, wanted):
-                yield stored
-                after = stored.seq
+            for looked, stored in self._pages(after, wanted):
+                yield from stored
+                after = looked
             wait()
 
     def close(self) -> None:
@@ -117,32 +123,54 @@ class History:
         """Return the number after which to start."""
         if not last:
             return 0
-        where, values = self._where(wanted, 0)
-        sql = f"SELECT seq FROM alerts WHERE {where} ORDER BY seq DESC LIMIT 1 OFFSET ?"
-        row = self._query(sql, (*values, last)).fetchone()
-        return 0 if row is None else int(row[0])
+        with self._failures():
+            matching = self._matching(wanted)
+            for pack in packs(self._connection, last_first=True):
+                for seq, _ in matching(pack):
+                    last -= 1
+                    if last < 0:
+                        return seq
+        return 0
 
     def _behind(self, after: int, wanted: Wanted) -> Iterator[StoredAlert]:
-        """Yield the wanted alerts after number *after*, page by page so that the agent can always write."""
+        for _, stored in self._pages(after, wanted):
+            yield from stored
+
+    def _pages(self, after: int, wanted: Wanted) -> Iterator[tuple[int, Iterator[StoredAlert]]]:
+        """Yield the wanted alerts after number *after*, page by page so that the agent can always write.
+
+        With each page, yield the number up to which alerts were looked at.
+        """
         while True:
-            where, values = self._where(wanted, after)
-            sql = f"SELECT seq, alert FROM alerts WHERE {where} ORDER BY seq LIMIT {_MOST}"
-            page = self._query(sql, values).fetchall()
-            verdicts = self._verdicts(page[0][0], page[-1][0]) if page else {}
-            held = self._held(page[0][0], page[-1][0]) if page else {}
-            for seq, body in page:
-                yield StoredAlert(seq, decode(body, self._metadata), verdicts.get(seq), held.get(seq, ""))
-            if len(page) < _MOST:
+            page: list[tuple[int, bytes]] = []
+            looked = after
+            with self._failures():
+                matching, seen = self._matching(wanted), 0
+                for pack in packs(self._connection, after):
+                    page += matching(pack)
+                    seen += len(pack.bodies)
+                    looked = pack.bodies[-1][0]
+                    if seen >= _MOST_LOOKED or len(page) >= _MOST:
+                        break
+            yield looked, self._stored(page)
+            if looked == after:
                 return
-            after = page[-1][0]
+            after = looked
+
+    def _stored(self, page: Sequence[tuple[int, bytes]]) -> Iterator[StoredAlert]:
+        verdicts = self._verdicts(page[0][0], page[-1][0]) if page else {}
+        held = self._held(page[0][0], page[-1][0]) if page else {}
+        for seq, body in page:
+            yield StoredAlert(seq, decode(body, self._metadata), verdicts.get(seq), held.get(seq, ""))
 
     def rules(self) -> list[str]:
         """Return the names of the rules that have alerts."""
-        return [name for (name,) in self._query("SELECT DISTINCT rule FROM alerts ORDER BY rule", ())]
+        with self._failures():
+            return sorted({brief.rule for _, body in bodies(self._connection) if (brief := brief_of(body)) is not None})
 
     def judged(self) -> dict[str, Judged]:
         """Return how many alerts of each rule have which verdict, also of those that are not stored any more."""
-        if self._version < _VERDICTS_SINCE:
+        if not self._has_verdicts:
             return {}
         found: dict[str, Counter[str]] = {}
         sql = "SELECT rule, verdict, count(*) FROM verdicts GROUP BY rule, verdict ORDER BY rule"
@@ -150,8 +178,12 @@ class History:
             found.setdefault(rule, Counter())[verdict] = count
         return {rule: Judged(*(counts[kind] for kind in KINDS)) for rule, counts in found.items()}
 
+    @property
+    def _has_verdicts(self) -> bool:
+        return bool(self._version >= _VERDICTS_SINCE)
+
     def _verdicts(self, first: int, last: int) -> dict[int, Verdict]:
-        if self._version < _VERDICTS_SINCE:
+        if not self._has_verdicts:
             return {}
         sql = "SELECT seq, verdict, note, by_name, uid, at FROM verdicts WHERE seq BETWEEN ? AND ?"
         return {seq: Verdict(*values) for seq, *values in self._query(sql, (first, last))}
@@ -171,33 +203,54 @@ class History:
     @property
     def age(self) -> int:
         """Return the seconds of the clock by which alerts age, and silences end."""
-        return stored_age(lambda sql: self._query(sql, ()).fetchall(), SYSTEM).now()
+        with self._failures():
+            return stored_age(self._connection, SYSTEM).now()
 
     def _held(self, first: int, last: int) -> dict[int, str]:
         if self._version < _SILENCES_SINCE:
             return {}
         return dict(self._query("SELECT seq, why FROM held WHERE seq BETWEEN ? AND ?", (first, last)).fetchall())
 
-    def _where(self, wanted: Wanted, after: int) -> tuple[str, tuple[object, ...]]:
-        where, values = "seq > ? AND time >= ? AND rule GLOB ?", [after, wanted.since, wanted.rule]
-        if wanted.source:
-            where, values = f"{where} AND source = ?", [*values, wanted.source]
-        if wanted.verdict:
-            where, values = f"{where} AND seq IN ({self._judged_so})", [*values, wanted.verdict]
-        if wanted.held is not None:
-            where = f"{where} AND seq {'' if wanted.held else 'NOT '}IN ({self._held_back})"
-        return where, tuple(values)
+    def _matching(self, wanted: Wanted) -> Callable[[Pack], list[tuple[int, bytes]]]:
+        """Return a function that returns the wanted alerts of a pack."""
+        since, source, matches = wanted.since, wanted.source, self._matches(wanted.rule)
+        judged: set[int] = set()
+        if wanted.verdict and self._has_verdicts:
+            sql = "SELECT seq FROM verdicts WHERE verdict = ?"
+            judged = {seq for (seq,) in self._query(sql, (wanted.verdict,))}
+        if not (since or wanted.verdict or wanted.held is not None or wanted.rule != "*"):
+            return lambda pack: pack.bodies if source in ("", pack.source) else []
 
-    @property
-    def _judged_so(self) -> str:
-        return "SELECT seq FROM verdicts WHERE verdict = ?" if self._version >= _VERDICTS_SINCE else "SELECT ? WHERE 0"
+        def matching(pack: Pack) -> list[tuple[int, bytes]]:
+            if source not in ("", pack.source) or pack.latest < since:
+                return []
+            found = pack.bodies if not wanted.verdict else [one for one in pack.bodies if one[0] in judged]
+            if found and wanted.held is not None:
+                held = self._held(*sorted((pack.bodies[0][0], pack.bodies[-1][0])))
+                found = [one for one in found if (one[0] in held) is wanted.held]
+            if since or wanted.rule != "*":
+                briefs = [(one, brief_of(one[1])) for one in found]
+                found = [one for one, brief in briefs if brief and brief.time >= since and matches(brief.rule)]
+            return found
 
-    @property
-    def _held_back(self) -> str:
-        return "SELECT seq FROM held" if self._version >= _SILENCES_SINCE else "SELECT 0 WHERE 0"
+        return matching
+
+    def _matches(self, pattern: str) -> Callable[[str], bool]:
+        """Return a function that returns whether a rule matches *pattern*."""
+
+        @functools.cache
+        def matches(rule: str) -> bool:
+            return bool(self._query("SELECT ? GLOB ?", (rule, pattern)).fetchone()[0])
+
+        return matches
 
     def _query(self, sql: str, values: tuple[object, ...]) -> sqlite3.Cursor:
-        try:
+        with self._failures():
             return self._connection.execute(sql, values)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.Error as error:
             raise StateError(f"the state in {self._path} cannot be read: {error}") from error

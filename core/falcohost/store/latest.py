@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from falcohost.alert import Alert, RuleMetadata
-from falcohost.store.arrival import Row
 from falcohost.store.body import decode, key_in
+from falcohost.store.row import Row
 
 #: Most alerts, and bytes of them. A worker sends up to 512 at once, when outputs may still have those before in hand;
 #: what they do not find here is read from the file.

@@ -7,7 +7,7 @@ are spared.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -20,18 +20,13 @@ from falcohost.engine.times import rfc3339
 from falcohost.log import log
 from falcohost.store import silences
 from falcohost.store.age import Age
-from falcohost.store.arrival import Row
-from falcohost.store.body import encode
+from falcohost.store.body import brief_of, encode
 from falcohost.store.outline import whole
+from falcohost.store.packs import held_back, packs
 from falcohost.store.rates import HeldBack, Rate, RateLimit
+from falcohost.store.row import Row
 from falcohost.store.silences import Silence
 from falcohost.store.where import Holds, WhereError
-
-# What was held back by limits behind the last alert of the rule that was delivered.
-_HELD_BACK: Final = (
-    "SELECT count(*), min(time) FROM alerts JOIN held USING (seq) WHERE rule = ? AND why GLOB 'limit *' AND seq >"
-    " coalesce((SELECT max(seq) FROM alerts WHERE rule = ? AND seq NOT IN (SELECT seq FROM held)), 0)"
-)
 
 
 class _Active:
@@ -95,10 +90,9 @@ class Noise:
             self._untold.setdefault(silence.rule, []).append(silence)
         if not self._loaded:
             self._loaded = True
-            for rule in self._rates:
-                count, since = connection.execute(_HELD_BACK, (rule, rule)).fetchone()
-                if count:
-                    self._held_back[rule] = HeldBack(count, since, self._clock.monotonic() + TELLS)
+            due = self._clock.monotonic() + TELLS
+            for rule, (count, since) in _held_back(connection, self._rates).items():
+                self._held_back[rule] = HeldBack(count, since, due)
 
     def row(self, row: Row) -> Row:
         """Return what is to be stored instead of *row*, which nobody has judged yet."""
@@ -106,7 +100,7 @@ class Noise:
         told, why = self.judge(alert)
         if told is alert and not why:
             return row
-        return Row(row.seq, row.rewinds, told, row.body if told is alert else encode(told), why)
+        return Row(row.seq, row.rewinds, told, row.body if told is alert else encode(told), why, row.key)
 
     def judge(self, alert: Alert) -> tuple[Alert, str]:
         """Return *alert* as it is to be stored, and by what it is held back; empty: it is delivered."""
@@ -222,6 +216,24 @@ class Noise:
 
     def _now(self) -> int:
         return self._clock.time_ns() // 1_000_000_000
+
+
+def _held_back(connection: sqlite3.Connection, rules: Container[str]) -> dict[str, tuple[int, int]]:
+    """Return how many alerts of each rule limits have held back since one was delivered, and the time of the first."""
+    found: dict[str, tuple[int, int]] = {}
+    first = connection.execute("SELECT min(seq) FROM held WHERE why GLOB 'limit *'").fetchone()[0]
+    for pack in () if first is None else packs(connection, first - 1):
+        held = held_back(connection, pack.bodies[0][0], pack.bodies[-1][0])
+        for seq, body in pack.bodies:
+            brief = brief_of(body)
+            if brief is None or brief.rule not in rules:
+                continue
+            if seq not in held:
+                found.pop(brief.rule, None)
+            elif held[seq].startswith("limit "):
+                count, since = found.get(brief.rule, (0, brief.time))
+                found[brief.rule] = count + 1, min(since, brief.time)
+    return found
 
 
 def annotated(alert: Alert, what: str, count: int, since: int) -> Alert:

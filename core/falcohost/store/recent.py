@@ -6,7 +6,8 @@ that their alerts are stored, and a worker sends again what it has not heard to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final
 
@@ -38,45 +39,54 @@ class Recent:
                 del known[key]
 
 
-#: The largest id in the file, which the index has at hand; texts are compared as Python does.
-_LAST: Final = "SELECT max(id) FROM alerts WHERE rewinds"
+#: The largest key in the file, which the index has at hand.
+_LAST: Final = "SELECT max(id) FROM ids"
 
 
 class StoredIds:
     """The ids of alerts in the file that may come a second time; *query* returns the rows that a statement finds.
 
     Ids of events with a time of their own begin with it, so those of new events are mostly beyond all in the file.
+
+    :ivar unsure: the file could not be read, so that some may be in it that were not found.
     """
 
     def __init__(self, query: Callable[[str, tuple[object, ...]], list[Any]]) -> None:
+        self.unsure = False
         self._query = query
-        self._last: str | None = None
+        self._last: bytes | None = None
 
     def renew(self) -> None:
         """Ask the file again for its largest id, since others than :meth:`find` knows of are written to it."""
         self._last = None
 
-    def wrote(self, ids: Iterable[str]) -> None:
-        """Take note that alerts with these *ids* are in the file now."""
+    def wrote(self, keys: Iterable[bytes]) -> None:
+        """Take note that alerts that are found by these *keys* are in the file now."""
         if self._last is not None:
-            self._last = max(self._last, max(ids, default=""))
+            self._last = max(self._last, max(keys, default=b""))
 
-    def find(self, ids: Sequence[str]) -> set[tuple[str, str]]:
-        """Return those of *ids* that are in the file, each with its source: no source keeps out another's alerts."""
-        found: set[tuple[str, str]] = set()
-        if (last := self._last) is None:
-            try:
-                ((last,),) = self._query(_LAST, ())
-            except StateError:
-                return found
-            last = self._last = last or ""
-        ids = [one for one in ids if one <= last]
-        for begin in range(0, len(ids), MOST_ASKED):
-            some = ids[begin : begin + MOST_ASKED]
-            places = 1 << (len(some) - 1).bit_length()  # few texts, since the database keeps each prepared
-            sql = f"SELECT source, id FROM alerts WHERE rewinds AND id IN ({', '.join('?' * places)})"
-            try:
-                found.update(self._query(sql, (*some, *[some[0]] * (places - len(some)))))
-            except StateError:
-                break
+    def find(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return those of *keys* (:mod:`falcohost.store.ids`) by which an alert in the file is found."""
+        found: set[bytes] = set()
+        try:
+            if (last := self._last) is None:
+                last = self._last = self._query(_LAST, ())[0][0] or b""
+            asked = [key for key in keys if key <= last]
+            for begin in range(0, len(asked), MOST_ASKED):
+                some = asked[begin : begin + MOST_ASKED]
+                places = 1 << (len(some) - 1).bit_length()
+                values = *some, *[some[0]] * (places - len(some))
+                found.update([key for (key,) in self._query(_finding(places), values)])
+        except StateError:
+            self.unsure = True
         return found
+
+
+@functools.cache
+def _finding(places: int) -> str:
+    """Return the statement that finds so many keys: few texts, since the database keeps each prepared.
+
+    With IN, the keys would be sorted before.
+    """
+    values = ", ".join(["(?)"] * places)
+    return f"SELECT id FROM (VALUES {values}) CROSS JOIN ids ON id = column1 CROSS JOIN packs ON last = pack"

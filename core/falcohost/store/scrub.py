@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from falcohost.clock import Clock
 from falcohost.store.database import one
+from falcohost.store.packs import check, packs
 from falcohost.store.uri import uri
 
 #: Seconds between two slices.
@@ -28,11 +28,7 @@ SLICES: Final = 128
 #: Tables that are small also in large files.
 _TABLES: Final = ("cursors", "subscribers", "metadata", "age", "parked", "verdicts", "silences", "held")
 
-_ALERTS: Final = "SELECT alert, seq FROM alerts WHERE seq > ? ORDER BY seq"
-_IDS: Final = (
-    "SELECT NULL, id, source FROM alerts INDEXED BY once WHERE rewinds"
-    " AND (id, source) > (CAST(? AS TEXT), CAST(? AS TEXT)) ORDER BY id, source"
-)
+_IDS: Final = "SELECT id FROM ids WHERE id > ? ORDER BY id"
 
 #: Bytes of a row beside its content, about.
 _ID: Final = 64
@@ -46,7 +42,7 @@ class Scrub:
         self._clock = clock
         self._next = 0.0
         self._seq = 0
-        self._id: tuple[bytes, bytes] = (b"", b"")
+        self._id = b""
 
     def look(self) -> None:
         """Read the next slice, if it is time for that.
@@ -63,29 +59,36 @@ class Scrub:
             size = one(connection, "PRAGMA page_count") * one(connection, "PRAGMA page_size")
             if size <= WHOLE:
                 _check(connection, "PRAGMA quick_check(1)")
+                self._seq = _read_alerts(connection, self._seq, SLICE)
             else:
                 self._look_further(connection, max(SLICE, size // SLICES))
 
     def _look_further(self, connection: sqlite3.Connection, size: int) -> None:
-        """Read about *size* bytes of alerts and a part of their index; where all were read, the other tables."""
-        (self._seq,) = _read(connection.execute(_ALERTS, (self._seq,)), size) or (0,)
+        """Read about *size* bytes of alerts and a part of their ids; where all were read, the other tables."""
+        self._seq = _read_alerts(connection, self._seq, size)
         if self._seq == 0:
             for table in _TABLES:
                 _check(connection, f"PRAGMA quick_check({table})")
-        connection.text_factory = bytes  # what is damaged may be no text
-        self._id = _read(connection.execute(_IDS, self._id), size // 4) or (b"", b"")
+        self._id = _read_ids(connection, self._id, size // 4)
 
 
-def _read(rows: Iterable[tuple[Any, ...]], size: int) -> tuple[Any, ...] | None:
-    """Read rows until they have about *size* bytes; return where the last one is, or None: there are no more.
-
-    A row begins with what it has beside that.
-    """
-    for content, *place in rows:
-        size -= len(content or b"") + _ID
+def _read_alerts(connection: sqlite3.Connection, after: int, size: int) -> int:
+    """Read alerts after number *after*, of about *size* bytes; return the number of the last one, or 0: of all."""
+    for pack in packs(connection, after):
+        check(pack.bodies)
+        size -= sum([len(body) for _, body in pack.bodies])
         if size <= 0:
-            return tuple(place)
-    return None
+            return pack.last
+    return 0
+
+
+def _read_ids(connection: sqlite3.Connection, after: bytes, size: int) -> bytes:
+    """Read ids after *after*, of about *size* bytes; return the last one, or an empty one: there are no more."""
+    for (id,) in connection.execute(_IDS, (after,)):
+        size -= len(id) + _ID
+        if size <= 0:
+            return bytes(id)
+    return b""
 
 
 def _check(connection: sqlite3.Connection, check: str) -> None:

@@ -22,17 +22,20 @@ from falcohost.errors import StateError
 from falcohost.log import log
 from falcohost.store import carried
 from falcohost.store.age import stored_age
-from falcohost.store.arrival import Answer, Arrival, Refusal, Row, Stored, SubscriberPosition, Waiting
+from falcohost.store.arrival import Answer, Arrival, Refusal, Stored, SubscriberPosition, Waiting
 from falcohost.store.backlog import Backlogs, Behind, Wants
 from falcohost.store.body import Kind, decode, encode, key_in, kind_of
 from falcohost.store.disk import Disk
+from falcohost.store.ids import key_of, keys_of
 from falcohost.store.latest import Kept, Latest
 from falcohost.store.limits import Limits
 from falcohost.store.metadata import NO_KEY, StoredMetadata, by_key
 from falcohost.store.noise import Noise
 from falcohost.store.outline import Known, whole
+from falcohost.store.packs import check, delivered, fleeting, some
 from falcohost.store.parked import Parked
 from falcohost.store.recent import MOST_RECENT, Recent, StoredIds
+from falcohost.store.row import Row
 from falcohost.store.surplus import Surplus
 
 T = TypeVar("T")
@@ -40,9 +43,7 @@ T = TypeVar("T")
 #: So many alerts that were there when a subscriber came are looked at in a turn.
 COUNTED = 5000
 
-_BODIES = "SELECT seq, alert FROM alerts WHERE seq > ?"
-_DELIVERED = " AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = alerts.seq)"
-_LAST = "SELECT max(coalesce((SELECT max(seq) FROM alerts), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
+_LAST = "SELECT max(coalesce((SELECT max(last) FROM packs), 0), coalesce((SELECT max(mark) FROM subscribers), 0))"
 
 
 class Store:
@@ -81,11 +82,11 @@ class Store:
         self._latest = Latest()
         self._cursors: dict[str, str] = dict(self._disk.query("SELECT source, cursor FROM cursors"))
         self._to_acknowledge: dict[str, str] = {}
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[bytes] = set()
         self._recent = Recent()
         self._ids = StoredIds(self._disk.query)
         self._files = self._disk.begun
-        self._age = stored_age(self._disk.query, clock)
+        self._age = self._disk.read(lambda connection: stored_age(connection, clock))
         self.noise = Noise(limits.rates, self._age, clock)
         self._disk.change(self.noise.load)
         self._surplus = Surplus(limits, self._age, clock)
@@ -108,9 +109,8 @@ class Store:
 
     def recall(self) -> None:
         """Take over from a store that has ended: know what it has stored, since that may come again."""
-        sql = "SELECT source, id FROM alerts WHERE seq > ? AND NOT rewinds ORDER BY seq"
         with self._lock, contextlib.suppress(StateError):
-            self._recent = Recent(self._disk.query(sql, (self.last - MOST_RECENT,)))
+            self._recent = Recent(self._disk.read(lambda connection: fleeting(connection, self.last - MOST_RECENT)))
             self._disk.release()
 
     def release(self) -> None:
@@ -295,8 +295,14 @@ class Store:
                 os.close(self._claimed)
 
     def _bodies(self, after: int, most: int, *, held: bool = False) -> list[tuple[int, bytes]]:
-        sql = f"{_BODIES}{'' if held else _DELIVERED} ORDER BY seq LIMIT ?"
-        found: list[tuple[int, bytes]] = self._disk.query(sql, (after, most))
+        read = some if held else delivered
+
+        def checked(connection: sqlite3.Connection) -> list[tuple[int, bytes]]:
+            found = read(connection, after, None, most)
+            check(found)
+            return found
+
+        found = self._disk.read(checked)
         if len(found) < most and self._waiting.rows:
             rest = (row for row in self._waiting.rows if row.seq > after and (held or not row.held))
             found += [(row.seq, row.body) for row in islice(rest, most - len(found))]
@@ -315,8 +321,8 @@ class Store:
             self._backlogs.count(self._kinds, COUNTED)
 
     def _kinds(self, after: int, until: int, most: int) -> list[tuple[int, Kind | None]]:
-        sql = f"{_BODIES} AND seq <= ?{_DELIVERED} ORDER BY seq LIMIT ?"
-        return [(seq, kind_of(body)) for seq, body in self._disk.query(sql, (after, until, most))]
+        found = self._disk.read(lambda connection: delivered(connection, after, until, most))
+        return [(seq, kind_of(body)) for seq, body in found]
 
     def _reply(self, answer: Answer) -> None:
         if answer.alerts:
@@ -342,13 +348,14 @@ class Store:
         there = len(rows)
         for arrival in arrivals:
             rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
-            known = self._ids.find([alert.id for alert in arrival.alerts]) if rewinds else ()
-            bodies = arrival.bodies or [encode(whole(alert, b"")) for alert in arrival.alerts]
+            keys = _keys(arrival.alerts) if rewinds else [b""] * len(arrival.alerts)
+            known = self._ids.find(keys) if rewinds else ()
+            encoded = arrival.bodies or [encode(whole(alert, b"")) for alert in arrival.alerts]
             before, size = len(taken), 0
-            new = zip(arrival.alerts, bodies, strict=True)
-            for alert, body in self._new(new, known, rewinds=rewinds) if again else new:
+            new = zip(arrival.alerts, encoded, keys, strict=True)
+            for alert, body, key in self._new(new, known, rewinds=rewinds) if again else new:
                 self.last += 1
-                row = Row(self.last, rewinds, alert, body)
+                row = Row(self.last, rewinds, alert, body, "", key)
                 if judges:
                     row = noise.row(row)
                 size += len(row.body)
@@ -369,17 +376,16 @@ class Store:
         return taken
 
     def _new(
-        self, arrived: Iterable[tuple[Known, bytes]], known: Container[tuple[str, str]], *, rewinds: bool
-    ) -> Iterator[tuple[Known, bytes]]:
-        """Yield those alerts that have not come before; *known*: those that are in the file."""
+        self, arrived: Iterable[tuple[Known, bytes, bytes]], known: Container[bytes], *, rewinds: bool
+    ) -> Iterator[tuple[Known, bytes, bytes]]:
+        """Yield those alerts that have not come before; *known*: the keys of those that are in the file."""
         seen, recent = self._seen, self._recent.known
-        for alert, body in arrived:
-            key = alert.source, alert.id
-            if key in known or key in seen or key in recent:
+        for alert, body, key in arrived:
+            if key in known or key in seen or (alert.source, alert.id) in recent:
                 continue
             if rewinds:
                 seen.add(key)
-            yield alert, body
+            yield alert, body, key
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)
@@ -403,6 +409,9 @@ class Store:
         if self._disk.begun != self._files:
             self._begin_anew()
         waiting = self._waiting
+        if self._ids.unsure and not self._drop_known():
+            self._bound()
+            return
         waiting.more = [self.noise.writing()] if self.noise.waiting else []
         if not waiting:
             return
@@ -412,7 +421,7 @@ class Store:
             return
         if waiting.cursors:
             self._disk.waited()
-        self._ids.wrote(row.alert.id for row in waiting.rows if row.rewinds)
+        self._ids.wrote([row.key for row in waiting.rows if row.rewinds])
         self._to_acknowledge |= waiting.cursors
         self._cursors |= waiting.cursors
         for source in waiting.ended:
@@ -421,6 +430,14 @@ class Store:
         self._surplus.wrote(waiting.size)
         self.noise.written()
         waiting.clear()
+
+    def _drop_known(self) -> bool:
+        """Drop what waits and is in the file, which could not be read when it came; return whether it could be now."""
+        self._ids.unsure = False
+        comes_again = {row.seq: row.key for row in self._waiting.rows if row.rewinds}
+        if known := self._ids.find(comes_again.values()):
+            self._waiting.drop({seq for seq, key in comes_again.items() if key in known})
+        return not self._ids.unsure
 
     def _begin_anew(self) -> None:
         """Have in a new file what can be read of a damaged one, and what is known of it."""
@@ -438,7 +455,7 @@ class Store:
     def _bound(self) -> None:
         """Give up alerts that wait for the disk, if there are too many."""
         gone = self._waiting.give_up()
-        self._seen.difference_update((row.alert.source, row.alert.id) for row in gone)
+        self._seen.difference_update(row.key for row in gone)
         self._lose(self._backlogs.lose(row.seq for row in gone))  # some may still be read from memory
 
     def _delete_surplus(self, connection: sqlite3.Connection) -> None:
@@ -455,3 +472,10 @@ class Store:
         if count > 0:
             self.lost += count
             log.error("deleted %d alerts that an output has not taken: %s", count, why)
+
+
+def _keys(alerts: Sequence[Known]) -> list[bytes]:
+    """Return by what the ids of *alerts* are found."""
+    if len(sources := {alert.source for alert in alerts}) == 1:  # as they are, from workers
+        return keys_of(sources.pop(), [alert.id for alert in alerts])
+    return [key_of(alert.source, alert.id) for alert in alerts]

@@ -7,15 +7,17 @@ their oldest alerts (:mod:`falcohost.store.shares`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from falcohost.clock import Clock
 from falcohost.store.age import Age
-from falcohost.store.body import kind_of
+from falcohost.store.body import brief_of, kind_of
 from falcohost.store.database import one
 from falcohost.store.limits import Limits
+from falcohost.store.packing import remove
+from falcohost.store.packs import bodies, packs
 from falcohost.store.shares import Place, surplus
 
 #: Seconds, number of alerts, and part of the file's limit, after which age and size are checked again.
@@ -33,12 +35,11 @@ _LEFT = 0.9
 #: filled again; the file is then larger than its limit, by less than the limit.
 _SPARSE = 1.5
 
-#: Bytes of an alert in the file beside its body, about.
-_BESIDE = 150
+#: Bytes of an alert in the file beside its body, about: most of them for its id.
+_BESIDE = 50
 
 _DAY = 86_400
 
-_ADDED = "SELECT seq, source, rule, length(alert) FROM alerts WHERE seq > ? AND seq <= ? ORDER BY seq"
 _READING = "INSERT OR REPLACE INTO age VALUES (1, ?, ?, ?, ?)"
 
 
@@ -101,7 +102,7 @@ class Surplus:
         deleted = self._delete_old(connection, last, behind)
         gone = self._delete_much(connection, last, behind)
         if deleted.until or gone is not None:
-            first = one(connection, "SELECT coalesce(min(seq), ?) FROM alerts", last + 1)
+            first = one(connection, "SELECT coalesce((SELECT first FROM packs ORDER BY last LIMIT 1), ?)", last + 1)
             connection.execute("DELETE FROM metadata WHERE last < ?", (first - MOST_LATER,))
             connection.execute("DELETE FROM held WHERE seq < ?", (first,))
         connection.execute("COMMIT")
@@ -109,17 +110,16 @@ class Surplus:
 
     def _delete_old(self, connection: sqlite3.Connection, last: int, behind: int) -> Deleted:
         oldest = self._age.now() - self._limits.days * _DAY
-        young = "SELECT seq FROM alerts WHERE stored >= ? ORDER BY seq LIMIT 1"
+        young = "SELECT first FROM packs WHERE stored >= ? ORDER BY last LIMIT 1"
         until = one(connection, f"SELECT coalesce(({young}), ?)", oldest, last + 1) - 1
-        if not one(connection, "SELECT EXISTS (SELECT 1 FROM alerts WHERE seq <= ?)", until):
+        if not one(connection, "SELECT EXISTS (SELECT 1 FROM packs WHERE last <= ?)", until):
             return Deleted(0)
         if self._counted:
             for key, (_, size) in _added(connection, 0, min(until, self._counted)).items():
                 self._used[key].size -= size
-        missed = connection.execute("SELECT seq FROM alerts WHERE seq <= ? AND seq > ? ORDER BY seq", (until, behind))
-        gone = [seq for (seq,) in missed]
-        connection.execute("DELETE FROM alerts WHERE seq <= ?", (until,))
-        return Deleted(until, gone)
+        numbers = [seq for seq, _ in bodies(connection, until=until)]
+        remove(connection, numbers)
+        return Deleted(until, [seq for seq in numbers if seq > behind])
 
     def _delete_much(self, connection: sqlite3.Connection, last: int, behind: int) -> list[int] | None:
         """Return the numbers of those deleted that not every subscriber had; None: nothing was deleted."""
@@ -136,14 +136,14 @@ class Surplus:
             return None
         above = surplus(used, room)
         gone = self._oldest(connection, {(place.source, place.rule): size for place, size in above.items()})
-        connection.executemany("DELETE FROM alerts WHERE seq = ?", [(seq,) for seq in gone])
+        remove(connection, gone)
         return [seq for seq in gone if seq > behind]
 
     def _count(self, connection: sqlite3.Connection, last: int) -> None:
         """Count the alerts that were not counted yet."""
         for key, (first, size) in _added(connection, self._counted, last).items():
             used = self._used.setdefault(key, _Used(0, first))
-            body = connection.execute("SELECT alert FROM alerts WHERE seq = ?", (first,)).fetchone()[0]
+            body = next(bodies(connection, first - 1))[1]
             if (kind := kind_of(body)) is not None:
                 used.priority = kind.priority
             used.size += size
@@ -153,8 +153,7 @@ class Surplus:
         """Return the numbers of the oldest alerts of each rule, so many that they have as many bytes as are *above*."""
         gone: list[int] = []
         begin = min((self._used[key].first for key in above), default=0)
-        sql = "SELECT seq, source, rule, length(alert) FROM alerts WHERE seq >= ? ORDER BY seq"
-        for seq, source, rule, length in connection.execute(sql, (begin,)):
+        for seq, source, rule, length in _placed(connection, begin - 1):
             left = above.get((source, rule))
             if left is None:
                 continue
@@ -171,12 +170,19 @@ class Surplus:
 
 
 def _added(connection: sqlite3.Connection, after: int, until: int) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return by source and rule the number of the first alert in between, and how many bytes all of them take.
-
-    Not by GROUP BY, for which SQLite copies all alerts, with their bodies, to sort them.
-    """
+    """Return by source and rule the number of the first alert in between, and how many bytes all of them take."""
     added: dict[tuple[str, str], tuple[int, int]] = {}
-    for seq, source, rule, length in connection.execute(_ADDED, (after, until)):
+    for seq, source, rule, length in _placed(connection, after, until):
         first, size = added.get((source, rule), (seq, 0))
         added[source, rule] = first, size + length + _BESIDE
     return added
+
+
+def _placed(
+    connection: sqlite3.Connection, after: int, until: int | None = None
+) -> Iterator[tuple[int, str, str, int]]:
+    """Yield the number, the source, the rule and the size of each alert in between. One that is damaged has no rule."""
+    for pack in packs(connection, after, until):
+        for seq, body in pack.bodies:
+            brief = brief_of(body)
+            yield seq, pack.source, "" if brief is None else brief.rule, len(body)

@@ -11,6 +11,8 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from falcohost.errors import StateError
+from falcohost.store.body import brief_of
+from falcohost.store.packs import with_id
 
 #: ``true``: it was what the rule looks for. ``false``: it was not. ``benign``: it was, and somebody was allowed to.
 Kind: TypeAlias = Literal["true", "false", "benign"]
@@ -66,12 +68,11 @@ def add(connection: sqlite3.Connection, alert: str, verdict: Verdict) -> int:
     """
     if len(verdict.note) > MOST_NOTE or len(verdict.by) > MOST_NAME:
         raise StateError(f"a note has {MOST_NOTE} characters at most, a name {MOST_NAME}")
-    sql = "SELECT seq, rule, source FROM alerts WHERE id = ? ORDER BY seq DESC LIMIT 1"
-    found = connection.execute(sql, (alert,)).fetchone()
-    if found is None:
+    found = with_id(connection, alert)
+    if found is None or (brief := brief_of(found[1])) is None:
         raise StateError(no_alert(alert))
-    seq, rule, source = found
+    seq, _ = found
     values = verdict.verdict, verdict.note, verdict.by, verdict.uid, verdict.at
-    connection.execute(_ADD, (seq, rule, source, *values))
+    connection.execute(_ADD, (seq, brief.rule, brief.source, *values))
     connection.execute(_BOUND, (MOST,))
-    return int(seq)
+    return seq
