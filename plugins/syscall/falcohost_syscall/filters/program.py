@@ -45,6 +45,17 @@ def compile_filter(condition: Condition, stage: int, maps: Maps, site: Site) -> 
     return _Compiler(maps, site).program(condition, stage)
 
 
+def begin(asm: Assembler, memory: int, unknown: Label) -> None:
+    """Keep the context in R7 and the address of the event's memory in R6; jump to *unknown* if there is none."""
+    asm.arithmetic_register("=", R7, R1)
+    asm.call(GET_SMP_PROCESSOR_ID)
+    asm.arithmetic("<<", R0, 1)
+    asm.store(FP, -8, R0, 4)
+    look_up(asm, memory, -8)
+    asm.jump_if(R0, "=", 0, unknown)
+    asm.arithmetic_register("=", R6, R0)
+
+
 class _Compiler:
     def __init__(self, maps: Maps, site: Site) -> None:
         self._maps = maps
@@ -54,13 +65,7 @@ class _Compiler:
     def program(self, condition: Condition, stage: int) -> bytes:
         asm = self._asm
         yes, no = asm.label(), asm.label()
-        asm.arithmetic_register("=", R7, R1)
-        asm.call(GET_SMP_PROCESSOR_ID)
-        asm.arithmetic("<<", R0, 1)
-        asm.store(FP, -8, R0, 4)
-        look_up(asm, self._maps.memory, -8)
-        asm.jump_if(R0, "=", 0, yes)
-        asm.arithmetic_register("=", R6, R0)
+        begin(asm, self._maps.memory, yes)
         self._condition(condition, yes, no)
         asm.place(yes)
         self._go_on(stage)

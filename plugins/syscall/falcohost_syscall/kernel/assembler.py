@@ -6,6 +6,7 @@ The instruction set is Documentation/bpf/standardization/instruction-set.rst. On
 from __future__ import annotations
 
 import struct
+from enum import Enum
 from typing import Final, NewType
 
 Label = NewType("Label", int)
@@ -46,6 +47,29 @@ _JMP, _JMP32, _ALU64, _LDX, _ST, _STX = 0x05, 0x06, 0x07, 0x61, 0x62, 0x63
 _REGISTER, _JA, _CALL, _EXIT, _LDDW = 0x08, 0x05, 0x85, 0x95, 0x18
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE, _PSEUDO_BTF_ID = 1, 2, 3
 
+
+class Operation(Enum):
+    """What an instruction does."""
+
+    SETS = "sets a register"
+    STORES = "stores"
+    JUMPS = "jumps"
+    ELSE = "calls or returns"
+
+
+#: Operations of all instructions that can be assembled.
+OPERATIONS: Final = {
+    **{_LDX | size: Operation.SETS for size in _SIZES.values()},
+    **{kind | size: Operation.STORES for kind in (_ST, _STX) for size in _SIZES.values()},
+    **{_ALU64 | op | by: Operation.SETS for op in _ARITHMETIC.values() for by in (0, _REGISTER)},
+    **{_JMP | op | by: Operation.JUMPS for op in _JUMPS.values() for by in (0, _REGISTER)},
+    **{_JMP32 | op: Operation.JUMPS for op in _JUMPS.values()},
+    _LDDW: Operation.SETS,
+    _JA: Operation.JUMPS,
+    _JCOND: Operation.JUMPS,
+    _CALL: Operation.ELSE,
+    _EXIT: Operation.ELSE,
+}
 
 #: Largest distance of a jump, in instructions: its offset has 16 bits.
 FARTHEST: Final = (1 << 15) - 1

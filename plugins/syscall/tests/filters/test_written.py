@@ -15,6 +15,7 @@ from falcohost_syscall.drivers.modern_ebpf.at_first import shares
 from falcohost_syscall.drivers.modern_ebpf.filters import load
 from falcohost_syscall.drivers.modern_ebpf.making import Later, make_written
 from falcohost_syscall.drivers.modern_ebpf.written import Making, Written, read, write
+from falcohost_syscall.filters.program import begin
 from falcohost_syscall.kernel.assembler import Assembler
 from falcohost_syscall.kernel.instructions import INSTRUCTION, map_places, with_maps
 from falcohost_syscall.processes.users import Users
@@ -228,13 +229,23 @@ class Opening(Fixed):
         return os.open(os.devnull, os.O_RDONLY)
 
 
+def beginning():
+    """Return an assembler with what filters begin with."""
+    asm = Assembler()
+    end = asm.label()
+    begin(asm, 7, end)
+    asm.place(end)
+    return asm
+
+
 @pytest.mark.parametrize("helper", [36, 109, 181])
 def test_a_forged_filter_calls_only_what_filters_call(helper):
     """Not, as an example, what writes to the memory of processes or ends them."""
-    kernel, asm = Fixed(), Assembler()
+    kernel, asm = Fixed(), beginning()
     asm.call(helper)
     asm.leave()
-    making = Making(forged(asm.assemble(), []), Place(kernel), processes=True)
+    (memory, _), *_ = map_places(asm.assemble())
+    making = Making(forged(asm.assemble(), [(memory, -1)], given=["scratches"]), Place(kernel), processes=True)
 
     with pytest.raises(ValueError, match="no filter calls"):
         making.go_on(10)
@@ -243,18 +254,19 @@ def test_a_forged_filter_calls_only_what_filters_call(helper):
 
 def test_a_forged_filter_names_only_its_own_maps():
     """A descriptor that stands in its code and not beside it could be any map of the loader."""
-    asm = Assembler()
+    asm = beginning()
     asm.map(1, 7)
     asm.leave()
-    place = [place for place, _ in map_places(asm.assemble())]
-    right, wrong = Fixed(), Fixed()
+    (memory, _), (place, _) = map_places(asm.assemble())
+    right, wrong, given = Fixed(), Fixed(), ["scratches"]
+    named = forged(asm.assemble(), [(memory, -1), (place, 0)], given=given)
 
-    making = Making(forged(asm.assemble(), [(place[0], 0)]), Place(right), processes=True)
+    making = Making(named, Place(right), processes=True)
     making.go_on(10)
     making.close(but={50})
     with pytest.raises(ValueError, match="none of its own"):
-        Making(forged(asm.assemble(), []), Place(wrong), processes=True).go_on(10)
-    assert ([50], []) == ([number for _, number in map_places(right.loaded[0])], wrong.loaded)
+        Making(forged(asm.assemble(), [(memory, -1)], given=given), Place(wrong), processes=True).go_on(10)
+    assert ([1 << 30, 50], []) == ([number for _, number in map_places(right.loaded[0])], wrong.loaded)
 
 
 def test_another_kernel_gets_other_loops(needed):

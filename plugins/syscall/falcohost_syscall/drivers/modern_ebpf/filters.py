@@ -83,6 +83,16 @@ _PROCESSES: Final = {
 }
 
 
+def goes_on(name: str, index: int) -> tuple[str, frozenset[int]]:
+    """Return the map of the stages behind a filter in the map *name* at *index*, and those it may go on to."""
+    point, maps = index // MAX_CALLS, {kept.filters: kept for kept in (_CALLS, *_PROCESSES.values())}[name]
+    passed = _OF_FOLDERS if maps is _CALLS and point == STAGE_SUBMIT else None
+    site = passed or maps.site
+    if passed is None and point not in site.points:
+        return maps.stages, frozenset()
+    return maps.stages, frozenset({point if site.passed is None else site.passed, site.left_out, site.again})
+
+
 @dataclass(slots=True)
 class Filters:
     """Loaded filters by the probe's map and the index in it, until :meth:`close`. Several indexes may share a program.

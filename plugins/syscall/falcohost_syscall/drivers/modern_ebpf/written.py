@@ -2,8 +2,8 @@
 
 What is kept is what the kernel is asked for, in order, with numbers in place of descriptors. It is trusted as what the
 rules ask for is, by which the kernel leaves events out, too: whoever could write it decides what is left out, but not
-what else the kernel does, since filters name only their own maps and call four helpers. A kernel that refuses any of
-it needs weaker filters, and one with other loops needs other ones: then they are compiled anew.
+what else the kernel does (:mod:`falcohost_syscall.filters.allowed`). A kernel that refuses any of it needs weaker
+filters, and one with other loops needs other ones: then they are compiled anew.
 """
 
 from __future__ import annotations
@@ -18,16 +18,23 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
-from falcohost_syscall.drivers.modern_ebpf.filters import MAPS, NAMED_MAPS, OF_CALLS_MAP, FilterPlace, Filters, load
+from falcohost_syscall.drivers.modern_ebpf.filters import (
+    MAPS,
+    NAMED_MAPS,
+    OF_CALLS_MAP,
+    FilterPlace,
+    Filters,
+    goes_on,
+    load,
+)
+from falcohost_syscall.facts import layout
+from falcohost_syscall.filters.allowed import Site, require_filter
 from falcohost_syscall.filters.condition import Condition
-from falcohost_syscall.kernel.assembler import GET_SMP_PROCESSOR_ID, MAP_LOOKUP_ELEM, PROBE_READ_KERNEL, TAIL_CALL
-from falcohost_syscall.kernel.instructions import NUMBER, calls, loads, map_places
+from falcohost_syscall.kernel.instructions import NUMBER, loads, map_places
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACING
 
 #: The first version of Linux that has may_goto. Where another one has it, filters are compiled by the loader.
 _LOOPS_SINCE: Final = (6, 9)
-#: What filters call, as :func:`calls` tells it.
-HELPERS: Final = frozenset((0, one) for one in (MAP_LOOKUP_ELEM, GET_SMP_PROCESSOR_ID, TAIL_CALL, PROBE_READ_KERNEL))
 #: How long a step is, before it; how long one is at most, and all are; and of how many packed bytes some are unpacked.
 _SIZE: Final = struct.Struct("=I")
 _MOST, _MOST_OF_ALL = 16 << 20, 128 << 20
@@ -218,6 +225,7 @@ class Making:
         self._given = [place.map_fd(name) for name in written.given]
         self._wanted = [one for one in written.programs if processes or one[0] == OF_CALLS_MAP]
         self._needed = {number for *_, number in self._wanted}
+        self._sites = {number: self._site(number, place) for number in self._needed}
         self._made: dict[int, int] = {}
         self._programs: set[int] = set()
         self._next = self._told = 0
@@ -257,8 +265,21 @@ class Making:
             case _Table():
                 self._made[number] = kernel.table(step.value)
             case _Program() if number in self._needed:
-                self._made[number] = kernel.program(self._with_maps(step), step.kind, step.tracepoint)
+                code = self._with_maps(step)
+                require_filter(code, self._sites[number])
+                self._made[number] = kernel.program(code, step.kind, step.tracepoint)
                 self._programs.add(number)
+
+    def _site(self, number: int, place: FilterPlace) -> Site:
+        """Return where the program with this *number* is to be a filter.
+
+        :raises ValueError: at places that no program is for.
+        """
+        those = {goes_on(name, index) for name, index, other in self._wanted if other == number}
+        if len(those) != 1:
+            raise ValueError("a filter is for several points")
+        ((stages, following),) = those
+        return Site(place.map_fd("scratches"), place.map_fd(stages), following, layout.FREE)
 
     def _with_maps(self, program: _Program) -> bytes:
         if program.kind not in _KINDS or program.tracepoint not in _TRACEPOINTS:
@@ -274,8 +295,6 @@ class Making:
             raise ValueError(f"a filter is damaged: {error}") from error
         if found != {place for place, _ in program.places} or not _LOADED.issuperset(loads(whole)):
             raise ValueError("a filter names maps that are none of its own")
-        if not HELPERS.issuperset(calls(whole)):
-            raise ValueError("a filter calls what no filter calls")
         return whole
 
     def close(self, but: AbstractSet[int] = frozenset()) -> None:
