@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falcohost.jsonlog.split import Cutter, Wrapped
-from falcohost.web.body import problem
+from falcohost.jsonlog.split import Cutter
 
 RECORDS = st.lists(st.dictionaries(st.sampled_from("ab"), st.integers() | st.text(max_size=3), max_size=2), max_size=5)
 BETWEEN = st.sampled_from([b",", b", ", b",\n", b" ,"])
@@ -58,40 +57,3 @@ def test_several_documents():
     text = b'{"Records":[{"a":1},{"a":2}]}\n{"Records":[{"a":3}]}\n'
 
     assert [b'{"a":1}', b'{"a":2}', b'{"a":3}'] == [raw for _, raw in cut(text)]
-
-
-WRAPPED = Wrapped(("items", "Records"))
-DOCUMENTS = st.one_of(
-    st.dictionaries(
-        st.sampled_from(["items", "Records", "a"]),
-        st.lists(st.dictionaries(st.sampled_from("ab"), st.text(max_size=400), max_size=2), max_size=4) | st.integers(),
-        max_size=3,
-    ).map(msgspec.json.encode),
-    st.sampled_from(
-        [b"[]", b"{}", b'{"items":[{}]} {}', b'{"items":[', b'{"items":[1,2]}', b"x", b"", b'{"items":null}']
-    ),
-)
-
-
-@given(DOCUMENTS, BETWEEN)
-def test_records_that_were_found_before_are_those_that_are_cut(text, between):
-    """What is found while a document is checked does not change how it is split, and is found in JSON alone."""
-    text = text.replace(b"},{", b"}" + between + b"{")
-    cutter, refused = Cutter(("items", "Records")), []
-    raws = WRAPPED.records(text)
-
-    found = cutter.cut(text, 3, lambda *what: refused.append(what), raws=raws)
-
-    assert [*cutter.cut(text, 3, lambda *what: None)] == [*found]
-    assert raws is None or not refused
-    assert raws is None or problem(text) is None
-
-
-def test_few_small_records_are_known_of_a_document():
-    """Where many small values are, they are not kept, and a large document is not looked through: it takes memory."""
-    large = b"x" * Wrapped.LEAST
-    many = msgspec.json.encode({"items": [0] * 1000})
-
-    assert 1 == len(WRAPPED.records(msgspec.json.encode({"items": [{"a": large.decode()}]})))
-    assert [] == WRAPPED.records(many)
-    assert WRAPPED.records(many + b" " * Wrapped.LARGEST) is None

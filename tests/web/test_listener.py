@@ -87,6 +87,22 @@ def test_refusals(serve, body, headers, status, text):
     assert len(served.records) == 1
 
 
+def test_a_refusal_does_not_wait_for_the_store(serve):
+    """A body that is no JSON is refused while others before it wait until their alerts are stored."""
+    served = serve(stores=False)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(served.post, RECORD)
+        served.wait_for(1)
+
+        assert 400 == served.post(b'{"n":01}')[0]
+        assert not waiting.done()
+
+        served.stores = True
+        assert 200 == served.post(b'{"n":2}')[0] == waiting.result()[0]
+    assert [1, 2] == [record["n"] for record in served.records]
+    assert {"not JSON": 1} == served.dropped
+
+
 def test_lost_bodies_are_counted(serve):
     """A body that will not come again is counted by its cause; one that shows no token is not an event."""
     served = serve(token=b"t")

@@ -20,7 +20,7 @@ from falcohost.jsonlog.inputs import Origin
 from falcohost.jsonlog.log import JsonLog, Record
 from falcohost.jsonlog.projection import Projection
 from falcohost.jsonlog.refusals import Refused
-from falcohost.jsonlog.split import Adjacent, Cutter, Piece
+from falcohost.jsonlog.split import Adjacent, Apart, Cutter, Piece
 from falcohost.jsonlog.times import parse_time
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, Subject
 
@@ -115,7 +115,7 @@ class Text:
     """
 
     __slots__ = (
-        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "_raws", "context", "origin",
+        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "_places", "context", "origin",
         "projection",
     )  # fmt: skip
 
@@ -128,7 +128,6 @@ class Text:
         projection: Projection,
         *,
         is_cut_off: bool = False,
-        raws: list[msgspec.Raw] | None = None,
     ) -> None:
         self.projection = projection
         self.context = context
@@ -136,7 +135,7 @@ class Text:
         self._offset = offset
         self._data = data
         self._is_cut_off = is_cut_off
-        self._raws = raws
+        self._places: list[int] | None = None
         self._pieces: Sequence[Piece] | None = None
         self._at = -1
         self._piece: Piece
@@ -148,12 +147,15 @@ class Text:
         self._arrival = self._arrival or secrets.token_hex(8)
         return self._arrival
 
+    def lie_at(self, places: list[int]) -> None:
+        """Take note of where the records are (:func:`~falcohost.jsonlog.apart.places`)."""
+        self._places = places
+        self._pieces = Apart(self._data, self._offset, places)
+
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> Sequence[Piece]:
         """Return the records; the first call reports cause and offset of invalid JSON to *refuse*."""
         if self._pieces is None:
-            self._pieces = self.context.cutter.cut(
-                self._data, self._offset, refuse, is_cut_off=self._is_cut_off, raws=self._raws
-            )
+            self._pieces = self.context.cutter.cut(self._data, self._offset, refuse, is_cut_off=self._is_cut_off)
         return self._pieces
 
     def piece(self, index: int) -> Piece:
@@ -165,6 +167,9 @@ class Text:
 
     def raw(self, index: int) -> bytes | msgspec.Raw:
         """Return the text of one of the records, not copied if possible."""
+        places = self._places
+        if places is not None:
+            return self._data[places[index] : places[index + 1] - 1]
         pieces = self._pieces
         if pieces is None:
             pieces = self.pieces()

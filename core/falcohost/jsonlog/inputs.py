@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
-
-import msgspec
 
 from falcohost.jsonlog.refusals import Refusals
 
@@ -56,8 +54,8 @@ class Texts:
 
     :ivar cursor: the cursor to store once all of their events are handled; None: no new one.
     :ivar is_cut_off: the end of the last text is missing, which has been counted.
-    :ivar raws: for each of *items* what is known of its records (:class:`~falcohost.jsonlog.split.Wrapped`); empty:
-        nothing.
+    :ivar accepts: called with the index of one of *items* that cannot be decoded at once; returns False if it is of no
+        use, which its sender is told. None: all are used.
     :ivar more: what follows, or the end, is there already: nothing has to be waited for.
     :ivar fleeting: the cursor is of no use to another worker (:class:`~falcohost.events.Batch`).
     """
@@ -68,7 +66,7 @@ class Texts:
     is_cut_off: bool = False
     more: bool = False
     fleeting: bool = False
-    raws: Sequence[list[msgspec.Raw] | None] = ()
+    accepts: Callable[[int], bool] | None = None
 
 
 class Input(Protocol):

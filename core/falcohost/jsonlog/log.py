@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from falcohost.subject import ResourceSubject, Subject
@@ -23,6 +24,9 @@ class JsonLog:
         gets the time of reading.
     :ivar wrappers: keys under which a document holds an array of records (``Records``). The elements of a top-level
         array are always records.
+    :ivar heads: the bytes with which each record in such an array begins, as servers write them; an optimisation. With
+        types of members: if those that a record has are of these types, *skip* does not skip it, and *unwrap* finds
+        nothing in it.
     :ivar skip: returns why a record is skipped and counted, or None.
     :ivar keeps: returns True if *skip* would skip none of several records, and *unwrap* would find nothing in any; an
         optimisation, which may return False when in doubt.
@@ -42,6 +46,7 @@ class JsonLog:
     plugin: str
     time: str | tuple[str, ...] | Callable[[Record], int | None] | None = None
     wrappers: tuple[str, ...] = ()
+    heads: Mapping[bytes, Mapping[str, Any]] = MappingProxyType({})
     skip: Callable[[Record], str | None] | None = None
     keeps: Callable[[list[Record]], bool] | None = None
     skip_reads: tuple[str, ...] = ()

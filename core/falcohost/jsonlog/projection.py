@@ -8,7 +8,8 @@ raises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict
 
 import msgspec
@@ -26,7 +27,7 @@ from falcohost.jsonlog.log import JsonLog, Record
 Tree: TypeAlias = "dict[str, Tree | None]"
 
 #: Decodes one record.
-DecodeOne: TypeAlias = Callable[[bytes], Record]
+DecodeOne: TypeAlias = Callable[[bytes | memoryview], Record]
 
 #: Fields that do not read the record.
 _OF_THE_EVENT = {field.name for field in GENERIC_FIELDS} - {"evt.plugininfo"} | {"json.rawtime", "jevt.rawtime"}
@@ -39,9 +40,11 @@ class Projection:
 
     :param about: what alerts read of a record besides the fields of their output; None: the whole record.
     :param about_apart: it is not in *tree*.
+    :param heads: types of members of usual records, by how a record begins.
     :ivar is_whole: whole records are decoded.
     :ivar tree: the same.
     :ivar one: decodes one record.
+    :ivar usual: decode a record that begins so, and raise :class:`msgspec.ValidationError` if it is not usual.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Projection:
         about: tuple[str, ...] | None = None,
         *,
         about_apart: bool = False,
+        heads: Mapping[bytes, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.is_whole = tree is None
         self._about_apart = about_apart
@@ -62,9 +66,19 @@ class Projection:
         inner: Any = dict[str, Any] if tree is None else _object(kinds)
         outer: Any = inner if tree is None else _object({**kinds, **dict.fromkeys(wrappers, list[inner])})
         self.one: DecodeOne = msgspec.json.Decoder(inner).decode
+        self.usual: dict[bytes, DecodeOne] = {
+            head: msgspec.json.Decoder(_object({**kinds, **usual})).decode
+            for head, usual in heads.items()
+            if tree is not None
+        }
         self._array: Callable[[bytes], list[Record]] = msgspec.json.Decoder(list[outer]).decode
         self._values: Callable[[bytes], list[Record]] = msgspec.json.Decoder(outer).decode_lines
         self._wrappers = wrappers
+        # Of whole records, only the last of several members with one name is seen, which is not how they are split.
+        wrapping: Any = _object(dict.fromkeys(wrappers, list[msgspec.Raw]))
+        self._check: Callable[[bytes], object] | None = None
+        if tree is None and wrappers:
+            self._check = msgspec.json.Decoder(wrapping | list[wrapping]).decode_lines
 
     def all(self, text: bytes) -> list[Record]:
         """Decode all records of *text*, in the order of :class:`~falcohost.jsonlog.split.Cutter`.
@@ -75,6 +89,8 @@ class Projection:
         records = self._array(text) if text[:1] == b"[" else self._values(text)
         for key in self._wrappers:
             if any(key in record for record in records):
+                if self._check is not None:
+                    self._check(text)
                 return [inner for record in records for inner in self._unwrapped(record)]
         return records
 
@@ -129,7 +145,7 @@ def make_projection(log: JsonLog, condition: Expr | None, also: Iterable[FieldRe
     tree = paths_tree([*log.skip_reads, *log.time_paths, *(() if log.about_apart else log.about_reads or ())])
     for keys in paths:
         _add(tree, keys)
-    return Projection(tree, log.wrappers, log.about_reads, about_apart=log.about_apart)
+    return Projection(tree, log.wrappers, log.about_reads, about_apart=log.about_apart, heads=log.heads)
 
 
 def _all_reads(refs: Iterable[FieldRef]) -> list[tuple[str, ...]] | None:

@@ -7,13 +7,14 @@ that records that cannot be read are counted and the others are used.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import repeat
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from falcohost.events import AwaitingSource, Batch, Plan
+from falcohost.jsonlog.apart import Lists, places
 from falcohost.jsonlog.decode import MALFORMED, whole_record
 from falcohost.jsonlog.event import Context, JsonEvent, Text
 from falcohost.jsonlog.files import FileInput
@@ -59,6 +60,7 @@ class JsonSource:
         self._context = Context(log, memory)
         self._refusals = Refusals()
         self._unwrap = harmless(log.unwrap or (lambda record: None), f"source '{log.source}': unwrap")
+        self._lists = Lists(log.wrappers, log.heads)
         self._projection = make_projection(log, None)
         self._passed = 0
 
@@ -120,23 +122,56 @@ class JsonSource:
         self._input.close()
 
     def _events(self, texts: Texts) -> Iterator[JsonEvent]:
-        for (offset, data), raws in zip(texts.items, texts.raws or repeat(None), strict=False):
-            if len(data) > self._input.limits.record and self._has_too_many(data):
-                self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
-                continue
-            projection = self._projection  # which a new plan replaces, perhaps amid these records
-            text = Text(self._context, texts.origin, offset, data, projection, is_cut_off=texts.is_cut_off, raws=raws)
-            records = self._decoded(data, projection)
-            wraps = records is None and self._may_wrap(data)
-            events: Iterable[JsonEvent] = self._each(text, wraps=wraps) if records is None else self._all(text, records)
-            if self._context.start_ts is None or self._see is not None:
-                events = self._noted(events)
-            yield from events
+        return chain.from_iterable(map(self._of_text, repeat(texts), range(len(texts.items))))
 
-    def _has_too_many(self, data: bytes) -> bool:
-        """Return whether *data* holds more records, or more values that could be taken for records, than it may."""
+    def _of_text(self, texts: Texts, place: int) -> Iterator[JsonEvent]:
+        offset, data = texts.items[place]
+        if self._is_too_large(texts, place):
+            return
+        projection = self._projection  # which a new plan replaces, perhaps amid these records
+        done = begin = 0  # how many of its records are passed on, and where the next one begins
+        if (head := self._head(data, projection)) is not None:
+            text, decode = self._text(texts, offset, data, projection), projection.usual[head[0]]
+            found, whole, number = places(data, *head), memoryview(data), self._passed
+            text.lie_at(found)
+            try:
+                for done, (begin, end) in enumerate(pairwise(found)):
+                    record = decode(whole[begin : end - 1])
+                    number += 1
+                    yield JsonEvent(record, number, text, done)
+                return
+            except _ODD:
+                begin += offset  # the rest is looked at in detail
+            finally:
+                self._passed = number
+        text = self._text(texts, offset, data, projection)
+        records = self._decoded(data, projection)
+        if records is not None:
+            yield from self._noted(self._all(text, records, done))
+        elif texts.accepts is None or texts.accepts(place):
+            yield from self._noted(self._each(text, begin, wraps=self._may_wrap(data)))
+
+    def _text(self, texts: Texts, offset: int, data: bytes, projection: Projection) -> Text:
+        return Text(self._context, texts.origin, offset, data, projection, is_cut_off=texts.is_cut_off)
+
+    def _head(self, data: bytes, projection: Projection) -> tuple[bytes, int] | None:
+        """Return the head of a list and where it begins; None: *data* is none, or each record has to be looked at."""
+        if not projection.usual or self._context.start_ts is None or self._see is not None:
+            return None
+        return None if len(data) > self._input.limits.record else self._lists.head(data)
+
+    def _is_too_large(self, texts: Texts, place: int) -> bool:
+        """Return whether a text is of no use, or holds more records, or what could be taken for some, than it may."""
+        offset, data = texts.items[place]
+        if len(data) <= self._input.limits.record:
+            return False
+        if texts.accepts is not None and not texts.accepts(place):
+            return True
         most = self._input.limits.objects
-        return data.count(b"{") > most or data.count(b",") > _VALUES * most
+        if data.count(b"{") <= most and data.count(b",") <= _VALUES * most:
+            return False
+        self._refusals.add(TOO_LARGE, f"{texts.origin.name}, byte {offset}")
+        return True
 
     def _decoded(self, data: bytes, projection: Projection) -> list[Record] | None:
         """Decode all records of *data* as far as rules need; None if they have to be decoded one by one."""
@@ -157,15 +192,18 @@ class JsonSource:
         except Exception:  # logged when each is tried alone
             return False
 
-    def _all(self, text: Text, records: list[Record]) -> Iterable[JsonEvent]:
-        indexes: Iterable[int] = range(len(records))
+    def _all(self, text: Text, records: list[Record], done: int) -> Iterable[JsonEvent]:
+        """Return the events of *records* behind the first *done* of them."""
+        indexes: Iterable[int] = range(done, len(records))
+        records = records[done:] if done else records
         causes = self._causes(records)
         if any(causes):
             for index, cause in enumerate(causes):
                 if cause is not None:
-                    self._refusals.add(cause, JsonEvent(records[index], 0, text, index))
-            indexes = [index for index, cause in enumerate(causes) if cause is None]
-            records = [records[index] for index in indexes]
+                    self._refusals.add(cause, JsonEvent(records[index], 0, text, done + index))
+            kept = [index for index, cause in enumerate(causes) if cause is None]
+            indexes = [done + index for index in kept]
+            records = [records[index] for index in kept]
         numbers = range(self._passed + 1, self._passed + 1 + len(records))
         self._passed += len(records)
         return map(JsonEvent, records, numbers, repeat(text), indexes, repeat(text.projection.is_whole))
@@ -181,8 +219,11 @@ class JsonSource:
         except Exception:  # logged when each is tried alone
             return list(map(self._skip, records))
 
-    def _each(self, text: Text, *, wraps: bool) -> Iterator[JsonEvent]:
+    def _each(self, text: Text, begin: int, *, wraps: bool) -> Iterator[JsonEvent]:
+        """Yield the events of the records from the offset *begin* on."""
         for index, piece in enumerate(text.pieces(self._refuser(text))):
+            if piece.offset < begin:
+                continue
             try:
                 if len(piece.raw) > self._input.limits.record:
                     raise Refused(TOO_LARGE)
@@ -198,7 +239,11 @@ class JsonSource:
     def _refuser(self, text: Text) -> Callable[[str, int], None]:
         return lambda cause, offset: self._refusals.add(cause, f"{text.origin.name}, byte {offset}")
 
-    def _noted(self, events: Iterable[JsonEvent]) -> Iterator[JsonEvent]:
+    def _noted(self, events: Iterable[JsonEvent]) -> Iterable[JsonEvent]:
+        """Return *events*; the first one ever tells when the source has begun, and a memory sees each of them."""
+        return events if self._context.start_ts is not None and self._see is None else self._noting(events)
+
+    def _noting(self, events: Iterable[JsonEvent]) -> Iterator[JsonEvent]:
         for event in events:
             if self._context.start_ts is None:
                 self._context.start_ts = event.ts

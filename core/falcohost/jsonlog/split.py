@@ -65,6 +65,30 @@ class Adjacent(Sequence[Piece]):
         return Piece(self._before[index] + index % len(self.raws), bytes(self.raws[index]))
 
 
+class Apart(Sequence[Piece]):
+    """Records of *text*, which begins at *offset*: each from its place to a byte before the next."""
+
+    def __init__(self, text: bytes, offset: int, places: list[int]) -> None:
+        self._text = text
+        self._offset = offset
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Piece: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Piece]: ...
+
+    def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        begin, end = self._places[index], self._places[index + 1] - 1
+        return Piece(self._offset + begin, self._text[begin:end])
+
+
 class Cutter:
     """Splits texts whose records may be in an array under one of the keys *wrappers*."""
 
@@ -73,22 +97,14 @@ class Cutter:
         self._wrappers = [_wrapper(key) for key in wrappers]
         self._are_words = all(key.isascii() and key.isalnum() for key in wrappers)
 
-    def cut(
-        self,
-        text: bytes,
-        offset: int,
-        refuse: Refuse,
-        *,
-        is_cut_off: bool = False,
-        raws: list[msgspec.Raw] | None = None,
-    ) -> Sequence[Piece]:
+    def cut(self, text: bytes, offset: int, refuse: Refuse, *, is_cut_off: bool = False) -> Sequence[Piece]:
         """Return the records of *text*, which begins at *offset*, and values that are not objects, to be refused later.
 
         *refuse* is called with cause and offset of what cannot be split. *is_cut_off*: the end of *text* is missing,
-        which has been counted. *raws*: what :class:`Wrapped` has found in it.
+        which has been counted.
         """
         try:
-            return self._adjacent(text, offset, raws) or list(self._pieces(_values(text), text, offset))
+            return self._adjacent(text, offset) or list(self._pieces(_values(text), text, offset))
         except (*MALFORMED, RecursionError):
             pass
         lines, end = text.split(b"\n"), offset + len(text)
@@ -157,17 +173,16 @@ class Cutter:
             begins.update(arrays(raw))
         return next((begins[key] for key in self._keys if key in begins), None)
 
-    def _adjacent(self, text: bytes, offset: int, raws: list[msgspec.Raw] | None) -> Adjacent | None:
+    def _adjacent(self, text: bytes, offset: int) -> Adjacent | None:
         """Return the records of a document that holds them in one array, as most do that hold many; else None."""
+        if text[:1] != b"{" or not self._may_wrap(text):
+            return None
+        try:
+            raws = self._wrapped(text)
+        except MALFORMED:  # several values, perhaps
+            return None
         if not raws:
-            if text[:1] != b"{" or not self._may_wrap(text):
-                return None
-            try:
-                raws = self._wrapped(text)
-            except MALFORMED:  # several values, perhaps
-                return None
-            if not raws:
-                return None
+            return None
         begin = _place(bytes(raws[0]), text, 0)
         before = list(accumulate(map(len, raws), initial=offset + begin))
         end = before.pop() - offset + len(raws) - 1
@@ -196,30 +211,6 @@ class Cutter:
 
     def _wrapped(self, raw: bytes) -> list[msgspec.Raw] | None:
         return next((items for unwrap in self._wrappers if (items := unwrap(raw)) is not None), None)
-
-
-class Wrapped:
-    """Finds a document's records while it is checked whether that is JSON; *wrappers*: the keys of their array."""
-
-    #: Size of the largest document that is looked through, and the least average size of records of which it is known
-    #: where they are: this takes memory for each.
-    LARGEST, LEAST = 4 << 20, 256
-
-    def __init__(self, wrappers: tuple[str, ...]) -> None:
-        kind: Any = TypedDict("Wrappers", dict.fromkeys(wrappers, list[msgspec.Raw]), total=False)  # type: ignore[misc]
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
-        self._wrappers = wrappers
-
-    def records(self, text: bytes) -> list[msgspec.Raw] | None:
-        """Return the records in an object *text*, empty if they are not known; None if it may be no JSON object."""
-        if text[:1] != b"{" or len(text) > self.LARGEST:
-            return None
-        try:
-            found = self._decode(text)
-        except (msgspec.ValidationError, *MALFORMED, RecursionError):
-            return None
-        raws: list[msgspec.Raw] = next((found[key] for key in self._wrappers if key in found), [])
-        return raws if len(raws) * self.LEAST <= len(text) else []
 
 
 def _place(raw: bytes, text: bytes, at: int) -> int:

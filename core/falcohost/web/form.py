@@ -12,22 +12,22 @@ from falcohost.web.body import Rejected, problem
 Read = Callable[[Mapping[str, str], bytes], bytes]
 
 
-def _records(headers: Mapping[str, str], body: bytes) -> bytes:
+def check_records(body: bytes) -> None:
+    """Check that *body* contains records.
+
+    :raises Rejected: it contains none.
+    """
     if cause := problem(body):
         raise Rejected(HTTPStatus.BAD_REQUEST, f"the body is {cause}", cause)
-    return body
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """The accepted format.
 
-    :ivar read: called in the thread that serves all senders, so it must be fast.
-    :ivar wrappers: keys under which a body in the usual format has its records in one array, as the log's; they are
-        found while the body is checked then.
+    :ivar read: called in the thread that serves all senders, so it must be fast. None: a body is records as they are.
     :ivar types: the accepted content types.
     """
 
-    read: Read = _records
+    read: Read | None = None
     types: tuple[str, ...] = ("application/json", "application/x-ndjson")
-    wrappers: tuple[str, ...] = ()

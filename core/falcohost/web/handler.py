@@ -7,19 +7,18 @@ only a very large body is cut off.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from http import HTTPStatus
 
-import msgspec
-
 from falcohost.jsonlog.refusals import Refusals
-from falcohost.jsonlog.split import Wrapped
 from falcohost.log import log
 from falcohost.web import answers
 from falcohost.web.address import Address
 from falcohost.web.body import Body, Rejected, too_large
 from falcohost.web.browsers import media_type, refuse_browsers
 from falcohost.web.connections import Connections
-from falcohost.web.form import Form
+from falcohost.web.form import Form, check_records
 from falcohost.web.inbox import Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.request_head import Head
@@ -29,6 +28,8 @@ from falcohost.web.serving import Link
 #: A refused body is read to its end if it is at most this many times the size limit.
 _THROWN_AWAY = 4
 
+#: First bytes of objects and arrays.
+_BEGINNINGS = (b"{", b"[")
 
 #: Answers to those who are not to send; each costs them a connection.
 _STRANGERS = (
@@ -75,7 +76,6 @@ class Desk:
         self.refusals = refusals
         self.connections = connections
         self.strangers = _Strangers()
-        self.wrapped = Wrapped(form.wrappers) if form.wrappers else None
 
 
 class WebhookRequest:
@@ -92,8 +92,8 @@ class WebhookRequest:
         self._body: Body | None = None
         self._rejected: Rejected | None = None
         self._thrown_away = 0
-        self._raws: list[msgspec.Raw] | None = None
         self._finished = False
+        self._unchecked = self._refused = False
         self.waits = False
 
     def begin(self) -> None:
@@ -144,8 +144,8 @@ class WebhookRequest:
         if self._desk.secret:
             self._desk.connections.prove(one)
         self._link.wait(self)
-        raws, self._raws = self._raws, None
-        if not self._desk.inbox.give(Delivery(body, self._told, raws)):
+        accept = functools.partial(self._accept, body, loop) if self._unchecked else None
+        if not self._desk.inbox.give(Delivery(body, self._told, accept)):
             self._desk.inbox.release(len(body))
             loop.call_soon(self.settle, False)
 
@@ -164,7 +164,25 @@ class WebhookRequest:
 
     def _told(self, stored: bool) -> None:
         """Hear, in the thread that matches, whether the alerts are *stored*."""
-        self._link.settle(self, stored)
+        if not self._refused:
+            self._link.settle(self, stored)
+
+    def _accept(self, body: bytes, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return, in the thread that matches, whether *body* contains records; if not, the sender will be told."""
+        try:
+            check_records(body)
+        except Rejected as rejected:
+            self._refused = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._refuse, rejected)
+            return False
+        return True
+
+    def _refuse(self, rejected: Rejected) -> None:
+        """Answer that the body is refused, unless the sender has been told to send it again, or is gone."""
+        if not self._finished:
+            self._reject(rejected)
+            self._answer_rejected()
 
     def _admitted(self) -> None:
         """Record that the headers were accepted, and whether they show the secret."""
@@ -205,9 +223,13 @@ class WebhookRequest:
         headers = self._head.headers
         if not self._desk.secret.signs(body, headers.get(self._desk.secret.header)):
             raise self._unsigned()
-        if self._desk.wrapped is not None:
-            self._raws = self._desk.wrapped.records(body)
-        return body if self._raws is not None else self._desk.form.read(headers, body)
+        if self._desk.form.read is not None:
+            return self._desk.form.read(headers, body)
+        # Whether a body that looks like JSON is valid is seen when its records are decoded.
+        self._unchecked = body[:1] in _BEGINNINGS
+        if not self._unchecked:
+            check_records(body)
+        return body
 
     def _unsigned(self) -> Rejected:
         self._desk.strangers.note(self._link.peer, "signature")

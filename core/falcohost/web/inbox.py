@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
-
 #: Called once, from any thread: whether the alerts are stored (False: not known, and never will be).
 Answer = Callable[[bool], None]
 
@@ -32,11 +30,15 @@ IDLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A request's *body*, and the function *answer* to call with the result; *raws*: what is known of its records."""
+    """A request's *body*, and the function *answer* to call with the result.
+
+    :ivar accept: is called if the body cannot be decoded at once; returns whether it contains records. If not, the
+        sender is told so, and *answer* does nothing any more. None: it contains some.
+    """
 
     body: bytes
     answer: Answer
-    raws: list[msgspec.Raw] | None = None
+    accept: Callable[[], bool] | None = None
 
 
 class Inbox:

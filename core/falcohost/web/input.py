@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import resource
 import socket
 import ssl
@@ -20,6 +21,7 @@ from falcohost.log import log
 from falcohost.needs import LISTEN, THREADS, Needs
 from falcohost.web.address import Address
 from falcohost.web.form import Form
+from falcohost.web.freed import Freed
 from falcohost.web.inbox import Answer, Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.secret import Secret
@@ -137,10 +139,15 @@ class WebhookInput:
         """
         assert self._server is not None
         self._server.start()
+        freed = Freed()
         while self._server.runs:
             found, cursor = self._inbox.take()
-            raws = [one.raws for one in found]
-            yield Texts(self._origin, [(0, one.body) for one in found], cursor, raws=raws, fleeting=True)
+            if found:
+                freed.used()
+            else:
+                freed.idle()
+            items = [(0, one.body) for one in found]
+            yield Texts(self._origin, items, cursor, accepts=functools.partial(_accepts, found), fleeting=True)
         raise SourceError(f"{self._listener.plugin}: the server on {self._listener.address} has ended")
 
     def give(self, text: bytes, answer: Answer) -> bool:
@@ -227,3 +234,8 @@ def _within_open_files(listener: Listener) -> WebLimits:
         listener.plugin, max(1, soft - _OTHERS), soft,
     )  # fmt: skip
     return replace(limits, connections=max(1, soft - _OTHERS))
+
+
+def _accepts(found: list[Delivery], place: int) -> bool:
+    accept = found[place].accept
+    return accept is None or accept()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 from falcohost import Source
 from falcohost.clock import SYSTEM, Clock
@@ -36,6 +36,13 @@ def _keeps(records: list[dict[str, Any]]) -> bool:
 _kind = itemgetter("kind")
 _EVENTS = {"Event"}
 
+#: How each event of a list begins. API servers leave out the kind; such an event has nothing that other forms have
+#: (``wrappings.unwrapped``).
+HEADS = {
+    b'{"kind":"Event"': {"kind": Literal["Event"]},
+    b'{"level":"': {"kind": Literal["Event"], **dict.fromkeys(("category", "message", "protoPayload"), Literal[""])},
+}
+
 #: Path of the name of the user who made the request.
 USER = "user.username"
 
@@ -44,6 +51,7 @@ LOG = JsonLog(
     plugin=NAME,
     time="stageTimestamp",
     wrappers=WRAPPERS,
+    heads=HEADS,
     skip=_other_kind,
     keeps=_keeps,
     skip_reads=("kind",),

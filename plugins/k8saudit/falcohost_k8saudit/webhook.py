@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from falcohost.settings import Settings
-from falcohost.web import Form, Listener, WebLimits, read_address, read_secret
+from falcohost.web import Listener, WebLimits, read_address, read_secret
 
 #: The environment variable that may hold the token.
 TOKEN = "FALCOHOST_K8SAUDIT_TOKEN"
@@ -35,7 +35,6 @@ def read_listener(given: Settings, open_params: str, plugin: str) -> Listener:
         secret=read_secret(plugin, token_file=token_file, variable=TOKEN, client_ca=given.text(_CLIENT_CA)),
         certificate=Path(given.text(_CERTIFICATE, CERTIFICATE)),
         files=(Path(token_file),) if token_file else (),
-        form=Form(wrappers=WRAPPERS),
         open_to_all=given.truth(_OPEN),
         opens=f"init_config.{_OPEN}: true",
         asks=f"init_config.{_TOKEN_FILE} or the environment variable {TOKEN}, or init_config.{_CLIENT_CA} with https://",
