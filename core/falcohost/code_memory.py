@@ -16,6 +16,7 @@ import fcntl
 import mmap
 import os
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -85,8 +86,21 @@ def _unwritten(smaps: Iterable[str]) -> list[tuple[int, int]]:
     return [(begin, end - begin) for file, begin, end in found if file in runs]
 
 
+def is_followed() -> bool:
+    """Return whether somebody follows what runs, such as a debugger or a profiler.
+
+    Code then says where Python keeps more of it, so that code as it was before leads to what is there no more.
+    """
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        return True
+    if sys.version_info < (3, 12):
+        return False
+    return sys.is_stack_trampoline_active() or any(map(sys.monitoring.get_tool, range(6)))
+
+
 def give_back() -> None:
     """Let go of this process's copies of code, which is as it was before the first fork, and of mapped programs."""
     forget = _LIBC.madvise
-    for address, size in (*_kept, *_programs):
+    kept = () if is_followed() else _kept
+    for address, size in (*kept, *_programs):
         forget(ctypes.c_void_p(address), ctypes.c_size_t(size), _MADV_DONTNEED)

@@ -150,6 +150,33 @@ print(json.dumps([pages, files, opened, run() == expected, same, sum(found), tro
 """
 
 
+PROFILED = """
+import importlib, os, sys
+sys.path.insert(0, sys.argv[1])
+from falcohost.code_memory import give_back
+from falcohost.host.running_code import keep_moved_code, move_running_code
+
+modules = [importlib.import_module(f"package.m{number}") for number in range(40)]
+
+def run():
+    return [module.runs(5) for module in modules for _ in range(20)]
+
+if sys.argv[2] == "from the start":
+    sys.activate_stack_trampoline("perf")
+    run()
+move_running_code(["package.m0"])
+keep_moved_code()
+if (child := os.fork()) == 0:
+    sys.activate_stack_trampoline("perf")
+    for _ in range(3):
+        run()
+        give_back()
+        taken = [[modules, modules] for _ in range(100_000)]  # where there was what Python has let go of
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
 POSSIBLE = pytest.mark.skipif(not is_possible(), reason="code cannot be moved here, or somebody follows what runs")
 
 
@@ -213,6 +240,15 @@ def test_a_process_gives_back_what_it_has_changed(package, how):
         assert before > 2 * after, (before, after)  # what looks at it has copied some again
     else:
         assert [] == files
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="this Python tells perf nothing")
+@pytest.mark.parametrize("begun", ["from the start", "later"])
+def test_code_that_perf_follows(package, begun):
+    """A process of which perf is told goes on when it gives back what it has changed, and runs the same."""
+    done = subprocess.run([sys.executable, "-c", PROFILED, package, begun], check=True, capture_output=True, text=True)
+
+    assert "0\n" == done.stdout
 
 
 def test_nothing_is_moved_while_somebody_follows(monkeypatch):

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Final, NamedTuple
 
-from falcohost.code_memory import keep
+from falcohost.code_memory import is_followed, keep
 from falcohost.host import immortal
 from falcohost.host.memory import unused
 
@@ -98,11 +98,10 @@ def keep_moved_code() -> None:
 
 
 def is_possible() -> bool:
-    """Return whether code objects are as expected here, and nobody follows what runs, such as a debugger."""
+    """Return whether code objects are as expected here, and nobody follows what runs."""
     if sys.implementation.name != "cpython" or not _FROM <= sys.version_info < _BEFORE or "t" in sys.abiflags:
         return False
-    followed = sys.version_info >= (3, 12) and any(map(sys.monitoring.get_tool, range(6)))
-    return sys.maxsize > 1 << 32 and not followed and sys.gettrace() is None and sys.getprofile() is None
+    return sys.maxsize > 1 << 32 and not is_followed()
 
 
 def _order(packages: Iterable[str]) -> dict[str, dict[str, int]]:
