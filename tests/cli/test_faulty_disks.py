@@ -29,7 +29,7 @@ def disk(module_home):
         skip_or_fail("bpf", "only root can make a small file system")
     folder = Path(tempfile.mkdtemp(prefix="falcohost-disk-"))
     folder.chmod(0o755)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=755", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", folder], check=True)
     receiver = Receiver()
     try:
         yield Disk(module_home, folder, receiver)

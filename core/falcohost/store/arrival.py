@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -132,7 +133,7 @@ class Waiting(Struct):
             execute_many("INSERT OR REPLACE INTO held VALUES (?, ?)", held)
         for write in self.more:
             write(connection)
-        if new := self.metadata.keys() - self.written - {NO_KEY}:
+        if self.rows and (new := self.metadata.keys() - self.written - {NO_KEY}):
             last = self.rows[-1].seq
             execute_many(_METADATA, [metadata_row(key, self.metadata[key], last) for key in new])
         execute_many(_CURSOR, list(self.cursors.items()))
@@ -145,6 +146,18 @@ class Waiting(Struct):
         if self.parked:
             park(connection, self.parked, now)
         execute("COMMIT")
+
+    def first(self, most: int) -> Waiting:
+        """Return the first rows, of about *most* bytes, to be written before all else."""
+        sizes = accumulate(len(row.body) for row in self.rows)
+        place, size = next(one for one in enumerate(sizes, 1) if one[1] >= min(most, self.size))
+        return Waiting(self.rows[:place], metadata=self.metadata, written=self.written, size=size)
+
+    def wrote(self, first: Waiting) -> None:
+        """Forget the *first* rows, which are written."""
+        del self.rows[: len(first.rows)]
+        self.size -= first.size
+        self.written |= self.metadata.keys()
 
     def drop(self, gone: Container[int]) -> None:
         """Drop the rows with these numbers, which need not be written."""

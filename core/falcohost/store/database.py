@@ -14,6 +14,7 @@ from pathlib import Path
 
 from falcohost.errors import StateError
 from falcohost.log import log
+from falcohost.store.log_size import LONGEST, bound_log
 from falcohost.store.moving import move
 
 #: Version of the tables. A file with a lower version is migrated, one with a higher version is not touched.
@@ -29,16 +30,8 @@ _SUBSCRIBERS = "CREATE TABLE subscribers (name TEXT PRIMARY KEY, mark INTEGER NO
 #: disk: what is written for it is whole pages, of the alerts, of the index and of cursors.
 PAGE = 8192
 
-#: Bytes of pages in the WAL from which on it is copied into the file. Ids are random, and so are the pages of their
-#: index that a transaction changes. The more transactions there are between two copies, the fewer pages are copied.
-_CHECKPOINT = 16_384_000
-
-#: Bytes of the WAL that stay when it is begun anew: it has more after transactions that were large, or while somebody
-#: reads for long.
-_WAL_KEPT = 24 << 20
-
 #: How long the WAL becomes: with these pages, each with 24 bytes before it, and what the last transaction adds.
-WAL_SIZE = _CHECKPOINT // 4096 * (4096 + 24) + (1 << 20)
+WAL_SIZE = LONGEST // 4096 * (4096 + 24) + (1 << 20)
 
 #: So many corrupt files stay beside the database, each as large as it was.
 MOST_BROKEN = 3
@@ -270,11 +263,10 @@ def _prepared(name: str, shown: Path | None) -> Connection:
         connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # likewise (falcohost.store.room)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
         connection.execute("PRAGMA synchronous = NORMAL")
         # For each page that a statement changes, its content before, in case the statement fails.
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT // one(connection, 'PRAGMA page_size')}")
+        bound_log(connection, None if name == ":memory:" else name)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA:
             raise StateError(

@@ -17,6 +17,7 @@ from falcohost.log import NOTICE, log
 from falcohost.store.ahead import Ahead
 from falcohost.store.database import WAL_SIZE, Connection, connect, is_broken, one, opened, put_aside
 from falcohost.store.limits import Limits
+from falcohost.store.log_size import LogSize
 from falcohost.store.presence import Presence, write_again
 from falcohost.store.room import give_back
 from falcohost.store.scrub import Scrub
@@ -53,6 +54,7 @@ class Disk:
         self.salvage(None)
         self._presence = Presence(path)
         self._ahead = Ahead(path, WAL_SIZE)
+        self._log = LogSize(path)
         self._megabytes = megabytes
         self._scrub = Scrub(path, clock)
 
@@ -86,6 +88,7 @@ class Disk:
         except sqlite3.Error as error:
             self._fails(error)
             return False
+        self._log.look(self._connection)
         if self.failing:
             self.failing = False
             log.log(NOTICE, "the state in %s is writable again", self._shown)
@@ -111,6 +114,11 @@ class Disk:
         if self.failing or not self.change(transaction):
             raise StateError(f"the state in {self._shown} cannot be written now; nothing was changed")
         return done[0]
+
+    @property
+    def at_once(self) -> int:
+        """Return of how many bytes of alerts a transaction should be at most."""
+        return self._log.size // 2
 
     def waited(self) -> None:
         """Take note that a transaction has waited for the disk."""
@@ -149,6 +157,7 @@ class Disk:
             return False
         self._presence.renew()
         self._ahead.renew()
+        self._log.renew()
         return True
 
     def salvage(self, after: int | None) -> int:
@@ -196,6 +205,7 @@ class Disk:
                 self._connection = connect(self._path, self._shown)
                 self._presence.renew()
                 self._ahead.renew()
+                self._log.renew()
                 self.begun += 1
         except (sqlite3.Error, StateError, OSError) as again:
             log.debug("the state cannot be repaired: %s", again)

@@ -399,10 +399,7 @@ class Store:
             self._bound()
         else:
             self._write()
-            if not self._disk.failing and self._surplus.due(self.last):
-                if not self._disk.change(self._delete_surplus):
-                    self._surplus.renew()
-                self._waiting.written.clear()
+            self._look_for_surplus(self.last)
 
     def _write(self) -> None:
         """Write everything that waits in one transaction."""
@@ -416,20 +413,38 @@ class Store:
         if not waiting:
             return
         now = self._age.now()
+        while waiting.size > self._disk.at_once:
+            first = waiting.first(self._disk.at_once)
+            if not self._disk.change(lambda connection: first.write(connection, now)):  # noqa: B023 # it is called here
+                self._bound()
+                return
+            self._note_written(first)
+            waiting.wrote(first)
+            self._look_for_surplus(first.rows[-1].seq)
         if not self._disk.change(lambda connection: waiting.write(connection, now)):
             self._bound()
             return
         if waiting.cursors:
             self._disk.waited()
-        self._ids.wrote([row.key for row in waiting.rows if row.rewinds])
+        self._note_written(waiting)
         self._to_acknowledge |= waiting.cursors
         self._cursors |= waiting.cursors
         for source in waiting.ended:
             self._cursors.pop(source, None)
         self._seen.clear()
-        self._surplus.wrote(waiting.size)
         self.noise.written()
         waiting.clear()
+
+    def _note_written(self, waiting: Waiting) -> None:
+        self._ids.wrote([row.key for row in waiting.rows if row.rewinds])
+        self._surplus.wrote(waiting.size)
+
+    def _look_for_surplus(self, last: int) -> None:
+        """Delete what exceeds the limits, if it is time for that; *last*: the number of the last alert in the file."""
+        if not self._disk.failing and self._surplus.due(last):
+            if not self._disk.change(lambda connection: self._delete_surplus(connection, last)):
+                self._surplus.renew()
+            self._waiting.written.clear()
 
     def _drop_known(self) -> bool:
         """Drop what waits and is in the file, which could not be read when it came; return whether it could be now."""
@@ -458,8 +473,8 @@ class Store:
         self._seen.difference_update(row.key for row in gone)
         self._lose(self._backlogs.lose(row.seq for row in gone))  # some may still be read from memory
 
-    def _delete_surplus(self, connection: sqlite3.Connection) -> None:
-        deleted = self._surplus.delete(connection, self.last, self._behind)
+    def _delete_surplus(self, connection: sqlite3.Connection, last: int) -> None:
+        deleted = self._surplus.delete(connection, last, self._behind)
         self._latest.forget(deleted.until)
         self._lose(self._backlogs.lose(deleted.gone))
 
