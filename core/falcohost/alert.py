@@ -99,11 +99,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=
     read: bytes = b""
 
 
-class ShortAlert(msgspec.Struct, omit_defaults=True, gc=False):
-    """An alert without what is known elsewhere: *output* is what stands before the message in its line of text.
-
-    It has the names of :class:`Alert`, in the same order, except for *metadata*, which all alerts of a rule share.
-    """
+class ShownAlert(msgspec.Struct, omit_defaults=True, gc=False):
+    """What most lines of JSON show of a :class:`ShortAlert`."""
 
     id: str
     rule: str
@@ -115,6 +112,14 @@ class ShortAlert(msgspec.Struct, omit_defaults=True, gc=False):
     fields: dict[str, object]
     tags: tuple[str, ...] = ()
     hostname: str = ""
+
+
+class ShortAlert(ShownAlert, omit_defaults=True, gc=False):
+    """An alert without what is known elsewhere: *output* is what stands before the message in its line of text.
+
+    It has the names of :class:`Alert`, in the same order, except for *metadata*, which all alerts of a rule share.
+    """
+
     count: int = 1
     subjects: tuple[Subject, ...] = ()
     depth: int = 0

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from falcohost.alert import Priority
+from falcohost.alert import Priority, ShownAlert
 from falcohost.engine.alerts import INTERNAL, JsonOptions
 from falcohost.engine.texts import escaped_json
 from falcohost.engine.times import SECOND, rfc3339
@@ -28,21 +28,6 @@ class _Text(Struct, gc=False):
 
     message: str
     output: str
-
-
-class _Shown(Struct, gc=False):
-    """What most lines of JSON show."""
-
-    id: str
-    rule: str
-    priority: Priority
-    source: str
-    time: int
-    message: str
-    output: str
-    fields: dict[str, object]
-    tags: tuple[str, ...] = ()
-    hostname: str = ""
 
 
 class _Line(Struct, gc=False):
@@ -94,7 +79,7 @@ def _json(body: bytes, options: JsonOptions) -> bytes | None:
     if (head := begins(body)) is None:
         return None
     try:
-        one: _Shown = _decode_shown(body[head[0] :])
+        one: ShownAlert = _decode_shown(body[head[0] :])
     except _UNDECODABLE:
         return None
     before, time = one.output, one.time
@@ -143,4 +128,4 @@ _MINUTE: Final = 60 * SECOND
 _LABELS = tuple(priority.label for priority in Priority)
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_text: Any = msgspec.msgpack.Decoder(_Text).decode
-_decode_shown: Any = msgspec.msgpack.Decoder(_Shown).decode
+_decode_shown: Any = msgspec.msgpack.Decoder(ShownAlert).decode
