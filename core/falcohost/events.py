@@ -174,7 +174,7 @@ def subjects_of(event: Event) -> tuple[Subject, ...]:
     return both(getattr(event, "subject", None), getattr(event, "resources", ()))
 
 
-def facts_of(event: Event) -> Facts:
+def facts_of_event(event: Event) -> Facts:
     """Return what an alert says of *event* beside the fields of its output."""
     facts: Callable[[], Facts] | None = getattr(event, "alert_facts", None)
     if facts is not None:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from falcohost.events import facts_of, own_time_of, subjects_of
+from falcohost.events import facts_of_event, own_time_of, subjects_of
 from falcohost.jsonlog import JsonLog, event_of, resource_at, user_at
 from falcohost.subject import MOST_SUBJECTS, ResourceSubject, UserSubject
 
@@ -82,7 +82,7 @@ def test_facts_are_what_the_attributes_say(about, resources, record):
     """What an alert asks at once is what it would be told one after the other, whatever a plugin's functions do."""
     event = event_of(JsonLog(source="shop", plugin="shop", time="at", subject=about, resources=resources), record)
 
-    assert (event.ts, event.key, own_time_of(event), subjects_of(event)) == facts_of(event)
+    assert (event.ts, event.key, own_time_of(event), subjects_of(event)) == facts_of_event(event)
 
 
 def test_an_alert_asks_for_resources_once():
@@ -95,5 +95,5 @@ def test_an_alert_asks_for_resources_once():
 
     event = event_of(JsonLog(source="shop", plugin="shop", subject=ACTOR, resources=resources), {"actor": {"id": "u"}})
 
-    assert (UserSubject("shop.user", "u"), ResourceSubject("shop.shelf", "s1")) == facts_of(event)[3]
+    assert (UserSubject("shop.user", "u"), ResourceSubject("shop.shelf", "s1")) == facts_of_event(event)[3]
     assert 1 == len(asked)

@@ -14,7 +14,7 @@ from falcohost.alert import Priority, RuleMetadata
 from falcohost.engine.alerts import AlertMaker
 from falcohost.engine.catalog import Catalog
 from falcohost.engine.event_fields import GENERIC_FIELDS
-from falcohost.engine.facts import facts_of
+from falcohost.engine.facts import facts_by_rule
 from falcohost.engine.ir import And
 from falcohost.engine.ruleset import Rule
 from falcohost.engine.template import Template
@@ -64,7 +64,7 @@ def clock():
 @pytest.fixture
 def admission(clock):
     """Return what admits alerts of one rule."""
-    return Admission("test", "host", facts_of([rule()]), clock)
+    return Admission("test", "host", facts_by_rule([rule()]), clock)
 
 
 def admit(admission, *alerts, cursor=None):
@@ -85,7 +85,7 @@ def test_what_an_intact_worker_makes_is_admitted(text, values, time):
     event.ts = time
     alert = AlertMaker("host").make(rule(), event)
 
-    assert [alert] == admit(Admission("test", "host", facts_of([rule()])), alert)
+    assert [alert] == admit(Admission("test", "host", facts_by_rule([rule()])), alert)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_changed_bytes(changes, cut):
     for at, new in changes:
         body[at : at + max(len(new), 1)] = new
     data = bytes(body[: len(body) - cut])
-    admission = Admission("test", "host", facts_of([rule()]))
+    admission = Admission("test", "host", facts_by_rule([rule()]))
     try:
         (alert,) = admission.admit([data], [GOOD.metadata], None)[0]
     except Refused:
@@ -224,7 +224,7 @@ def test_changed_values(values):
     members = msgspec.to_builtins(msgspec.structs.replace(GOOD, metadata=RuleMetadata())) | values
     body = ENCODED[:13] + msgspec.msgpack.encode(members)
     with contextlib.suppress(Refused):
-        Admission("test", "host", facts_of([rule()])).admit([body], [GOOD.metadata], None)
+        Admission("test", "host", facts_by_rule([rule()])).admit([body], [GOOD.metadata], None)
 
 
 def test_values_of_the_condition(admission):
@@ -239,7 +239,7 @@ def test_old_and_new_rules_after_a_reload(admission, clock):
     with pytest.raises(Refused):
         admit(admission, new)
 
-    admission.renew(1, facts_of([rule(priority=Priority.ERROR)]))
+    admission.renew(1, facts_by_rule([rule(priority=Priority.ERROR)]))
     clock.advance(10 * LATE)
     assert [old, new] == admit(admission, old, new)
 
@@ -258,21 +258,21 @@ def test_former_rules_are_let_go(admission, clock):
     class Told(dict):
         """Facts that can be watched."""
 
-    told = Told(facts_of([rule("second")]))
+    told = Told(facts_by_rule([rule("second")]))
     watched = weakref.ref(told)
     admission.renew(1, told)
-    admission.renew(2, facts_of([rule("third")]))
+    admission.renew(2, facts_by_rule([rule("third")]))
     del told
     admission.switched(2)
     clock.advance(LATE + 1)
-    admission.renew(3, facts_of([rule("fourth")]))
+    admission.renew(3, facts_by_rule([rule("fourth")]))
 
     assert watched() is None
 
 
 def test_a_new_worker_has_only_new_rules(admission, clock):
     """After a restart alerts of rules that are gone are refused."""
-    admission.renew(1, facts_of([rule("new")]))
+    admission.renew(1, facts_by_rule([rule("new")]))
     admission.restarted()
     clock.advance(LATE + 1)
 

@@ -17,7 +17,7 @@ from falcohost.engine.per_rule import PerRule
 from falcohost.engine.render import json_value, text_of
 from falcohost.engine.texts import escaped_json, printable, text_bytes, valid
 from falcohost.engine.times import SECOND, iso8601, local_second, local_time, rfc3339
-from falcohost.events import complete_for, facts_of
+from falcohost.events import complete_for, facts_of_event
 from falcohost.subject import MOST_SUBJECTS, ProcessSubject, Subject
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class AlertMaker:
         known = self._rules.get(id(rule)) or self._rules.add(rule)
         complete_for(event, known.fields)
         message, fields = known.filled(event)
-        ts, key, own_time, subjects = facts_of(event)
+        ts, key, own_time, subjects = facts_of_event(event)
         if not -MOST_TIME <= ts <= MOST_TIME:
             ts = within(ts)
         seconds, nanoseconds = divmod(ts, SECOND)

@@ -33,7 +33,7 @@ class RuleFacts(msgspec.Struct, frozen=True):
 FactsByRule: TypeAlias = Mapping[str, RuleFacts]
 
 
-def facts_of(rules: Iterable[Rule]) -> dict[str, RuleFacts]:
+def facts_by_rule(rules: Iterable[Rule]) -> dict[str, RuleFacts]:
     """Return the facts of *rules*, as :class:`~falcohost.engine.alerts.AlertMaker` puts them into alerts."""
     from falcohost.engine.alerts import metadata_of  # who only receives alerts does not need it
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from falcohost.engine.event_fields import hostname
-from falcohost.engine.facts import facts_of
+from falcohost.engine.facts import facts_by_rule
 from falcohost.engine.plan import make_plan
 from falcohost.engine.ruleset import Rule, Ruleset
 from falcohost.engine.texts import valid
@@ -74,7 +74,7 @@ class Assigning:
             sources=[
                 SourceAssignment(
                     name,
-                    facts_of(self._given.ruleset.enabled(name)),
+                    facts_by_rule(self._given.ruleset.enabled(name)),
                     Drops.of(drops[name]) if name in drops else None,
                     (*specs[name].modules, *modules_of(self._given.ruleset.enabled(name))),
                     specs[name].sentinel,

@@ -10,7 +10,7 @@ import msgspec
 from falcohost.alert import Alert
 from falcohost.engine.texts import escaped_json
 from falcohost.engine.times import rfc3339
-from falcohost.outputs.formats.facts import facts_of, nested, techniques_of
+from falcohost.outputs.formats.facts import facts_of_alert, nested, techniques_of
 
 VERSION: Final = "9.4.0"
 
@@ -57,7 +57,7 @@ class Ecs:
 
     def line(self, alert: Alert) -> bytes:
         """Return *alert* as a line of JSON, in UTF-8, without its end."""
-        facts = facts_of(alert)
+        facts = facts_of_alert(alert)
         values: dict[str, object] = {
             "@timestamp": rfc3339(alert.time),
             "message": alert.message,

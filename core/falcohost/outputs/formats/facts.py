@@ -102,7 +102,7 @@ _FACTS: Final[Mapping[str, _Fact]] = {
 _TECHNIQUE: Final = re.compile(r"T\d{4}(?:\.\d{3})?")
 
 
-def facts_of(alert: Alert) -> dict[str, object]:
+def facts_of_alert(alert: Alert) -> dict[str, object]:
     """Return the facts in *alert*; what it does not say is not there."""
     fields = alert.fields
     found: dict[str, object] = {}

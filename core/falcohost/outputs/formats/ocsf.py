@@ -11,7 +11,7 @@ import msgspec
 from falcohost.alert import Alert, Priority
 from falcohost.engine.texts import escaped_json
 from falcohost.engine.times import rfc3339
-from falcohost.outputs.formats.facts import facts_of, techniques_of
+from falcohost.outputs.formats.facts import facts_of_alert, techniques_of
 
 VERSION: Final = "1.8.0"
 _CATEGORY, _CLASS, _CREATE = 2, 2004, 1
@@ -97,7 +97,7 @@ def _attack(name: str) -> dict[str, object]:
 
 
 def _evidence(alert: Alert) -> dict[str, object]:
-    facts = facts_of(alert)
+    facts = facts_of_alert(alert)
     evidence: dict[str, object] = {"data": alert.fields}
     user = _picked(facts, {"name": "user.name", "uid": "user.id"})
     if group := _picked(facts, {"name": "group.name", "uid": "group.id"}):
