@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from falcohost.jsonlog.blocks import MAGIC
-from falcohost.jsonlog.inflate import DAMAGED, decompressor
+from falcohost.jsonlog.inflate import DAMAGED, whole_decompressor
 from falcohost.jsonlog.inputs import MIB
 
 #: Least size of the content: what is shorter may be the first line of a document over several lines.
@@ -35,7 +35,7 @@ def _unpacked(data: bytes) -> bytes | None:
     size = int.from_bytes(data[-4:], "little")
     if not LEAST <= size <= LARGEST:
         return None
-    gzip = decompressor()
+    gzip = whole_decompressor()
     try:
         content = gzip.decompress(data, size + 1)
     except DAMAGED:
