@@ -14,6 +14,7 @@ from falcohost.jsonlog import blocks, inflate
 from falcohost.jsonlog.refusals import Refused
 
 isal = pytest.importorskip("isal.isal_zlib")
+igzip_lib = pytest.importorskip("isal.igzip_lib")
 
 #: Texts that are packed well and badly, some about as large as a block.
 TEXTS = st.one_of(
@@ -42,6 +43,7 @@ def content(packed, make, chunk=1000):
 def test_isal_is_taken():
     """Where the package is installed it decompresses."""
     assert type(isal.decompressobj()) is type(inflate.decompressor())
+    assert igzip_lib.IgzipDecompressor is type(inflate.whole_decompressor())
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3), st.integers(1, 9), st.integers(100, 5000), st.integers(0, 3))
@@ -75,5 +77,5 @@ def test_without_the_package(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
-    assert module.decompressor is module.by_zlib
+    assert module.decompressor is module.whole_decompressor is module.by_zlib
     assert (b"text" * 5000, None) == content(gzip.compress(b"text" * 5000), module.decompressor)

@@ -41,19 +41,20 @@ _PERIOD: Final = 1.0
 
 @dataclass(slots=True)
 class _Asked:
-    """A request: what makes it, most bytes of its answer, and what takes that."""
+    """A request: what makes it, most bytes of its answer, what takes that, and the line in which it waits."""
 
-    server: Server
     make: Make
     most: int
     take: Take
+    line: _Line
     was_repeated: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Line:
-    """The requests to one server that wait, and its connections that are free; *count*: all that are, or are made."""
+    """The requests to *server* that wait, and its connections that are free; *count*: all that are, or are made."""
 
+    server: Server
     waiting: deque[_Asked] = field(default_factory=deque)
     free: list[Connection] = field(default_factory=list)
     count: int = 0
@@ -68,8 +69,8 @@ class Exchanges:
         self._most = most
         self._lines: dict[Server, _Line] = {}
         self._busy: dict[int, tuple[Connection, _Asked, float]] = {}
-        self._opened: queue.SimpleQueue[tuple[Server, Connection | None]] = queue.SimpleQueue()
-        self._ready: list[tuple[int, Connection, Server]] = []
+        self._opened: queue.SimpleQueue[tuple[_Line, Connection | None]] = queue.SimpleQueue()
+        self._ready: list[tuple[int, Connection, _Line]] = []
         self._poll = select.poll()
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
@@ -80,18 +81,20 @@ class Exchanges:
 
     def ask(self, server: Server, make: Make, most: int, take: Take) -> None:
         """Ask *server* for what has at most *most* bytes; *take* is called by :meth:`drive`."""
-        line = self._lines.setdefault(server, _Line())
-        line.waiting.append(_Asked(server, make, most, take))
-        self._send(server, line)
+        line = self._lines.get(server)
+        if line is None:
+            line = self._lines[server] = _Line(server)
+        line.waiting.append(_Asked(make, most, take, line))
+        self._send(line)
 
     def drive(self, seconds: float = 0.0) -> None:
         """Take what has arrived, waiting at most *seconds* for some of it, and send what waits."""
         if not self._busy and not any(line.waiting for line in self._lines.values()):
             return
         if seconds:
-            for server, line in self._lines.items():
+            for line in self._lines.values():
                 if line.waiting and not line.count:  # there was no room for a connection
-                    self._open(server, line)
+                    self._open(line)
         begun = time.monotonic()
         found = self._poll.poll(seconds * 1000)
         if seconds:
@@ -119,7 +122,7 @@ class Exchanges:
         self._wake.close()
         self._woken.close()
 
-    def _send(self, server: Server, line: _Line) -> None:
+    def _send(self, line: _Line) -> None:
         """Send as many of the requests that wait as connections are free."""
         while line.waiting and line.free:
             connection = line.free.pop()
@@ -128,7 +131,7 @@ class Exchanges:
             else:
                 self._drop(connection, line)
         if line.waiting and line.count < FIRST and not line.free:
-            self._open(server, line)
+            self._open(line)
 
     def _start(self, connection: Connection, asked: _Asked) -> None:
         descriptor = connection.fileno()
@@ -155,17 +158,16 @@ class Exchanges:
             return
         if connection.is_last:
             self._stop(descriptor)
-            self._drop(connection, self._lines[asked.server])
-            self._send(asked.server, self._lines[asked.server])
+            self._drop(connection, asked.line)
+            self._send(asked.line)
         else:
-            self._ready.append((descriptor, connection, asked.server))
+            self._ready.append((descriptor, connection, asked.line))
         asked.take(answer)
 
     def _go_on(self) -> None:
         """Use the connections whose answers have just been taken."""
         ready, self._ready = self._ready, []
-        for descriptor, connection, server in ready:
-            line = self._lines[server]
+        for descriptor, connection, line in ready:
             if line.waiting:
                 self._start(connection, line.waiting.popleft())
             else:
@@ -178,16 +180,16 @@ class Exchanges:
 
     def _failed(self, connection: Connection, asked: _Asked) -> None:
         """Ask once more where the server had closed meanwhile, else give up."""
-        line = self._lines[asked.server]
+        line = asked.line
         may_repeat = connection.was_used and not connection.has_begun and not asked.was_repeated
         self._drop(connection, line)
         if may_repeat:
             asked.was_repeated = True
             line.waiting.appendleft(asked)
-            self._send(asked.server, line)
+            self._send(line)
         else:
             asked.take(None)
-            self._send(asked.server, line)
+            self._send(line)
 
     def _drop(self, connection: Connection, line: _Line) -> None:
         connection.close()
@@ -198,7 +200,7 @@ class Exchanges:
         for descriptor, (connection, asked, since) in list(self._busy.items()):
             if since < late:
                 self._stop(descriptor)
-                self._drop(connection, self._lines[asked.server])
+                self._drop(connection, asked.line)
                 asked.take(None)
 
     def _has_waited(self, begun: float) -> None:
@@ -210,17 +212,17 @@ class Exchanges:
         if self._waited < max(_LONG, (now - self._since) / 2):
             return
         self._since, self._waited = now, 0.0
-        for server, line in self._lines.items():
+        for line in self._lines.values():
             if line.waiting and not line.opening:
                 for _ in range(max(1, min(line.count, len(line.waiting)))):
-                    self._open(server, line)
+                    self._open(line)
 
-    def _open(self, server: Server, line: _Line) -> None:
+    def _open(self, line: _Line) -> None:
         if sum(line.count for line in self._lines.values()) >= self._most and not self._make_room():
             return
         line.count += 1
         line.opening += 1
-        threading.Thread(target=self._connect, args=(server,), name="aws-connect", daemon=True).start()
+        threading.Thread(target=self._connect, args=(line,), name="aws-connect", daemon=True).start()
 
     def _make_room(self) -> bool:
         """Close a connection that is free; return whether there was one."""
@@ -230,11 +232,11 @@ class Exchanges:
                 return True
         return False
 
-    def _connect(self, server: Server) -> None:
+    def _connect(self, line: _Line) -> None:
         made = None
         with contextlib.suppress(OSError, ValueError):
-            made = Connection(server, self._context)
-        self._opened.put((server, made))
+            made = Connection(line.server, self._context)
+        self._opened.put((line, made))
         with contextlib.suppress(OSError):  # nobody is there any more
             self._wake.send(b"\0")
         if self._is_closed and made is not None:
@@ -244,12 +246,11 @@ class Exchanges:
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
         while not self._opened.empty():
-            server, connection = self._opened.get()
-            line = self._lines[server]
+            line, connection = self._opened.get()
             line.opening -= 1
             if connection is not None:
                 line.free.append(connection)
-                self._send(server, line)
+                self._send(line)
                 continue
             line.count -= 1
             if not line.count:

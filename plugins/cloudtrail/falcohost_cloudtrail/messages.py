@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypedDict, TypeVar
+from typing import Any, Final, Protocol, TypedDict, TypeVar
 
 import msgspec
 
@@ -60,6 +60,10 @@ class _Entry(_Named, total=False):
 class _Deleted(TypedDict, total=False):
     Successful: list[_Entry] | None
     Failed: list[_Entry] | None
+
+
+_RECEIVED: Final = msgspec.json.Decoder(_Received)
+_DELETED: Final = msgspec.json.Decoder(_Deleted)
 
 
 class Direct(Protocol):
@@ -168,7 +172,7 @@ def _message(found: Any) -> Message:
 def _received(answer: bytes) -> list[Message] | None:
     """Return the messages in an *answer*; None: it is not as expected."""
     try:
-        found = msgspec.json.decode(answer, type=_Received).get("Messages") or []
+        found = _RECEIVED.decode(answer).get("Messages") or []
     except (msgspec.DecodeError, ValueError):
         return None
     return found if all(one["Attributes"].get(_COUNT, "").isdecimal() for one in found) else None
@@ -177,7 +181,7 @@ def _received(answer: bytes) -> list[Message] | None:
 def _left(answer: bytes, handles: Sequence[str]) -> set[str] | None:
     """Return which of *handles* SQS wants another attempt for; None: not all are mentioned in its *answer*."""
     try:
-        found = msgspec.json.decode(answer, type=_Deleted)
+        found = _DELETED.decode(answer)
         failed = found.get("Failed") or []
         ids = {int(one["Id"]) for one in [*(found.get("Successful") or []), *failed]}
         again = {int(one["Id"]) for one in failed if not one.get("SenderFault")}

@@ -6,7 +6,7 @@ S3 has a format for SQS, for SNS and for EventBridge; CloudTrail has a format of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -47,18 +47,18 @@ def named(body: str) -> list[Named]:
     return [one for one in dict.fromkeys(found) if is_log(one.key)]
 
 
-def _inner(body: str) -> Mapping[str, Any] | None:
+def _inner(body: str) -> dict[str, Any] | None:
     """Return the message without its SNS envelope; None for CloudTrail's test message."""
     message = json.loads(body)
     if message.get("Type") == "Notification":
         text = message["Message"]
         message = None if text == _VALIDATION else json.loads(text)
-    if message is not None and not isinstance(message, Mapping):
+    if message is not None and not isinstance(message, dict):
         raise TypeError
     return message
 
 
-def _objects(message: Mapping[str, Any]) -> Iterator[Named]:
+def _objects(message: dict[str, Any]) -> Iterator[Named]:
     if "Records" in message:
         for record in message["Records"]:
             if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):

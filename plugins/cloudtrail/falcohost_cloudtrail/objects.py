@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -86,10 +85,10 @@ class Bucket:
         """Ask directly for what :meth:`body` returns; False, or None taken: that has to be called."""
 
         def taken(got: Any) -> None:
-            body = None
-            with contextlib.suppress(ValueError):  # the size is no number
-                if got is not None:
-                    body = ObjectBody(self, key, (got.data, _size(got.span, got.data), got.etag))
+            try:
+                body = None if got is None else ObjectBody(self, key, (got.data, _size(got.span, got.data), got.etag))
+            except ValueError:  # the size is no number
+                body = None
             take(body)
 
         return self._direct is not None and self._direct.get(self.name, key, PART, taken)

@@ -187,10 +187,11 @@ class S3Input:
         now = Round(prefix, state, page.at, self._settings.late)
         yield from self._read_missed(now)
         self._ahead = ahead = deque[tuple[Listed, Pending[ObjectBody]]]()
+        interval, accounts = self._cursor.interval, self._settings.accounts
         while True:
             following = self._following(prefix, page, end)
             for listed in page.objects:
-                if now.is_new(listed) and layout.is_wanted(listed.key, self._cursor.interval, self._settings.accounts):
+                if now.is_new(listed) and layout.is_wanted(listed.key, interval, accounts):
                     ahead.append((listed, self._fetched(listed.key)))
                     if len(ahead) > self._settings.concurrency:
                         yield from self._read(now, *ahead.popleft())
