@@ -9,7 +9,8 @@ from falcohost import ProcessSubject
 from falcohost_syscall.calls.rows import Call, Param
 from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.sockets import Socket, Sockets
-from falcohost_syscall.processes.containers import Container, Containers
+from falcohost_syscall.processes.cgroup_names import Container
+from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.described import Described
 from falcohost_syscall.processes.table import Process, ProcessTable
 

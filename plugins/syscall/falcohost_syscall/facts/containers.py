@@ -11,7 +11,7 @@ from falcohost_syscall.facts import layout, processes
 from falcohost_syscall.facts.accounts import OfAccount
 from falcohost_syscall.facts.kinds import Cases, Describe, Either, Fact, Otherwise, always, constant
 from falcohost_syscall.filters.condition import Number, Point, negate, within
-from falcohost_syscall.processes.containers import HOST, Container
+from falcohost_syscall.processes.cgroup_names import HOST, Container
 from falcohost_syscall.processes.users import Users
 
 # User space stores what it knows of the container behind a task's cgroups.

@@ -9,7 +9,7 @@ from falcohost_syscall.calls.flags import capability_names
 from falcohost_syscall.events.event import UNSET, SyscallEvent
 from falcohost_syscall.facts import accounts, header, processes
 from falcohost_syscall.fields.field import Get, Need, SyscallField, row
-from falcohost_syscall.processes.containers import is_cut
+from falcohost_syscall.processes.cgroup_names import is_cut
 from falcohost_syscall.processes.users import HOME, NAME, SHELL, UNKNOWN
 
 T = FieldType

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from falcohost.arguments import chosen
-from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.cgroup_names import Container
 
 #: Names of the plugin's events.
 ADDED: Final = b"container"

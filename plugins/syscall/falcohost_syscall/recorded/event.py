@@ -17,7 +17,7 @@ from falcohost_syscall.events.agent_parts import AgentParts
 from falcohost_syscall.events.event import POLLS, Context, FileFacts, OpenDescriptor, Polled, Resources
 from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.events.tabled import TabledEvent
-from falcohost_syscall.processes.containers import HOST, Container
+from falcohost_syscall.processes.cgroup_names import HOST, Container
 from falcohost_syscall.processes.table import Image, Process, ProcessTable
 from falcohost_syscall.recorded.facts import DESCRIPTOR, EVENT, IMAGE, PATHS, SOCKET, Fact
 from falcohost_syscall.recorded.writing import UNKNOWN

@@ -12,7 +12,7 @@ from falcohost_syscall.events.event import POLL_BITS, Context, OpenDescriptor, P
 from falcohost_syscall.events.sockets import Socket
 from falcohost_syscall.events.tabled import TabledEvent
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
-from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.cgroup_names import Container
 from falcohost_syscall.processes.described import Described
 from falcohost_syscall.records.text import text
 from falcohost_syscall.scap.addresses import as_sockaddr, read_tuple

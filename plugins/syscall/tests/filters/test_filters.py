@@ -7,7 +7,7 @@ import os
 import pytest
 from watching import OPENS, events, run, seen
 
-from falcohost_syscall.processes.containers import HOST
+from falcohost_syscall.processes.cgroup_names import HOST
 
 
 def test_only_what_is_wanted(watch):

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from falcohost_syscall.processes import proc_reader
-from falcohost_syscall.processes.containers import HOST, Container, Containers
+from falcohost_syscall.processes.cgroup_names import HOST, Container
+from falcohost_syscall.processes.containers import Containers
 from falcohost_syscall.processes.proc_reader import GONE, Here
 from falcohost_syscall.processes.table import Image, Process
 from falcohost_syscall.records.record import EXE_FROM_MEMFD

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from falcohost_syscall.processes.containers import HOST, Container, Containers, from_path
+from falcohost_syscall.processes.cgroup_names import HOST, Container, from_path
+from falcohost_syscall.processes.containers import Containers
 
 ID = "0123456789abcdef" * 4
 SHORT = ID[:12]

@@ -43,8 +43,8 @@ from falcohost_syscall.fields.field import Need
 from falcohost_syscall.kernel.maps import Added
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import boot_time, own_offset
+from falcohost_syscall.processes.cgroup_names import Container
 from falcohost_syscall.processes.container_accounts import ContainerAccounts
-from falcohost_syscall.processes.containers import Container
 from falcohost_syscall.processes.live import LiveProcesses
 from falcohost_syscall.processes.longer import LONGER
 from falcohost_syscall.processes.proc_helper import Remote, helper_job, reading_job

@@ -19,7 +19,7 @@ from falcohost_syscall.events.sockets import Endpoint, Socket
 from falcohost_syscall.parameters.paths import OPENS_WITH_FLAGS
 from falcohost_syscall.processes import procfs
 from falcohost_syscall.processes.boot_clock import ticks
-from falcohost_syscall.processes.containers import Container
+from falcohost_syscall.processes.cgroup_names import Container
 from falcohost_syscall.processes.subject import live_subject
 from falcohost_syscall.records.record import (
     FDINFO,
