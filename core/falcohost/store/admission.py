@@ -130,8 +130,8 @@ class Admission:
         """
         self._bound(bodies, metadata, cursor)
         keys = by_key(metadata)
-        found = [self._outlined(body, keys) for body in bodies]
-        if not are_plain(one for one in found if one is not None):
+        found = self._outlined(bodies, keys)
+        if not are_plain([one for one in found if one is not None]):
             found = [one if one is not None and are_plain((one,)) else None for one in found]
         return [one or self._admitted(body, keys) for one, body in zip(found, bodies, strict=True)], keys
 
@@ -144,18 +144,9 @@ class Admission:
         if len(bodies) > 1 and sum(map(len, bodies)) > MOST_BODIES:
             raise Refused(f"{sum(map(len, bodies))} bytes of alerts in one message")
 
-    def _outlined(self, body: bytes, metadata: dict[int, RuleMetadata]) -> Outline | None:
-        """Return the outline of the alert in *body*; None: something about it is not as expected."""
-        if (found := outlined(body, self.source, self._hostname)) is None:
-            return None
-        one, key = found
-        facts, known = self._newest.get(one.rule), metadata.get(key)
-        if facts is None or known is None or one.priority is not facts.priority or one.tags != facts.tags:
-            return None
-        if known is not facts.metadata and known != facts.metadata:
-            return None
-        one.metadata = known
-        return one
+    def _outlined(self, bodies: Sequence[bytes], metadata: dict[int, RuleMetadata]) -> list[Outline | None]:
+        """Return outlines of the alerts in *bodies*; None: something about one is not as expected."""
+        return outlined(bodies, self.source, self._hostname, self._newest, metadata)
 
     def _admitted(self, body: bytes, metadata: dict[int, RuleMetadata]) -> Alert:
         if len(body) > MOST_BODY:

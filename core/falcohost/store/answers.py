@@ -10,7 +10,7 @@ from falcohost.store.admission import Admission, Refused
 from falcohost.store.arrival import Refusal
 from falcohost.store.body import MOST_BODY, decode
 from falcohost.store.metadata import NO_KEY, by_key
-from falcohost.store.outline import LEAST, MOST, MOST_ID, UNDECODABLE
+from falcohost.store.outline import LEAST, MOST, MOST_ID, UNDECODABLE, Outline
 from falcohost.subject import MOST_SUBJECTS
 from falcohost.subscriber import LONGEST_CHAIN, MOST_ANSWERED, MOST_STATE, MOST_TAKEN
 
@@ -24,8 +24,9 @@ class InternalAdmission(Admission):
     def __init__(self, hostname: str) -> None:
         super().__init__(INTERNAL, hostname, {})
 
-    def _outlined(self, body: bytes, metadata: dict[int, RuleMetadata]) -> None:
-        """Return None: they are not as those of rules."""
+    def _outlined(self, bodies: Sequence[bytes], metadata: dict[int, RuleMetadata]) -> list[Outline | None]:
+        """Return None for each: they are not as those of rules."""
+        return [None] * len(bodies)
 
     def _check(self, alert: Alert) -> None:
         if alert.source != INTERNAL:

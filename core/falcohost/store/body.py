@@ -18,9 +18,9 @@ from falcohost.store.metadata import NO_KEY, ByKey, key_of
 MOST_BODY = 1 << 20
 
 #: A byte that never begins an alert in MessagePack, the offset of the message in the text line, and the metadata's key.
-_HEAD = struct.Struct(">BIQ")
-_SIZE = _HEAD.size
-_MARK = 0xC0
+HEAD = struct.Struct(">BIQ")
+_SIZE = HEAD.size
+MARK = 0xC0
 #: The offset if the line does not repeat the message.
 _NOWHERE = 0xFFFFFFFF
 
@@ -45,13 +45,13 @@ def _encoded(alert: Alert) -> bytes:
         line = line[:at] + line[at + len(message) :]
     else:
         at = _NOWHERE
-    return _pack(_MARK, at, _key(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
+    return _pack(MARK, at, _key(alert.metadata)) + _encode(replace(alert, output=line, metadata=NO_METADATA))
 
 
 def encode_short(alert: ShortAlert, metadata: RuleMetadata) -> bytes:
     """Encode *alert* with the key of *metadata*, as :func:`encode` encodes the whole of it."""
     if len(alert.fields) <= MOST_FIELDS:
-        body = _pack(_MARK, len(alert.output), _key(metadata)) + _encode(alert)
+        body = _pack(MARK, len(alert.output), _key(metadata)) + _encode(alert)
         if len(body) <= MOST_BODY:
             return body
     known = {name: getattr(alert, name) for name in alert.__struct_fields__}
@@ -79,7 +79,7 @@ def decode(body: bytes, metadata: ByKey) -> Alert:
     :raises ValueError: it is not an alert.
     :raises KeyError: its metadata are not in *metadata*.
     """
-    if len(body) < _SIZE or body[0] != _MARK:
+    if len(body) < _SIZE or body[0] != MARK:
         return _decode_older(body)
     _, at, key = _unpack(body)
     alert = _decode(body[_SIZE:])
@@ -97,7 +97,7 @@ def begins(body: bytes) -> tuple[int, int, int] | None:
 
     None: it is of a former version, or none.
     """
-    if len(body) < _SIZE or body[0] != _MARK:
+    if len(body) < _SIZE or body[0] != MARK:
         return None
     _, at, key = _unpack(body)
     return _SIZE, at, key
@@ -105,7 +105,7 @@ def begins(body: bytes) -> tuple[int, int, int] | None:
 
 def key_in(body: bytes) -> int:
     """Return the key of the metadata that :func:`decode` needs for *body*."""
-    return _HEAD.unpack_from(body)[2] if len(body) >= _HEAD.size and body[0] == _MARK else NO_KEY
+    return HEAD.unpack_from(body)[2] if len(body) >= HEAD.size and body[0] == MARK else NO_KEY
 
 
 class Kind(msgspec.Struct, frozen=True, gc=False):
@@ -143,7 +143,7 @@ def brief_of(body: bytes) -> Brief | None:
 
 
 def _begin(body: bytes) -> int:
-    return _HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
+    return HEAD.size if body[:1] == b"\xc0" else _HEAD_2.size if body[:1] == b"\xc1" else 0
 
 
 def _decode_older(body: bytes) -> Alert:
@@ -159,7 +159,7 @@ def _whole(alert: Alert, at: int) -> str:
     return rest + alert.message if at == len(rest) else rest[:at] + alert.message + rest[at:]
 
 
-_pack, _unpack = _HEAD.pack, _HEAD.unpack_from
+_pack, _unpack = HEAD.pack, HEAD.unpack_from
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Alert).decode
 _decode_kind = msgspec.msgpack.Decoder(Kind).decode

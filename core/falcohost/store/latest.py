@@ -61,8 +61,11 @@ class Latest:
 
     def forget(self, until: int) -> None:
         """Drop alerts up to the number *until*."""
-        while self._rows and self._rows[0].seq <= until:
-            self._rows.popleft()
+        rows = self._rows
+        if rows and rows[-1].seq <= until:  # as it is where all keep up
+            rows.clear()
+        while rows and rows[0].seq <= until:
+            rows.popleft()
 
     def clear(self) -> None:
         """Drop all."""

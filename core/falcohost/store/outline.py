@@ -7,13 +7,15 @@ would be refused there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
 from falcohost.alert import BEFORE_MESSAGE, NO_METADATA, Alert, Priority, RuleMetadata
-from falcohost.store.body import MOST_BODY, begins, decode, key_in
+from falcohost.engine.facts import FactsByRule, RuleFacts
+from falcohost.store.body import HEAD, MARK, MOST_BODY, decode, key_in
 from falcohost.store.cut import MOST_FIELDS
 from falcohost.subject import MOST_SUBJECTS
 
@@ -31,7 +33,7 @@ MOST_READ = 1 << 14
 MOST_SUBJECT = 1025
 
 #: Errors of a decoder; what is nested too deep is a RecursionError, and a RuleMetadata that is not there a KeyError.
-UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError)
+UNDECODABLE = (ValueError, KeyError, OverflowError, RecursionError, MemoryError, struct.error)
 
 _Plain: TypeAlias = str | int | float | bool | None
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST)]
@@ -86,32 +88,47 @@ class Outline(msgspec.Struct, gc=False):
 Known: TypeAlias = Alert | Outline
 
 
-def outlined(body: bytes, source: str, hostname: str) -> tuple[Outline, int] | None:
-    """Return the alert in *body* and the key of its metadata, if it is surely one of this *source* and host.
+def outlined(
+    bodies: Sequence[bytes], source: str, hostname: str, rules: FactsByRule, metadata: Mapping[int, RuleMetadata]
+) -> list[Outline | None]:
+    """Return each alert in *bodies* that is surely one of this *source* and host, and of its *rules*; None: another.
 
-    Whether its rule has such a priority, tags and metadata remains to be seen, and whether its texts
-    :func:`are_plain`.
+    Whether its texts :func:`are_plain` remains to be seen. All of it is one loop, since calls would take as long.
+
+    :param metadata: what came with them, by key.
     """
-    head = begins(body)
-    if head is None or len(body) > MOST_BODY:
-        return None
-    size, at, key = head
-    try:
-        one: Outline = _decode(body[size:])
-        if one.read:
-            _decode_read(one.read)
-    except UNDECODABLE:
-        return None
-    before, end = one.output, BEFORE_MESSAGE[one.priority]
-    if (
-        one.source == source
-        and one.hostname == hostname
-        and not one.depth
-        and at == len(before) <= MOST_BEFORE + len(end)
-        and before.endswith(end)
-    ):
-        return one, key
-    return None
+    found: list[Outline | None] = []
+    rule, key, facts = "", -1, None
+    if max(map(len, bodies), default=0) > MOST_BODY:
+        return [None] * len(bodies)
+    for body in bodies:
+        found.append(None)
+        try:
+            mark, at, its_key = HEAD.unpack_from(body)
+            one: Outline = _decode(body[HEAD.size :])
+            if one.read:
+                _decode_read(one.read)
+        except UNDECODABLE:
+            continue
+        if mark != MARK:
+            continue
+        if its_key != key or one.rule != rule:
+            rule, key, facts = one.rule, its_key, _facts(rules, metadata, one.rule, its_key)
+        if facts is None or one.priority is not facts.priority or one.tags != facts.tags:
+            continue
+        before, end = one.output, BEFORE_MESSAGE[facts.priority]
+        if at != len(before) or at > MOST_BEFORE + len(end) or not before.endswith(end):
+            continue
+        if one.source == source and one.hostname == hostname and not one.depth:
+            one.metadata = facts.metadata
+            found[-1] = one
+    return found
+
+
+def _facts(rules: FactsByRule, metadata: Mapping[int, RuleMetadata], rule: str, key: int) -> RuleFacts | None:
+    """Return the facts of *rule*, if its metadata are those with *key*."""
+    facts, known = rules.get(rule), metadata.get(key)
+    return facts if facts is not None and known is not None and known == facts.metadata else None
 
 
 def are_plain(some: Iterable[Outline]) -> bool:

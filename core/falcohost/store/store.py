@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections import ChainMap
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -347,27 +347,24 @@ class Store:
         rows, latest, noise, judges = self._waiting.rows, self._latest, self.noise, bool(self.noise)
         there = len(rows)
         for arrival in arrivals:
-            rewinds, again = arrival.rewinds, arrival.rewinds or arrival.again
-            keys = _keys(arrival.alerts) if rewinds else [b""] * len(arrival.alerts)
-            known = self._ids.find(keys) if rewinds else ()
-            encoded = arrival.bodies or [encode(whole(alert, b"")) for alert in arrival.alerts]
-            before, size = len(taken), 0
-            new = zip(arrival.alerts, encoded, keys, strict=True)
-            for alert, body, key in self._new(new, known, rewinds=rewinds) if again else new:
-                self.last += 1
-                row = Row(self.last, rewinds, alert, body, "", key)
-                if judges:
-                    row = noise.row(row)
-                size += len(row.body)
-                rows.append(row)
-                taken.append(alert)
-            latest.extend(rows[there + before :])
-            if len(taken) > before:  # the metadata of alerts that are there already are there too
+            rewinds = arrival.rewinds
+            new = self._new(arrival, arrival.bodies or [encode(whole(alert, b"")) for alert in arrival.alerts])
+            added = [
+                Row(seq, rewinds, alert, body, "", key) for seq, (alert, body, key) in enumerate(new, self.last + 1)
+            ]
+            if judges:
+                added = [noise.row(row) for row in added]
+            self.last += len(added)
+            rows += added
+            taken += [alert for alert, _, _ in new]
+            latest.extend(added)
+            if added:  # the metadata of alerts that are there already are there too
                 self._waiting.metadata |= arrival.metadata or by_key(alert.metadata for alert in arrival.alerts)
+            size = sum([len(row.body) for row in added])
             self._waiting.size += size
             latest.bound(size)
             if arrival.number and arrival.cursor is None:
-                self._recent.add(arrival.source, (alert.id for alert in taken[before:]))
+                self._recent.add(arrival.source, [alert.id for alert, _, _ in new])
             if arrival.cursor is not None:
                 self._waiting.cursors[arrival.source] = arrival.cursor
             if arrival.ended:
@@ -375,17 +372,28 @@ class Store:
         self._backlogs.add(islice(rows, there, None))
         return taken
 
-    def _new(
-        self, arrived: Iterable[tuple[Known, bytes, bytes]], known: Container[bytes], *, rewinds: bool
-    ) -> Iterator[tuple[Known, bytes, bytes]]:
-        """Yield those alerts that have not come before; *known*: the keys of those that are in the file."""
+    def _new(self, arrival: Arrival, bodies: Sequence[bytes]) -> list[tuple[Known, bytes, bytes]]:
+        """Return those alerts that have not come before, each with its bytes, and by what its id is found."""
+        alerts, rewinds = arrival.alerts, arrival.rewinds
+        keys = _keys(alerts) if rewinds else [b""] * len(alerts)
+        arrived = [*zip(alerts, bodies, keys, strict=True)]
+        if not (rewinds or arrival.again):
+            return arrived
         seen, recent = self._seen, self._recent.known
-        for alert, body, key in arrived:
+        known = self._ids.find(keys) if rewinds else ()
+        fresh = rewinds and not known and len({*keys}) == len(keys) and seen.isdisjoint(keys)
+        if fresh and recent.keys().isdisjoint([(alert.source, alert.id) for alert in alerts]):  # as it nearly always is
+            seen.update(keys)
+            return arrived
+        new = []
+        for one in arrived:
+            alert, _, key = one
             if key in known or key in seen or (alert.source, alert.id) in recent:
                 continue
             if rewinds:
                 seen.add(key)
-            yield alert, body, key
+            new.append(one)
+        return new
 
     def _move(self, name: str, mark: int, state: bytes | None) -> None:
         before = self._positions.get(name)

@@ -86,7 +86,7 @@ class OutputsLink:
 
     def _news(self, last: int) -> messages.News:
         rows = self._store.recent(self._told)
-        if rows is None or sum(len(row.body) for row in rows) > MOST_BYTES:
+        if rows is None or sum([len(row.body) for row in rows]) > MOST_BYTES:
             return messages.News(last, last, [], [])
         metadata = {id(row.metadata): row.metadata for row in rows}
         return messages.News(last, self._told, [(row.seq, row.body) for row in rows], [*metadata.values()])
