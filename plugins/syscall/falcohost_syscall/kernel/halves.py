@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, TypeAlias
 
 from falcohost_syscall.kernel.at_once import at_once
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.object_file import TYPES, without
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from falcohost import PreparedCache
 from falcohost.digest import blake2b
 from falcohost_syscall.kernel import kernel_types
 from falcohost_syscall.kernel.at_once import at_once
+from falcohost_syscall.kernel.bpf_object import LoadedProgram, Object
 from falcohost_syscall.kernel.given_types import OWN
 from falcohost_syscall.kernel.instructions import (
     CALL,
@@ -31,7 +32,7 @@ from falcohost_syscall.kernel.instructions import (
     map_places,
 )
 from falcohost_syscall.kernel.kernel_types import FUNCTION, TRACEPOINT, TYPEDEF
-from falcohost_syscall.kernel.libbpf import LIBRARY, LibbpfError, Library, LoadedProgram, Object
+from falcohost_syscall.kernel.libbpf import LIBRARY, LibbpfError, Library
 from falcohost_syscall.kernel.program_info import function_types
 from falcohost_syscall.kernel.programs import (
     ATTACH_FUNCTION_ENTRY,

@@ -23,8 +23,9 @@ from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import NotPossi
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
 from falcohost_syscall.drivers.modern_ebpf.config import parse
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import program_info
 from falcohost_syscall.kernel.programs import MAP_PROG_ARRAY, PROGRAM_RAW_TRACEPOINT, Kernel
 from falcohost_syscall.records import record

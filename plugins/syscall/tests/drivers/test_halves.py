@@ -13,8 +13,9 @@ from falcohost_syscall.drivers.modern_ebpf import loading, parts, stages
 from falcohost_syscall.drivers.modern_ebpf.forms import needs_older
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import halves, object_file
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.instructions import INSTRUCTION
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.program_info import program_info
 
 ARRAYS = ("stages", "exec_stages", "exit_stages")

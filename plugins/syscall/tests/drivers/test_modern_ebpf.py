@@ -20,7 +20,8 @@ from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
 from falcohost_syscall.drivers.modern_ebpf.probe import Probe
 from falcohost_syscall.kernel import given_types
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.records import parts
 from falcohost_syscall.records import record as R
 

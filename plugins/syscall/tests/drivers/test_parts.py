@@ -22,7 +22,8 @@ from falcohost_syscall.drivers.modern_ebpf.collection import Collection
 from falcohost_syscall.drivers.modern_ebpf.loader import how
 from falcohost_syscall.facts.folders import has_folders
 from falcohost_syscall.fields.rows import FIELDS
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.records import parts as record_parts
 from falcohost_syscall.records import record as R

@@ -9,7 +9,8 @@ from read_probe import ReadProbe
 
 from falcohost_syscall.drivers.modern_ebpf import loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 
 #: Bytes for functions that call each other (MAX_BPF_STACK of include/linux/filter.h). Kernels up to 6.12 refuse more.
 MOST = 512

@@ -7,7 +7,8 @@ import pytest
 from falcohost_syscall.calls.rows import BY_NAME
 from falcohost_syscall.drivers.modern_ebpf import forms, loading
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.records import record as R
 
 from .conftest import Watched

@@ -7,8 +7,9 @@ import gc
 import pytest
 
 from falcohost_syscall.kernel.assembler import R0, R1, R2, Assembler
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, Kernel
 
 

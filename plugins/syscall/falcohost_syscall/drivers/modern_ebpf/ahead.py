@@ -16,8 +16,9 @@ import msgspec
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions
 from falcohost_syscall.drivers.modern_ebpf.loading import Prepared
 from falcohost_syscall.kernel import kernel_types
+from falcohost_syscall.kernel.bpf_object import LoadedMap, LoadedProgram, Object
 from falcohost_syscall.kernel.instructions import with_maps
-from falcohost_syscall.kernel.libbpf import Library, LoadedMap, LoadedProgram, Object
+from falcohost_syscall.kernel.libbpf import Library
 
 _SIZE: Final = struct.Struct("=I")
 #: Most descriptors in one message (SCM_MAX_FD of include/net/scm.h).

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.programs import Kernel
 
 HOOKS: Final = frozenset(

@@ -22,8 +22,9 @@ from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import AtTracepoint
 from falcohost_syscall.drivers.modern_ebpf.forms import OBJECTS, OLDER_OBJECTS, needs_older, needs_relays
 from falcohost_syscall.drivers.modern_ebpf.options import LoadSettings, Options
 from falcohost_syscall.kernel import given_types, halves, map_digest
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.object_file import UnreadableError
 from falcohost_syscall.kernel.programs import Kernel
 

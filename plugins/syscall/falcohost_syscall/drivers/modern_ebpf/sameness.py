@@ -14,8 +14,9 @@ from typing import Final
 
 from falcohost import SourceError
 from falcohost_syscall.drivers.modern_ebpf.listing import LISTED, TASKS, told_of
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.given_types import HOW, KEY
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.programs import Kernel
 from falcohost_syscall.processes.boot_clock import ticks
 from falcohost_syscall.records import record

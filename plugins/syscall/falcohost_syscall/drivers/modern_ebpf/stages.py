@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Mapping, Set
 from typing import Final
 
-from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.records import record
 
 #: By program array: the programs by place. What is left out (while costs are measured) is put there by the probe.

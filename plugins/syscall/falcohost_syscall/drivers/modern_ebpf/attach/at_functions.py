@@ -16,7 +16,8 @@ from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.attach.functions import Functions
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import TRACEPOINT, AtTracepoint
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.records.record import COMPAT_BASE, WANT_BY_FUNCTION, WANT_ENTERED, WANT_LATELY, CallSpec
 

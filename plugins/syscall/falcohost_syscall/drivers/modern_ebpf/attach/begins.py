@@ -13,8 +13,9 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.function_programs import FunctionKernel
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.programs import ATTACH_FUNCTION_ENTRY, PROGRAM_TRACING, Attach, Entry
 from falcohost_syscall.records.record import COMPAT_BASE
 

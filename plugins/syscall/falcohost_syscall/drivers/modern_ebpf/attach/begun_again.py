@@ -12,7 +12,7 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.begins import BEGINS
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import copy
-from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.programs import MAP_PERCPU_ARRAY, PROGRAM_TRACEPOINT, Kernel
 
 #: Where the program reads texts to.

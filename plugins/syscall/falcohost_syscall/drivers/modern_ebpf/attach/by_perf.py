@@ -18,7 +18,8 @@ from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
 from falcohost_syscall.drivers.modern_ebpf.attach.tracepoint import TRACEPOINT
 from falcohost_syscall.kernel import perf
 from falcohost_syscall.kernel.assembler import R0, R1, R2, THIS_CPU_POINTER, Assembler
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, PROGRAM_TRACEPOINT, PROGRAM_TRACING, Kernel
 

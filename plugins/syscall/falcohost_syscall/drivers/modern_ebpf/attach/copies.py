@@ -14,8 +14,8 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.stages import STAGES
 from falcohost_syscall.kernel.assembler import R2, R3, TAIL_CALL, Assembler
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.instructions import function_places, with_maps
-from falcohost_syscall.kernel.libbpf import Object
 from falcohost_syscall.kernel.program_info import function_types
 from falcohost_syscall.kernel.programs import (
     ANYWHERE,

@@ -12,8 +12,9 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.call_functions import CallFunctions, NotPossibleError
 from falcohost_syscall.drivers.modern_ebpf.attach.copies import Stages
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.function_programs import ATTACH_EXIT, FunctionKernel, FunctionType
-from falcohost_syscall.kernel.libbpf import LibbpfError, Library, Object
+from falcohost_syscall.kernel.libbpf import LibbpfError, Library
 from falcohost_syscall.kernel.program_info import misses
 from falcohost_syscall.kernel.programs import PROGRAM_TRACING, Attach, Entry
 

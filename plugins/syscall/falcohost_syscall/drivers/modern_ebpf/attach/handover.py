@@ -6,7 +6,7 @@ import struct
 import time
 from typing import Final
 
-from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.records import record
 
 #: The iterator that lists waiting threads.

@@ -11,7 +11,7 @@ import os
 from typing import Final
 
 from falcohost_syscall.kernel.assembler import FP, MAP_LOOKUP_ELEM, R0, R1, R2, R3, R6, R7, R8, TAIL_CALL, Assembler
-from falcohost_syscall.kernel.libbpf import Object
+from falcohost_syscall.kernel.bpf_object import Object
 from falcohost_syscall.kernel.programs import PROGRAM_RAW_TRACEPOINT, Kernel
 
 #: The section that says whether the probe is loaded for such a kernel; the map for what follows (``bpf/forms.bpf.h``).

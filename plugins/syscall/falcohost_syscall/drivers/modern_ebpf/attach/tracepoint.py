@@ -7,7 +7,8 @@ from typing import Final
 
 from falcohost_syscall.drivers.modern_ebpf.attach.attachment import Attachment
 from falcohost_syscall.drivers.modern_ebpf.attach.handover import Handover
-from falcohost_syscall.kernel.libbpf import Library, Object
+from falcohost_syscall.kernel.bpf_object import Object
+from falcohost_syscall.kernel.libbpf import Library
 from falcohost_syscall.kernel.program_info import misses
 
 #: The program; it has the name of its tracepoint.
