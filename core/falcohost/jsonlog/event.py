@@ -115,8 +115,8 @@ class Text:
     """
 
     __slots__ = (
-        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "_places", "context", "origin",
-        "projection",
+        "_arrival", "_at", "_data", "_is_cut_off", "_offset", "_piece", "_pieces", "_places", "_whole", "context",
+        "origin", "projection",
     )  # fmt: skip
 
     def __init__(
@@ -136,6 +136,7 @@ class Text:
         self._data = data
         self._is_cut_off = is_cut_off
         self._places: list[int] | None = None
+        self._whole: memoryview
         self._pieces: Sequence[Piece] | None = None
         self._at = -1
         self._piece: Piece
@@ -150,6 +151,7 @@ class Text:
     def lie_at(self, places: list[int]) -> None:
         """Take note of where the records are (:func:`~falcohost.jsonlog.apart.places`)."""
         self._places = places
+        self._whole = memoryview(self._data)
         self._pieces = Apart(self._data, self._offset, places)
 
     def pieces(self, refuse: Callable[[str, int], None] = lambda cause, offset: None) -> Sequence[Piece]:
@@ -165,11 +167,11 @@ class Text:
             self._at = index
         return self._piece
 
-    def raw(self, index: int) -> bytes | msgspec.Raw:
+    def raw(self, index: int) -> bytes | memoryview | msgspec.Raw:
         """Return the text of one of the records, not copied if possible."""
         places = self._places
         if places is not None:
-            return self._data[places[index] : places[index + 1] - 1]
+            return self._whole[places[index] : places[index + 1] - 1]
         pieces = self._pieces
         if pieces is None:
             pieces = self.pieces()
@@ -280,12 +282,15 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
     def alert_facts(self) -> Facts:
         """Return what an alert says of the event: what is usual without a call of each attribute."""
         text, ts = self.text, self.time
-        if ts is None:
-            ts = self.ts
         context, origin = text.context, text.origin
+        if ts is None:
+            if context.time_key is not None and (ts := parse_time(self.record.get(context.time_key))) is not None:
+                self.time, self.has_time = ts, True
+            else:
+                ts = self.ts
         own_time = ts if self.has_time else None
         if origin.by_content and origin.id_of is None and not origin.timeless:
-            key = content_key(origin, text.raw(self.index))
+            key = f"{origin.ident}:{blake2b(text.raw(self.index), digest_size=24).hexdigest()}"  # content_key
         else:
             key = self.key
         about = context.about
@@ -327,7 +332,7 @@ class JsonEvent(msgspec.Struct, gc=False, eq=False):
                 return
 
 
-def content_key(origin: Origin, raw: bytes | msgspec.Raw) -> str:
+def content_key(origin: Origin, raw: bytes | memoryview | msgspec.Raw) -> str:
     """Return the key of a record of *origin* by its content alone."""
     # Long enough that nobody can construct a harmless record with the key of a harmful one.
     return f"{origin.ident}:{blake2b(raw, digest_size=24).hexdigest()}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias, TypedDict, overload
@@ -39,8 +40,27 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-class Adjacent(Sequence[Piece]):
-    """Records in one array with one byte between them; each is copied from its text only when it is asked for.
+class Pieces(Sequence[Piece]):
+    """Records, of which each is copied from its text only when it is asked for."""
+
+    @overload
+    def __getitem__(self, index: int) -> Piece: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Piece]: ...
+
+    def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
+        if isinstance(index, slice):
+            return [self.piece(at) for at in range(*index.indices(len(self)))]
+        return self.piece(range(len(self))[index])
+
+    @abstractmethod
+    def piece(self, index: int) -> Piece:
+        """Return one of them."""
+
+
+class Adjacent(Pieces):
+    """Records in one array with one byte between them.
 
     :param before: for each record, the offset of the first one and the bytes of those before it.
     :ivar raws: their texts, which are parts of the document's.
@@ -53,19 +73,12 @@ class Adjacent(Sequence[Piece]):
     def __len__(self) -> int:
         return len(self.raws)
 
-    @overload
-    def __getitem__(self, index: int) -> Piece: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Piece]: ...
-
-    def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        return Piece(self._before[index] + index % len(self.raws), bytes(self.raws[index]))
+    def piece(self, index: int) -> Piece:
+        """Return one of them."""
+        return Piece(self._before[index] + index, bytes(self.raws[index]))
 
 
-class Apart(Sequence[Piece]):
+class Apart(Pieces):
     """Records of *text*, which begins at *offset*: each from its place to a byte before the next."""
 
     def __init__(self, text: bytes, offset: int, places: list[int]) -> None:
@@ -76,15 +89,8 @@ class Apart(Sequence[Piece]):
     def __len__(self) -> int:
         return len(self._places) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> Piece: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Piece]: ...
-
-    def __getitem__(self, index: int | slice) -> Piece | list[Piece]:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
+    def piece(self, index: int) -> Piece:
+        """Return one of them."""
         begin, end = self._places[index], self._places[index + 1] - 1
         return Piece(self._offset + begin, self._text[begin:end])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from falcohost import ResourceSubject
-from falcohost.jsonlog import at
 
 #: All paths that :func:`resources` reads.
 READS = (
@@ -16,8 +15,13 @@ READS = (
     "responseObject.metadata.name",
 )
 
-#: A name that the API server has generated is in its answer only.
-_name_in_answer = at("responseObject.metadata.name")
+
+def _name_in_answer(record: dict[str, Any]) -> str:
+    """Return a name that the API server has generated, which is in its answer only."""
+    answer = record.get("responseObject")
+    about = answer.get("metadata") if answer.__class__ is dict else None
+    name = about.get("name") if about.__class__ is dict else None
+    return name if name.__class__ is str and name else "*"
 
 
 def resources(record: dict[str, Any]) -> tuple[ResourceSubject, ...]:
@@ -33,6 +37,5 @@ def resources(record: dict[str, Any]) -> tuple[ResourceSubject, ...]:
         return ()
     if name.__class__ is not str or not name:
         name = _name_in_answer(record)
-        name = name if name.__class__ is str and name else "*"
     kind = f"k8s.{kind}.{group}" if group.__class__ is str and group else f"k8s.{kind}"
     return (ResourceSubject(kind, f"{namespace}/{name}" if namespace.__class__ is str and namespace else name),)
