@@ -19,7 +19,7 @@ from falcohost.web.body import Body, Rejected, too_large
 from falcohost.web.browsers import media_type, refuse_browsers
 from falcohost.web.connections import Connections
 from falcohost.web.form import Form, check_records
-from falcohost.web.inbox import Delivery, Inbox
+from falcohost.web.inbox import TOGETHER, Delivery, Inbox
 from falcohost.web.limits import WebLimits
 from falcohost.web.request_head import Head
 from falcohost.web.secret import Secret
@@ -225,8 +225,9 @@ class WebhookRequest:
             raise self._unsigned()
         if self._desk.form.read is not None:
             return self._desk.form.read(headers, body)
-        # Whether a body that looks like JSON is valid is seen when its records are decoded.
-        self._unchecked = body[:1] in _BEGINNINGS
+        # Whether a body that looks like JSON is valid is seen when its records are decoded. What is neither small nor
+        # valid takes seconds to be checked, in which nothing would be matched.
+        self._unchecked = body[:1] in _BEGINNINGS and len(body) <= TOGETHER
         if not self._unchecked:
             check_records(body)
         return body
