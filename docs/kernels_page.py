@@ -26,6 +26,8 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "kernels.md"
+#: Public rules, and techniques against the agent, which are no part of the repository.
+SHARED: Final = ROOT.parent / "shared"
 BEGIN: Final = "<!-- kernels: written by script/kernels -->"
 END: Final = "<!-- end of kernels -->"
 HEAD: Final = ("kernel", "driver", "passed", "skipped", "failed", "which failed", "seen")
@@ -98,6 +100,10 @@ mount -t overlay -o lowerdir=/beside,upperdir=/up/beside,workdir=/up/work2 overl
 cp -a /new{root}/.venv/lib/python*/site-packages/*falcohost* /new/{venv}/lib/python*/site-packages/
 cp -a /new{root}/.venv/bin/falcohost /new/{venv}/bin/
 mount --bind /new/{venv} /new{root}/.venv
+"""
+#: Where a link beside the checkout leads out of what the guest sees: what is behind it takes its place.
+LINKED: Final = """rm /new{link}; mkdir /new{link}
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro linked /new{link}
 """
 #: With --btf-file: has the kernel tell no types any more, and puts a file with them into a package.
 HIDDEN: Final = """
@@ -196,7 +202,10 @@ def made_guest(folder: Path, given: Path, system: Path = Path("/")) -> Path:
     shutil.copy(busybox or sys.exit("busybox is missing: apt install busybox-static"), disk / "bin")
     found = _put_modules(folder / "kernel", disk / "modules")
     init = disk / "init"
-    beside = "" if system == Path("/") else BESIDE.format(folder=ROOT.parent, root=ROOT, venv=foreign_system().VENV)
+    beside = ""
+    if system != Path("/"):
+        beside = BESIDE.format(folder=ROOT.parent, root=ROOT, venv=foreign_system().VENV)
+        beside += LINKED.format(link=SHARED) if SHARED.is_symlink() else ""
     init.write_text(INIT.format(modules=" ".join(found), beside=beside))
     shutil.copytree(given, disk / "given")
     init.chmod(0o755)
@@ -241,9 +250,9 @@ def written_script(asked: Asked, release: str, folder: Path) -> Path:
     """Write what the guest runs."""
     files = [Path("/run", Path(shutil.copy(one, folder)).name) for one in asked.modules]
     since, until = WITH_FUNCTIONS
-    require = (
-        "fexit" if asked.btf_file is None and since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until else ""
-    )
+    required = [name for name in ("corpus", "evasions") if (SHARED / name).is_dir()]  # what is here is seen there
+    if asked.btf_file is None and since <= tuple(map(int, re.findall(r"\d+", release)[:2])) < until:
+        required.append("fexit")
     hidden = ""
     if asked.btf_file is not None:
         own = OWN_TYPES if asked.btf_file == OWN_TYPES else Path("/run", Path(shutil.copy(asked.btf_file, folder)).name)
@@ -252,7 +261,7 @@ def written_script(asked: Asked, release: str, folder: Path) -> Path:
         hidden=hidden,
         slowness=asked.slowness,
         driver=asked.driver,
-        require=require,
+        require=",".join(required),
         modules=shlex.join(map(str, files)),
         root=shlex.quote(str(ROOT)),
         results=" FALCOHOST_RESULTS=/run/results" if asked.results else "",
@@ -276,7 +285,7 @@ def ran(package: Path, asked: Asked) -> Row:
         results = asked.results or folder / "written"
         shares = {"host": asked.system, "over": asked.over or folder / "nothing", "results": results}
         if asked.system != Path("/"):
-            shares["beside"] = ROOT.parent
+            shares |= {"beside": ROOT.parent} | ({"linked": SHARED} if SHARED.is_symlink() else {})
         emulator, console = MACHINES[architecture(package)]
         command = [
             *(*emulator, "-m", "3000", "-smp", "1", "-nographic", "-no-reboot"),

@@ -110,9 +110,23 @@ def test_functions_are_required(page, tmp_path):
     asked = page.Asked("kmod", ["tests"], 1, 1, None, [])
 
     def required(release):
-        return "REQUIRE=fexit" in page.written_script(asked, release, tmp_path).read_text()
+        return "fexit" in page.written_script(asked, release, tmp_path).read_text()
 
     assert [False, False, True, False] == [*map(required, ("5.10.0-46", "6.1.0-50", "6.12.117+deb13", "7.3.4+deb13"))]
+
+
+def test_what_is_here_is_required_there(page, tmp_path, monkeypatch):
+    """What lies beside the checkout is in the guest, too: a test that does not find it fails, and is not skipped."""
+    asked = page.Asked("kmod", ["tests"], 1, 1, None, [])
+    monkeypatch.setattr(page, "SHARED", tmp_path / "shared")
+
+    def required():
+        text = page.written_script(asked, "6.1.0-50", tmp_path).read_text()
+        return text.partition("FALCOHOST_REQUIRE=")[2].partition("\n")[0]
+
+    assert "" == required()
+    (tmp_path / "shared/corpus").mkdir(parents=True)
+    assert "corpus" == required()
 
 
 def test_a_folder_that_would_hide_libraries(page, tmp_path, monkeypatch, capsys):
@@ -127,8 +141,13 @@ def test_a_folder_that_would_hide_libraries(page, tmp_path, monkeypatch, capsys)
     assert f"{tmp_path}/lib would hide /lib, which is a link; move it to usr/lib" in capsys.readouterr().err
 
 
-def test_a_guest_with_another_processor(page, root, tmp_path):
-    """It has files of its own and sees the checkout, whose .venv has the packages of its processor there."""
+def test_a_guest_with_another_processor(page, root, tmp_path, monkeypatch):
+    """It has files of its own and sees the checkout, whose .venv has the packages of its processor there.
+
+    It does not see where a link beside the checkout leads: what is behind the link is put in its place.
+    """
+    monkeypatch.setattr(page, "SHARED", tmp_path / "shared")
+    page.SHARED.symlink_to("elsewhere")
     if shutil.which("cpio") is None:
         skip_or_fail("kernel", "cpio is missing, which a guest needs: script/setup --all installs it")
     system, given = tmp_path / "system", tmp_path / "given"
@@ -142,6 +161,7 @@ def test_a_guest_with_another_processor(page, root, tmp_path):
     disk = tmp_path / "disk"
     assert "of another processor" == (disk / "bin/busybox").read_text()
     assert f"mount --bind /new/opt/venv /new{root}/.venv\n" in (disk / "init").read_text()
+    assert f" linked /new{page.SHARED}\n" in (disk / "init").read_text()
     assert (disk / "given/script").exists()
 
 
