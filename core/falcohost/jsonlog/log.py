@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from falcohost.subject import ResourceSubject, Subject
@@ -46,7 +45,7 @@ class JsonLog:
     plugin: str
     time: str | tuple[str, ...] | Callable[[Record], int | None] | None = None
     wrappers: tuple[str, ...] = ()
-    heads: Mapping[bytes, Mapping[str, Any]] = MappingProxyType({})
+    heads: Mapping[bytes, Mapping[str, Any]] = field(default_factory=dict)
     skip: Callable[[Record], str | None] | None = None
     keeps: Callable[[list[Record]], bool] | None = None
     skip_reads: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from itertools import islice
 
 import msgspec
 
@@ -27,6 +28,9 @@ _PARTS = 1024
 
 #: Bytes of a body of lines that are searched for a valid line; the search blocks other requests.
 _HEAD = 64 << 10
+
+#: Parts of a damaged body that are looked at for a record, about 50 ms; one of 12 MB may have 6 million that are none.
+_PARTS_SEARCHED = 10_000
 
 _begins_as_records = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]").match
 _values = msgspec.json.Decoder(msgspec.Raw).decode_lines
@@ -129,14 +133,17 @@ def _no_room() -> Rejected:
 
 
 def problem(body: bytes) -> str | None:
-    """Return why *body* contains no records; None if it contains some, even if other parts are invalid."""
+    """Return why *body* contains no records; None if it contains some, even if other parts are invalid.
+
+    Of a damaged body, that is told by its first parts.
+    """
     cause = NOT_JSON
     try:
         if _holds_records(body):
             return None
     except RecursionError:
         cause = TOO_DEEP
-    if any(map(_is_record, _parts(body))):
+    if any(map(_is_record, islice(_parts(body), _PARTS_SEARCHED))):
         return None
     head = body if len(body) <= _HEAD else body[:_HEAD].rpartition(b"\n")[0]
     return None if any(map(_can_be_read, head.split(b"\n"))) else cause
